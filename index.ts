@@ -1,0 +1,82 @@
+export { settingsFromEnv } from './src/config/from-env'
+export type {
+  ElasticsearchSettings,
+  EmbeddingSettings,
+  Environment,
+  PostgresSettings,
+  QdrantSettings,
+  RedisSettings,
+  S3Settings,
+  Settings,
+  WorkerSettings,
+} from './src/config/settings'
+export { storeOptionsFrom } from './src/config/store-settings'
+export { ElasticsearchConnection } from './src/connections/elasticsearch/connection'
+export type { ElasticsearchOptions } from './src/connections/elasticsearch/options'
+export { PostgresConnection } from './src/connections/postgres/connection'
+export type { Executor } from './src/connections/postgres/executor'
+export type { PostgresOptions } from './src/connections/postgres/options'
+export { QdrantConnection } from './src/connections/qdrant/connection'
+export type { QdrantOptions } from './src/connections/qdrant/options'
+export { RedisConnection } from './src/connections/redis/connection'
+export type { RedisOptions } from './src/connections/redis/options'
+export { S3Connection } from './src/connections/s3/connection'
+export type { S3Options } from './src/connections/s3/options'
+export type { CallOptions } from './src/core/abort'
+export type { Clock } from './src/core/clock'
+export { asHeadwaterError, type ErrorCode, errorCatalogue, HeadwaterError, isHeadwaterError } from './src/core/errors'
+export { type CollectionName, collectionName, type Scope, type TenantId, tenantId } from './src/core/ids'
+export type { Json, JsonObject } from './src/core/json'
+export type { Random } from './src/core/random'
+export type { Secret } from './src/core/secret'
+export type { Embedder, EmbedOptions } from './src/embeddings/embedder'
+export { fingerprintOf } from './src/embeddings/fingerprint'
+export { HashingEmbedder, type HashingOptions } from './src/embeddings/hashing'
+export type { EmbedderOption } from './src/embeddings/select'
+export { type DateTime, defineMetadata, type MetadataDeclaration, type MetadataOf } from './src/filter/declaration'
+export type { Filter } from './src/filter/typed'
+export type { BlobInfo, BlobPutOptions, BlobRepository, BlobSource } from './src/repositories/blobs'
+export type { CacheRepository, CacheSetOptions, CacheStats } from './src/repositories/cache'
+export type { ChunkRepository } from './src/repositories/chunks'
+export { DirectoryBlobRepository } from './src/repositories/directory/blobs'
+export type { DocumentRepository } from './src/repositories/documents'
+export type { ElasticsearchTextOptions } from './src/repositories/elasticsearch/options'
+export { ElasticsearchTextRepository } from './src/repositories/elasticsearch/texts'
+export type { EmbeddingRepository } from './src/repositories/embeddings'
+export type { Generation, GenerationRepository } from './src/repositories/generations'
+export type { Backlog, JobRepository, JobRow } from './src/repositories/jobs'
+export { PostgresChunkRepository } from './src/repositories/postgres/chunks'
+export { PostgresDocumentRepository } from './src/repositories/postgres/documents'
+export { PostgresEmbeddingRepository } from './src/repositories/postgres/embeddings'
+export { PostgresTextRepository } from './src/repositories/postgres/texts'
+export { PostgresTruth } from './src/repositories/postgres/truth'
+export { PostgresVectorRepository } from './src/repositories/postgres/vectors'
+export type { QdrantVectorOptions } from './src/repositories/qdrant/options'
+export { QdrantVectorRepository } from './src/repositories/qdrant/vectors'
+export { type RedisCacheOptions, RedisCacheRepository } from './src/repositories/redis/cache'
+export { type S3BlobOptions, S3BlobRepository } from './src/repositories/s3/blobs'
+export type { TextRepository } from './src/repositories/texts'
+export type { Truth, TruthSession } from './src/repositories/truth'
+export type { VectorRepository } from './src/repositories/vectors'
+export type { SearchHit, SearchOptions, SearchPage, SearchQuery } from './src/search/query'
+export type { SplitterOptions } from './src/splitter/select'
+export type { ChunkDraft, Splitter } from './src/splitter/splitter'
+export { openStore, type Store, type StoreHealth, type StoreRebuildOptions } from './src/store'
+export type { CollectionOptions, StoreOptions } from './src/store-options'
+export type { StoredChunk, StoredDocument } from './src/tenant/document'
+export type { Documents, ListPage, ListQuery } from './src/tenant/documents'
+export type { TenantHandle } from './src/tenant/tenant-handle'
+export type { TransactionHandle } from './src/tenant/transaction-handle'
+export type { ChunkInput, DocumentInput, DocumentPatch } from './src/writer/document-input'
+export type { WriterOptions, WriterPorts } from './src/writer/ports'
+export type { PreparedDocument } from './src/writer/prepared-document'
+export type { BatchResult, Delivery, DocumentReceipt, FailedDocument, Receipt } from './src/writer/receipt'
+export type { ReconcileOptions, ReconcileReport } from './src/writer/reconcile'
+export type { DrainResult } from './src/writer/relay'
+export {
+  type BatchWriteOptions,
+  type CoordinatedWriter,
+  createWriter,
+  type DocumentWriteOptions,
+  type WriteOptions,
+} from './src/writer/writer'

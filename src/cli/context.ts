@@ -1,0 +1,126 @@
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseEnv } from 'node:util'
+import { settingsFromEnv } from '../config/from-env'
+import type { Environment, Settings } from '../config/settings'
+import { storeOptionsFrom } from '../config/store-settings'
+import { HeadwaterError } from '../core/errors'
+import type { JsonObject } from '../core/json'
+import { openStore, type Store } from '../store'
+import type { CollectionHandle } from '../tenant/collection-handle'
+import type { CliIo } from './io'
+import { Output } from './output'
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly json?: boolean
+  readonly tenant?: string
+  readonly collection?: string
+  readonly path?: string
+  readonly databaseUrl?: string
+  readonly profile?: string
+}
+
+/** Small enough that a progress bar moves, large enough that a batch is worth its transaction. */
+const batchDocuments = 64
+
+export type CliStore = Store<Record<string, JsonObject>>
+
+export interface OpenOptions {
+  /** 'write' migrates as the settings say and applies jobs in this process; 'read' does neither. */
+  readonly mode: 'read' | 'write'
+}
+
+/** One run of a command. */
+export class CliContext {
+  readonly io: CliIo
+  readonly out: Output
+  readonly options: GlobalOptions
+  readonly tenant: string
+  readonly collection: string
+
+  constructor(io: CliIo, options: GlobalOptions) {
+    this.io = io
+    this.options = options
+    this.out = new Output(io, options.json === true)
+    this.tenant = options.tenant ?? 'default'
+    this.collection = options.collection ?? 'documents'
+  }
+
+  get signal(): AbortSignal {
+    return this.io.signal
+  }
+
+  /** A path of the user's, made absolute. */
+  resolve(given: string): string {
+    return path.resolve(this.io.cwd, given)
+  }
+
+  async settings(): Promise<Settings> {
+    const settings = await settingsFromEnv(this.#environment())
+    const { profile, path: folder } = settings
+    if (profile !== 'embedded' || folder === ':memory:') return settings
+    return { ...settings, path: this.resolve(folder) }
+  }
+
+  /** Runs `work` with the store open, and closes it in any case. */
+  async withStore<T>(options: OpenOptions, work: (store: CliStore, settings: Settings) => Promise<T>): Promise<T> {
+    const settings = await this.settings()
+    const reads = options.mode === 'read'
+    if (reads) assertThere(settings)
+    const store = await openStore<Record<string, JsonObject>>({
+      ...storeOptionsFrom(settings),
+      collections: { [this.collection]: {} },
+      relay: reads ? 'external' : 'background',
+      writer: { batchDocuments },
+      ...(reads && { migrate: 'check' as const }),
+    })
+    try {
+      return await work(store, settings)
+    } finally {
+      await store.close()
+    }
+  }
+
+  handle(store: CliStore): CollectionHandle<JsonObject> {
+    return store.forTenant(this.tenant).collection(this.collection)
+  }
+
+  /** The environment, over `.env`, under what the flags say. */
+  #environment(): Environment {
+    const { databaseUrl, path: folder, profile } = this.options
+    if (databaseUrl !== undefined && folder !== undefined) {
+      throw new HeadwaterError('HW_INVALID_ARGUMENT', '--path and --database-url: give one of them', { path: '--path' })
+    }
+    const env: Record<string, string | undefined> = { ...this.#file(), ...this.io.env }
+    if (profile !== undefined) env['HEADWATER_PROFILE'] = profile
+    if (folder !== undefined) {
+      env['HEADWATER_PROFILE'] = 'embedded'
+      env['HEADWATER_PATH'] = folder
+    }
+    if (databaseUrl !== undefined) {
+      env['HEADWATER_PROFILE'] = 'postgres'
+      env['DATABASE_URL'] = databaseUrl
+      delete env['DATABASE_MIGRATION_URL']
+    } else if (folder !== undefined || profile === 'embedded') {
+      for (const name of ['DATABASE_URL', 'POSTGRES_HOST', 'DATABASE_MIGRATION_URL']) delete env[name]
+    }
+    return env
+  }
+
+  #file(): Environment {
+    const file = this.resolve('.env')
+    try {
+      return parseEnv(readFileSync(file, 'utf8')) as Environment
+    } catch (cause) {
+      if (!existsSync(file)) return {}
+      throw new HeadwaterError('HW_STORAGE', `${file} could not be read`, { cause, path: file })
+    }
+  }
+}
+
+/** A look must not leave a new, empty store behind where a path was mistyped. */
+function assertThere({ profile, path: folder }: Settings): void {
+  if (profile !== 'embedded' || folder === ':memory:' || existsSync(folder)) return
+  throw new HeadwaterError('HW_MIGRATION_NEEDED', `${folder}: there is no store in this folder`, { path: folder })
+}

@@ -1,0 +1,152 @@
+import type { z as Zod } from 'zod'
+import { HeadwaterError } from '../core/errors'
+import { Secret } from '../core/secret'
+import { type CheckedEnvironment, environmentSchema } from './schema'
+import type { Environment, Settings } from './settings'
+import { type VariableName, variables } from './variables'
+
+interface Problem {
+  readonly variable: VariableName
+  readonly problem: string
+}
+
+const poolOf = { development: { size: 5, overflow: 10 }, otherwise: { size: 20, overflow: 30 } } as const
+
+/** `settingsFromEnv`, given zod. */
+export function readSettings(env: Environment, z: typeof Zod): Settings {
+  const given = present(env)
+  const result = environmentSchema(z).safeParse(given)
+  const problems: Problem[] = (result.error?.issues ?? []).map(({ path, message }) => {
+    const variable = String(path[0]) as VariableName
+    const shown = variables[variable].secret ? '' : `, got ${JSON.stringify(given[variable])}`
+    return { variable, problem: `${message}${shown}` }
+  })
+  problems.push(...contradictions(given))
+  if (problems.length > 0 || !result.data) throw refused(problems)
+  return settingsOf(result.data)
+}
+
+/** The variables that are ours and not blank. */
+function present(env: Environment): Partial<Record<VariableName, string>> {
+  const given: Partial<Record<VariableName, string>> = {}
+  for (const name of Object.keys(variables) as VariableName[]) {
+    const value = env[name]?.trim()
+    if (value) given[name] = value
+  }
+  return given
+}
+
+/** What is wrong between variables, each of which may be right by itself. */
+function contradictions(given: Partial<Record<VariableName, string>>): Problem[] {
+  const problems: Problem[] = []
+  const server = given.DATABASE_URL ? 'DATABASE_URL' : given.POSTGRES_HOST ? 'POSTGRES_HOST' : undefined
+  if (given.HEADWATER_PROFILE === 'embedded') {
+    if (server) problems.push({ variable: server, problem: 'is set and HEADWATER_PROFILE=embedded too; keep one' })
+  } else if (!server) {
+    const problem = 'is missing: set it, or POSTGRES_HOST, or HEADWATER_PROFILE=embedded for a store in a folder'
+    problems.push({ variable: 'DATABASE_URL', problem })
+  }
+  const { EMBEDDING_MODEL: model, DEFAULT_EMBEDDING_MODEL: alias } = given
+  if (model && alias && model !== alias) {
+    problems.push({ variable: 'DEFAULT_EMBEDDING_MODEL', problem: `is ${alias} and EMBEDDING_MODEL is ${model}` })
+  }
+  const together: [VariableName, VariableName][] = [
+    ['S3_ENDPOINT', 'S3_ACCESS_KEY'],
+    ['S3_ENDPOINT', 'S3_SECRET_KEY'],
+    ['S3_ACCESS_KEY', 'S3_SECRET_KEY'],
+    ['S3_SECRET_KEY', 'S3_ACCESS_KEY'],
+    ['ELASTICSEARCH_USER', 'ELASTICSEARCH_PASSWORD'],
+    ['ELASTICSEARCH_PASSWORD', 'ELASTICSEARCH_USER'],
+  ]
+  for (const [one, other] of together) {
+    const told = problems.some(({ variable }) => variable === other)
+    if (given[one] && !given[other] && !told) problems.push({ variable: other, problem: `is missing beside ${one}` })
+  }
+  return problems
+}
+
+function refused(problems: readonly Problem[]): HeadwaterError {
+  const lines = problems.map(({ variable, problem }) => `  ${variable} ${problem}`)
+  return new HeadwaterError('HW_INVALID_SETTINGS', `Settings from the environment:\n${lines.join('\n')}`, {
+    path: problems[0]?.variable,
+    details: { problems },
+  })
+}
+
+function settingsOf(env: CheckedEnvironment): Settings {
+  const development = env.NODE_ENV === 'development'
+  const pool = development ? poolOf.development : poolOf.otherwise
+  const url = env.DATABASE_URL ?? composed(env)
+  const qdrant = env.QDRANT_URL ?? (env.QDRANT_HOST && `http://${bracketed(env.QDRANT_HOST)}:${env.QDRANT_PORT}`)
+  return Object.freeze<Settings>({
+    profile: url ? 'postgres' : 'embedded',
+    development,
+    path: env.HEADWATER_PATH,
+    postgres: {
+      url,
+      replicaUrls: env.DATABASE_REPLICA_URL,
+      migrationUrl: env.DATABASE_MIGRATION_URL,
+      schema: env.DATABASE_SCHEMA,
+      max: (env.DATABASE_POOL_SIZE ?? pool.size) + (env.DATABASE_MAX_OVERFLOW ?? pool.overflow),
+      connectionTimeoutMs: env.DATABASE_POOL_TIMEOUT,
+      maxLifetimeSeconds: env.DATABASE_POOL_RECYCLE,
+    },
+    qdrant: qdrant
+      ? {
+          url: qdrant,
+          apiKey: env.QDRANT_API_KEY,
+          collectionPrefix: env.QDRANT_COLLECTION_NAME,
+          batchSize: env.VECTOR_SEARCH_BATCH_SIZE,
+          searchTimeoutMs: env.VECTOR_SEARCH_TIMEOUT,
+        }
+      : undefined,
+    elasticsearch:
+      env.ELASTICSEARCH_URL.length > 0
+        ? {
+            nodes: env.ELASTICSEARCH_URL,
+            apiKey: env.ELASTICSEARCH_API_KEY,
+            user: env.ELASTICSEARCH_USER,
+            password: env.ELASTICSEARCH_PASSWORD,
+            caFingerprint: env.ELASTICSEARCH_CA_FINGERPRINT,
+            indexPrefix: env.ELASTICSEARCH_INDEX,
+          }
+        : undefined,
+    redis: env.REDIS_URL ? { url: env.REDIS_URL, ttlMs: env.REDIS_CACHE_TTL } : undefined,
+    s3:
+      env.S3_ENDPOINT && env.S3_ACCESS_KEY && env.S3_SECRET_KEY
+        ? {
+            endpoint: env.S3_ENDPOINT,
+            accessKey: env.S3_ACCESS_KEY,
+            secretKey: env.S3_SECRET_KEY,
+            region: env.S3_REGION,
+            bucketPrefix: env.S3_BUCKET_PREFIX,
+          }
+        : undefined,
+    embeddings: {
+      model: env.EMBEDDING_MODEL ?? env.DEFAULT_EMBEDDING_MODEL,
+      modelFolder: env.HEADWATER_MODEL_DIR,
+      openai: { apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL },
+      batchSize: env.BATCH_SIZE,
+      cacheSize: env.EMBEDDING_CACHE_SIZE,
+      cacheTtlMs: env.EMBEDDING_CACHE_TTL,
+    },
+    worker: { maxWorkers: env.MAX_WORKERS, logLevel: env.LOG_LEVEL, prometheusPort: env.PROMETHEUS_PORT },
+  })
+}
+
+function composed(env: CheckedEnvironment): Secret | undefined {
+  const { POSTGRES_HOST: host, POSTGRES_USER: user, POSTGRES_PASSWORD: password, POSTGRES_DB: database } = env
+  if (!host) return undefined
+  const login = user
+    ? `${encodeURIComponent(user)}${password ? `:${encodeURIComponent(password.reveal())}` : ''}@`
+    : password
+      ? `:${encodeURIComponent(password.reveal())}@`
+      : ''
+  const place = host.startsWith('/') ? encodeURIComponent(host) : bracketed(host)
+  return new Secret(`postgres://${login}${place}:${env.POSTGRES_PORT}/${encodeURIComponent(database ?? '')}`)
+}
+
+/** An IPv6 address stands in brackets in a URL. */
+function bracketed(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+}

@@ -1,0 +1,60 @@
+/**
+ * The part of `pg` that is used here, by structure: any version of the user's that has it fits, and no type of the
+ * driver's appears in the public surface. test/types proves that a real `pg.Pool` does.
+ */
+export interface PostgresPool {
+  connect(): Promise<PostgresClient>
+  end(): Promise<void>
+  readonly totalCount: number
+  readonly idleCount: number
+  readonly waitingCount: number
+}
+
+export interface PostgresClient {
+  query(query: PostgresQuery): Promise<PostgresResult>
+  /** With an error the connection is closed rather than used again. */
+  release(error?: Error | boolean): void
+  on(event: 'error', listener: (error: Error) => void): unknown
+  removeListener(event: 'error', listener: (error: Error) => void): unknown
+}
+
+export interface PostgresQuery {
+  text: string
+  values?: unknown[]
+  /** Makes it a prepared statement of this name on each connection. */
+  name?: string
+}
+
+export interface TypeParsers {
+  getTypeParser(oid: number, format?: string): (value: string) => unknown
+}
+
+export interface PostgresResult {
+  readonly rows: Record<string, unknown>[]
+  readonly rowCount: number | null
+  /** The command tag: SELECT, COMMIT, ROLLBACK... */
+  readonly command?: string | undefined
+  /** Name and type of each column. */
+  readonly fields?: readonly { readonly name: string; readonly dataTypeID: number }[] | undefined
+}
+
+/** A pool that is open, and how to be rid of it. */
+export interface OpenPool {
+  readonly pool: PostgresPool
+  /** Waits for what is running; does nothing to a pool of the user's. */
+  close(): Promise<void>
+}
+
+/** True when statements may be sent without waiting for the answer to the one before. */
+export function isPipelined(client: PostgresClient): boolean {
+  return Reflect.get(client, 'pipeline') === true
+}
+
+/** Closes the socket at once: a client in pipeline mode would first wait for answers that never come. */
+export function destroySocket(client: PostgresClient): void {
+  const connection: unknown = Reflect.get(client, 'connection')
+  const stream: unknown = typeof connection === 'object' && connection && Reflect.get(connection, 'stream')
+  if (typeof stream !== 'object' || stream === null) return
+  const destroy: unknown = Reflect.get(stream, 'destroy')
+  if (typeof destroy === 'function') destroy.call(stream)
+}

@@ -1,0 +1,29 @@
+import type { CallOptions } from '../../core/abort'
+import type { TenantId } from '../../core/ids'
+
+/** On whose behalf statements run: one tenant's, or a worker's (relay, rebuild, reconcile), which sees all. */
+export type Identity = { readonly tenant: TenantId } | { readonly worker: true }
+
+export interface StatementOptions extends CallOptions {
+  /** Makes it a prepared statement; the same name always goes with the same text. */
+  name?: string | undefined
+}
+
+export interface StatementResult<R> {
+  rows: R[]
+  /** Rows changed, or read; 0 where the command has no such number. */
+  rowCount: number
+}
+
+/**
+ * Runs statements: each on its own, or all within one transaction. Values: `bigint` columns are numbers where they are
+ * safe integers and text beyond, `timestamptz` is a Date, `jsonb` is parsed; a jsonb parameter is bound as JSON text.
+ * Rejects with a HeadwaterError whose `details.sqlState` is the server's, if it was the server that refused.
+ */
+export interface Executor {
+  query<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options?: StatementOptions,
+  ): Promise<StatementResult<R>>
+}

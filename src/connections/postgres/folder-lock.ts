@@ -1,0 +1,152 @@
+import { linkSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '../../core/clock'
+import { HeadwaterError } from '../../core/errors'
+import { uuidV7 } from '../../core/ids'
+import type { Random } from '../../core/random'
+import { codeOf, messageOf } from '../../resilience/classify-network'
+import { fateOf, type ProcessIdentity, thisProcess } from './process-identity'
+
+interface Owner extends ProcessIdentity {
+  readonly token: string
+}
+
+/** How often the owner shows that it is alive, and when silence means that it is not, ms. */
+const heartbeatMs = 5_000
+const silenceMs = 60_000
+const fileName = 'headwater.lock'
+
+/**
+ * Keeps a folder to one process, because PGlite does not: two on one folder ruin it. The lock is a file that names its
+ * owner; one left by a process that was killed is taken over. Whether an owner of another machine or container lives
+ * can only be told by its heartbeat, the file's time.
+ */
+export class FolderLock {
+  readonly #file: string
+  readonly #token: string
+  readonly #clock: Clock
+  #cancel: (() => void) | undefined
+
+  private constructor(file: string, token: string, clock: Clock) {
+    this.#file = file
+    this.#token = token
+    this.#clock = clock
+    this.#beat()
+  }
+
+  /** Rejects with HW_EMBEDDED_LOCKED while another process (or another store in this one) has it, else HW_STORAGE. */
+  static acquire(folder: string, clock: Clock, random: Random): FolderLock {
+    const file = join(folder, fileName)
+    const owner: Owner = { ...thisProcess(), token: uuidV7(clock, random) }
+    const draft = `${file}.${owner.token}`
+    try {
+      writeFileSync(draft, JSON.stringify(owner), { flag: 'wx' })
+      try {
+        for (let turn = 0; turn < 10; turn++) {
+          if (take(draft, file)) return new FolderLock(file, owner.token, clock)
+          removeStale(folder, file, clock, owner.token)
+        }
+      } finally {
+        unlinkSync(draft)
+      }
+    } catch (cause) {
+      if (cause instanceof HeadwaterError) throw cause
+      throw storageError(folder, cause)
+    }
+    throw lockedError(folder, readOwner(file))
+  }
+
+  release(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+    if (readOwner(this.#file)?.token === this.#token) attempt(() => unlinkSync(this.#file))
+  }
+
+  #beat(): void {
+    this.#cancel = this.#clock.timer(
+      heartbeatMs,
+      () => {
+        const now = this.#clock.now() / 1_000
+        attempt(() => utimesSync(this.#file, now, now))
+        this.#beat()
+      },
+      { background: true },
+    )
+  }
+}
+
+/** `link` puts the file there with its content, or fails because one is there: nobody reads half a lock. */
+function take(draft: string, file: string): boolean {
+  try {
+    linkSync(draft, file)
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    // Some file systems have no links; there an exclusive write is the next best.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error) ?? '')) throw error
+  }
+  try {
+    writeFileSync(file, readFileSync(draft), { flag: 'wx' })
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+function removeStale(folder: string, file: string, clock: Clock, token: string): void {
+  const owner = readOwner(file)
+  const age = ageOf(file, clock)
+  if (age === undefined) return
+  const fate = owner ? fateOf(owner) : 'unknown'
+  if (fate === 'running' || (fate === 'unknown' && age < silenceMs)) throw lockedError(folder, owner)
+  // Moved aside first: of two that find it stale only one can do that, and it sees what it moved.
+  const aside = `${file}.stale.${token}`
+  if (!attempt(() => renameSync(file, aside))) return
+  if (readOwner(aside)?.token !== owner?.token) attempt(() => linkSync(aside, file))
+  attempt(() => unlinkSync(aside))
+}
+
+function readOwner(file: string): Owner | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    return typeof value === 'object' && value !== null && 'token' in value ? (value as Owner) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function ageOf(file: string, clock: Clock): number | undefined {
+  try {
+    return clock.now() - statSync(file).mtimeMs
+  } catch {
+    return undefined
+  }
+}
+
+function attempt(action: () => void): boolean {
+  try {
+    action()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function lockedError(folder: string, owner: Owner | undefined): HeadwaterError {
+  const who = owner ? `process ${owner.pid} on ${owner.host}` : 'another process'
+  const self = owner?.pid === process.pid ? ' (this one: the folder is open already)' : ''
+  return new HeadwaterError('HW_EMBEDDED_LOCKED', `postgres.embedded.path: ${folder} is in use by ${who}${self}`, {
+    path: 'postgres.embedded.path',
+    details: { folder, ...(owner && { pid: owner.pid, host: owner.host }) },
+  })
+}
+
+/** A folder that cannot be made, read or written, or has no room left. */
+export function storageError(folder: string, cause: unknown): HeadwaterError {
+  return new HeadwaterError('HW_STORAGE', `postgres.embedded.path: cannot use ${folder}: ${messageOf(cause)}`, {
+    cause,
+    path: 'postgres.embedded.path',
+    details: { folder },
+  })
+}

@@ -1,0 +1,59 @@
+import type { Clock } from '../../core/clock'
+import type { Random } from '../../core/random'
+import type { OpenPool } from './client'
+import { loadPg } from './driver'
+import { openEmbedded } from './embedded'
+import type { ResolvedPostgresOptions } from './options'
+import { typeParsers } from './row-types'
+
+export interface PoolPorts {
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export async function openPool(options: ResolvedPostgresOptions, ports: PoolPorts): Promise<OpenPool> {
+  const { target } = options
+  switch (target.kind) {
+    case 'pool':
+      return { pool: target.pool, close: async () => {} }
+    case 'embedded':
+      return openEmbedded(target.path, ports.clock, ports.random)
+    case 'server':
+      return openServer(target.url, options)
+  }
+}
+
+async function openServer(url: string, options: ResolvedPostgresOptions): Promise<OpenPool> {
+  const pg = await loadPg()
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max,
+    connectionTimeoutMillis: options.connectionTimeoutMs,
+    idleTimeoutMillis: options.idleTimeoutMs,
+    maxLifetimeSeconds: options.maxLifetimeSeconds,
+    keepAlive: true,
+    // Statements of one transaction travel together; our own code never opens a cursor, which this excludes.
+    pipeline: true,
+    types: typeParsers(pg.types),
+    application_name: options.applicationName,
+    ...(options.ssl !== undefined && { ssl: options.ssl }),
+    ...(options.startupParameters && {
+      statement_timeout: options.statementTimeoutMs,
+      lock_timeout: options.lockTimeoutMs,
+      idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
+    }),
+  })
+  // An idle connection that is lost has left the pool already; unheard, the event would end the process.
+  pool.on('error', () => {})
+  return { pool, close: () => pool.end() }
+}
+
+/** Where it is, for messages: no user, no password. */
+export function describeTarget(options: ResolvedPostgresOptions): string {
+  const { target } = options
+  if (target.kind === 'pool') return 'the pool given'
+  if (target.kind === 'embedded') return `the embedded database ${target.path}`
+  const url = new URL(target.url)
+  const host = url.hostname || url.searchParams.get('host') || 'localhost'
+  return `${decodeURIComponent(host)}:${url.port || 5432}${url.pathname}`
+}

@@ -1,0 +1,156 @@
+import { type HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { commitIsUnknown } from '../../resilience/classify-postgres'
+import type { Policy } from '../../resilience/policy'
+import type { PostgresQuery, PostgresResult } from './client'
+import { commit, unknownCommit } from './commit'
+import type { ConnectionCore } from './core'
+import type { Executor, Identity, StatementOptions, StatementResult } from './executor'
+import type { Lease } from './lease'
+import { isRead, limitsOf, needsOpening, openingStatement } from './statement'
+
+/** How far an attempt got: what came to nothing may be repeated, what may have happened may not. */
+interface Progress {
+  readonly read: boolean
+  /** Sent, and it is not known what became of it. */
+  sent: boolean
+}
+
+/**
+ * Statements that commit on their own. Where they must carry a tenant or a role, each is a transaction by itself, sent
+ * in one go on our own pools (pipeline mode) and step by step on a pool of the user's without it.
+ *
+ * Repeated after a failure: what never left, what the server refused, and reads. A change whose answer was lost is
+ * HW_COMMIT_UNKNOWN, never a plain failure.
+ */
+export class SessionExecutor implements Executor {
+  readonly #core: ConnectionCore
+  readonly #as: Identity
+
+  constructor(core: ConnectionCore, as: Identity) {
+    this.#core = core
+    this.#as = as
+  }
+
+  async query<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options: StatementOptions = {},
+  ): Promise<StatementResult<R>> {
+    const query = this.#core.statement(text, values, options.name)
+    return this.#core.result<R>(await this.#core.call((policy) => this.#run(query, options, policy)))
+  }
+
+  async #run(query: PostgresQuery, options: StatementOptions, policy: Policy): Promise<PostgresResult> {
+    const read = isRead(query.text)
+    const progress: Progress = { read, sent: false }
+    try {
+      return await policy.run((signal) => this.#once(query, signal, options, progress), {
+        signal: options.signal,
+        timeoutMs: options.timeoutMs ?? this.#core.options.queryTimeoutMs,
+        idempotent: (error) => error.code !== 'HW_TIMEOUT' && (read || !progress.sent),
+        prompt: true,
+      })
+    } catch (error) {
+      if (progress.sent && !read && isHeadwaterError(error)) throw unknownCommit(error)
+      throw this.#core.explain(error)
+    }
+  }
+
+  async #once(
+    query: PostgresQuery,
+    signal: AbortSignal,
+    options: StatementOptions,
+    progress: Progress,
+  ): Promise<PostgresResult> {
+    progress.sent = false
+    const lease = await this.#core.lease(signal)
+    try {
+      return this.#needsTransaction(options)
+        ? await this.#enclosed(lease, query, signal, options, progress)
+        : await this.#bare(lease, query, signal, progress)
+    } finally {
+      lease.release()
+    }
+  }
+
+  async #bare(lease: Lease, query: PostgresQuery, signal: AbortSignal, progress: Progress): Promise<PostgresResult> {
+    progress.sent = true
+    const answer = await lease.ask(query, signal)
+    if (answer.ok) {
+      progress.sent = false
+      return answer.result
+    }
+    progress.sent = answer.sent && commitIsUnknown(answer.failure)
+    throw answer.failure.error
+  }
+
+  async #enclosed(
+    lease: Lease,
+    query: PostgresQuery,
+    signal: AbortSignal,
+    options: StatementOptions,
+    progress: Progress,
+  ): Promise<PostgresResult> {
+    const timeoutMs = options.timeoutMs ?? this.#core.options.queryTimeoutMs
+    const opening = {
+      text: openingStatement({
+        as: this.#as,
+        security: this.#core.security,
+        limits: limitsOf(this.#core.options, timeoutMs, options.timeoutMs !== undefined),
+      }),
+    }
+    if (lease.pipelined) return this.#together(lease, opening, query, signal, progress)
+    const opened = await lease.ask(opening, signal)
+    const answer = opened.ok ? await lease.ask(query, signal) : opened
+    if (!answer.ok) {
+      await lease.ask({ text: 'ROLLBACK' }, signal)
+      throw answer.failure.error
+    }
+    progress.sent = true
+    await this.#commit(lease, signal, progress)
+    progress.sent = false
+    return answer.result
+  }
+
+  async #together(
+    lease: Lease,
+    opening: PostgresQuery,
+    query: PostgresQuery,
+    signal: AbortSignal,
+    progress: Progress,
+  ): Promise<PostgresResult> {
+    progress.sent = true
+    const [opened, answer, committed] = await Promise.all([
+      lease.ask(opening, signal),
+      lease.ask(query, signal),
+      this.#commit(lease, signal, progress).then(
+        () => undefined,
+        (error: HeadwaterError) => error,
+      ),
+    ])
+    const failed = opened.ok ? answer : opened
+    // The statement's own refusal is the truth; that COMMIT then rolled back follows from it.
+    progress.sent = committed?.code === 'HW_COMMIT_UNKNOWN' && !(!failed.ok && failed.failure.answered)
+    if (!failed.ok) throw failed.failure.error
+    if (committed) throw committed
+    return answer.ok ? answer.result : nothing
+  }
+
+  /** Of a read nothing depends on whether its COMMIT arrived. */
+  async #commit(lease: Lease, signal: AbortSignal, progress: Progress): Promise<void> {
+    try {
+      await commit(lease, signal, undefined)
+    } catch (error) {
+      if (!progress.read || !isHeadwaterError(error, 'HW_COMMIT_UNKNOWN')) throw error
+    }
+  }
+
+  /** Also where the call allows more time than the connection's statement_timeout, which only a transaction can raise. */
+  #needsTransaction(options: StatementOptions): boolean {
+    const { target, statementTimeoutMs } = this.#core.options
+    const longer = target.kind !== 'embedded' && (options.timeoutMs ?? 0) > statementTimeoutMs
+    return longer || needsOpening(this.#as, this.#core.security)
+  }
+}
+
+const nothing: PostgresResult = { rows: [], rowCount: 0 }

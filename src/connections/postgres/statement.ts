@@ -1,0 +1,91 @@
+import type { Identity } from './executor'
+import type { ResolvedPostgresOptions } from './options'
+
+export type Isolation = 'read committed' | 'repeatable read'
+
+/** What store.open found out about row level security; statements follow it from then on. */
+export interface RowSecurity {
+  /** True when each statement must carry its tenant (and take on a role where one is set). */
+  readonly active: boolean
+  /** Role for tenants' statements; undefined leaves the login's. */
+  readonly appRole?: string | undefined
+  readonly workerRole?: string | undefined
+}
+
+export interface Opening {
+  readonly as: Identity
+  readonly security: RowSecurity
+  readonly isolation?: Isolation | undefined
+  readonly readOnly?: boolean | undefined
+  /** Limits for the server, ms, where the connection's own do not hold. */
+  readonly limits?: Readonly<Record<string, number>> | undefined
+}
+
+/**
+ * BEGIN and all that must hold inside, in one message: tenant, role and limits end with the transaction, so nothing is
+ * left on a connection that somebody else (or PgBouncer) uses next.
+ */
+export function openingStatement(opening: Opening): string {
+  const { as, security, isolation, readOnly, limits = {} } = opening
+  const modes = [
+    isolation === 'repeatable read' && ' ISOLATION LEVEL REPEATABLE READ',
+    readOnly && ' READ ONLY',
+  ].filter(Boolean)
+  const settings: [string, string][] = []
+  if ('tenant' in as) settings.push(['headwater.tenant', as.tenant])
+  for (const [name, ms] of Object.entries(limits)) settings.push([name, String(Math.ceil(ms))])
+  const role = roleOf(as, security)
+  if (role !== undefined) settings.push(['role', role])
+  const begin = `BEGIN${modes.join('')}`
+  if (settings.length === 0) return begin
+  const calls = settings.map(([name, value]) => `set_config(${literal(name)}, ${literal(value)}, true)`)
+  return `${begin}; SELECT ${calls.join(', ')}`
+}
+
+export function roleOf(as: Identity, security: RowSecurity): string | undefined {
+  if (!security.active) return undefined
+  return 'tenant' in as ? security.appRole : security.workerRole
+}
+
+/** Whether a single statement needs a transaction around it to carry its tenant or role. */
+export function needsOpening(as: Identity, security: RowSecurity): boolean {
+  return security.active && ('tenant' in as || security.workerRole !== undefined)
+}
+
+/**
+ * Limits of a transaction, ms. The connection's own come from its startup parameters, where those were sent; a call's
+ * own time raises or lowers the statement's, kept below the client's so that the server ends it first.
+ */
+export function limitsOf(
+  options: ResolvedPostgresOptions,
+  remainingMs: number,
+  timed: boolean,
+): Record<string, number> | undefined {
+  const { target } = options
+  // PGlite stops no statement at its timeout and has nobody to wait for.
+  if (target.kind === 'embedded') return undefined
+  const limits: Record<string, number> = {}
+  if (target.kind === 'pool' || !options.startupParameters) {
+    limits['statement_timeout'] = options.statementTimeoutMs
+    limits['lock_timeout'] = options.lockTimeoutMs
+    limits['idle_in_transaction_session_timeout'] = options.idleInTransactionTimeoutMs
+  }
+  if (timed && Number.isFinite(remainingMs)) limits['statement_timeout'] = Math.max(1, remainingMs * 0.9)
+  return Object.keys(limits).length > 0 ? limits : undefined
+}
+
+/** A string as SQL text. Names of tenants and roles have no need of it, but a guard that relies on that is none. */
+export function literal(value: string): string {
+  const quoted = `'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`
+  return value.includes('\\') ? ` E${quoted}` : quoted
+}
+
+const lead = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\()*/
+const reads = /^(select|values|table|show)\b/i
+const changes = /\b(insert|update|delete|merge)\b/i
+
+/** True when repeating the statement, or not knowing whether it ran, does no harm. Doubt counts as a change. */
+export function isRead(text: string): boolean {
+  const body = text.replace(lead, '')
+  return reads.test(body) || (/^with\b/i.test(body) && !changes.test(body))
+}

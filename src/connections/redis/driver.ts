@@ -1,0 +1,34 @@
+import { loadDriver } from '../postgres/driver'
+import type { OwnRedisClient } from './client'
+import type { RedisAddress, ResolvedRedisOptions } from './options'
+
+/**
+ * A client of ours, not connected yet. It keeps no queue, sends nothing twice and never reconnects by itself: a command
+ * that timed out must not be sent later, and the breaker decides when to try again.
+ */
+export async function openClient(address: RedisAddress, options: ResolvedRedisOptions): Promise<OwnRedisClient> {
+  const { Redis } = await loadDriver('ioredis', () => import('ioredis'))
+  const { host, port, username, password, db, tls } = address
+  return new Redis({
+    host,
+    port,
+    db,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls && { tls: definedOnly(tls) }),
+    connectionName: options.connectionName,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    connectTimeout: options.connectTimeoutMs,
+    commandTimeout: options.commandTimeoutMs,
+    disableClientInfo: true,
+  })
+}
+
+function definedOnly(values: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,50 @@
+import { HeadwaterError, isHeadwaterError } from './errors'
+
+/** What every asynchronous public method takes last. */
+export interface CallOptions {
+  /** Ends the wait at once; nothing is called again afterwards. */
+  signal?: AbortSignal | undefined
+  /** Longest time the call may take, ms, over all its attempts. */
+  timeoutMs?: number | undefined
+}
+
+export function abortError(signal: AbortSignal): HeadwaterError {
+  const reason: unknown = signal.reason
+  if (isHeadwaterError(reason)) return reason
+  const timedOut = reason instanceof Error && reason.name === 'TimeoutError'
+  return new HeadwaterError(timedOut ? 'HW_TIMEOUT' : 'HW_ABORTED', timedOut ? 'The signal timed out' : 'Aborted', {
+    cause: reason,
+  })
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortError(signal)
+}
+
+/**
+ * Settles as `work` does, unless the signal aborts first: then it rejects at once, and what arrives late is handed to
+ * `late` so that nothing leaks.
+ */
+export function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined, late?: (value: T) => void): Promise<T> {
+  if (!signal) return work
+  return new Promise<T>((resolve, reject) => {
+    let over = false
+    const aborted = (): void => {
+      over = true
+      reject(abortError(signal))
+    }
+    if (signal.aborted) aborted()
+    else signal.addEventListener('abort', aborted, { once: true })
+    work.then(
+      (value) => {
+        signal.removeEventListener('abort', aborted)
+        if (over) late?.(value)
+        else resolve(value)
+      },
+      (error) => {
+        signal.removeEventListener('abort', aborted)
+        if (!over) reject(error)
+      },
+    )
+  })
+}

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import type { Clock } from './clock'
+import { HeadwaterError } from './errors'
+import type { Random } from './random'
+
+declare const tenantBrand: unique symbol
+declare const collectionBrand: unique symbol
+
+/** A checked tenant name; only `tenantId()` makes one. */
+export type TenantId = string & { readonly [tenantBrand]: true }
+/** A checked collection name; only `collectionName()` makes one. */
+export type CollectionName = string & { readonly [collectionBrand]: true }
+
+/** Where a row lives: every repository call names its tenant and its collection. */
+export interface Scope {
+  readonly tenant: TenantId
+  readonly collection: CollectionName
+}
+
+const namePattern = /^[A-Za-z0-9._-]{1,128}$/
+
+/** Checks a tenant's name: 1 to 128 characters of `[A-Za-z0-9._-]`, else HW_INVALID_ARGUMENT. */
+export function tenantId(value: string): TenantId {
+  return checkedName(value, 'tenant') as TenantId
+}
+
+/** Checks a collection's name: 1 to 128 characters of `[A-Za-z0-9._-]`, else HW_INVALID_ARGUMENT. */
+export function collectionName(value: string): CollectionName {
+  return checkedName(value, 'collection') as CollectionName
+}
+
+function checkedName(value: unknown, path: string): string {
+  if (typeof value === 'string' && namePattern.test(value)) return value
+  throw new HeadwaterError(
+    'HW_INVALID_ARGUMENT',
+    `${path}: ${JSON.stringify(value)} is not a name of 1 to 128 characters of [A-Za-z0-9._-]`,
+    { path },
+  )
+}
+
+/** UUIDv5 in a namespace of our own over length-prefixed parts, so that no two lists of parts run together. */
+export function uuidV5(...parts: string[]): string {
+  const hash = createHash('sha1').update(namespace)
+  for (const part of parts) {
+    const bytes = Buffer.from(part, 'utf8')
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(bytes.length)
+    hash.update(length).update(bytes)
+  }
+  return formatUuid(hash.digest().subarray(0, 16), 0x50)
+}
+
+/** A time-ordered UUIDv7: 48 bits of epoch ms, then randomness. */
+export function uuidV7(clock: Clock, random: Random): string {
+  const bytes = Buffer.from(random.bytes(16))
+  bytes.writeUIntBE(clock.now(), 0, 6)
+  return formatUuid(bytes, 0x70)
+}
+
+const namespace = Buffer.from('b5a1c3a27d0e4b51a9c8f3d26e0417aa', 'hex')
+
+function formatUuid(bytes: Buffer, version: number): string {
+  bytes[6] = (bytes[6]! & 0x0f) | version
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const hex = bytes.toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+/** Hex SHA-256 over length-prefixed parts. */
+export function sha256(...parts: (string | Uint8Array)[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts) {
+    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part
+    hash.update(`${bytes.byteLength}:`).update(bytes)
+  }
+  return hash.digest('hex')
+}
+
+/** Order by UTF-8 bytes, as Postgres compares under the C collation; JavaScript's own order differs beyond the BMP. */
+export function compareBytes(a: string, b: string): number {
+  return asciiOnly.test(a) && asciiOnly.test(b)
+    ? a < b
+      ? -1
+      : a > b
+        ? 1
+        : 0
+    : Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is what is meant
+const asciiOnly = /^[\x00-\x7f]*$/

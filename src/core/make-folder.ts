@@ -1,0 +1,26 @@
+import { mkdirSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+
+/**
+ * Makes a folder and those above it; returns the topmost that was made. Not `mkdir` with `recursive`: Node 20 never
+ * comes back from that in a file system that takes no folders, such as /proc.
+ */
+export function makeFolder(path: string): string | undefined {
+  const folder = resolve(path)
+  if (isFolder(folder)) return undefined
+  const above = dirname(folder)
+  const first = above === folder ? undefined : makeFolder(above)
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    // Another process was quicker.
+    if (!isFolder(folder)) throw error
+    return first
+  }
+  return first ?? folder
+}
+
+/** False when there is nothing; what is there and no folder fails at `mkdir`, with its reason. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}

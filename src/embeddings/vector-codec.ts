@@ -1,0 +1,62 @@
+import { endianness } from 'node:os'
+import { HeadwaterError } from '../core/errors'
+
+const bigEndian = endianness() === 'BE'
+
+/** Float32 little endian, 4 bytes a dimension: the form in which Postgres keeps embeddings (`bytea`). */
+export function vectorToBytes(vector: Float32Array): Buffer {
+  const bytes = Buffer.from(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength))
+  return bigEndian ? bytes.swap32() : bytes
+}
+
+/** The reverse of `vectorToBytes`; the result is a copy of its own. */
+export function vectorFromBytes(bytes: Uint8Array): Float32Array {
+  if (bytes.byteLength % 4 !== 0) {
+    throw new HeadwaterError('HW_INVALID_VECTOR', `A stored vector has ${bytes.byteLength} bytes, no multiple of 4`)
+  }
+  const copy = new Uint8Array(bytes)
+  if (bigEndian) Buffer.from(copy.buffer).swap32()
+  return new Float32Array(copy.buffer)
+}
+
+/** pgvector's text form, `[1,2,3]`, with digits enough to give the same float32 back. */
+export function vectorToLiteral(vector: Float32Array): string {
+  return `[${vector.join(',')}]`
+}
+
+export function vectorFromLiteral(literal: string): Float32Array {
+  let values: unknown
+  try {
+    values = JSON.parse(literal)
+  } catch (cause) {
+    throw new HeadwaterError('HW_INVALID_VECTOR', `${shown(literal)} is not a vector such as [1,2,3]`, { cause })
+  }
+  if (!Array.isArray(values) || !values.every((value) => typeof value === 'number')) {
+    throw new HeadwaterError('HW_INVALID_VECTOR', `${shown(literal)} is not a vector such as [1,2,3]`)
+  }
+  return Float32Array.from(values)
+}
+
+/**
+ * The vector, if it has `dimensions` finite numbers; throws HW_INVALID_VECTOR otherwise. Plain arrays, as users pass
+ * them, become a Float32Array.
+ */
+export function checkVector(vector: ArrayLike<number>, dimensions: number, path = 'vector'): Float32Array {
+  if (!(vector instanceof Float32Array) && !Array.isArray(vector) && !(vector instanceof Float64Array)) {
+    throw invalid(path, `is ${vector === null ? 'null' : typeof vector}, not a list of numbers`)
+  }
+  if (vector.length !== dimensions) throw invalid(path, `has ${vector.length} dimensions, not ${dimensions}`)
+  const checked = vector instanceof Float32Array ? vector : Float32Array.from(vector)
+  for (let i = 0; i < dimensions; i++) {
+    if (!Number.isFinite(checked[i])) throw invalid(`${path}[${i}]`, `is ${String(vector[i])}, not a finite number`)
+  }
+  return checked
+}
+
+function invalid(path: string, problem: string): HeadwaterError {
+  return new HeadwaterError('HW_INVALID_VECTOR', `${path} ${problem}`, { path })
+}
+
+function shown(literal: string): string {
+  return JSON.stringify(literal.length > 40 ? `${literal.slice(0, 40)}...` : literal)
+}

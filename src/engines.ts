@@ -1,0 +1,127 @@
+import path from 'node:path'
+import { ElasticsearchConnection } from './connections/elasticsearch/connection'
+import type { PostgresConnection } from './connections/postgres/connection'
+import { QdrantConnection } from './connections/qdrant/connection'
+import { RedisConnection } from './connections/redis/connection'
+import { S3Connection } from './connections/s3/connection'
+import type { CallOptions } from './core/abort'
+import type { Clock } from './core/clock'
+import type { Random } from './core/random'
+import type { MetadataDeclaration } from './filter/metadata'
+import type { BlobRepository } from './repositories/blobs'
+import type { CacheRepository } from './repositories/cache'
+import { DirectoryBlobRepository } from './repositories/directory/blobs'
+import { ElasticsearchTextRepository } from './repositories/elasticsearch/texts'
+import { MemoryBlobRepository } from './repositories/memory/blobs'
+import { MemoryCacheRepository } from './repositories/memory/cache'
+import { PostgresTextRepository } from './repositories/postgres/texts'
+import { PostgresVectorRepository } from './repositories/postgres/vectors'
+import { QdrantVectorRepository } from './repositories/qdrant/vectors'
+import { RedisCacheRepository } from './repositories/redis/cache'
+import { S3BlobRepository } from './repositories/s3/blobs'
+import type { TextRepository } from './repositories/texts'
+import type { VectorRepository } from './repositories/vectors'
+import type { StoreOptions } from './store-options'
+import type { ConnectionHealth } from './store-parts'
+
+/** Which store holds each projection; written down in the truth. */
+export type Topology = { vector: 'postgres' | 'qdrant'; text: 'postgres' | 'elasticsearch' }
+
+/** The stores beside the truth: those that the options name, else what Postgres and this process offer. */
+export interface Engines {
+  readonly vectors: VectorRepository
+  readonly texts: TextRepository
+  readonly cache: CacheRepository
+  readonly blobs: BlobRepository | undefined
+  /** Start of the names of vector collections. */
+  readonly vectorPrefix: string
+  readonly checks: Readonly<Record<string, (call: CallOptions) => Promise<ConnectionHealth>>>
+  close(): Promise<void>
+}
+
+/** What the engines are put together from. */
+export interface EnginePlace {
+  readonly postgres: PostgresConnection
+  readonly schema: string
+  /** Folder of an embedded store. */
+  readonly folder: string | undefined
+  /** Of this database, so that two of them never share an index on one engine. */
+  readonly installation: string
+  readonly declarations: readonly MetadataDeclaration[]
+  readonly clock: Clock
+  readonly random: Random
+}
+
+interface Connection {
+  health(call: CallOptions): Promise<object>
+  close(): Promise<void>
+}
+
+const defaultPrefix = 'headwater'
+
+export function topologyOf(options: StoreOptions<object>): Topology {
+  return {
+    vector: options.qdrant ? 'qdrant' : 'postgres',
+    text: options.elasticsearch ? 'elasticsearch' : 'postgres',
+  }
+}
+
+/** Opens nothing yet: every connection waits for its first call. */
+export function engines(options: StoreOptions<object>, place: EnginePlace): Engines {
+  const { clock, random, schema, installation } = place
+  const ports = { clock, random }
+  const connections: Record<string, Connection> = {}
+  const open = <T extends Connection>(name: string, connection: T): T => {
+    connections[name] = connection
+    return connection
+  }
+  const { qdrant, elasticsearch, redis, s3 } = options
+
+  let vectors: VectorRepository = new PostgresVectorRepository(place.postgres, { schema })
+  if (qdrant) {
+    const { prefix: _prefix, vectors: settings, ...where } = qdrant
+    const connection = open('qdrant', new QdrantConnection(where, ports))
+    vectors = new QdrantVectorRepository(connection, { metadata: place.declarations, ...settings })
+  }
+  let texts: TextRepository = new PostgresTextRepository(place.postgres, { schema })
+  if (elasticsearch) {
+    const { prefix = defaultPrefix, texts: settings, ...where } = elasticsearch
+    const connection = open('elasticsearch', new ElasticsearchConnection(where, ports))
+    texts = new ElasticsearchTextRepository(connection, { ...settings, prefix: `${prefix}_${installation}` })
+  }
+  let cache: CacheRepository
+  if (redis) {
+    const { cache: settings, ...where } = redis
+    const shared = { ...settings, ...(options.cache?.ttlMs !== undefined && { ttlMs: options.cache.ttlMs }) }
+    cache = new RedisCacheRepository(open('redis', new RedisConnection(where, ports)), { ...shared, ...ports })
+  } else cache = new MemoryCacheRepository({ clock, ...options.cache })
+  let blobs = blobsOf(options, place)
+  if (s3) {
+    const { blobs: settings, ...where } = s3
+    blobs = new S3BlobRepository(open('s3', new S3Connection(where, ports)), settings)
+  }
+
+  return {
+    vectors,
+    texts,
+    cache,
+    blobs,
+    vectorPrefix: qdrant ? `${qdrant.prefix ?? defaultPrefix}_${installation}_` : '',
+    checks: Object.fromEntries(
+      Object.entries(connections).map(([name, connection]) => [
+        name,
+        async (call) => ({ ...(await connection.health(call)) }) as ConnectionHealth,
+      ]),
+    ),
+    close: async () => {
+      await Promise.all(Object.values(connections).map((connection) => connection.close()))
+    },
+  }
+}
+
+function blobsOf({ blobs }: StoreOptions<object>, { folder, clock }: EnginePlace): BlobRepository | undefined {
+  if (blobs) return new DirectoryBlobRepository({ path: blobs.path, clock })
+  if (folder === undefined) return undefined
+  if (folder === ':memory:') return new MemoryBlobRepository({ clock })
+  return new DirectoryBlobRepository({ path: path.join(folder, 'blobs'), clock })
+}

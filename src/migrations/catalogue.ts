@@ -1,0 +1,15 @@
+import type { SchemaMigration } from './schema-migration'
+
+export interface CatalogueEntry {
+  readonly name: string
+  load(): Promise<SchemaMigration>
+}
+
+/** Every migration in order. They are listed, not looked for in a folder: a bundle has none. */
+export const catalogue: readonly CatalogueEntry[] = [
+  { name: '0001_initial', load: async () => (await import('./versions/0001-initial')).migration },
+]
+
+/** Table of the applied migrations, in the schema itself. */
+export const migrationTable = 'migrations'
+export const migrationLockTable = 'migrations_lock'

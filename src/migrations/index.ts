@@ -1,0 +1,5 @@
+export type { SchemaManifest, TableManifest } from './introspect'
+export { schemaManifest } from './manifest'
+export { type MigrateOptions, type MigrateResult, migrate } from './migrate'
+export { assertMigrated, type MigrationStatus, migrationStatus } from './status'
+export type { MigrationConnection, MigrationTarget, SchemaOptions } from './target'

@@ -1,0 +1,145 @@
+import type { Executor } from '../connections/postgres/executor'
+import { quoteName } from '../connections/postgres/row-security'
+import { literal } from '../connections/postgres/statement'
+import { type SchemaOptions, schemaOf } from './target'
+
+export interface RoleOptions extends SchemaOptions {
+  /** Role for tenants' statements, under the policies; `headwater_app` by default. */
+  app?: string | undefined
+  /** Role that sees the rows of all tenants; `headwater_worker` by default. */
+  worker?: string | undefined
+}
+
+/** Roles that the login may take on; undefined where it should stay itself. */
+export interface Roles {
+  /** For tenants' statements. Undefined: the login is under the policies already, or nothing can bring it there. */
+  readonly app: string | undefined
+  /** For statements that see all tenants. Undefined: the login does anyway, or cannot. */
+  readonly worker: string | undefined
+  /** True when the policies hold for tenants' statements, with the roles given here. */
+  readonly enforced: boolean
+}
+
+interface Login {
+  readonly name: string
+  readonly superuser: boolean
+  readonly bypasses: boolean
+  readonly may_create: boolean
+  readonly owner: boolean
+}
+
+/**
+ * Makes the NOLOGIN roles, as far as the login may, and grants them what they need of the schema, tables made later
+ * included. Repeating it changes nothing. A login that may not create roles uses those that it is a member of; one that
+ * owns the tables is under the policies itself whenever a tenant is named (FORCE), and needs no role at all.
+ */
+export async function ensureRoles(executor: Executor, options: RoleOptions = {}): Promise<Roles> {
+  const schema = schemaOf(options)
+  const { app = 'headwater_app', worker = 'headwater_worker' } = options
+  const login = await readLogin(executor, schema)
+  const mayCreate = login.superuser || login.may_create
+  if (mayCreate) {
+    await createRole(executor, app, 'NOLOGIN')
+    // Only who bypasses the policies may make another who does.
+    if (login.superuser || login.bypasses) await createRole(executor, worker, 'NOLOGIN BYPASSRLS')
+  }
+  if (login.superuser || login.owner) {
+    for (const role of [app, worker]) if (await exists(executor, role)) await grant(executor, schema, role)
+    await defaultPrivileges(executor, schema, app, worker)
+  }
+  const usable = async (role: string): Promise<string | undefined> => {
+    if (!(await exists(executor, role))) return undefined
+    if (mayCreate) await join(executor, role)
+    return (await isMember(executor, role)) ? role : undefined
+  }
+  const sees = login.superuser || login.bypasses
+  const appRole = await usable(app)
+  return {
+    app: appRole,
+    worker: sees || login.owner ? undefined : await usable(worker),
+    enforced: appRole !== undefined || !sees,
+  }
+}
+
+async function readLogin(executor: Executor, schema: string): Promise<Login> {
+  const { rows } = await executor.query<Login>(
+    `SELECT rolname AS name, rolsuper AS superuser, rolbypassrls AS bypasses, rolcreaterole AS may_create,
+       EXISTS (SELECT FROM pg_class WHERE oid = to_regclass($1) AND relowner = r.oid) AS owner
+     FROM pg_roles r WHERE rolname = current_user`,
+    [`${quoteName(schema)}.documents`],
+  )
+  return rows[0]!
+}
+
+/** Roles belong to the whole server: another database's store may make the same one at the same moment. */
+async function createRole(executor: Executor, role: string, attributes: string): Promise<void> {
+  if (await exists(executor, role)) return
+  await executor.query(
+    `DO $headwater$ BEGIN CREATE ROLE ${quoteName(role)} ${attributes};
+     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $headwater$`,
+  )
+}
+
+async function exists(executor: Executor, role: string): Promise<boolean> {
+  const { rows } = await executor.query('SELECT FROM pg_roles WHERE rolname = $1', [role])
+  return rows.length > 0
+}
+
+/** Whether the login may take the role on: since Postgres 16 that is not the same as to be a member. */
+async function isMember(executor: Executor, role: string): Promise<boolean> {
+  const { rows } = await executor.query<{ member: boolean }>(
+    `SELECT pg_has_role($1, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+       AS member`,
+    [role],
+  )
+  return rows[0]!.member
+}
+
+async function join(executor: Executor, role: string): Promise<void> {
+  if (await isMember(executor, role)) return
+  // Memberships belong to the whole server, where a lock of this database holds nobody back.
+  await oneByOne(executor, `GRANT ${quoteName(role)} TO CURRENT_USER`, 'unique_violation OR internal_error')
+}
+
+/** Changes of privileges that meet fail each other in the catalogue: they wait for one another instead. */
+async function oneByOne(executor: Executor, statement: string, spared?: string): Promise<void> {
+  await executor.query(
+    `DO $headwater$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('headwater privileges')); ${statement};
+     ${spared ? `EXCEPTION WHEN ${spared} THEN NULL;` : ''} END $headwater$`,
+  )
+}
+
+async function grant(executor: Executor, schema: string, role: string): Promise<void> {
+  const { rows } = await executor.query<{ granted: boolean }>(
+    `SELECT has_schema_privilege($1, n.oid, 'USAGE') AND NOT EXISTS (
+       SELECT FROM pg_class r WHERE r.relnamespace = n.oid AND CASE r.relkind
+         WHEN 'r' THEN NOT has_table_privilege($1, r.oid, 'SELECT,INSERT,UPDATE,DELETE')
+           OR NOT has_table_privilege($1, r.oid, 'DELETE')
+         WHEN 'S' THEN NOT has_sequence_privilege($1, r.oid, 'USAGE') ELSE false END) AS granted
+     FROM pg_namespace n WHERE n.nspname = $2`,
+    [role, schema],
+  )
+  // A grant takes locks and writes the catalogue: not at every start.
+  if (rows[0]?.granted) return
+  const [name, to] = [quoteName(schema), quoteName(role)]
+  await oneByOne(executor, `GRANT USAGE ON SCHEMA ${name} TO ${to}`)
+  await oneByOne(executor, `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${name} TO ${to}`)
+  await oneByOne(executor, `GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${name} TO ${to}`)
+}
+
+/** For the tables of generations, which are made later, by whoever runs this now. */
+async function defaultPrivileges(executor: Executor, schema: string, app: string, worker: string): Promise<void> {
+  const { rows } = await executor.query(
+    `SELECT FROM pg_default_acl d WHERE d.defaclnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+       AND d.defaclrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+       AND d.defaclacl::text LIKE '%' || ${literal(app)} || '%'`,
+    [schema],
+  )
+  if (rows.length > 0) return
+  for (const role of [app, worker]) {
+    if (!(await exists(executor, role))) continue
+    const start = `ALTER DEFAULT PRIVILEGES IN SCHEMA ${quoteName(schema)} GRANT`
+    await oneByOne(executor, `${start} SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${quoteName(role)}`)
+    await oneByOne(executor, `${start} USAGE ON SEQUENCES TO ${quoteName(role)}`)
+  }
+}

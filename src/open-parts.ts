@@ -1,0 +1,106 @@
+import type { CallerTransaction } from './connections/postgres/caller'
+import { executorOfTenant } from './connections/postgres/caller-tenant'
+import { PostgresConnection } from './connections/postgres/connection'
+import { quoteName } from './connections/postgres/row-security'
+import { type Clock, systemClock } from './core/clock'
+import { HeadwaterError } from './core/errors'
+import { canonicalJson } from './core/json'
+import { type Random, systemRandom } from './core/random'
+import { engines, type Topology, topologyOf } from './engines'
+import { migrate } from './migrations/migrate'
+import { assertMigrated } from './migrations/status'
+import { PostgresTruth } from './repositories/postgres/truth'
+import { decideRowSecurity } from './row-security'
+import { resolveCollections, type StoreOptions } from './store-options'
+import type { StoreParts } from './store-parts'
+import { ensureGenerations } from './writer/generations'
+import type { WriterPorts } from './writer/ports'
+
+const defaultPath = './.headwater'
+
+/** Puts a store together: Postgres (a server, a pool of the user's, or PGlite here) and the engines beside it. */
+export async function openParts(options: StoreOptions<object>): Promise<StoreParts> {
+  const { plans, embedders, named, fallback } = resolveCollections(options)
+  const clock = options.clock ?? systemClock
+  const random = options.random ?? systemRandom
+  const { schema = 'headwater', ...postgres } = options.postgres ?? {}
+  const folder = options.postgres ? undefined : (options.embedded?.path ?? defaultPath)
+  const connection = connect(folder, postgres, clock, random)
+  const closing: (() => Promise<void>)[] = [() => connection.close()]
+  const close = async (): Promise<void> => {
+    for (const one of closing) await one()
+  }
+  try {
+    // Asked first because its failure says which server was tried; and it is tried again, as any read.
+    await connection.session({ worker: true }).query('SELECT 1')
+    if (options.migrate === 'check') await assertMigrated(connection, { schema })
+    else if (options.migrate !== 'off') await migrate(connection, { schema })
+    const notices = await decideRowSecurity(connection, schema)
+    if (fallback) notices.push(noEmbedder)
+    const truth = new PostgresTruth(connection, { schema })
+    await checkTopology(truth, topologyOf(options))
+    const installation = await installationOf(truth, random)
+    const declarations = [...plans.values()].flatMap(({ metadata }) => metadata ?? [])
+    const beside = engines(options, { postgres: connection, schema, folder, installation, declarations, clock, random })
+    closing.unshift(() => beside.close())
+    const ports: WriterPorts = {
+      truth,
+      vectors: beside.vectors,
+      texts: beside.texts,
+      collections: plans,
+      embedders,
+      clock,
+      random,
+      vectorPrefix: beside.vectorPrefix,
+      options: { ...options.writer, relay: options.relay ?? 'background' },
+    }
+    // The folder's lock says that whoever held a claim is dead.
+    if (connection.embedded) await truth.session({ worker: true }).jobs.freeClaims()
+    await ensureGenerations(ports)
+    return {
+      ports,
+      named,
+      cache: beside.cache,
+      blobs: beside.blobs,
+      // The caller's role stays; the policies, where he is under them, then let this tenant through.
+      adopt: async (transaction, tenant) =>
+        truth.over(executorOfTenant(transaction as CallerTransaction, tenant, `${quoteName(schema)}.documents`)),
+      checks: { postgres: async (call) => ({ ...(await connection.health(call)) }), ...beside.checks },
+      notices,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+const noEmbedder =
+  'No embedder is named, so the hashing embedder is used: it finds words, not meanings. Name one in `embedder`.'
+
+function connect(
+  folder: string | undefined,
+  postgres: Omit<NonNullable<StoreOptions['postgres']>, 'schema'>,
+  clock: Clock,
+  random: Random,
+): PostgresConnection {
+  if (folder === undefined) return new PostgresConnection(postgres, { clock, random })
+  return new PostgresConnection({ embedded: { path: folder } }, { clock, random })
+}
+
+/** A name for this database that no other has, made once. */
+async function installationOf(truth: PostgresTruth, random: Random): Promise<string> {
+  const made = Buffer.from(random.bytes(4)).toString('hex')
+  return String(await truth.session({ worker: true }).registry.record('installation', made))
+}
+
+/** Which stores this database feeds is written down once; a process that means others is refused. */
+async function checkTopology(truth: PostgresTruth, configured: Topology): Promise<void> {
+  const recorded = await truth.session({ worker: true }).registry.record('topology', configured)
+  if (canonicalJson(recorded) === canonicalJson(configured)) return
+  throw new HeadwaterError(
+    'HW_TOPOLOGY_MISMATCH',
+    `topology: this database feeds ${canonicalJson(recorded)}, this process is configured for ${canonicalJson(configured)}`,
+    { path: 'topology', details: { recorded, configured } },
+  )
+}

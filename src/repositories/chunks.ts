@@ -1,0 +1,138 @@
+import type { CallOptions } from '../core/abort'
+import type { CollectionName, Scope, TenantId } from '../core/ids'
+import type { JsonObject } from '../core/json'
+import type { Leaves } from '../filter/parsed'
+
+/** A live chunk as stored. Offsets are UTF-16 units of the document's text. */
+export interface ChunkRow {
+  /** UUIDv5 of (tenant, collection, document, hash of text and chunk metadata, occurrence). */
+  readonly id: string
+  readonly document: string
+  readonly chunking: string
+  readonly ordinal: number
+  readonly start: number
+  readonly end: number
+  readonly text: string
+  readonly metadata: JsonObject
+  /** Hash of what is embedded and indexed: the document's title and the text. Key of the stored embedding. */
+  readonly inputHash: string
+  /** Fence of its document at the last change of its input. */
+  readonly fence: number
+}
+
+export type ChunkHead = Pick<ChunkRow, 'id' | 'document' | 'ordinal' | 'start' | 'end' | 'inputHash'>
+
+/** A change to the chunks of documents whose rows the transaction has locked. */
+export interface ChunkChanges {
+  /** New chunks, chunks whose input changed, and tombstones that come back. */
+  readonly upsert: readonly ChunkRow[]
+  /** Chunks that only moved: no new fence, nothing to project. */
+  readonly move: readonly Pick<ChunkRow, 'id' | 'ordinal' | 'start' | 'end'>[]
+  /** Chunks that became tombstones at this fence. */
+  readonly remove: readonly { readonly id: string; readonly fence: number }[]
+}
+
+/** A live chunk with what its document says: what a search hit shows and is checked against. */
+export interface HydratedChunk extends Omit<ChunkRow, 'inputHash' | 'metadata' | 'chunking'> {
+  readonly chunkMetadata: JsonObject
+  readonly title: string
+  readonly source: string | null
+  readonly metadata: JsonObject
+  readonly leaves: Leaves
+  readonly version: number
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/** What projecting a document needs, as of one snapshot. */
+export interface DocumentState {
+  readonly tenant: TenantId
+  readonly collection: CollectionName
+  readonly document: string
+  /** The document's current fence; a tombstone's too; 0 when there is no row at all. */
+  readonly fence: number
+  readonly payload: DocumentPayload | null
+  /** Live chunks whose effective fence (the larger of their own and the payload's) is above `since`, by ordinal. */
+  readonly chunks: readonly StateChunk[]
+  /** Tombstones of chunks with a fence above `since`. */
+  readonly removed: readonly { readonly id: string; readonly fence: number }[]
+}
+
+export interface StateChunk {
+  readonly id: string
+  readonly text: string
+  readonly inputHash: string
+  /** Its own fence, not the effective one. */
+  readonly fence: number
+}
+
+export interface DocumentPayload {
+  readonly title: string
+  readonly source: string | null
+  readonly leaves: Leaves
+  readonly payloadHash: string
+  readonly payloadFence: number
+  readonly version: number
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/** One live chunk as a projection should hold it: the truth's side of a comparison. */
+export interface ChunkEntry {
+  readonly id: string
+  readonly tenant: TenantId
+  readonly document: string
+  /** Effective fence: the larger of the chunk's own and its document's payload fence. */
+  readonly fence: number
+  readonly inputHash: string
+  readonly payloadHash: string
+}
+
+export interface ChunkScan {
+  readonly collection: CollectionName
+  readonly chunking: string
+  readonly tenant?: TenantId | undefined
+  /** Only ids above this one. */
+  readonly after?: string | undefined
+  /** Only ids up to and including this one. */
+  readonly upTo?: string | undefined
+  readonly limit: number
+}
+
+/** Chunks of documents, tombstones included, in every chunking. */
+export interface ChunkRepository {
+  /** Live chunks of a document in order. */
+  ofDocument(scope: Scope, document: string, chunking: string, call?: CallOptions): Promise<ChunkRow[]>
+  /** Heads of live chunks of these documents. */
+  heads(scope: Scope, documents: readonly string[], chunking: string, call?: CallOptions): Promise<ChunkHead[]>
+  apply(scope: Scope, chunking: string, changes: ChunkChanges): Promise<void>
+  /** Turns all live chunks of these documents into tombstones, in every chunking. */
+  buryDocuments(
+    scope: Scope,
+    documents: readonly { readonly document: string; readonly fence: number }[],
+  ): Promise<void>
+  /** Live chunks of live documents by id; those that are gone, buried or another tenant's are left out. */
+  hydrate(scope: Scope, chunking: string, ids: readonly string[], call?: CallOptions): Promise<HydratedChunk[]>
+  /** States of documents, each what changed after its `since` (0: everything). In the order asked. */
+  states(
+    documents: readonly {
+      readonly tenant: TenantId
+      readonly collection: CollectionName
+      readonly document: string
+      readonly since: number
+    }[],
+    chunking: string,
+    call?: CallOptions,
+  ): Promise<DocumentState[]>
+  /** Entries in ascending id order, for reconcile and rebuild. */
+  scan(scan: ChunkScan, call?: CallOptions): Promise<ChunkEntry[]>
+  /**
+   * Digest of a range: how many entries, and the sum (decimal) over them of the first 60 bits of
+   * md5(`id:fence:stamp`), where stamp is the first 32 hex digits of sha256(inputHash + payloadHash + space).
+   */
+  digest(
+    range: Omit<ChunkScan, 'limit'> & { readonly space: string },
+    call?: CallOptions,
+  ): Promise<{ readonly count: number; readonly sum: string }>
+  count(scope: { readonly collection: CollectionName; readonly tenant?: TenantId }, chunking: string): Promise<number>
+}

@@ -1,0 +1,81 @@
+import type { CallOptions } from '../core/abort'
+import type { Scope } from '../core/ids'
+import type { JsonObject } from '../core/json'
+import type { Leaves, ParsedFilter } from '../filter/parsed'
+
+/** A live document as stored. Times are epoch ms. */
+export interface DocumentRow {
+  readonly id: string
+  readonly title: string
+  readonly text: string
+  readonly metadata: JsonObject
+  readonly leaves: Leaves
+  readonly source: string | null
+  readonly contentType: string
+  readonly status: string
+  /** Hash of everything a user can set, chunks included: equal means unchanged. */
+  readonly contentHash: string
+  /** Hash of what every index entry of the document carries beside its own text or vector. */
+  readonly payloadHash: string
+  readonly version: number
+  readonly fence: number
+  /** Fence of the last change of what `payloadHash` covers. */
+  readonly payloadFence: number
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/** What a writer needs to know of a row before it changes it; tombstones included. */
+export interface DocumentHead {
+  readonly id: string
+  readonly contentHash: string
+  readonly payloadHash: string
+  readonly version: number
+  /** 0 when `lock` has just made the row. */
+  readonly fence: number
+  readonly payloadFence: number
+  readonly createdAt: number
+  /** True for a tombstone and for a row that `lock` has just made. */
+  readonly deleted: boolean
+}
+
+export interface DocumentQuery {
+  readonly filter?: ParsedFilter | undefined
+  /** Only ids above this one, by UTF-8 bytes. */
+  readonly after?: string | undefined
+  readonly limit: number
+}
+
+/** Documents of one (tenant, collection) at a call. Reads never see tombstones unless said. */
+export interface DocumentRepository {
+  get(scope: Scope, id: string, call?: CallOptions): Promise<DocumentRow | null>
+  /** In no particular order; absent ids are left out. */
+  getMany(scope: Scope, ids: readonly string[], call?: CallOptions): Promise<DocumentRow[]>
+  /** Ascending by the UTF-8 bytes of the id. */
+  list(scope: Scope, query: DocumentQuery, call?: CallOptions): Promise<DocumentRow[]>
+  count(scope: Scope, filter?: ParsedFilter, call?: CallOptions): Promise<number>
+  /** Heads without a lock, tombstones included. */
+  heads(scope: Scope, ids: readonly string[], call?: CallOptions): Promise<DocumentHead[]>
+  /**
+   * Locks the rows until the transaction ends, in one global order. With `create`, rows that are not there are made
+   * (deleted, version 0, fence 0) so that they are locked too; if nothing is saved to them they must be gone or
+   * invisible after the transaction.
+   */
+  lock(scope: Scope, ids: readonly string[], options: { create: boolean }): Promise<DocumentHead[]>
+  /** Fresh fences, ascending: epoch x 2^40 + a sequence value. Call it while the rows are locked. */
+  fences(count: number): Promise<number[]>
+  /** Writes locked rows; a tombstone becomes a live document. */
+  save(scope: Scope, rows: readonly DocumentRow[]): Promise<void>
+  /** Turns locked rows into tombstones; text and metadata are let go. `at` is epoch ms. */
+  bury(
+    scope: Scope,
+    tombs: readonly { readonly id: string; readonly version: number; readonly fence: number; readonly at: number }[],
+  ): Promise<void>
+  /** Gives locked live rows a new fence for row and payload alike, same version: repair by reconcile. */
+  restamp(scope: Scope, stamps: readonly { readonly id: string; readonly fence: number }[]): Promise<void>
+  /**
+   * Removes tombstones of documents and chunks that were buried before `before` (epoch ms) and that no job needs.
+   * Returns how many documents went. Worker's view.
+   */
+  purge(options: { before: number; limit: number }): Promise<number>
+}

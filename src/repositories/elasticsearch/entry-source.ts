@@ -1,0 +1,47 @@
+import type { TenantId } from '../../core/ids'
+import { terms } from '../../core/words'
+import type { Leaves } from '../../filter/parsed'
+import type { IndexEntry } from '../index-entry'
+import type { TextEntry } from '../texts'
+import { tokensOf } from './filter-tokens'
+
+/** An entry as it is stored; the fence is the version of the document. */
+export interface EntrySource {
+  readonly id: string
+  readonly tenant: string
+  readonly document: string
+  readonly stamp: string
+  readonly source: string | null
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly version: number
+  readonly leaves: Leaves
+  readonly title: string
+  readonly text: string
+}
+
+export interface SearchHit {
+  readonly _version: number
+  readonly _score: number
+  readonly _source: EntrySource
+  readonly highlight?: Record<string, string[]>
+}
+
+/** The document to write; `stems` where this package finds the words. */
+export function sourceOf(entry: TextEntry, language: string, stems: boolean): Record<string, unknown> {
+  const { id, stamp, title, text, payload } = entry
+  const { tenant, document, source, createdAt, updatedAt, version, leaves } = payload
+  const own: EntrySource = { id, tenant, document, stamp, source, createdAt, updatedAt, version, leaves, title, text }
+  const found = stems && { stems: [title, text].map((part) => terms(part, language).join(' ')) }
+  return { ...own, filter: tokensOf(payload), ...found }
+}
+
+export function textEntryOf({ _version, _source }: SearchHit): TextEntry {
+  const { id, stamp, title, text, tenant, document, source, createdAt, updatedAt, version, leaves } = _source
+  const payload = { tenant: tenant as TenantId, document, source, createdAt, updatedAt, version, leaves }
+  return { id, fence: _version, stamp, payload, title, text }
+}
+
+export function indexEntryOf({ _version, _source: { id, tenant, document, stamp } }: SearchHit): IndexEntry {
+  return { id, tenant, document, stamp, fence: _version }
+}

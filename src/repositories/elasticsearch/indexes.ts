@@ -1,0 +1,92 @@
+import type { ElasticsearchConnection } from '../../connections/elasticsearch/connection'
+import type { CallOptions } from '../../core/abort'
+import { HeadwaterError, isHeadwaterError } from '../../core/errors'
+import type { TextIndex } from '../texts'
+import { missingAnalyzer } from './analysis'
+import { type IndexMarker, type IndexSettings, indexDefinition, indexTemplate } from './index-definition'
+import { physicalName, writeAlias } from './names'
+
+/** Makes, finds and drops physical indexes. */
+export class TextIndexes {
+  readonly #connection: ElasticsearchConnection
+  readonly #prefix: string
+  readonly #settings: IndexSettings
+  /** Once a process is enough. */
+  #guarded = false
+
+  constructor(connection: ElasticsearchConnection, prefix: string, settings: IndexSettings) {
+    this.#connection = connection
+    this.#prefix = prefix
+    this.#settings = settings
+  }
+
+  /** Path of the physical index, fit for a URL. */
+  path({ name }: TextIndex): string {
+    return `/${encodeURIComponent(physicalName(this.#prefix, name))}`
+  }
+
+  alias({ name }: TextIndex): string {
+    return writeAlias(this.#prefix, name)
+  }
+
+  async create(index: TextIndex, call: CallOptions | undefined): Promise<void> {
+    const body = indexDefinition(index, this.alias(index), this.#settings)
+    if (!this.#guarded) {
+      const template = `/_index_template/${this.#prefix}-guard`
+      const request = { method: 'PUT', path: template, body: indexTemplate(this.#prefix) }
+      await this.#connection.request(request, { ...call, idempotent: true })
+      this.#guarded = true
+    }
+    try {
+      await this.#connection.request({ method: 'PUT', path: this.path(index), body }, { ...call, idempotent: true })
+    } catch (error) {
+      if (!isHeadwaterError(error)) throw error
+      if (error.details?.['type'] === 'resource_already_exists_exception') return this.#adopt(index, call)
+      throw missingAnalyzer(error, index.language) ?? error
+    }
+  }
+
+  async drop(index: TextIndex, call: CallOptions | undefined): Promise<void> {
+    try {
+      await this.#connection.request({ method: 'DELETE', path: this.path(index) }, { ...call, idempotent: true })
+    } catch (error) {
+      if (!isHeadwaterError(error, 'HW_GENERATION_MISSING')) throw error
+    }
+  }
+
+  async exists(index: TextIndex, call: CallOptions | undefined): Promise<boolean> {
+    return (await this.#marker(index, call)) !== undefined
+  }
+
+  /** One that is there already must be what is asked for; its alias is put back if somebody took it. */
+  async #adopt(index: TextIndex, call: CallOptions | undefined): Promise<void> {
+    const marker = await this.#marker(index, call)
+    const { analysis } = this.#settings
+    if (marker?.generation !== index.name || marker.language !== index.language || marker.analysis !== analysis) {
+      const found = marker ? `for ${marker.language}, ${marker.analysis} analysis` : 'by somebody else'
+      throw new HeadwaterError(
+        'HW_TOPOLOGY_MISMATCH',
+        `The index ${JSON.stringify(index.name)} was made ${found}, not for ${index.language}, ${analysis} analysis`,
+        { path: 'index.language' },
+      )
+    }
+    const alias = encodeURIComponent(this.alias(index))
+    const body = { is_write_index: true, is_hidden: true }
+    const request = { method: 'PUT', path: `${this.path(index)}/_alias/${alias}`, body }
+    await this.#connection.request(request, { ...call, idempotent: true })
+  }
+
+  async #marker(index: TextIndex, call: CallOptions | undefined): Promise<Partial<IndexMarker> | undefined> {
+    try {
+      const request = { method: 'GET', path: `${this.path(index)}/_mapping` }
+      const answer = (await this.#connection.request(request, { ...call, idempotent: true })) as Record<
+        string,
+        { mappings?: { _meta?: Partial<IndexMarker> } }
+      >
+      return Object.values(answer)[0]?.mappings?._meta ?? {}
+    } catch (error) {
+      if (isHeadwaterError(error, 'HW_GENERATION_MISSING')) return undefined
+      throw error
+    }
+  }
+}

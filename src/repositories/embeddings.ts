@@ -1,0 +1,22 @@
+import type { CallOptions } from '../core/abort'
+import type { TenantId } from '../core/ids'
+
+/** Stored vectors by (tenant, fingerprint, input hash), so that a rebuild costs no inference. */
+export interface EmbeddingRepository {
+  /** Those that are stored, by input hash. */
+  getMany(
+    tenant: TenantId,
+    fingerprint: string,
+    inputHashes: readonly string[],
+    call?: CallOptions,
+  ): Promise<Map<string, Float32Array>>
+  /** The first to store a vector wins; storing again is no error. */
+  setMany(
+    tenant: TenantId,
+    fingerprint: string,
+    entries: readonly { readonly inputHash: string; readonly vector: Float32Array }[],
+    call?: CallOptions,
+  ): Promise<void>
+  /** Removes up to `limit` vectors, stored before `before` (epoch ms), that no live chunk uses. Worker's view. */
+  purge(options: { before: number; limit: number }): Promise<number>
+}

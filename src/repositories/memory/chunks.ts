@@ -1,0 +1,252 @@
+import { createHash } from 'node:crypto'
+import type { CallOptions } from '../../core/abort'
+import type { CollectionName, Scope, TenantId } from '../../core/ids'
+import type {
+  ChunkChanges,
+  ChunkEntry,
+  ChunkHead,
+  ChunkRepository,
+  ChunkRow,
+  ChunkScan,
+  DocumentPayload,
+  DocumentState,
+  HydratedChunk,
+} from '../chunks'
+import { type Access, checkSight, sees } from './access'
+import { copyJson, copyLeaves } from './copy'
+import { documentKey, live } from './documents'
+import type { Changes, StoredChunk, StoredDocument } from './tables'
+
+export class MemoryChunks implements ChunkRepository {
+  readonly #access: Access
+
+  constructor(access: Access) {
+    this.#access = access
+  }
+
+  ofDocument(scope: Scope, document: string, chunking: string, call?: CallOptions): Promise<ChunkRow[]> {
+    return this.#read('chunks.ofDocument', scope, call, (changes) => {
+      if (!live(changes, scope, document)) return []
+      return liveChunks(changes, scope, document, chunking).map(rowOf)
+    })
+  }
+
+  heads(scope: Scope, documents: readonly string[], chunking: string, call?: CallOptions): Promise<ChunkHead[]> {
+    return this.#read('chunks.heads', scope, call, (changes) =>
+      [...new Set(documents)].flatMap((document) =>
+        liveChunks(changes, scope, document, chunking).map(({ id, ordinal, start, end, inputHash }) => ({
+          id,
+          document,
+          ordinal,
+          start,
+          end,
+          inputHash,
+        })),
+      ),
+    )
+  }
+
+  apply(scope: Scope, chunking: string, { upsert, move, remove }: ChunkChanges): Promise<void> {
+    return this.#write('chunks.apply', scope, (changes) => {
+      for (const row of upsert) {
+        const key = chunkKey(scope, chunking, row.id)
+        changes.chunks.put(key, { ...row, ...scope, chunking, metadata: copyJson(row.metadata), buriedAt: null })
+      }
+      for (const { id, ordinal, start, end } of move) {
+        const key = chunkKey(scope, chunking, id)
+        const held = changes.chunks.get(key)
+        if (held && held.buriedAt === null) changes.chunks.put(key, { ...held, ordinal, start, end })
+      }
+      for (const { id, fence } of remove) {
+        const key = chunkKey(scope, chunking, id)
+        const held = changes.chunks.get(key)
+        if (held && held.buriedAt === null) changes.chunks.put(key, this.#tombstone(held, fence))
+      }
+    })
+  }
+
+  buryDocuments(
+    scope: Scope,
+    documents: readonly { readonly document: string; readonly fence: number }[],
+  ): Promise<void> {
+    return this.#write('chunks.buryDocuments', scope, (changes) => {
+      for (const { document, fence } of documents) {
+        for (const chunk of changes.chunks.group(documentKey(scope, document))) {
+          if (chunk.buriedAt !== null) continue
+          changes.chunks.put(chunkKey(scope, chunk.chunking, chunk.id), this.#tombstone(chunk, fence))
+        }
+      }
+    })
+  }
+
+  hydrate(scope: Scope, chunking: string, ids: readonly string[], call?: CallOptions): Promise<HydratedChunk[]> {
+    return this.#read('chunks.hydrate', scope, call, (changes) =>
+      [...new Set(ids)].flatMap((id) => {
+        const chunk = changes.chunks.get(chunkKey(scope, chunking, id))
+        const document = chunk?.buriedAt === null ? live(changes, scope, chunk.document) : undefined
+        return chunk && document ? [hydrated(chunk, document)] : []
+      }),
+    )
+  }
+
+  states(
+    documents: readonly {
+      readonly tenant: TenantId
+      readonly collection: CollectionName
+      readonly document: string
+      readonly since: number
+    }[],
+    chunking: string,
+    call?: CallOptions,
+  ): Promise<DocumentState[]> {
+    return this.#access.read('chunks.states', call, (changes) =>
+      documents.map(({ tenant, collection, document, since }) => {
+        checkSight(this.#access.view, tenant)
+        const scope = { tenant, collection }
+        const row = changes.documents.get(documentKey(scope, document))
+        const payload = row?.buriedAt === null ? payloadOf(row) : null
+        const kept = payload ? liveChunks(changes, scope, document, chunking) : []
+        return {
+          ...scope,
+          document,
+          fence: row?.fence ?? 0,
+          payload,
+          chunks: kept
+            .filter((chunk) => Math.max(chunk.fence, payload!.payloadFence) > since)
+            .map(({ id, text, inputHash, fence }) => ({ id, text, inputHash, fence })),
+          removed: changes.chunks
+            .group(documentKey(scope, document))
+            .filter((chunk) => chunk.buriedAt !== null && chunk.chunking === chunking && chunk.fence > since)
+            .map(({ id, fence }) => ({ id, fence })),
+        }
+      }),
+    )
+  }
+
+  scan(scan: ChunkScan, call?: CallOptions): Promise<ChunkEntry[]> {
+    return this.#access.read('chunks.scan', call, (changes) =>
+      this.#range(changes, scan)
+        // Ids are UUIDs, so that JavaScript's own order is the order of the bytes.
+        .sort(([a], [b]) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+        .slice(0, scan.limit)
+        .map(([{ id, tenant, document, fence, inputHash }, { payloadFence, payloadHash }]) => ({
+          id,
+          tenant,
+          document,
+          fence: Math.max(fence, payloadFence),
+          inputHash,
+          payloadHash,
+        })),
+    )
+  }
+
+  digest(
+    range: Omit<ChunkScan, 'limit'> & { readonly space: string },
+    call?: CallOptions,
+  ): Promise<{ readonly count: number; readonly sum: string }> {
+    return this.#access.read('chunks.digest', call, (changes) => {
+      const entries = this.#range(changes, range)
+      let sum = 0n
+      for (const [chunk, { payloadFence, payloadHash }] of entries) {
+        const stamp = hex('sha256', `${chunk.inputHash}${payloadHash}${range.space}`).slice(0, 32)
+        const entry = hex('md5', `${chunk.id}:${Math.max(chunk.fence, payloadFence)}:${stamp}`)
+        sum += BigInt(`0x${entry.slice(0, 15)}`)
+      }
+      return { count: entries.length, sum: String(sum) }
+    })
+  }
+
+  count(scope: { readonly collection: CollectionName; readonly tenant?: TenantId }, chunking: string): Promise<number> {
+    return this.#access.read('chunks.count', undefined, (changes) => {
+      let count = 0
+      for (const _ of this.#entries(changes, scope, chunking)) count++
+      return count
+    })
+  }
+
+  #range(changes: Changes, range: Omit<ChunkScan, 'limit'>): [StoredChunk, StoredDocument][] {
+    const { after, upTo } = range
+    return [...this.#entries(changes, range, range.chunking)].filter(
+      ([{ id }]) => (after === undefined || id > after) && (upTo === undefined || id <= upTo),
+    )
+  }
+
+  /** Live chunks of live documents, with their documents. */
+  *#entries(
+    changes: Changes,
+    { collection, tenant }: { readonly collection: CollectionName; readonly tenant?: TenantId | undefined },
+    chunking: string,
+  ): IterableIterator<[StoredChunk, StoredDocument]> {
+    for (const [, chunk] of changes.chunks.entries()) {
+      if (chunk.buriedAt !== null || chunk.collection !== collection || chunk.chunking !== chunking) continue
+      if ((tenant ?? chunk.tenant) !== chunk.tenant || !sees(this.#access.view, chunk.tenant)) continue
+      const document = live(changes, chunk, chunk.document)
+      if (document) yield [chunk, document]
+    }
+  }
+
+  #tombstone(chunk: StoredChunk, fence: number): StoredChunk {
+    return { ...chunk, text: '', metadata: {}, fence, buriedAt: this.#access.engine.clock.now() }
+  }
+
+  #read<T>(op: string, scope: Scope, call: CallOptions | undefined, work: (changes: Changes) => T): Promise<T> {
+    return this.#access.read(op, call, (changes) => {
+      checkSight(this.#access.view, scope.tenant)
+      return work(changes)
+    })
+  }
+
+  #write<T>(op: string, scope: Scope, work: (changes: Changes) => T): Promise<T> {
+    return this.#access.write(op, undefined, (changes) => {
+      checkSight(this.#access.view, scope.tenant)
+      return work(changes)
+    })
+  }
+}
+
+/** Chunk ids hold no slash, a chunking may. */
+function chunkKey({ tenant, collection }: Scope, chunking: string, id: string): string {
+  return `${tenant}/${collection}/${id}/${chunking}`
+}
+
+function hex(algorithm: 'md5' | 'sha256', text: string): string {
+  return createHash(algorithm).update(text).digest('hex')
+}
+
+function liveChunks(changes: Changes, scope: Scope, document: string, chunking: string): StoredChunk[] {
+  return changes.chunks
+    .group(documentKey(scope, document))
+    .filter((chunk) => chunk.buriedAt === null && chunk.chunking === chunking)
+    .sort((a, b) => a.ordinal - b.ordinal)
+}
+
+function rowOf({ tenant: _tenant, collection: _collection, buriedAt: _buriedAt, ...row }: StoredChunk): ChunkRow {
+  return { ...row, metadata: copyJson(row.metadata) }
+}
+
+function payloadOf(row: StoredDocument): DocumentPayload {
+  const { title, source, payloadHash, payloadFence, version, createdAt, updatedAt } = row
+  return { title, source, leaves: copyLeaves(row.leaves), payloadHash, payloadFence, version, createdAt, updatedAt }
+}
+
+function hydrated(chunk: StoredChunk, row: StoredDocument): HydratedChunk {
+  const { id, document, ordinal, start, end, text, fence } = chunk
+  const { title, source, version, createdAt, updatedAt } = row
+  return {
+    id,
+    document,
+    ordinal,
+    start,
+    end,
+    text,
+    fence,
+    chunkMetadata: copyJson(chunk.metadata),
+    title,
+    source,
+    metadata: copyJson(row.metadata),
+    leaves: copyLeaves(row.leaves),
+    version,
+    createdAt,
+    updatedAt,
+  }
+}

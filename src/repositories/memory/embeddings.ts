@@ -1,0 +1,68 @@
+import type { CallOptions } from '../../core/abort'
+import type { TenantId } from '../../core/ids'
+import type { EmbeddingRepository } from '../embeddings'
+import { type Access, checkSight, sees } from './access'
+
+export class MemoryEmbeddings implements EmbeddingRepository {
+  readonly #access: Access
+
+  constructor(access: Access) {
+    this.#access = access
+  }
+
+  getMany(
+    tenant: TenantId,
+    fingerprint: string,
+    inputHashes: readonly string[],
+    call?: CallOptions,
+  ): Promise<Map<string, Float32Array>> {
+    return this.#access.read('embeddings.getMany', call, (changes) => {
+      checkSight(this.#access.view, tenant)
+      const found = new Map<string, Float32Array>()
+      for (const inputHash of inputHashes) {
+        const held = changes.embeddings.get(keyOf(tenant, fingerprint, inputHash))
+        if (held) found.set(inputHash, held.vector.slice())
+      }
+      return found
+    })
+  }
+
+  setMany(
+    tenant: TenantId,
+    fingerprint: string,
+    entries: readonly { readonly inputHash: string; readonly vector: Float32Array }[],
+    call?: CallOptions,
+  ): Promise<void> {
+    return this.#access.write('embeddings.setMany', call, (changes) => {
+      checkSight(this.#access.view, tenant)
+      const storedAt = this.#access.engine.clock.now()
+      for (const { inputHash, vector } of entries) {
+        const key = keyOf(tenant, fingerprint, inputHash)
+        if (!changes.embeddings.get(key)) {
+          changes.embeddings.put(key, { tenant, inputHash, vector: vector.slice(), storedAt })
+        }
+      }
+    })
+  }
+
+  purge({ before, limit }: { before: number; limit: number }): Promise<number> {
+    return this.#access.write('embeddings.purge', undefined, (changes) => {
+      const used = new Set<string>()
+      for (const [, chunk] of changes.chunks.entries()) {
+        if (chunk.buriedAt === null) used.add(`${chunk.tenant}/${chunk.inputHash}`)
+      }
+      const gone: string[] = []
+      for (const [key, { tenant, inputHash, storedAt }] of changes.embeddings.entries()) {
+        if (gone.length >= limit) break
+        if (storedAt < before && !used.has(`${tenant}/${inputHash}`) && sees(this.#access.view, tenant)) gone.push(key)
+      }
+      for (const key of gone) changes.embeddings.delete(key)
+      return gone.length
+    })
+  }
+}
+
+/** The length keeps a fingerprint that holds a slash from running into the hash. */
+function keyOf(tenant: TenantId, fingerprint: string, inputHash: string): string {
+  return `${tenant}/${fingerprint.length}:${fingerprint}/${inputHash}`
+}

@@ -1,0 +1,24 @@
+/** What a COMMIT comes to: done, done but the answer is lost, or undone and the answer is lost. */
+export type CommitOutcome = 'ok' | 'lost-ack' | 'fail'
+
+/** What may go wrong on the way to `MemoryTruth`; the simulator decides. */
+export interface TruthFaults {
+  /**
+   * Awaited before every operation, named like `jobs.claim`, `begin` and `commit`. It may delay, or throw what a lost
+   * connection would: within a transaction nothing but a rollback is possible afterwards.
+   */
+  before(op: string): Promise<void>
+  /** Awaited at each COMMIT, and at the end of a statement that writes on its own. */
+  commit(): Promise<CommitOutcome>
+  /** Called when a COMMIT has taken effect, whatever its caller will be told. */
+  committed?(): void
+}
+
+/**
+ * A guard of the truth's. Removing one is for mutation tests alone, which prove that the tests would notice.
+ * `claim-token`: only the claim that holds a job completes it. `completion-fence`: a job whose fence has moved on is
+ * kept. `completion-epoch`: so is one of another epoch. `lease`: a claimed job is nobody else's until its lease ends.
+ * `idempotency`: a commit key begins once.
+ * @internal
+ */
+export type Guard = 'claim-token' | 'completion-fence' | 'completion-epoch' | 'lease' | 'idempotency'

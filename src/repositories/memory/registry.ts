@@ -1,0 +1,49 @@
+import type { Json } from '../../core/json'
+import type { RegistryRepository } from '../registry'
+import type { Access } from './access'
+import { copyJson } from './copy'
+
+export class MemoryRegistry implements RegistryRepository {
+  readonly #access: Access
+
+  constructor(access: Access) {
+    this.#access = access
+  }
+
+  epoch(): Promise<number> {
+    return this.#access.read('registry.epoch', undefined, ({ tables }) => tables.epoch)
+  }
+
+  now(): Promise<number> {
+    return this.#access.read('registry.now', undefined, () => this.#access.engine.clock.now())
+  }
+
+  read(name: string): Promise<Json | null> {
+    return this.#access.read('registry.read', undefined, ({ records }) => copyJson(records.get(name) ?? null))
+  }
+
+  record(name: string, value: Json): Promise<Json> {
+    return this.#access.write('registry.record', undefined, ({ records }) => {
+      const held = records.get(name)
+      if (held !== undefined) return copyJson(held)
+      records.put(name, copyJson(value))
+      return copyJson(value)
+    })
+  }
+
+  write(name: string, value: Json): Promise<void> {
+    return this.#access.write('registry.write', undefined, ({ records }) => records.put(name, copyJson(value)))
+  }
+
+  heartbeat(worker: string): Promise<void> {
+    const seenAt = this.#access.engine.clock.now()
+    return this.#access.write('registry.heartbeat', undefined, ({ workers }) => workers.put(worker, { worker, seenAt }))
+  }
+
+  workers(withinMs: number): Promise<{ readonly worker: string; readonly seenAt: number }[]> {
+    const since = this.#access.engine.clock.now() - withinMs
+    return this.#access.read('registry.workers', undefined, ({ workers }) =>
+      [...workers.entries()].flatMap(([, row]) => (row.seenAt >= since ? [{ ...row }] : [])),
+    )
+  }
+}

@@ -1,0 +1,44 @@
+import type { Scope } from '../../core/ids'
+import type { TruthView } from '../truth'
+import { sees } from './access'
+import type { Changes } from './tables'
+
+/**
+ * Removes tombstones buried before `before` that no job needs: up to `limit` documents, each with all its chunks, and
+ * up to `limit` chunks of documents that live on.
+ */
+export function purgeTombstones(
+  changes: Changes,
+  view: TruthView,
+  { before, limit }: { readonly before: number; readonly limit: number },
+): number {
+  const needed = new Set<string>()
+  for (const [, job] of changes.jobs.entries()) needed.add(owner(job, job.document))
+
+  const gone: string[] = []
+  for (const [key, row] of changes.documents.entries()) {
+    if (gone.length >= limit) break
+    if (isOld(row.buriedAt, before) && sees(view, row.tenant) && !needed.has(key)) gone.push(key)
+  }
+  const purged = new Set(gone)
+  for (const key of gone) changes.documents.delete(key)
+
+  let left = limit
+  for (const [key, chunk] of [...changes.chunks.entries()]) {
+    const document = owner(chunk, chunk.document)
+    if (purged.has(document)) changes.chunks.delete(key)
+    else if (left > 0 && isOld(chunk.buriedAt, before) && sees(view, chunk.tenant) && !needed.has(document)) {
+      changes.chunks.delete(key)
+      left--
+    }
+  }
+  return gone.length
+}
+
+function owner({ tenant, collection }: Scope, document: string): string {
+  return `${tenant}/${collection}/${document}`
+}
+
+function isOld(buriedAt: number | null, before: number): boolean {
+  return buriedAt !== null && buriedAt < before
+}

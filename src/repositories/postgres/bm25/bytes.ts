@@ -1,0 +1,78 @@
+/** A buffer that grows, of unsigned LEB128 numbers (up to 2^53) and raw bytes. */
+export class ByteWriter {
+  #bytes = Buffer.allocUnsafe(256)
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  number(value: number): void {
+    this.#reserve(8)
+    let rest = value
+    while (rest > 0x7fffffff) {
+      this.#bytes[this.#length++] = (rest % 128) | 0x80
+      rest = Math.floor(rest / 128)
+    }
+    while (rest > 127) {
+      this.#bytes[this.#length++] = (rest & 127) | 0x80
+      rest >>>= 7
+    }
+    this.#bytes[this.#length++] = rest
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+
+  clear(): void {
+    this.#length = 0
+  }
+
+  /** What was written so far; valid until the next write. */
+  view(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return
+    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#length + more))
+    this.#bytes.copy(larger, 0, 0, this.#length)
+    this.#bytes = larger
+  }
+}
+
+/** Reads what a ByteWriter wrote. */
+export class ByteReader {
+  readonly #bytes: Uint8Array
+  position = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  get done(): boolean {
+    return this.position >= this.#bytes.length
+  }
+
+  number(): number {
+    let byte = this.#bytes[this.position++]!
+    if (byte < 128) return byte
+    let value = byte & 127
+    let scale = 128
+    do {
+      byte = this.#bytes[this.position++]!
+      value += (byte & 127) * scale
+      scale *= 128
+    } while (byte > 127)
+    return value
+  }
+
+  raw(length: number): Uint8Array {
+    const bytes = this.#bytes.subarray(this.position, this.position + length)
+    this.position += length
+    return bytes
+  }
+}

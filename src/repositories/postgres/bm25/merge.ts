@@ -1,0 +1,145 @@
+import type { Executor } from '../../../connections/postgres/executor'
+import type { CallOptions } from '../../../core/abort'
+import { type IndexConnection, workerView } from '../index-connection'
+import type { TextTables } from '../text-tables'
+import { keyRange } from './buckets'
+import { chooseCompaction, chooseMerge } from './merge-policy'
+import { decodeBlock, type PostingMap, postingWidth, sortPostings } from './postings'
+import { readSegments, type SegmentRow, writeSegments } from './segments'
+
+/**
+ * Keeps a tenant's segments few and their postings alive, after a write. Each merge is a transaction of its own that
+ * readers and writers never wait for; where another process is at it, this one leaves it to that. A merge that fails
+ * changes nothing, nor does it fail the write, which is committed: the next write tries again.
+ */
+export async function tidy(
+  connection: IndexConnection,
+  tables: TextTables,
+  tenant: string,
+  call?: CallOptions,
+): Promise<void> {
+  await mergeAll(connection, tables, tenant, call).catch(() => {})
+}
+
+async function mergeAll(
+  connection: IndexConnection,
+  tables: TextTables,
+  tenant: string,
+  call?: CallOptions,
+): Promise<void> {
+  for (;;) {
+    const segments = await readSegments(connection.session(workerView), tables, tenant, call)
+    const chosen = chooseMerge(segments)
+    if (chosen.length > 0) {
+      if (!(await merge(connection, tables, tenant, chosen, false, call))) return
+      continue
+    }
+    for (const segment of chooseCompaction(segments)) {
+      if (!(await merge(connection, tables, tenant, [segment], true, call))) return
+    }
+    return
+  }
+}
+
+/** Replaces segments by one that holds their live entries. False if another process is merging, or was quicker. */
+function merge(
+  connection: IndexConnection,
+  tables: TextTables,
+  tenant: string,
+  segments: readonly SegmentRow[],
+  /** No entry of what is merged counts as dead afterwards. */
+  compact: boolean,
+  call: CallOptions | undefined,
+): Promise<boolean> {
+  return connection.transaction(
+    workerView,
+    async (executor) => {
+      const taken = await takeSegments(executor, tables, tenant, segments, call)
+      if (!taken) return false
+      const terms: PostingMap = new Map()
+      for (const block of taken.blocks) decodeBlock(block, terms, { all: true })
+      const live = await liveEntries(executor, tables, tenant, terms, call)
+      let length = 0
+      for (const [term, postings] of terms) {
+        const kept = sortPostings(postings, live)
+        for (let i = 1; i < kept.length; i += postingWidth) length += kept[i]!
+        if (kept.length > 0) terms.set(term, kept)
+        else terms.delete(term)
+      }
+      const before = sum(segments, 'entries')
+      const dead = compact ? 0 : Math.max(0, sum(segments, 'dead') - Math.max(0, before - live.size))
+      if (live.size > 0 || dead > 0) {
+        const merged = { tenant, id: taken.id, terms, entries: live.size, length, dead }
+        await writeSegments(executor, tables, [merged], call)
+      }
+      return true
+    },
+    call,
+  )
+}
+
+/** Deletes the segments and gives what they held, and the id for the one that takes their place. */
+async function takeSegments(
+  executor: Executor,
+  tables: TextTables,
+  tenant: string,
+  segments: readonly SegmentRow[],
+  call: CallOptions | undefined,
+): Promise<{ id: number; blocks: Buffer[] } | undefined> {
+  const { rows: locks } = await executor.query<{ mine: boolean; id: number }>(
+    `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS mine, nextval($2::regclass) AS id`,
+    [`headwater:merge:${tables.entries}:${tenant}`, tables.sequence],
+    call,
+  )
+  const lock = locks[0]
+  if (!lock?.mine) return undefined
+  const ids = segments.map(({ segment }) => segment)
+  const { rows: held } = await executor.query<{ count: number }>(
+    `SELECT count(*) AS count FROM ${tables.segments} WHERE tenant = $1 AND segment = ANY($2::bigint[])`,
+    [tenant, ids],
+    call,
+  )
+  // Fewer: another process has merged some since they were listed.
+  if (held[0]?.count !== ids.length) return undefined
+  await executor.query(
+    `DELETE FROM ${tables.segments} WHERE tenant = $1 AND segment = ANY($2::bigint[])`,
+    [tenant, ids],
+    call,
+  )
+  const blocks: Buffer[] = []
+  for (const bits of new Set(segments.map((segment) => segment.bits))) {
+    const [from, to] = keyRange(bits)
+    const { rows } = await executor.query<{ block: Buffer }>(
+      `DELETE FROM ${tables.postings}
+       WHERE tenant = $1 AND bucket BETWEEN $2 AND $3 AND segment = ANY($4::bigint[]) RETURNING block`,
+      [tenant, from, to, ids],
+      call,
+    )
+    for (const { block } of rows) blocks.push(block)
+  }
+  return { id: lock.id, blocks }
+}
+
+async function liveEntries(
+  executor: Executor,
+  tables: TextTables,
+  tenant: string,
+  terms: PostingMap,
+  call: CallOptions | undefined,
+): Promise<Set<number>> {
+  const numbers = new Set<number>()
+  for (const postings of terms.values()) {
+    for (let i = 0; i < postings.length; i += postingWidth) numbers.add(postings[i]!)
+  }
+  if (numbers.size === 0) return numbers
+  const { rows } = await executor.query<{ numbers: number[] | null }>(
+    `SELECT array_agg(number) AS numbers FROM ${tables.entries} WHERE tenant = $1 AND number = ANY($2::bigint[])`,
+    [tenant, [...numbers]],
+    call,
+  )
+  return new Set(rows[0]?.numbers ?? [])
+}
+
+function sum(segments: readonly SegmentRow[], key: 'entries' | 'dead'): number {
+  return segments.reduce((total, segment) => total + segment[key], 0)
+}

@@ -1,0 +1,93 @@
+import { type Dialect, nowMs, prepared, statements } from './statements'
+
+const payload = 'd.title, d.source, d.leaves, d.version, d.created_at, d.updated_at'
+
+export const chunkStatements = statements((dialect) => {
+  const chunks = dialect.table('chunks')
+  const documents = dialect.table('documents')
+  const inScope = 'c.tenant = $1 AND c.collection = $2 AND c.chunking = $3'
+  /** Live chunks of live documents. */
+  const living = `FROM ${chunks} c JOIN ${documents} d
+      ON d.tenant = c.tenant AND d.collection = c.collection AND d.id = c.document AND d.deleted_at IS NULL`
+  return {
+    ofDocument: prepared(
+      `SELECT c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.text, c.metadata, c.input_hash,
+         c.fence ${living}
+       WHERE ${inScope} AND c.document = $4 AND c.removed_at IS NULL ORDER BY c.ordinal`,
+    ),
+    heads: prepared(
+      `SELECT c.id, c.document, c.ordinal, c.start_unit, c.end_unit, c.input_hash FROM ${chunks} c
+       WHERE ${inScope} AND c.document = ANY($4::text[]) AND c.removed_at IS NULL ORDER BY c.document, c.ordinal`,
+    ),
+    hydrate: prepared(
+      `SELECT c.id, c.document, c.ordinal, c.start_unit, c.end_unit, c.text, c.fence, c.metadata AS chunk_metadata,
+         d.metadata, ${payload} ${living}
+       WHERE ${inScope} AND c.id = ANY($4::uuid[]) AND c.removed_at IS NULL`,
+    ),
+    apply: applySql(chunks),
+    bury: prepared(
+      `UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', metadata = '{}'
+       FROM unnest($3::text[], $4::bigint[]) AS i (document, fence)
+       WHERE c.tenant = $1 AND c.collection = $2 AND c.document = i.document AND c.removed_at IS NULL`,
+    ),
+    states: statesSql(dialect),
+    /** Conditions of a range follow. */
+    scan: `SELECT c.id, c.tenant, c.document, greatest(c.fence, d.payload_fence) AS fence, c.input_hash, d.payload_hash
+      ${living} WHERE c.removed_at IS NULL`,
+    /** The space is `$1`; conditions of a range follow. */
+    digest: `SELECT count(*) AS count, coalesce(sum(e.bits), 0)::text AS sum FROM (
+      SELECT ('x' || left(md5(c.id || ':' || greatest(c.fence, d.payload_fence) || ':' || left(encode(sha256(
+        convert_to(c.input_hash || d.payload_hash || $1::text, 'UTF8')), 'hex'), 32)), 15))::bit(60)::bigint AS bits
+      ${living} WHERE c.removed_at IS NULL`,
+    count: `SELECT count(*) AS count ${living} WHERE c.removed_at IS NULL`,
+  }
+})
+
+/** The three changes touch different rows, so that one statement makes them all. */
+function applySql(chunks: string) {
+  return prepared(
+    `WITH upserted AS (
+       INSERT INTO ${chunks} (tenant, collection, chunking, id, document, ordinal, start_unit, end_unit, text, metadata,
+         input_hash, fence)
+       SELECT $1::text, $2::text, $3::text, i.* FROM unnest($4::uuid[], $5::text[], $6::int[], $7::int[], $8::int[], $9::text[],
+         $10::jsonb[], $11::text[], $12::bigint[]) AS i
+       ON CONFLICT (tenant, collection, chunking, id) DO UPDATE SET
+         document = excluded.document, ordinal = excluded.ordinal, start_unit = excluded.start_unit,
+         end_unit = excluded.end_unit, text = excluded.text, metadata = excluded.metadata,
+         input_hash = excluded.input_hash, fence = excluded.fence, removed_at = NULL),
+     moved AS (
+       UPDATE ${chunks} c SET ordinal = i.ordinal, start_unit = i.start_unit, end_unit = i.end_unit
+       FROM unnest($13::uuid[], $14::int[], $15::int[], $16::int[]) AS i (id, ordinal, start_unit, end_unit)
+       WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = i.id AND c.removed_at IS NULL)
+     UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', metadata = '{}'
+     FROM unnest($17::uuid[], $18::bigint[]) AS i (id, fence)
+     WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = i.id AND c.removed_at IS NULL`,
+  )
+}
+
+/**
+ * Documents and their chunks in one statement, which is one snapshot: payload and chunks of two different writes would
+ * make an entry that never was. A row is a document (no id) or a chunk of it; a tombstone has no text.
+ */
+function statesSql({ table }: Dialect) {
+  return {
+    text: `WITH asked AS MATERIALIZED (
+        SELECT i.at, i.since, i.tenant, i.collection, i.document, d.fence, d.payload_fence, d.payload_hash, ${payload},
+          d.deleted_at IS NULL AND d.id IS NOT NULL AS live
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+          WITH ORDINALITY AS i (tenant, collection, document, since, at)
+        LEFT JOIN ${table('documents')} d
+          ON d.tenant = i.tenant AND d.collection = i.collection AND d.id = i.document)
+      SELECT a.at, NULL::uuid AS id, NULL AS text, NULL AS input_hash, a.fence, false AS removed, -1 AS ordinal,
+        a.live, a.title, a.source, a.leaves, a.payload_hash, a.payload_fence, a.version, a.created_at, a.updated_at
+      FROM asked a
+      UNION ALL
+      SELECT a.at, c.id, c.text, c.input_hash, c.fence, c.removed_at IS NOT NULL, c.ordinal,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM asked a JOIN ${table('chunks')} c
+        ON c.tenant = a.tenant AND c.collection = a.collection AND c.document = a.document AND c.chunking = $5
+      WHERE CASE WHEN c.removed_at IS NOT NULL THEN c.fence > a.since
+        ELSE a.live AND greatest(c.fence, a.payload_fence) > a.since END
+      ORDER BY at, ordinal`,
+  }
+}

@@ -1,0 +1,217 @@
+import type { Executor } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
+import { type CollectionName, type Scope, type TenantId, tenantId } from '../../core/ids'
+import type { JsonObject } from '../../core/json'
+import type { Leaves } from '../../filter/parsed'
+import type {
+  ChunkChanges,
+  ChunkEntry,
+  ChunkHead,
+  ChunkRepository,
+  ChunkRow,
+  ChunkScan,
+  DocumentState,
+  HydratedChunk,
+} from '../chunks'
+import { chunkStatements } from './chunk-sql'
+import { type AskedState, readStates } from './chunk-states'
+import { type PostgresRepositoryOptions, run } from './statements'
+
+/** Chunks in Postgres. Writes are meant for a transaction that has locked their documents. */
+export class PostgresChunkRepository implements ChunkRepository {
+  readonly #executor: Executor
+  readonly #sql: ReturnType<typeof chunkStatements>
+
+  constructor(executor: Executor, options?: PostgresRepositoryOptions) {
+    this.#executor = executor
+    this.#sql = chunkStatements(options)
+  }
+
+  async ofDocument(
+    { tenant, collection }: Scope,
+    document: string,
+    chunking: string,
+    call?: CallOptions,
+  ): Promise<ChunkRow[]> {
+    const values = [tenant, collection, chunking, document]
+    const { rows } = await run<StoredChunk>(this.#executor, this.#sql.ofDocument, values, call)
+    return rows.map((row) => ({
+      id: row.id,
+      document: row.document,
+      chunking: row.chunking,
+      ordinal: row.ordinal,
+      start: row.start_unit,
+      end: row.end_unit,
+      text: row.text,
+      metadata: row.metadata,
+      inputHash: row.input_hash,
+      fence: Number(row.fence),
+    }))
+  }
+
+  async heads(
+    { tenant, collection }: Scope,
+    documents: readonly string[],
+    chunking: string,
+    call?: CallOptions,
+  ): Promise<ChunkHead[]> {
+    if (documents.length === 0) return []
+    const values = [tenant, collection, chunking, documents]
+    const { rows } = await run<StoredChunk>(this.#executor, this.#sql.heads, values, call)
+    return rows.map((row) => ({
+      id: row.id,
+      document: row.document,
+      ordinal: row.ordinal,
+      start: row.start_unit,
+      end: row.end_unit,
+      inputHash: row.input_hash,
+    }))
+  }
+
+  async apply({ tenant, collection }: Scope, chunking: string, changes: ChunkChanges): Promise<void> {
+    const { upsert, move, remove } = changes
+    if (upsert.length + move.length + remove.length === 0) return
+    await run(this.#executor, this.#sql.apply, [
+      tenant,
+      collection,
+      chunking,
+      upsert.map(({ id }) => id),
+      upsert.map(({ document }) => document),
+      upsert.map(({ ordinal }) => ordinal),
+      upsert.map(({ start }) => start),
+      upsert.map(({ end }) => end),
+      upsert.map(({ text }) => text),
+      upsert.map(({ metadata }) => JSON.stringify(metadata)),
+      upsert.map(({ inputHash }) => inputHash),
+      upsert.map(({ fence }) => fence),
+      move.map(({ id }) => id),
+      move.map(({ ordinal }) => ordinal),
+      move.map(({ start }) => start),
+      move.map(({ end }) => end),
+      remove.map(({ id }) => id),
+      remove.map(({ fence }) => fence),
+    ])
+  }
+
+  async buryDocuments(
+    { tenant, collection }: Scope,
+    documents: readonly { readonly document: string; readonly fence: number }[],
+  ): Promise<void> {
+    if (documents.length === 0) return
+    const names = documents.map(({ document }) => document)
+    const fences = documents.map(({ fence }) => fence)
+    await run(this.#executor, this.#sql.bury, [tenant, collection, names, fences])
+  }
+
+  async hydrate(
+    { tenant, collection }: Scope,
+    chunking: string,
+    ids: readonly string[],
+    call?: CallOptions,
+  ): Promise<HydratedChunk[]> {
+    if (ids.length === 0) return []
+    const values = [tenant, collection, chunking, ids]
+    const { rows } = await run<StoredHydrated>(this.#executor, this.#sql.hydrate, values, call)
+    return rows.map((row) => ({
+      id: row.id,
+      document: row.document,
+      ordinal: row.ordinal,
+      start: row.start_unit,
+      end: row.end_unit,
+      text: row.text,
+      fence: Number(row.fence),
+      chunkMetadata: row.chunk_metadata,
+      title: row.title,
+      source: row.source,
+      metadata: row.metadata,
+      leaves: row.leaves,
+      version: Number(row.version),
+      createdAt: Number(row.created_at),
+      updatedAt: Number(row.updated_at),
+    }))
+  }
+
+  states(documents: readonly AskedState[], chunking: string, call?: CallOptions): Promise<DocumentState[]> {
+    return readStates(this.#executor, this.#sql.states, documents, chunking, call)
+  }
+
+  async scan(scan: ChunkScan, call?: CallOptions): Promise<ChunkEntry[]> {
+    const values: unknown[] = []
+    const range = rangeSql(scan, scan.chunking, values)
+    const text = `${this.#sql.scan}${range} ORDER BY c.id LIMIT $${values.push(scan.limit)}::bigint`
+    const { rows } = await run<StoredEntry>(this.#executor, { text }, values, call)
+    return rows.map((row) => ({
+      id: row.id,
+      tenant: tenantId(row.tenant),
+      document: row.document,
+      fence: Number(row.fence),
+      inputHash: row.input_hash,
+      payloadHash: row.payload_hash,
+    }))
+  }
+
+  async digest(
+    range: Omit<ChunkScan, 'limit'> & { readonly space: string },
+    call?: CallOptions,
+  ): Promise<{ readonly count: number; readonly sum: string }> {
+    const values: unknown[] = [range.space]
+    const text = `${this.#sql.digest}${rangeSql(range, range.chunking, values)}) e`
+    const { rows } = await run<{ count: number; sum: string }>(this.#executor, { text }, values, call)
+    return { count: Number(rows[0]!.count), sum: rows[0]!.sum }
+  }
+
+  async count(
+    scope: { readonly collection: CollectionName; readonly tenant?: TenantId },
+    chunking: string,
+  ): Promise<number> {
+    const values: unknown[] = []
+    const text = `${this.#sql.count}${rangeSql(scope, chunking, values)}`
+    const { rows } = await run<{ count: number }>(this.#executor, { text }, values)
+    return Number(rows[0]!.count)
+  }
+}
+
+/** Conditions of a range, each only where it is asked for, so that the planner knows which index serves. */
+function rangeSql(
+  range: Pick<ChunkScan, 'collection' | 'tenant' | 'after' | 'upTo'>,
+  chunking: string,
+  values: unknown[],
+): string {
+  let text = ` AND c.collection = $${values.push(range.collection)} AND c.chunking = $${values.push(chunking)}`
+  if (range.tenant !== undefined) text += ` AND c.tenant = $${values.push(range.tenant)}`
+  if (range.after !== undefined) text += ` AND c.id > $${values.push(range.after)}::uuid`
+  if (range.upTo !== undefined) text += ` AND c.id <= $${values.push(range.upTo)}::uuid`
+  return text
+}
+
+interface StoredChunk {
+  readonly id: string
+  readonly document: string
+  readonly chunking: string
+  readonly ordinal: number
+  readonly start_unit: number
+  readonly end_unit: number
+  readonly text: string
+  readonly metadata: JsonObject
+  readonly input_hash: string
+  readonly fence: number | string
+}
+
+interface StoredHydrated extends StoredChunk {
+  readonly chunk_metadata: JsonObject
+  readonly title: string
+  readonly source: string | null
+  readonly leaves: Leaves
+  readonly version: number | string
+  readonly created_at: number | string
+  readonly updated_at: number | string
+}
+
+interface StoredEntry {
+  readonly id: string
+  readonly tenant: string
+  readonly document: string
+  readonly fence: number | string
+  readonly input_hash: string
+  readonly payload_hash: string
+}

@@ -1,0 +1,113 @@
+import { type Dialect, prepared, statements } from './statements'
+
+const fields =
+  'id, title, text, metadata, leaves, source, content_type, status, content_hash, payload_hash, version, fence, ' +
+  'payload_fence, created_at, updated_at'
+
+/** Columns that `save` writes beside the id, with the types of their arrays. */
+export const savedColumns = [
+  ['title', 'text'],
+  ['text', 'text'],
+  ['metadata', 'jsonb'],
+  ['leaves', 'jsonb'],
+  ['source', 'text'],
+  ['content_type', 'text'],
+  ['status', 'text'],
+  ['content_hash', 'text'],
+  ['payload_hash', 'text'],
+  ['version', 'bigint'],
+  ['fence', 'bigint'],
+  ['payload_fence', 'bigint'],
+  ['created_at', 'bigint'],
+  ['updated_at', 'bigint'],
+] as const
+
+export const documentStatements = statements((dialect) => {
+  const documents = dialect.table('documents')
+  const head = `SELECT id, content_hash, payload_hash, version, fence, payload_fence, created_at,
+      deleted_at IS NOT NULL AS deleted FROM ${documents}`
+  const inScope = 'tenant = $1 AND collection = $2'
+  return {
+    get: prepared(`SELECT ${fields} FROM ${documents} WHERE ${inScope} AND id = $3 AND deleted_at IS NULL`),
+    getMany: prepared(
+      `SELECT ${fields} FROM ${documents} WHERE ${inScope} AND id = ANY($3::text[]) AND deleted_at IS NULL`,
+    ),
+    /** The filter's condition and the limit follow. */
+    list: `SELECT ${fields} FROM ${documents} WHERE ${inScope} AND deleted_at IS NULL`,
+    count: `SELECT count(*) AS count FROM ${documents} WHERE ${inScope} AND deleted_at IS NULL`,
+    heads: prepared(`${head} WHERE ${inScope} AND id = ANY($3::text[]) AND version > 0`),
+    /** Rows to hold on to where there are none yet; `lock` follows. */
+    place: prepared(
+      `INSERT INTO ${documents} (tenant, collection, id)
+       SELECT $1::text, $2::text, u.id FROM unnest($3::text[]) AS u (id) ORDER BY u.id COLLATE "C" ON CONFLICT DO NOTHING`,
+    ),
+    lock: prepared(
+      `${head} WHERE ${inScope} AND id = ANY($3::text[]) ORDER BY id ${dialect.guard('row-lock', 'FOR UPDATE')}`,
+    ),
+    fences: prepared(
+      `SELECT (r.value #>> '{}')::bigint * 1099511627776
+         + nextval('${dialect.table('fences').replaceAll("'", "''")}'::regclass) AS fence
+       FROM ${dialect.table('registry')} r, generate_series(1, $1::int) WHERE r.name = 'epoch'`,
+    ),
+    save: saveSql(documents),
+    bury: prepared(
+      `UPDATE ${documents} d
+       SET version = i.version, fence = i.fence, deleted_at = i.at, updated_at = i.at,
+         title = '', text = '', metadata = '{}', leaves = '{}', source = NULL
+       FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS i (id, version, fence, at)
+       WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id`,
+    ),
+    restamp: prepared(
+      `UPDATE ${documents} d SET fence = i.fence, payload_fence = i.fence
+       FROM unnest($3::text[], $4::bigint[]) AS i (id, fence)
+       WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id AND d.deleted_at IS NULL`,
+    ),
+    ...purgeSql(dialect),
+  }
+})
+
+function saveSql(documents: string) {
+  const names = savedColumns.map(([name]) => name)
+  const arrays = savedColumns.map(([, type], at) => `$${at + 4}::${type}[]`)
+  return prepared(
+    `UPDATE ${documents} d SET ${names.map((name) => `${name} = i.${name}`).join(', ')}, deleted_at = NULL
+     FROM unnest($3::text[], ${arrays.join(', ')}) AS i (id, ${names.join(', ')})
+     WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id`,
+  )
+}
+
+/**
+ * A tombstone is needed by a job of its document, and by a generation that is being copied: what was removed before the
+ * copy came by must still be known afterwards. Rows that somebody has locked are left for the next time.
+ */
+function purgeSql({ table }: Dialect) {
+  const documents = table('documents')
+  const chunks = table('chunks')
+  const free = (row: string, document: string) =>
+    `NOT EXISTS (SELECT FROM ${table('jobs')} j WHERE j.target IN ('vector', 'text', 'cache')
+       AND j.tenant = ${row}.tenant AND j.collection = ${row}.collection AND j.document = ${document})
+     AND NOT EXISTS (
+       SELECT FROM ${table('generations')} g WHERE g.collection = ${row}.collection AND g.state = 'building')`
+  return {
+    purge: {
+      text: `WITH doomed AS MATERIALIZED (
+          SELECT d.tenant, d.collection, d.id FROM ${documents} d
+          WHERE d.deleted_at IS NOT NULL AND d.deleted_at < $1 AND ${free('d', 'd.id')}
+          ORDER BY d.deleted_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED),
+        buried AS (
+          DELETE FROM ${chunks} c USING doomed
+          WHERE c.tenant = doomed.tenant AND c.collection = doomed.collection AND c.document = doomed.id)
+        DELETE FROM ${documents} d USING doomed
+        WHERE d.tenant = doomed.tenant AND d.collection = doomed.collection AND d.id = doomed.id`,
+    },
+    purgeChunks: {
+      text: `WITH doomed AS MATERIALIZED (
+          SELECT c.tenant, c.collection, c.chunking, c.id FROM ${chunks} c
+          WHERE c.removed_at IS NOT NULL AND c.removed_at < $1 AND ${free('c', 'c.document')}
+          ORDER BY c.removed_at LIMIT $2 FOR UPDATE OF c SKIP LOCKED)
+        DELETE FROM ${chunks} c USING doomed
+        WHERE c.tenant = doomed.tenant AND c.collection = doomed.collection AND c.chunking = doomed.chunking
+          AND c.id = doomed.id`,
+    },
+  }
+}

@@ -1,0 +1,208 @@
+import type { Executor } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
+import { HeadwaterError } from '../../core/errors'
+import type { Scope } from '../../core/ids'
+import type { JsonObject } from '../../core/json'
+import type { Leaves, ParsedFilter } from '../../filter/parsed'
+import type { DocumentHead, DocumentQuery, DocumentRepository, DocumentRow } from '../documents'
+import { documentStatements } from './document-sql'
+import { compileFilter, type FilterColumns } from './filter-sql'
+import { type PostgresRepositoryOptions, run } from './statements'
+
+const columns: FilterColumns = {
+  leaves: 'leaves',
+  id: 'id',
+  source: 'source',
+  createdAt: 'created_at',
+  updatedAt: 'updated_at',
+  version: 'version',
+}
+
+const placings = 5
+/** Chunks' tombstones that go with one purge, as many times the documents'. */
+const chunksPerDocument = 10
+
+/** Documents in Postgres. Writes are meant for a transaction that has called `lock`. */
+export class PostgresDocumentRepository implements DocumentRepository {
+  readonly #executor: Executor
+  readonly #sql: ReturnType<typeof documentStatements>
+
+  constructor(executor: Executor, options?: PostgresRepositoryOptions) {
+    this.#executor = executor
+    this.#sql = documentStatements(options)
+  }
+
+  async get({ tenant, collection }: Scope, id: string, call?: CallOptions): Promise<DocumentRow | null> {
+    const { rows } = await run<StoredRow>(this.#executor, this.#sql.get, [tenant, collection, id], call)
+    return rows[0] ? rowOf(rows[0]) : null
+  }
+
+  async getMany({ tenant, collection }: Scope, ids: readonly string[], call?: CallOptions): Promise<DocumentRow[]> {
+    if (ids.length === 0) return []
+    const { rows } = await run<StoredRow>(this.#executor, this.#sql.getMany, [tenant, collection, ids], call)
+    return rows.map(rowOf)
+  }
+
+  async list({ tenant, collection }: Scope, query: DocumentQuery, call?: CallOptions): Promise<DocumentRow[]> {
+    const values: unknown[] = [tenant, collection]
+    let text = this.#sql.list
+    if (query.after !== undefined) text += ` AND id > $${values.push(query.after)}`
+    if (query.filter) text += ` AND ${compileFilter(query.filter, columns, values)}`
+    text += ` ORDER BY id LIMIT $${values.push(query.limit)}::bigint`
+    const { rows } = await run<StoredRow>(this.#executor, { text }, values, call)
+    return rows.map(rowOf)
+  }
+
+  async count({ tenant, collection }: Scope, filter?: ParsedFilter, call?: CallOptions): Promise<number> {
+    const values: unknown[] = [tenant, collection]
+    const text = filter ? `${this.#sql.count} AND ${compileFilter(filter, columns, values)}` : this.#sql.count
+    const { rows } = await run<{ count: number }>(this.#executor, { text }, values, call)
+    return Number(rows[0]!.count)
+  }
+
+  async heads({ tenant, collection }: Scope, ids: readonly string[], call?: CallOptions): Promise<DocumentHead[]> {
+    if (ids.length === 0) return []
+    const { rows } = await run<StoredHead>(this.#executor, this.#sql.heads, [tenant, collection, ids], call)
+    return rows.map(headOf)
+  }
+
+  async lock(
+    { tenant, collection }: Scope,
+    ids: readonly string[],
+    { create }: { create: boolean },
+  ): Promise<DocumentHead[]> {
+    const unique = [...new Set(ids)]
+    if (unique.length === 0) return []
+    const values = [tenant, collection, unique]
+    for (let placing = 1; ; placing++) {
+      if (create) await run(this.#executor, this.#sql.place, values)
+      const { rows } = await run<StoredHead>(this.#executor, this.#sql.lock, values)
+      // A tombstone that was there may be purged before it is locked: then it is placed anew.
+      if (!create || rows.length === unique.length) return rows.map(headOf)
+      if (placing === placings) {
+        throw new HeadwaterError('HW_CONFLICT', `${unique.length - rows.length} documents could not be locked`)
+      }
+    }
+  }
+
+  async fences(count: number): Promise<number[]> {
+    if (count === 0) return []
+    const { rows } = await run<{ fence: number }>(this.#executor, this.#sql.fences, [count])
+    return rows.map(({ fence }) => Number(fence)).sort((a, b) => a - b)
+  }
+
+  async save({ tenant, collection }: Scope, rows: readonly DocumentRow[]): Promise<void> {
+    if (rows.length === 0) return
+    const { rowCount } = await run(this.#executor, this.#sql.save, [
+      tenant,
+      collection,
+      rows.map(({ id }) => id),
+      rows.map(({ title }) => title),
+      rows.map(({ text }) => text),
+      rows.map(({ metadata }) => JSON.stringify(metadata)),
+      rows.map(({ leaves }) => JSON.stringify(leaves)),
+      rows.map(({ source }) => source),
+      rows.map(({ contentType }) => contentType),
+      rows.map(({ status }) => status),
+      rows.map(({ contentHash }) => contentHash),
+      rows.map(({ payloadHash }) => payloadHash),
+      rows.map(({ version }) => version),
+      rows.map(({ fence }) => fence),
+      rows.map(({ payloadFence }) => payloadFence),
+      rows.map(({ createdAt }) => createdAt),
+      rows.map(({ updatedAt }) => updatedAt),
+    ])
+    if (rowCount === rows.length) return
+    throw new HeadwaterError(
+      'HW_INTERNAL',
+      `${rows.length - rowCount} documents are written without having been locked`,
+    )
+  }
+
+  async bury(
+    { tenant, collection }: Scope,
+    tombs: readonly { readonly id: string; readonly version: number; readonly fence: number; readonly at: number }[],
+  ): Promise<void> {
+    if (tombs.length === 0) return
+    await run(this.#executor, this.#sql.bury, [
+      tenant,
+      collection,
+      tombs.map(({ id }) => id),
+      tombs.map(({ version }) => version),
+      tombs.map(({ fence }) => fence),
+      tombs.map(({ at }) => at),
+    ])
+  }
+
+  async restamp(
+    { tenant, collection }: Scope,
+    stamps: readonly { readonly id: string; readonly fence: number }[],
+  ): Promise<void> {
+    if (stamps.length === 0) return
+    const ids = stamps.map(({ id }) => id)
+    const fences = stamps.map(({ fence }) => fence)
+    await run(this.#executor, this.#sql.restamp, [tenant, collection, ids, fences])
+  }
+
+  async purge({ before, limit }: { before: number; limit: number }): Promise<number> {
+    const { rowCount } = await run(this.#executor, this.#sql.purge, [before, limit])
+    await run(this.#executor, this.#sql.purgeChunks, [before, limit * chunksPerDocument])
+    return rowCount
+  }
+}
+
+/** As pg gives it; a caller's own driver may leave bigints as text. */
+interface StoredHead {
+  readonly id: string
+  readonly content_hash: string
+  readonly payload_hash: string
+  readonly version: number | string
+  readonly fence: number | string
+  readonly payload_fence: number | string
+  readonly created_at: number | string
+  readonly deleted: boolean
+}
+
+interface StoredRow extends Omit<StoredHead, 'deleted'> {
+  readonly title: string
+  readonly text: string
+  readonly metadata: JsonObject
+  readonly leaves: Leaves
+  readonly source: string | null
+  readonly content_type: string
+  readonly status: string
+  readonly updated_at: number | string
+}
+
+function headOf(row: StoredHead): DocumentHead {
+  return {
+    id: row.id,
+    contentHash: row.content_hash,
+    payloadHash: row.payload_hash,
+    version: Number(row.version),
+    fence: Number(row.fence),
+    payloadFence: Number(row.payload_fence),
+    createdAt: Number(row.created_at),
+    deleted: row.deleted,
+  }
+}
+
+function rowOf(row: StoredRow): DocumentRow {
+  return {
+    id: row.id,
+    title: row.title,
+    text: row.text,
+    metadata: row.metadata,
+    leaves: row.leaves,
+    source: row.source,
+    contentType: row.content_type,
+    status: row.status,
+    contentHash: row.content_hash,
+    payloadHash: row.payload_hash,
+    version: Number(row.version),
+    fence: Number(row.fence),
+    payloadFence: Number(row.payload_fence),
+    createdAt: Number(row.created_at),
+    updatedAt: Number(row.updated_at),
+  }
+}

@@ -1,0 +1,81 @@
+import type { Executor } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
+import type { TenantId } from '../../core/ids'
+import { vectorFromBytes, vectorToBytes } from '../../embeddings/vector-codec'
+import type { EmbeddingRepository } from '../embeddings'
+import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
+
+const embeddingStatements = statements(({ table }) => {
+  const embeddings = table('embeddings')
+  return {
+    get: prepared(
+      `SELECT input_hash, vector FROM ${embeddings}
+       WHERE tenant = $1 AND fingerprint = $2 AND input_hash = ANY($3::text[])`,
+    ),
+    // All vectors come as one run of bytes, which pg sends as it is; an array of them would be sent as hex.
+    set: prepared(
+      `INSERT INTO ${embeddings} (tenant, fingerprint, input_hash, stored_at, vector)
+       SELECT $1::text, $2::text, i.input_hash, ${nowMs}, substring($6::bytea FROM i.start FOR i.length)
+       FROM unnest($3::text[], $4::int[], $5::int[]) AS i (input_hash, start, length)
+       ORDER BY i.input_hash COLLATE "C" ON CONFLICT DO NOTHING`,
+    ),
+    purge: {
+      text: `WITH unused AS MATERIALIZED (
+          SELECT e.tenant, e.fingerprint, e.input_hash FROM ${embeddings} e
+          WHERE e.stored_at < $1 AND NOT EXISTS (
+            SELECT FROM ${table('chunks')} c
+            WHERE c.input_hash = e.input_hash AND c.tenant = e.tenant AND c.removed_at IS NULL)
+          ORDER BY e.stored_at LIMIT $2 FOR UPDATE OF e SKIP LOCKED)
+        DELETE FROM ${embeddings} e USING unused u
+        WHERE e.tenant = u.tenant AND e.fingerprint = u.fingerprint AND e.input_hash = u.input_hash`,
+    },
+  }
+})
+
+/** Vectors in Postgres as float32 bytes, so that no extension is needed. */
+export class PostgresEmbeddingRepository implements EmbeddingRepository {
+  readonly #executor: Executor
+  readonly #sql: ReturnType<typeof embeddingStatements>
+
+  constructor(executor: Executor, options?: PostgresRepositoryOptions) {
+    this.#executor = executor
+    this.#sql = embeddingStatements(options)
+  }
+
+  async getMany(
+    tenant: TenantId,
+    fingerprint: string,
+    inputHashes: readonly string[],
+    call?: CallOptions,
+  ): Promise<Map<string, Float32Array>> {
+    if (inputHashes.length === 0) return new Map()
+    const values = [tenant, fingerprint, inputHashes]
+    const { rows } = await run<{ input_hash: string; vector: Buffer }>(this.#executor, this.#sql.get, values, call)
+    return new Map(rows.map((row) => [row.input_hash, vectorFromBytes(row.vector)]))
+  }
+
+  async setMany(
+    tenant: TenantId,
+    fingerprint: string,
+    entries: readonly { readonly inputHash: string; readonly vector: Float32Array }[],
+    call?: CallOptions,
+  ): Promise<void> {
+    if (entries.length === 0) return
+    const parts = entries.map(({ vector }) => vectorToBytes(vector))
+    const lengths = parts.map((part) => part.byteLength)
+    const starts: number[] = []
+    let at = 1
+    for (const length of lengths) {
+      starts.push(at)
+      at += length
+    }
+    const hashes = entries.map(({ inputHash }) => inputHash)
+    const values = [tenant, fingerprint, hashes, starts, lengths, Buffer.concat(parts)]
+    await run(this.#executor, this.#sql.set, values, call)
+  }
+
+  async purge({ before, limit }: { before: number; limit: number }): Promise<number> {
+    const { rowCount } = await run(this.#executor, this.#sql.purge, [before, limit])
+    return rowCount
+  }
+}

@@ -1,0 +1,79 @@
+import type { Executor } from '../../connections/postgres/executor'
+import { rowSecurityStatements } from '../../connections/postgres/row-security'
+import type { CallOptions } from '../../core/abort'
+import { HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { sha256 } from '../../core/ids'
+
+/** Longest name from which suffixes such as `_postings` still make different names of at most 63 bytes. */
+const longestName = 48
+
+/**
+ * Name of the table for a physical index: the index's own, or, where that is too long for Postgres, its start and a
+ * hash of the whole.
+ */
+export function tableName(index: string): string {
+  if (index.length === 0 || index.includes('\0')) {
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', `index.name: ${JSON.stringify(index)} cannot name a table`, {
+      path: 'index.name',
+    })
+  }
+  if (/^[\x21-\x7e]+$/.test(index) && index.length <= longestName) return index
+  const start = index.replaceAll(/[^A-Za-z0-9._-]/g, '_').slice(0, 30)
+  return `${start}_${sha256(index).slice(0, 16)}`
+}
+
+/** Second wall behind the tenant in every WHERE. */
+export async function secure(executor: Executor, table: string): Promise<void> {
+  for (const statement of rowSecurityStatements(table)) await executor.query(statement)
+}
+
+/** Held until the transaction ends, so that processes which create the same index at once take turns. */
+export async function lockCreation(executor: Executor, schema: string): Promise<void> {
+  await executor.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`headwater:create:${schema}`])
+}
+
+/** The marker that `create` left on a table of ours; undefined when there is no such table. */
+export async function readMarker(executor: Executor, table: string, call?: CallOptions): Promise<string | undefined> {
+  const { rows } = await executor.query<{ marker: string | null }>(
+    `SELECT obj_description(to_regclass($1), 'pg_class') AS marker WHERE to_regclass($1) IS NOT NULL`,
+    [table],
+    call,
+  )
+  return rows[0] ? (rows[0].marker ?? '') : undefined
+}
+
+/** SQLSTATE of what Postgres answered, from the error or what caused it. */
+export function sqlState(error: unknown): string | undefined {
+  for (let at = error, depth = 0; typeof at === 'object' && at !== null && depth < 5; depth++) {
+    const { code, cause, details } = at as { code?: unknown; cause?: unknown; details?: { sqlState?: unknown } }
+    if (typeof details?.sqlState === 'string') return details.sqlState
+    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code
+    at = cause
+  }
+  return undefined
+}
+
+/**
+ * Runs work on an index. A table that is not there is a generation that is gone; a write whose answer was lost is one
+ * to repeat, since its fence makes it do nothing a second time.
+ */
+export async function onIndex<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const index = JSON.stringify(name)
+    if (sqlState(error) === '42P01') {
+      throw new HeadwaterError('HW_GENERATION_MISSING', `The index ${index} is not in the database`, {
+        cause: error,
+        details: { index: name },
+      })
+    }
+    if (isHeadwaterError(error, 'HW_COMMIT_UNKNOWN')) {
+      throw new HeadwaterError('HW_UNAVAILABLE', `The connection was lost while writing to the index ${index}`, {
+        cause: error,
+        details: { index: name },
+      })
+    }
+    throw error
+  }
+}

@@ -1,0 +1,90 @@
+import type { Executor } from '../../connections/postgres/executor'
+import { quoteName } from '../../connections/postgres/row-security'
+import { literal } from '../../connections/postgres/statement'
+import { HeadwaterError } from '../../core/errors'
+import type { TextIndex } from '../texts'
+import { payloadDefinitions } from './index-rows'
+import { lockCreation, readMarker, secure, sqlState, tableName } from './index-table'
+
+/** The quoted names of what a text index consists of. */
+export interface TextTables {
+  /** The entries: payload, title, text, and the number by which postings refer to an entry's current text. */
+  readonly entries: string
+  /** What is known of each batch of postings. */
+  readonly segments: string
+  /** The postings in blocks, by (tenant, bucket of terms, segment). */
+  readonly postings: string
+  /** Numbers of entries and of segments. */
+  readonly sequence: string
+}
+
+export function textTables(schema: string, index: TextIndex): TextTables {
+  const name = tableName(index.name)
+  const quoted = (suffix: string): string => `${quoteName(schema)}.${quoteName(name + suffix)}`
+  return {
+    entries: quoted(''),
+    segments: quoted('_segments'),
+    postings: quoted('_postings'),
+    sequence: quoted('_numbers'),
+  }
+}
+
+export async function createTextTables(
+  executor: Executor,
+  schema: string,
+  tables: TextTables,
+  index: TextIndex,
+): Promise<void> {
+  await lockCreation(executor, schema)
+  const marker = `headwater texts ${JSON.stringify({ language: index.language })}`
+  const found = await readMarker(executor, tables.entries)
+  if (found === marker) return
+  if (found !== undefined) {
+    throw new HeadwaterError(
+      'HW_INVALID_ARGUMENT',
+      `The table ${tables.entries} is there already as ${JSON.stringify(found)}, not as ${JSON.stringify(marker)}`,
+      { path: 'index.name' },
+    )
+  }
+  await onLanguage(index, () => executor.query(`SELECT $1::text::regconfig`, [index.language]))
+  await executor.query(`CREATE SEQUENCE ${tables.sequence}`)
+  await executor.query(
+    `CREATE TABLE ${tables.entries} (${payloadDefinitions},
+       number bigint NOT NULL, title text NOT NULL, text text NOT NULL)`,
+  )
+  await executor.query(`CREATE INDEX ON ${tables.entries} (tenant, number)`)
+  await executor.query(
+    `CREATE TABLE ${tables.segments} (tenant text COLLATE "C" NOT NULL, segment bigint NOT NULL,
+       entries bigint NOT NULL, length bigint NOT NULL, dead bigint NOT NULL, bits int NOT NULL,
+       PRIMARY KEY (tenant, segment))`,
+  )
+  await executor.query(
+    `CREATE TABLE ${tables.postings} (tenant text COLLATE "C" NOT NULL, bucket int NOT NULL, segment bigint NOT NULL,
+       block bytea NOT NULL, PRIMARY KEY (tenant, bucket, segment))`,
+  )
+  // Packed already: trying to compress it again only costs time.
+  await executor.query(`ALTER TABLE ${tables.postings} ALTER COLUMN block SET STORAGE EXTERNAL`)
+  for (const table of [tables.entries, tables.segments, tables.postings]) await secure(executor, table)
+  await executor.query(`COMMENT ON TABLE ${tables.entries} IS ${literal(marker)}`)
+}
+
+export async function dropTextTables(executor: Executor, tables: TextTables): Promise<void> {
+  await executor.query(`DROP TABLE IF EXISTS ${tables.entries}, ${tables.segments}, ${tables.postings}`)
+  await executor.query(`DROP SEQUENCE IF EXISTS ${tables.sequence}`)
+}
+
+/** Runs what uses the index's language; one that this server does not know is an error that names it. */
+export async function onLanguage<T>(index: TextIndex, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const state = sqlState(error)
+    if (state !== '42704' && state !== '42602') throw error
+    throw new HeadwaterError(
+      'HW_INVALID_OPTIONS',
+      `language ${JSON.stringify(index.language)} is no text search configuration of this server: ` +
+        'SELECT cfgname FROM pg_ts_config lists them',
+      { cause: error, path: 'language', details: { language: index.language } },
+    )
+  }
+}

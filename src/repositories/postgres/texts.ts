@@ -1,0 +1,158 @@
+import type { CallOptions } from '../../core/abort'
+import { HeadwaterError } from '../../core/errors'
+import type { TenantId } from '../../core/ids'
+import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
+import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
+import { indexEntries } from './bm25/indexing'
+import type { Lexicon } from './bm25/lexicon'
+import { tidy } from './bm25/merge'
+import type { Bm25Constants, Bm25Options } from './bm25/ranking'
+import { searchTexts } from './bm25/searching'
+import { type IndexConnection, workerView } from './index-connection'
+import {
+  batches,
+  countRows,
+  payloadNames,
+  payloadOf,
+  removalArrays,
+  removalCte,
+  type StoredPayload,
+  scanRows,
+} from './index-rows'
+import { onIndex, readMarker } from './index-table'
+import { findTrigrams, searchSimilar } from './similar-texts'
+import { createTextTables, dropTextTables, onLanguage, type TextTables, textTables } from './text-tables'
+
+export interface PostgresTextOptions extends Bm25Options {
+  /** Schema of the tables; `headwater` by default. */
+  readonly schema?: string | undefined
+}
+
+/** Small enough that PGlite, which blocks the process while a statement runs, does so for some 50 ms. */
+const statementLimits = { size: 250, bytes: 2 ** 20 }
+
+/**
+ * BM25 over texts in Postgres, without extensions. Stems and stop words are those of a text search configuration,
+ * postings are packed in blocks by (tenant, bucket of terms), scores are computed in process, and what is found is read
+ * from the entries under the tenant's view: postings of what was changed or removed since are passed over. Where pg_trgm
+ * is installed, a query that finds nothing is answered by likeness. Throws HW_GENERATION_MISSING when the tables are
+ * gone, HW_INVALID_OPTIONS for a language that the server lacks.
+ */
+export class PostgresTextRepository implements TextRepository {
+  readonly #connection: IndexConnection
+  readonly #schema: string
+  readonly #bm25: Bm25Constants
+  readonly #lexicon: Lexicon = new Map()
+  #trigrams: Promise<string | null> | undefined
+
+  constructor(connection: IndexConnection, options: PostgresTextOptions = {}) {
+    this.#connection = connection
+    this.#schema = options.schema ?? 'headwater'
+    this.#bm25 = { k1: number(options.k1 ?? 1.2, 'k1', 100), b: number(options.b ?? 0.75, 'b', 1) }
+  }
+
+  async create(index: TextIndex, call?: CallOptions): Promise<void> {
+    const tables = this.#tables(index)
+    await this.#connection.transaction(
+      workerView,
+      (executor) => createTextTables(executor, this.#schema, tables, index),
+      call,
+    )
+  }
+
+  async drop(index: TextIndex, call?: CallOptions): Promise<void> {
+    await this.#connection.transaction(workerView, (executor) => dropTextTables(executor, this.#tables(index)), call)
+  }
+
+  async exists(index: TextIndex, call?: CallOptions): Promise<boolean> {
+    return (await readMarker(this.#worker(), this.#tables(index).entries, call)) !== undefined
+  }
+
+  upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void> {
+    const tables = this.#tables(index)
+    return this.#on(index, async () => {
+      const tenants = new Set<string>()
+      for (const batch of batches(entries, { ...statementLimits, bytesOf: (entry) => entry.text.length })) {
+        const written = await this.#connection.transaction(
+          workerView,
+          (executor) => indexEntries(executor, tables, index, this.#lexicon, batch, call),
+          call,
+        )
+        for (const tenant of written) tenants.add(tenant)
+      }
+      for (const tenant of tenants) await tidy(this.#connection, tables, tenant, call)
+    })
+  }
+
+  remove(index: TextIndex, removals: readonly IndexRemoval[], call?: CallOptions): Promise<void> {
+    const tables = this.#tables(index)
+    return this.#on(index, async () => {
+      if (removals.length === 0) return
+      const { rows } = await this.#worker().query<{ tenant: string }>(
+        `${removalCte(tables.entries)}
+         INSERT INTO ${tables.segments} (tenant, segment, entries, length, dead, bits)
+         SELECT tenant, nextval('${tables.sequence.replaceAll("'", "''")}'), 0, 0, count(*), 0 FROM gone GROUP BY tenant
+         RETURNING tenant`,
+        removalArrays(removals),
+        call,
+      )
+      for (const { tenant } of rows) await tidy(this.#connection, tables, tenant, call)
+    })
+  }
+
+  search(index: TextIndex, query: TextQuery, call?: CallOptions): Promise<IndexHit[]> {
+    const executor = this.#connection.session({ tenant: query.tenant })
+    const tables = this.#tables(index)
+    return this.#on(index, async () => {
+      const hits = await searchTexts(executor, tables, index, this.#lexicon, query, this.#bm25, call)
+      if (hits.length > 0 || !/[\p{L}\p{N}]{3}/u.test(query.query)) return hits
+      this.#trigrams ??= findTrigrams(executor, call).catch((error: unknown) => {
+        this.#trigrams = undefined
+        throw error
+      })
+      const trigrams = await this.#trigrams
+      return trigrams ? searchSimilar(executor, tables, trigrams, query, call) : []
+    })
+  }
+
+  scan(index: TextIndex, scan: IndexScan, call?: CallOptions): Promise<IndexEntry[]> {
+    return this.#on(index, () => scanRows(this.#worker(), this.#tables(index).entries, scan, call))
+  }
+
+  read(index: TextIndex, ids: readonly string[], call?: CallOptions): Promise<TextEntry[]> {
+    return this.#on(index, async () => {
+      const { rows } = await this.#worker().query<StoredPayload & { title: string; text: string }>(
+        `SELECT ${payloadNames}, title, text FROM ${this.#tables(index).entries}
+         WHERE id = ANY($1::uuid[]) ORDER BY id`,
+        [ids],
+        call,
+      )
+      return rows.map((row) => ({ ...payloadOf(row), title: row.title, text: row.text }))
+    })
+  }
+
+  /** Entries are visible once written. */
+  async refresh(_index: TextIndex, _call?: CallOptions): Promise<void> {}
+
+  count(index: TextIndex, tenant?: TenantId, call?: CallOptions): Promise<number> {
+    const executor = tenant === undefined ? this.#worker() : this.#connection.session({ tenant })
+    return this.#on(index, () => countRows(executor, this.#tables(index).entries, tenant, call))
+  }
+
+  #tables(index: TextIndex): TextTables {
+    return textTables(this.#schema, index)
+  }
+
+  #worker() {
+    return this.#connection.session(workerView)
+  }
+
+  #on<T>(index: TextIndex, work: () => Promise<T>): Promise<T> {
+    return onIndex(index.name, () => onLanguage(index, work))
+  }
+}
+
+function number(value: number, path: string, most: number): number {
+  if (value >= 0 && value <= most) return value
+  throw new HeadwaterError('HW_INVALID_OPTIONS', `${path} must be a number from 0 to ${most}, got ${value}`, { path })
+}

@@ -1,0 +1,97 @@
+import type { Executor, Identity } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
+import type { Truth, TruthSession, TruthView } from '../truth'
+import { PostgresChunkRepository } from './chunks'
+import { ClaimFloor } from './claim-floor'
+import { PostgresCommitRepository } from './commits'
+import { PostgresDocumentRepository } from './documents'
+import { PostgresEmbeddingRepository } from './embeddings'
+import { PostgresGenerationRepository } from './generations'
+import { PostgresJobRepository } from './jobs'
+import { PostgresRegistryRepository } from './registry'
+import type { PostgresRepositoryOptions } from './statements'
+
+/** The part of a Postgres connection that the truth uses. */
+export interface TruthConnection {
+  session(as: Identity): Executor
+  transaction<T>(
+    as: Identity,
+    work: (executor: Executor) => Promise<T>,
+    options?: CallOptions & { retries?: number | undefined },
+  ): Promise<T>
+}
+
+/** How often a transaction that the database rolled back runs again. */
+const retries = 2
+
+/** The source of truth in Postgres, migrated by `headwater/migrations`. */
+export class PostgresTruth implements Truth {
+  readonly #connection: TruthConnection
+  readonly #options: PostgresRepositoryOptions
+  readonly #floor = new ClaimFloor()
+
+  constructor(connection: TruthConnection, options: PostgresRepositoryOptions = {}) {
+    this.#connection = connection
+    this.#options = options
+  }
+
+  session(view: TruthView): TruthSession {
+    return this.over(this.#connection.session(view))
+  }
+
+  transaction<T>(view: TruthView, work: (session: TruthSession) => Promise<T>, options?: CallOptions): Promise<T> {
+    return this.#connection.transaction(view, (executor) => work(this.over(executor)), { ...options, retries })
+  }
+
+  /** The repositories over an executor of the caller's, such as one inside the caller's own transaction. */
+  over(executor: Executor): TruthSession {
+    return new PostgresSession(executor, this.#options, this.#floor)
+  }
+}
+
+/** Makes each repository when it is first asked for: most sessions use one. */
+class PostgresSession implements TruthSession {
+  readonly #executor: Executor
+  readonly #options: PostgresRepositoryOptions
+  readonly #floor: ClaimFloor
+  #documents: PostgresDocumentRepository | undefined
+  #chunks: PostgresChunkRepository | undefined
+  #jobs: PostgresJobRepository | undefined
+
+  constructor(executor: Executor, options: PostgresRepositoryOptions, floor: ClaimFloor) {
+    this.#executor = executor
+    this.#options = options
+    this.#floor = floor
+  }
+
+  get documents(): PostgresDocumentRepository {
+    this.#documents ??= new PostgresDocumentRepository(this.#executor, this.#options)
+    return this.#documents
+  }
+
+  get chunks(): PostgresChunkRepository {
+    this.#chunks ??= new PostgresChunkRepository(this.#executor, this.#options)
+    return this.#chunks
+  }
+
+  get jobs(): PostgresJobRepository {
+    this.#jobs ??= new PostgresJobRepository(this.#executor, this.#options, this.#floor)
+    return this.#jobs
+  }
+
+  get embeddings(): PostgresEmbeddingRepository {
+    return new PostgresEmbeddingRepository(this.#executor, this.#options)
+  }
+
+  get generations(): PostgresGenerationRepository {
+    return new PostgresGenerationRepository(this.#executor, this.#options)
+  }
+
+  get commits(): PostgresCommitRepository {
+    return new PostgresCommitRepository(this.#executor, this.#options)
+  }
+
+  get registry(): PostgresRegistryRepository {
+    return new PostgresRegistryRepository(this.#executor, this.#options)
+  }
+}

@@ -1,0 +1,86 @@
+import type { Executor } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
+import type { IndexHit } from '../index-entry'
+import type { VectorQuery } from '../vectors'
+import type { IndexConnection } from './index-connection'
+import { filterCondition } from './index-filter'
+import { vectorParameter } from './vector-binary'
+import type { HnswIndex, VectorTable } from './vector-hnsw'
+
+interface Row {
+  readonly id: string
+  readonly document: string
+  readonly fence: number
+  readonly distance: number
+}
+
+/**
+ * Nearest rows by cosine. Through the HNSW index for a large tenant; exactly otherwise, and also where the index gave
+ * fewer than asked for, as it does when the filter leaves few.
+ */
+export async function searchVectors(
+  connection: IndexConnection,
+  hnsw: HnswIndex,
+  target: VectorTable,
+  query: VectorQuery,
+  call?: CallOptions,
+): Promise<IndexHit[]> {
+  const { tenant } = query
+  if (await hnsw.serves(target, tenant, call)) {
+    const found = await connection.transaction({ tenant }, (executor) => near(executor, target, query, call), call)
+    if (found.length >= query.limit) return found
+  }
+  return exact(connection.session({ tenant }), target, query, call)
+}
+
+async function exact(
+  executor: Executor,
+  target: VectorTable,
+  query: VectorQuery,
+  call: CallOptions | undefined,
+): Promise<IndexHit[]> {
+  const values: unknown[] = [query.tenant, vectorParameter(query.vector), query.limit]
+  const condition = filterCondition(query.filter, values)
+  // The sum keeps the planner from an HNSW index, which would leave rows out.
+  const { rows } = await executor.query<Row>(
+    `SELECT id, document, fence, (embedding ${target.type.distance} $2::${target.type.name}) + 0 AS distance
+     FROM ${target.table} WHERE tenant = $1${condition}
+     ORDER BY distance, id LIMIT $3`,
+    values,
+    call,
+  )
+  return rows.map(hitOf)
+}
+
+async function near(
+  executor: Executor,
+  target: VectorTable,
+  query: VectorQuery,
+  call: CallOptions | undefined,
+): Promise<IndexHit[]> {
+  const breadth = Math.min(1_000, Math.max(100, query.limit * 2))
+  // Goes on past the first candidates until enough rows are this tenant's and match the filter.
+  await executor.query(
+    `SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', $1, true)`,
+    [String(breadth)],
+    call,
+  )
+  const values: unknown[] = [query.tenant, vectorParameter(query.vector), query.limit]
+  const condition = filterCondition(query.filter, values)
+  const { rows } = await executor.query<Row>(
+    `WITH near AS MATERIALIZED (
+       SELECT id, document, fence, embedding ${target.type.distance} $2::${target.type.name} AS distance
+       FROM ${target.table} WHERE tenant = $1${condition}
+       ORDER BY embedding ${target.type.distance} $2::${target.type.name} LIMIT $3)
+     SELECT * FROM near ORDER BY distance, id`,
+    values,
+    call,
+  )
+  return rows.map(hitOf)
+}
+
+function hitOf(row: Row): IndexHit {
+  // A vector of zeros has no direction: pgvector says NaN and sorts it last.
+  const score = Number.isNaN(row.distance) ? 0 : 1 - row.distance
+  return { id: row.id, document: row.document, score, fence: row.fence }
+}

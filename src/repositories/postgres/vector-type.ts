@@ -1,0 +1,62 @@
+import type { Executor } from '../../connections/postgres/executor'
+import { quoteName } from '../../connections/postgres/row-security'
+import { HeadwaterError } from '../../core/errors'
+import { sqlState } from './index-table'
+
+/** Where this database keeps pgvector, so that no statement depends on the search path. */
+export interface VectorType {
+  readonly oid: number
+  /** `"public".vector` */
+  readonly name: string
+  /** Cosine distance: `OPERATOR("public".<=>)` */
+  readonly distance: string
+  readonly send: string
+  readonly cosineOps: string
+}
+
+export async function findVectorType(executor: Executor): Promise<VectorType | undefined> {
+  const { rows } = await executor.query<{ oid: number; schema: string }>(
+    `SELECT t.oid::bigint::float8 AS oid, n.nspname AS schema FROM pg_extension e
+     JOIN pg_namespace n ON n.oid = e.extnamespace
+     JOIN pg_type t ON t.typnamespace = n.oid AND t.typname = 'vector'
+     WHERE e.extname = 'vector'`,
+  )
+  const found = rows[0]
+  if (!found) return undefined
+  const schema = quoteName(found.schema)
+  return {
+    oid: Number(found.oid),
+    name: `${schema}.vector`,
+    distance: `OPERATOR(${schema}.<=>)`,
+    send: `${schema}.vector_send`,
+    cosineOps: `${schema}.vector_cosine_ops`,
+  }
+}
+
+/** The type, with the extension created where it is not yet. */
+export async function ensureVectorType(executor: Executor): Promise<VectorType> {
+  const before = await findVectorType(executor)
+  if (before) return before
+  const { rows } = await executor.query(`SELECT 1 FROM pg_available_extensions WHERE name = 'vector'`)
+  if (rows.length === 0) {
+    throw new HeadwaterError(
+      'HW_EXTENSION_MISSING',
+      'The Postgres extension "vector" (pgvector) is not installed on this server: install its package there ' +
+        '(postgresql-NN-pgvector), or keep vectors in Qdrant',
+      { details: { extension: 'vector' } },
+    )
+  }
+  try {
+    await executor.query('CREATE EXTENSION IF NOT EXISTS vector')
+  } catch (error) {
+    if (sqlState(error) !== '42501') throw error
+    throw new HeadwaterError(
+      'HW_EXTENSION_MISSING',
+      'This role may not create the Postgres extension "vector": run CREATE EXTENSION vector as the owner of the database',
+      { cause: error, details: { extension: 'vector' } },
+    )
+  }
+  const after = await findVectorType(executor)
+  if (!after) throw new HeadwaterError('HW_INTERNAL', 'The extension "vector" was created but has no type vector')
+  return after
+}

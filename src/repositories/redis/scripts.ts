@@ -1,0 +1,130 @@
+import { redisScript } from '../../connections/redis/script'
+
+/**
+ * What must happen in one step. Every key lies in the tenant's one slot. `base` and the end of a key make its name:
+ * v value, s copy for stale reads, l lease, f fence floor, t tag. A value begins with its id, 16 characters; a lease is
+ * the id that the value will have; a tag holds `<id><end of key>` by the time until which that counts.
+ */
+export const idLength = 16
+
+const tagging = `
+local function tagged(base, member, life, first)
+  if #ARGV < first then return end
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  for i = first, #ARGV do
+    local key = base .. 't' .. ARGV[i]
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+    redis.call('ZADD', key, string.format('%.0f', now + life), member)
+    if redis.call('PTTL', key) < life then redis.call('PEXPIRE', key, string.format('%.0f', life)) end
+  end
+end
+`
+
+/**
+ * KEYS value, stale copy, lease, floor; ARGV payload, life ms, stale ms, fence or '', lease or '', base, end of key,
+ * tags. 1 when stored; 0 when the lease was lost or something newer is known.
+ */
+export const storeScript = redisScript(`${tagging}
+local life, stale = tonumber(ARGV[2]), tonumber(ARGV[3])
+if ARGV[5] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[5] then return 0 end
+if ARGV[4] ~= '' then
+  local floor = redis.call('GET', KEYS[4])
+  if floor and tonumber(floor) > tonumber(ARGV[4]) then
+    if ARGV[5] ~= '' then redis.call('DEL', KEYS[3]) end
+    return 0
+  end
+  local keep = math.max(life + stale, redis.call('PTTL', KEYS[4]))
+  redis.call('SET', KEYS[4], ARGV[4], 'PX', string.format('%.0f', keep))
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if stale > 0 then
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', string.format('%.0f', life + stale))
+  redis.call('DEL', KEYS[3])
+else
+  redis.call('DEL', KEYS[2], KEYS[3])
+end
+tagged(ARGV[6], string.sub(ARGV[1], 1, ${idLength}) .. ARGV[7], life + stale, 8)
+return 1
+`)
+
+/**
+ * KEYS value, stale copy, lease; ARGV id, lease ms, '1' for stale reads, base, end of key, tags.
+ * {1, payload} | {2, stale payload, 1 if the lease is yours} | {3} the lease is yours | {4, lease of another}.
+ */
+export const beginScript = redisScript(`${tagging}
+local value = redis.call('GET', KEYS[1])
+if value then return {1, value} end
+local mine = redis.call('SET', KEYS[3], ARGV[1], 'NX', 'PX', ARGV[2])
+local holder = mine and ARGV[1] or redis.call('GET', KEYS[3])
+if holder == ARGV[1] then tagged(ARGV[4], ARGV[1] .. ARGV[5], tonumber(ARGV[2]), 6) end
+local old = ARGV[3] == '1' and redis.call('GET', KEYS[2])
+if old then return {2, old, holder == ARGV[1] and 1 or 0} end
+if holder == ARGV[1] then return {3} end
+return {4, holder}
+`)
+
+/** KEYS lease; ARGV id. Gives up a load that failed. */
+export const releaseScript = redisScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`)
+
+/**
+ * KEYS value, stale copy, lease, floor; ARGV fence or '', tombstone ms. A load under way has lost its lease, and with a
+ * fence nothing older is taken for as long as the tombstone stands.
+ */
+export const deleteScript = redisScript(`
+local there = redis.call('EXISTS', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+if ARGV[1] ~= '' then
+  local floor = redis.call('GET', KEYS[4])
+  local fence = (floor and tonumber(floor) > tonumber(ARGV[1])) and floor or ARGV[1]
+  local keep = math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[4]))
+  redis.call('SET', KEYS[4], fence, 'PX', string.format('%.0f', keep))
+end
+return there
+`)
+
+/** KEYS tag; ARGV base, members at most. {entries deleted, members done}. */
+export const deleteTagScript = redisScript(`
+local members = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[2]) - 1)
+local gone = 0
+for _, member in ipairs(members) do
+  local id, name = string.sub(member, 1, ${idLength}), string.sub(member, ${idLength + 1})
+  local value, stale, lease = ARGV[1] .. 'v' .. name, ARGV[1] .. 's' .. name, ARGV[1] .. 'l' .. name
+  if redis.call('GETRANGE', value, 0, ${idLength - 1}) == id then gone = gone + redis.call('DEL', value) end
+  if redis.call('GETRANGE', stale, 0, ${idLength - 1}) == id then redis.call('DEL', stale) end
+  if redis.call('GET', lease) == id then redis.call('DEL', lease) end
+end
+if #members > 0 then redis.call('ZREM', KEYS[1], unpack(members)) end
+return {gone, #members}
+`)
+
+/** KEYS vectors; ARGV life ms, then the bytes of each. */
+export const storeVectorsScript = redisScript(`
+for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'PX', ARGV[1]) end
+return #KEYS
+`)
+
+/** KEYS minute, latest; ARGV value, epoch ms, life ms. */
+export const recordScript = redisScript(`
+redis.call('HINCRBY', KEYS[1], 'count', 1)
+redis.call('HINCRBYFLOAT', KEYS[1], 'sum', ARGV[1])
+local value = tonumber(ARGV[1])
+local low, high = redis.call('HGET', KEYS[1], 'min'), redis.call('HGET', KEYS[1], 'max')
+if not low or value < tonumber(low) then redis.call('HSET', KEYS[1], 'min', ARGV[1]) end
+if not high or value > tonumber(high) then redis.call('HSET', KEYS[1], 'max', ARGV[1]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local at = redis.call('HGET', KEYS[2], 'at')
+if not at or tonumber(at) <= tonumber(ARGV[2]) then redis.call('HSET', KEYS[2], 'value', ARGV[1], 'at', ARGV[2]) end
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return 1
+`)
+
+/** KEYS minutes. The four numbers of each, or nothing of a minute without any. */
+export const seriesScript = redisScript(`
+local rows = {}
+for i, key in ipairs(KEYS) do rows[i] = redis.call('HMGET', key, 'count', 'sum', 'min', 'max') end
+return rows
+`)

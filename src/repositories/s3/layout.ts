@@ -1,0 +1,23 @@
+import type { TenantId } from '../../core/ids'
+
+/**
+ * Names in the bucket; the tenant stands behind its length, so that no two tenants' names run together:
+ *
+ *     tenants/<length>-<tenant>/<key>     a blob
+ *     incoming/<length>-<tenant>/<key>    sent by a presigned PUT, and not yet accepted
+ *     partial/<random>                    a large put under way
+ */
+export const partialPrefix = 'partial/'
+export const incomingPrefix = 'incoming/'
+
+export function tenantPrefix(tenant: TenantId): string {
+  return `tenants/${tenant.length}-${tenant}/`
+}
+
+export function blobName(tenant: TenantId, key: string): string {
+  return tenantPrefix(tenant) + key
+}
+
+export function incomingName(tenant: TenantId, key: string): string {
+  return `${incomingPrefix}${tenant.length}-${tenant}/${key}`
+}

@@ -1,0 +1,32 @@
+import type { CallOptions } from '../core/abort'
+import type { TenantId } from '../core/ids'
+import type { ChunkRepository } from './chunks'
+import type { CommitRepository } from './commits'
+import type { DocumentRepository } from './documents'
+import type { EmbeddingRepository } from './embeddings'
+import type { GenerationRepository } from './generations'
+import type { JobRepository } from './jobs'
+import type { RegistryRepository } from './registry'
+
+/** Whose rows are in sight: one tenant's, or everybody's for the relay, rebuild and reconcile. */
+export type TruthView = { readonly tenant: TenantId } | { readonly worker: true }
+
+/** The repositories over one session: statements of their own, or all within one transaction. */
+export interface TruthSession {
+  readonly documents: DocumentRepository
+  readonly chunks: ChunkRepository
+  readonly embeddings: EmbeddingRepository
+  readonly jobs: JobRepository
+  readonly generations: GenerationRepository
+  readonly commits: CommitRepository
+  readonly registry: RegistryRepository
+}
+
+/**
+ * The source of truth. `transaction` commits when `work` resolves and rolls back when it rejects; it rejects with
+ * HW_COMMIT_UNKNOWN when the answer to COMMIT was lost. `work` may run again after a serialization failure.
+ */
+export interface Truth {
+  session(view: TruthView): TruthSession
+  transaction<T>(view: TruthView, work: (session: TruthSession) => Promise<T>, options?: CallOptions): Promise<T>
+}

@@ -1,0 +1,49 @@
+import type { CallOptions } from '../core/abort'
+import type { TenantId } from '../core/ids'
+import type { ParsedFilter } from '../filter/parsed'
+import type { IndexEntry, IndexHit, IndexPayload, IndexRemoval, IndexScan } from './index-entry'
+
+/** The physical collection that a call is about. */
+export interface VectorIndex {
+  readonly name: string
+  readonly fingerprint: string
+  readonly dimensions: number
+}
+
+export interface VectorPoint {
+  /** The chunk's id, a UUID. */
+  readonly id: string
+  readonly fence: number
+  /** Hash of what the point should hold; compared by reconcile. */
+  readonly stamp: string
+  readonly payload: IndexPayload
+  readonly vector: Float32Array
+}
+
+export interface VectorQuery {
+  readonly tenant: TenantId
+  readonly vector: Float32Array
+  readonly filter?: ParsedFilter | undefined
+  readonly limit: number
+}
+
+/** A projection of chunks as vectors. Writes are fenced: a point with a higher fence is left alone. */
+export interface VectorRepository {
+  /** Creates the physical collection if it is missing. */
+  create(index: VectorIndex, call?: CallOptions): Promise<void>
+  drop(index: VectorIndex, call?: CallOptions): Promise<void>
+  exists(index: VectorIndex, call?: CallOptions): Promise<boolean>
+  upsert(index: VectorIndex, points: readonly VectorPoint[], call?: CallOptions): Promise<void>
+  /** Replaces payload, stamp and fence of points that are there with a lower fence; never the vector. */
+  setPayload(index: VectorIndex, points: readonly Omit<VectorPoint, 'vector'>[], call?: CallOptions): Promise<void>
+  remove(index: VectorIndex, removals: readonly IndexRemoval[], call?: CallOptions): Promise<void>
+  /** Best first, by cosine similarity; ties by id. */
+  search(index: VectorIndex, query: VectorQuery, call?: CallOptions): Promise<IndexHit[]>
+  /** Entries of all tenants in ascending id order. */
+  scan(index: VectorIndex, scan: IndexScan, call?: CallOptions): Promise<IndexEntry[]>
+  /** Points as held, for deep checks; absent ids are left out. */
+  read(index: VectorIndex, ids: readonly string[], call?: CallOptions): Promise<VectorPoint[]>
+  /** Makes everything written so far visible to search. */
+  refresh(index: VectorIndex, call?: CallOptions): Promise<void>
+  count(index: VectorIndex, tenant?: TenantId, call?: CallOptions): Promise<number>
+}

@@ -1,0 +1,203 @@
+import type { Clock } from '../core/clock'
+import { type Deadline, withDeadline, withinDeadline } from '../core/deadline'
+import { asHeadwaterError, HeadwaterError } from '../core/errors'
+import type { Scope } from '../core/ids'
+import { embedAll, inputHash } from '../embeddings/caching'
+import type { Embedder } from '../embeddings/embedder'
+import { VectorLru } from '../embeddings/lru'
+import { checkVector } from '../embeddings/vector-codec'
+import type { MetadataDeclaration } from '../filter/metadata'
+import { relaxVolatile } from '../filter/relax'
+import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
+import type { IndexHit } from '../repositories/index-entry'
+import type { TextRepository } from '../repositories/texts'
+import type { Truth } from '../repositories/truth'
+import type { VectorRepository } from '../repositories/vectors'
+import { decodeCursor, encodeCursor } from './cursor'
+import { type Candidate, fuse, type Leg } from './fusion'
+import { PageFiller } from './page-filler'
+import { type ResolvedQuery, resolveQuery, type SearchOptions, type SearchPage, type SearchQuery } from './query'
+
+export interface SearchPorts {
+  readonly truth: Truth
+  readonly vectors: VectorRepository
+  readonly texts: TextRepository
+  readonly embedders: ReadonlyMap<string, Embedder>
+  readonly clock: Clock
+}
+
+const legTimeoutMs = 5_000
+/** Candidates that page one asks of each leg: enough for the pages that usually follow. */
+const leastPool = 200
+const poolPerHit = 4
+/** Each refill asks for so much more, at most so deep. */
+const growth = 4
+const deepest = 20_000
+
+type LegHits = Partial<Record<Leg, readonly IndexHit[]>>
+
+/**
+ * Hybrid search. The legs only propose: every hit is read from the truth before it is shown, so that what an index
+ * holds of deleted, changed or other tenants' rows never gets out.
+ */
+export class Searcher {
+  readonly #ports: SearchPorts
+  /** Vectors of queries asked before, by tenant and space. */
+  readonly #queries: VectorLru
+
+  constructor(ports: SearchPorts) {
+    this.#ports = ports
+    this.#queries = new VectorLru({ clock: ports.clock })
+  }
+
+  search(
+    scope: Scope,
+    declaration: MetadataDeclaration | undefined,
+    request: SearchQuery,
+    options: SearchOptions = {},
+  ): Promise<SearchPage> {
+    const query = resolveQuery(scope, request, declaration)
+    return withinDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      const generations = await this.#ports.truth
+        .session({ tenant: scope.tenant })
+        .generations.list({ collection: scope.collection, states: ['live'] })
+      const chunking = generations[0]?.chunking ?? ''
+      const filler = new PageFiller(this.#ports.truth, scope, chunking, query)
+      if (query.cursor !== undefined) {
+        const candidates = decodeCursor(query.cursor, query.key).map((left) => ({ ...left, document: '', legs: {} }))
+        return page(query, filler, await filler.fill(candidates, deadline.options()), [])
+      }
+      const run = new LegRun(
+        this.#ports,
+        this.#queries,
+        scope,
+        query,
+        generations,
+        options.legTimeoutMs ?? legTimeoutMs,
+      )
+      const vector = await run.queryVector(deadline)
+      let depth = Math.max(leastPool, query.limit * poolPerHit)
+      for (;;) {
+        const hits = await run.ask(depth, vector, deadline)
+        const candidates = fuse(hits, query)
+        const left = await filler.fill(candidates, deadline.options())
+        const exhausted = Object.values(hits).every((found) => found.length < depth)
+        if (filler.full || exhausted || depth >= deepest) return page(query, filler, left, run.degraded)
+        depth = Math.min(depth * growth, deepest)
+      }
+    })
+  }
+}
+
+function page(
+  query: ResolvedQuery,
+  filler: PageFiller,
+  left: readonly Candidate[],
+  degraded: SearchPage['degraded'],
+): SearchPage {
+  const hits = filler.hits()
+  return { hits, degraded, ...(left.length > 0 && { cursor: encodeCursor(query.key, left) }) }
+}
+
+/** The legs of one search. A leg that fails is left out of the rest of it; if none is left, its error is thrown. */
+class LegRun {
+  readonly degraded: { leg: Leg; reason: string }[] = []
+  readonly #ports: SearchPorts
+  readonly #queries: VectorLru
+  readonly #scope: Scope
+  readonly #query: ResolvedQuery
+  readonly #generations: Record<Leg, Generation | undefined>
+  readonly #timeoutMs: number
+  readonly #down = new Map<Leg, HeadwaterError>()
+
+  constructor(
+    ports: SearchPorts,
+    queries: VectorLru,
+    scope: Scope,
+    query: ResolvedQuery,
+    generations: readonly Generation[],
+    timeoutMs: number,
+  ) {
+    this.#ports = ports
+    this.#queries = queries
+    this.#scope = scope
+    this.#query = query
+    this.#timeoutMs = timeoutMs
+    this.#generations = {
+      text: generations.find(({ target }) => target === 'text'),
+      vector: generations.find(({ target }) => target === 'vector'),
+    }
+  }
+
+  /** The query in the space of the live generation: what was asked with is never compared across spaces. */
+  async queryVector(deadline: Deadline): Promise<Float32Array | undefined> {
+    if (!this.#query.legs.includes('vector')) return undefined
+    const generation = this.#generations.vector
+    if (this.#query.vector) {
+      return generation ? checkVector(this.#query.vector, generation.dimensions!, 'vector') : undefined
+    }
+    return this.#guard('vector', deadline, async (signal) => {
+      const fingerprint = this.#generation('vector').fingerprint!
+      const embedder = this.#ports.embedders.get(fingerprint)
+      if (!embedder) {
+        throw new HeadwaterError('HW_FINGERPRINT_MISMATCH', `embedders: none is configured for ${fingerprint}`)
+      }
+      const store = this.#queries.scoped([this.#scope.tenant, fingerprint])
+      const text = this.#query.query
+      const [vector] = await embedAll(embedder, store, [{ hash: inputHash(text), text }], { kind: 'query', signal })
+      return vector!
+    })
+  }
+
+  async ask(limit: number, vector: Float32Array | undefined, deadline: Deadline): Promise<LegHits> {
+    const { tenant } = this.#scope
+    const filter = this.#query.filter && relaxVolatile(this.#query.filter)
+    const asked = this.#query.legs.filter((leg) => !this.#down.has(leg))
+    const answers = await Promise.all(
+      asked.map((leg) =>
+        this.#guard(leg, deadline, async (signal, timeoutMs) => {
+          const call = { signal, timeoutMs }
+          if (leg === 'text') {
+            const index = textIndexOf(this.#generation('text'))
+            return this.#ports.texts.search(index, { tenant, query: this.#query.query, filter, limit }, call)
+          }
+          const index = vectorIndexOf(this.#generation('vector'))
+          return this.#ports.vectors.search(index, { tenant, vector: vector!, filter, limit }, call)
+        }),
+      ),
+    )
+    if (this.#down.size === this.#query.legs.length) throw [...this.#down.values()][0]
+    const hits: LegHits = {}
+    asked.forEach((leg, at) => {
+      const found = answers[at]
+      if (found) hits[leg] = found
+    })
+    return hits
+  }
+
+  #generation(leg: Leg): Generation {
+    const generation = this.#generations[leg]
+    if (generation) return generation
+    throw new HeadwaterError('HW_GENERATION_MISSING', `No live ${leg} generation of ${this.#scope.collection}`)
+  }
+
+  /** Undefined when the leg is down; the caller's own abort or deadline is thrown. */
+  async #guard<T>(
+    leg: Leg,
+    deadline: Deadline,
+    work: (signal: AbortSignal, timeoutMs: number) => Promise<T>,
+  ): Promise<T | undefined> {
+    const timeoutMs = Math.min(this.#timeoutMs, deadline.remaining())
+    try {
+      return await withDeadline(this.#ports.clock, { signal: deadline.signal, timeoutMs }, undefined, (own) =>
+        work(own.signal, timeoutMs),
+      )
+    } catch (cause) {
+      if (deadline.signal.aborted) throw cause
+      const error = asHeadwaterError(cause)
+      this.#down.set(leg, error)
+      this.degraded.push({ leg, reason: `${error.code}: ${error.message}` })
+      return undefined
+    }
+  }
+}

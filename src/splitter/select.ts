@@ -1,0 +1,43 @@
+import { HeadwaterError } from '../core/errors'
+import { ContentSplitter } from './content-splitter'
+import type { Splitter } from './splitter'
+
+/** Sizes of the splitter for text and Markdown. */
+export interface SplitterOptions {
+  /** Size to aim at: characters (UTF-16 units), default 1,000, or tokens when `countTokens` is given, default 160. */
+  size?: number | undefined
+  /** No chunk is larger. Default 1.6 times `size`. */
+  max?: number | undefined
+  /** The model's tokeniser. It is asked piece by piece, and the counts are added up. */
+  countTokens?: ((text: string) => number) | undefined
+}
+
+/** The splitter that an option stands for; HW_INVALID_OPTIONS, naming `path`, if it is none. */
+export function splitterOf(option: SplitterOptions | Splitter = {}, path = 'splitter'): Splitter {
+  if (typeof option !== 'object' || option === null) {
+    throw invalid(path, `${JSON.stringify(option)} is neither a splitter nor its options`)
+  }
+  if ('split' in option) {
+    if (typeof option.split !== 'function') throw invalid(`${path}.split`, 'is not a function')
+    if (typeof option.id !== 'string' || !/^[A-Za-z0-9._-]{1,128}$/.test(option.id)) {
+      throw invalid(`${path}.id`, `${JSON.stringify(option.id)} is not 1 to 128 characters of [A-Za-z0-9._-]`)
+    }
+    return option
+  }
+  const { countTokens } = option
+  if (countTokens !== undefined && typeof countTokens !== 'function') {
+    throw invalid(`${path}.countTokens`, 'is not a function')
+  }
+  const size = option.size ?? (countTokens ? 160 : 1_000)
+  if (!Number.isSafeInteger(size) || size < 20)
+    throw invalid(`${path}.size`, `${size} is not a whole number from 20 on`)
+  const max = option.max ?? Math.round(size * 1.6)
+  if (!Number.isSafeInteger(max) || max < size) {
+    throw invalid(`${path}.max`, `${max} is not a whole number from the size (${size}) on`)
+  }
+  return new ContentSplitter({ size, max, countTokens })
+}
+
+function invalid(path: string, problem: string): HeadwaterError {
+  return new HeadwaterError('HW_INVALID_OPTIONS', `${path}: ${problem}`, { path })
+}

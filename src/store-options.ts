@@ -1,0 +1,163 @@
+import type { ElasticsearchOptions } from './connections/elasticsearch/options'
+import type { PostgresOptions } from './connections/postgres/options'
+import type { QdrantOptions } from './connections/qdrant/options'
+import type { RedisOptions } from './connections/redis/options'
+import type { S3Options } from './connections/s3/options'
+import type { Clock } from './core/clock'
+import { HeadwaterError } from './core/errors'
+import { collectionName } from './core/ids'
+import type { JsonObject } from './core/json'
+import type { Random } from './core/random'
+import type { Embedder } from './embeddings/embedder'
+import { type EmbedderOption, embedderOf } from './embeddings/select'
+import type { MetadataDeclaration } from './filter/metadata'
+import type { ElasticsearchTextOptions } from './repositories/elasticsearch/options'
+import type { QdrantVectorOptions } from './repositories/qdrant/options'
+import type { RedisCacheOptions } from './repositories/redis/cache'
+import type { S3BlobOptions } from './repositories/s3/blobs'
+import { type SplitterOptions, splitterOf } from './splitter/select'
+import type { Splitter } from './splitter/splitter'
+import type { CollectionPlan, WriterOptions } from './writer/ports'
+
+/** What a collection is made with. Embedder, splitter and language are recorded: another one is refused later. */
+export interface CollectionOptions<M = JsonObject> {
+  /** What `defineMetadata` made: types, checks and datetimes. Schemaless without it. */
+  metadata?: MetadataDeclaration<M> | undefined
+  /** A name of `embedders`, or an embedder; the store's default when left out. */
+  embedder?: string | EmbedderOption | undefined
+  /** Sizes of the default splitter, or one of your own; the store's when left out. */
+  splitter?: SplitterOptions | Splitter | undefined
+  /** Postgres text search configuration; `english` by default. */
+  language?: string | undefined
+}
+
+/** Options of `openStore`. `C` maps each collection to its metadata type. */
+export interface StoreOptions<C extends object = { documents: JsonObject }> {
+  /** Everything within this process, in a folder or `':memory:'`. The default, with `./.headwater`. */
+  embedded?: { path?: string | undefined } | undefined
+  /** A server by `url`, or a `pool` of your own; `schema` is `headwater` by default. */
+  postgres?: (Omit<PostgresOptions, 'embedded'> & { schema?: string | undefined }) | undefined
+  /** Vectors in Qdrant instead of Postgres. `prefix` starts the names of its collections, `headwater` by default. */
+  qdrant?: (QdrantOptions & { prefix?: string | undefined; vectors?: QdrantVectorOptions | undefined }) | undefined
+  /** Texts in Elasticsearch instead of Postgres. `prefix` starts the names of its indexes, `headwater` by default. */
+  elasticsearch?:
+    | (ElasticsearchOptions & {
+        prefix?: string | undefined
+        texts?: Omit<ElasticsearchTextOptions, 'prefix'> | undefined
+      })
+    | undefined
+  /** The cache in Redis instead of this process. */
+  redis?: (RedisOptions & { cache?: Omit<RedisCacheOptions, 'clock' | 'random'> | undefined }) | undefined
+  /** Blobs in an S3-compatible store instead of a folder. */
+  s3?: (S3Options & { blobs?: S3BlobOptions | undefined }) | undefined
+  /** Named embedders, for `embedder` and `rebuild`. */
+  embedders?: Readonly<Record<string, EmbedderOption>> | undefined
+  /** Default of every collection: a name of `embedders`, or an embedder; hashing when left out. */
+  embedder?: string | EmbedderOption | undefined
+  /** Default of every collection: sizes of the splitter for text and Markdown, or one of your own. */
+  splitter?: SplitterOptions | Splitter | undefined
+  /** By name; `documents` is always there. */
+  collections?: { [K in keyof C]?: CollectionOptions<C[K]> } | undefined
+  /** 'auto' migrates under an advisory lock; 'check' refuses a database that needs it; 'off' does not look. */
+  migrate?: 'auto' | 'check' | 'off' | undefined
+  /** 'background' applies and drains in this process too; 'external' leaves it to workers. */
+  relay?: 'background' | 'external' | undefined
+  /** Folder of the blobs; beside the database when embedded. */
+  blobs?: { path: string } | undefined
+  /** Of the cache in this process: 10,000 entries of all tenants, kept for 3,600,000 ms, by default. */
+  cache?: { maxEntries?: number | undefined; ttlMs?: number | undefined } | undefined
+  /** Sizes and times of the writer and the relay. */
+  writer?: Partial<Omit<WriterOptions, 'relay'>> | undefined
+  /** Time, for tests; the system's by default. */
+  clock?: Clock | undefined
+  /** Randomness, for tests; the system's by default. */
+  random?: Random | undefined
+}
+
+export interface ResolvedCollections {
+  readonly plans: Map<string, CollectionPlan>
+  /** By fingerprint. */
+  readonly embedders: Map<string, Embedder>
+  /** By the name in the options. */
+  readonly named: ReadonlyMap<string, Embedder>
+  /** True when no embedder was named and hashing stands in. */
+  readonly fallback: boolean
+}
+
+const known = new Set([
+  'embedded',
+  'postgres',
+  'qdrant',
+  'elasticsearch',
+  'redis',
+  's3',
+  'embedders',
+  'embedder',
+  'splitter',
+  'collections',
+  'migrate',
+  'relay',
+  'blobs',
+  'cache',
+  'writer',
+  'clock',
+  'random',
+])
+
+/** Refuses what is misspelt or contradictory, naming the path. */
+export function checkStoreOptions(options: StoreOptions<object>): void {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'must be an object')
+  for (const key of Object.keys(options)) {
+    if (!known.has(key)) throw invalid(key, `unknown option; known are ${[...known].join(', ')}`)
+  }
+  if (options.embedded && options.postgres) throw invalid('embedded', 'give either embedded or postgres, not both')
+  if (options.blobs && options.s3) throw invalid('blobs', 'give either blobs.path or s3, not both')
+  oneOf('migrate', options.migrate, ['auto', 'check', 'off'])
+  oneOf('relay', options.relay, ['background', 'external'])
+}
+
+/** The plan of each collection; `documents` is always there. */
+export function resolveCollections(options: StoreOptions<object>): ResolvedCollections {
+  const named = new Map(
+    Object.entries(options.embedders ?? {}).map(([name, option]) => [name, embedderOf(option, `embedders.${name}`)]),
+  )
+  const pick = (choice: string | EmbedderOption | undefined, path: string): Embedder => {
+    if (typeof choice !== 'string') return embedderOf(choice ?? { hashing: {} }, path)
+    const found = named.get(choice)
+    if (found) return found
+    throw invalid(
+      path,
+      `no embedder ${JSON.stringify(choice)} in embedders (${[...named.keys()].join(', ') || 'none'})`,
+    )
+  }
+  const standard = pick(options.embedder, 'embedder')
+  const given = options.collections as Record<string, CollectionOptions | undefined> | undefined
+  const plans = new Map<string, CollectionPlan>()
+  const declared: Record<string, CollectionOptions | undefined> = { documents: undefined, ...given }
+  for (const [name, collection] of Object.entries(declared)) {
+    const path = `collections.${name}`
+    plans.set(name, {
+      name: collectionName(name),
+      embedder: collection?.embedder === undefined ? standard : pick(collection.embedder, `${path}.embedder`),
+      splitter: splitterOf(collection?.splitter ?? options.splitter, `${path}.splitter`),
+      metadata: collection?.metadata as MetadataDeclaration | undefined,
+      language: collection?.language ?? 'english',
+    })
+  }
+  const all = [standard, ...named.values(), ...[...plans.values()].map(({ embedder }) => embedder)]
+  return {
+    plans,
+    embedders: new Map(all.map((embedder) => [embedder.fingerprint, embedder])),
+    named,
+    fallback: options.embedder === undefined,
+  }
+}
+
+function oneOf(path: string, value: string | undefined, values: readonly string[]): void {
+  if (value === undefined || values.includes(value)) return
+  throw invalid(path, `must be one of ${values.join(', ')}, got ${JSON.stringify(value)}`)
+}
+
+function invalid(path: string, problem: string): HeadwaterError {
+  return new HeadwaterError('HW_INVALID_OPTIONS', `${path}: ${problem}`, { path })
+}

@@ -1,0 +1,282 @@
+import type { Settings } from './config/settings'
+import { storeOptionsFrom } from './config/store-settings'
+import { abortable, type CallOptions } from './core/abort'
+import { withDeadline } from './core/deadline'
+import { asHeadwaterError, HeadwaterError } from './core/errors'
+import { collectionName, tenantId } from './core/ids'
+import type { JsonObject } from './core/json'
+import type { Embedder } from './embeddings/embedder'
+import { type EmbedderOption, embedderOf } from './embeddings/select'
+import type { Generation, Target } from './repositories/generations'
+import type { Backlog, JobRow, JobTarget } from './repositories/jobs'
+import type { TruthSession } from './repositories/truth'
+import { Searcher } from './search/search'
+import { checkStoreOptions, type StoreOptions } from './store-options'
+import type { ConnectionHealth, StoreParts } from './store-parts'
+import type { TenantContext } from './tenant/tenant-context'
+import { TenantHandle } from './tenant/tenant-handle'
+import { type RebuildProgress, type RebuildResult, rebuild } from './writer/rebuild'
+import { type ReconcileOptions, type ReconcileReport, reconcile } from './writer/reconcile'
+import type { DrainResult } from './writer/relay'
+import { type CoordinatedWriter, createWriter } from './writer/writer'
+
+/** What `store.health()` found. */
+export interface StoreHealth {
+  /** 'down': a connection is, or the jobs cannot be counted; 'degraded': jobs are parked. */
+  readonly status: 'ok' | 'degraded' | 'down'
+  /** By name, e.g. `postgres`. */
+  readonly connections: Readonly<Record<string, ConnectionHealth>>
+  /** Null when it could not be read. */
+  readonly backlog: Backlog | null
+  /** Workers that were seen within the last minute. */
+  readonly workers: number
+  /** What somebody should know, e.g. that row level security does not hold for this login. */
+  readonly notices: readonly string[]
+}
+
+/** What to rebuild, and in which space. */
+export interface StoreRebuildOptions extends CallOptions {
+  /** 'vector' or 'text'. */
+  target: Target
+  /** `documents` by default. */
+  collection?: string | undefined
+  /** The space to move to: a name of `embedders`, or an embedder. The collection's own when left out. */
+  embedder?: string | EmbedderOption | undefined
+  /** Called after each batch, each check and the switch. */
+  onProgress?: ((progress: RebuildProgress) => void) | undefined
+}
+
+const workerSeenMs = 60_000
+const closeDrainMs = 5_000
+const healthMs = 5_000
+
+/**
+ * Opens a store, from options or from what `settingsFromEnv` gave: connects, migrates as asked, checks the recorded
+ * topology, and starts the relay. Embedded in `./.headwater` without options. Close it with `close()`.
+ *
+ * HW_INVALID_OPTIONS, HW_UNAVAILABLE, HW_UNAUTHORIZED, HW_DRIVER_MISSING, HW_EXTENSION_MISSING, HW_EMBEDDED_LOCKED,
+ * HW_STORAGE, HW_MIGRATION_NEEDED, HW_MIGRATION_AHEAD, HW_MIGRATION_FAILED, HW_RLS_REQUIRED; HW_FINGERPRINT_MISMATCH and
+ * HW_TOPOLOGY_MISMATCH when the database was filled with another embedder, splitter or language.
+ */
+export function openStore(settings: Settings): Promise<Store>
+export function openStore<C extends object = { documents: JsonObject }>(options?: StoreOptions<C>): Promise<Store<C>>
+export async function openStore<C extends object>(given: StoreOptions<C> | Settings = {}): Promise<Store<C>> {
+  const options = isSettings(given) ? storeOptionsFrom(given) : given
+  checkStoreOptions(options)
+  const { openParts } = await import('./open-parts')
+  return Store.start<C>(await openParts(options as StoreOptions<object>))
+}
+
+function isSettings(given: object): given is Settings {
+  return typeof given === 'object' && given !== null && 'profile' in given
+}
+
+/** One store over all profiles. Data is reached through `forTenant` alone. */
+export class Store<C extends object = { documents: JsonObject }> implements AsyncDisposable {
+  /** The worker of this process. */
+  readonly relay: {
+    /** Works until the signal aborts. */
+    run(options: { signal: AbortSignal }): Promise<void>
+    /** Works until nothing waits, or the time is up (30 s by default). */
+    drain(options?: CallOptions): Promise<DrainResult>
+  }
+  readonly #parts: StoreParts
+  readonly #writer: CoordinatedWriter
+  readonly #context: TenantContext
+  readonly #stop = new AbortController()
+  readonly #calls = new Set<Promise<unknown>>()
+  readonly #runs = new Set<Promise<void>>()
+  #background: Promise<void> | undefined
+  #closed: Promise<void> | undefined
+
+  private constructor(parts: StoreParts) {
+    const { ports, cache, blobs, adopt } = parts
+    this.#parts = parts
+    this.#writer = createWriter(ports)
+    this.#context = {
+      truth: ports.truth,
+      writer: this.#writer,
+      searcher: new Searcher(ports),
+      cache,
+      blobs,
+      clock: ports.clock,
+      adopt,
+      enter: (work) => this.#enter(work),
+    }
+    this.relay = {
+      run: (options) => this.#run(options.signal),
+      drain: (options) => this.#enter(() => this.#writer.relay.drain(options)),
+    }
+  }
+
+  /** @internal */
+  static start<C extends object>(parts: StoreParts): Store<C> {
+    const store = new Store<C>(parts)
+    if ((parts.ports.options?.relay ?? 'background') === 'background') {
+      store.#background = store.#writer.relay.run({ signal: store.#stop.signal })
+    }
+    return store
+  }
+
+  /** The handle of a tenant; HW_INVALID_ARGUMENT for a name that is none. */
+  forTenant(tenant: string): TenantHandle<C> {
+    return new TenantHandle<C>(this.#context, tenantId(tenant))
+  }
+
+  /** Asks every connection at once; never rejects for a store that is down, it says so. */
+  health(options: CallOptions = {}): Promise<StoreHealth> {
+    return this.#enter(async () => {
+      const { checks, notices, ports } = this.#parts
+      const names = Object.keys(checks)
+      return withDeadline(ports.clock, options, healthMs, async (deadline) => {
+        const call = deadline.options()
+        const session = ports.truth.session({ worker: true })
+        const [backlog, workers, ...states] = await Promise.all([
+          session.jobs.backlog(undefined, call).catch(() => null),
+          abortable(session.registry.workers(workerSeenMs), call.signal).catch(() => []),
+          ...names.map((name) => checks[name]!(call)),
+        ])
+        const connections = Object.fromEntries(names.map((name, at) => [name, states[at]!]))
+        const lame = states.some((state) => state.status === 'down') || (backlog?.parked ?? 0) > 0
+        const status = backlog === null ? 'down' : lame ? 'degraded' : 'ok'
+        return { status, connections, backlog, workers: workers.length, notices }
+      })
+    })
+  }
+
+  /**
+   * Rebuilds a target beside the live generation, proves it equal and switches. Resumes what an earlier run left. No
+   * time limit but `timeoutMs`. HW_COLLECTION_UNKNOWN, HW_INVALID_OPTIONS, HW_REBUILD_FAILED.
+   */
+  rebuild(options: StoreRebuildOptions): Promise<RebuildResult> {
+    return this.#enter(async () => {
+      const plan = this.#writer.plan(options.collection ?? 'documents')
+      const embedder = this.#embedder(options.embedder) ?? plan.embedder
+      const { embedders, collections } = this.#parts.ports
+      if (options.target === 'vector') embedders.set(embedder.fingerprint, embedder)
+      const { signal, timeoutMs, target, onProgress } = options
+      const result = await rebuild(this.#parts.ports, {
+        target,
+        collection: plan,
+        embedder,
+        onProgress,
+        signal: signal ?? this.#stop.signal,
+        timeoutMs,
+      })
+      // From here on new chunks are embedded for the space that is live.
+      if (target === 'vector') collections.set(plan.name, { ...plan, embedder })
+      return result
+    })
+  }
+
+  /**
+   * Compares Postgres with the projections both ways and reports; with `repair`, mends what has drifted. In background
+   * mode it then drains the relay (30 s at most); with external workers the mending jobs are theirs.
+   * HW_COLLECTION_UNKNOWN.
+   */
+  reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
+    return this.#enter(async () => {
+      if (options.collection !== undefined) this.#writer.plan(collectionName(options.collection))
+      const report = await reconcile(this.#parts.ports, options)
+      if (report.repaired > 0 && this.#background) await this.#writer.relay.drain({ signal: options.signal })
+      return report
+    })
+  }
+
+  /** Jobs that were given up, with their reasons; 100 unless `limit` says otherwise. */
+  parkedJobs(
+    options: { tenant?: string | undefined; target?: JobTarget | undefined; limit?: number | undefined } = {},
+  ): Promise<JobRow[]> {
+    return this.#enter(() => this.#worker().jobs.parked({ ...this.#jobFilter(options), limit: options.limit ?? 100 }))
+  }
+
+  /** Makes parked jobs due again; returns how many. */
+  redrive(options: { tenant?: string | undefined; target?: JobTarget | undefined } = {}): Promise<number> {
+    return this.#enter(async () => {
+      const count = await this.#worker().jobs.redrive(this.#jobFilter(options))
+      this.#writer.relay.nudge()
+      return count
+    })
+  }
+
+  /** How many jobs wait, are claimed and are parked, of all tenants, and the age of the oldest (ms). */
+  backlog(): Promise<Backlog> {
+    return this.#enter(() => this.#worker().jobs.backlog())
+  }
+
+  /** The physical indexes that there are. */
+  generations(): Promise<Generation[]> {
+    return this.#enter(() => this.#worker().generations.list())
+  }
+
+  /** Refuses new calls, lets those that run end, drains what this process still can, and closes what is ours. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#calls])
+    if (this.#background) {
+      await this.#writer.relay.drain({ timeoutMs: closeDrainMs }).catch((error: unknown) => asHeadwaterError(error))
+    }
+    this.#stop.abort()
+    await Promise.allSettled([this.#background, ...this.#runs])
+    await this.#parts.cache.close()
+    await this.#parts.close()
+  }
+
+  /** Not one of the calls that `close` waits for: it ends when the store closes. */
+  async #run(signal: AbortSignal): Promise<void> {
+    if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The store is closed')
+    const own = new AbortController()
+    const stop = (): void => own.abort()
+    for (const source of [signal, this.#stop.signal]) {
+      if (source.aborted) own.abort()
+      source.addEventListener('abort', stop, { once: true })
+    }
+    const run = this.#writer.relay.run({ signal: own.signal })
+    this.#runs.add(run)
+    try {
+      await run
+    } finally {
+      this.#runs.delete(run)
+      for (const source of [signal, this.#stop.signal]) source.removeEventListener('abort', stop)
+    }
+  }
+
+  async #enter<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The store is closed')
+    this.#writer.nesting.check()
+    const call = work()
+    this.#calls.add(call)
+    try {
+      return await call
+    } finally {
+      this.#calls.delete(call)
+    }
+  }
+
+  #worker(): TruthSession {
+    return this.#parts.ports.truth.session({ worker: true })
+  }
+
+  #jobFilter(options: { tenant?: string | undefined; target?: JobTarget | undefined }) {
+    const { tenant, target } = options
+    return { tenant: tenant === undefined ? undefined : tenantId(tenant), target }
+  }
+
+  #embedder(choice: string | EmbedderOption | undefined): Embedder | undefined {
+    if (choice === undefined) return undefined
+    if (typeof choice !== 'string') return embedderOf(choice)
+    const found = this.#parts.named.get(choice)
+    if (found) return found
+    throw new HeadwaterError('HW_INVALID_OPTIONS', `embedder: no ${JSON.stringify(choice)} in embedders`, {
+      path: 'embedder',
+    })
+  }
+}

@@ -1,0 +1,104 @@
+import type { CallOptions } from '../core/abort'
+import { HeadwaterError } from '../core/errors'
+import { collectionName, type TenantId } from '../core/ids'
+import type { JsonObject } from '../core/json'
+import type { Filter } from '../filter/typed'
+import type { SearchOptions, SearchPage, SearchQuery } from '../search/query'
+import type { BatchResult, Receipt } from '../writer/receipt'
+import type { WriterTransaction } from '../writer/transaction'
+import type { WriteOptions } from '../writer/writer'
+import { TenantBlobs } from './blobs-handle'
+import { TenantCache } from './cache-handle'
+import { CollectionHandle } from './collection-handle'
+import type { Documents } from './documents'
+import type { TenantContext } from './tenant-context'
+import { TransactionHandle } from './transaction-handle'
+
+/** Metadata of the default collection. */
+export type DefaultMetadata<C extends object> = C extends { documents: infer M } ? M : JsonObject
+
+/** One tenant's view of a store: the only way to data. Cheap to make, holds no connection. */
+export class TenantHandle<C extends object = { documents: JsonObject }> {
+  readonly tenant: TenantId
+  /** Documents of the default collection. */
+  readonly documents: Documents<DefaultMetadata<C>>
+  /** A cache of the tenant's own; it may forget at any time. */
+  readonly cache: TenantCache
+  /** Bytes by their hash; HW_INVALID_OPTIONS where no place for them is configured. */
+  readonly blobs: TenantBlobs
+  readonly #context: TenantContext
+  readonly #default: CollectionHandle<DefaultMetadata<C>>
+
+  /** @internal */
+  constructor(context: TenantContext, tenant: TenantId) {
+    this.tenant = tenant
+    this.#context = context
+    this.#default = new CollectionHandle(context, { tenant, collection: collectionName('documents') })
+    this.documents = this.#default.documents
+    this.cache = new TenantCache(context, tenant)
+    this.blobs = new TenantBlobs(context, tenant)
+  }
+
+  /** A declared collection, or HW_COLLECTION_UNKNOWN. */
+  collection<K extends keyof C & string>(name: K): CollectionHandle<C[K]> {
+    const { name: collection } = this.#context.writer.plan(collectionName(name))
+    return new CollectionHandle<C[K]>(this.#context, { tenant: this.tenant, collection })
+  }
+
+  /** Searches the default collection. */
+  search(
+    query: SearchQuery<Filter<DefaultMetadata<C>>>,
+    options?: SearchOptions & { after?: Receipt | undefined },
+  ): Promise<SearchPage<DefaultMetadata<C>>> {
+    return this.#default.search(query, options)
+  }
+
+  /** Resolves when every target has what the receipt (or the result of a batch) stands for. 30 s by default. */
+  waitFor(receipt: Receipt | BatchResult, options?: CallOptions): Promise<void> {
+    return this.#context.enter(async () => {
+      const single = typeof receipt === 'object' && receipt !== null && 'receipt' in receipt ? receipt.receipt : receipt
+      await this.#context.writer.waitFor(this.tenant, single, options)
+    })
+  }
+
+  /**
+   * One transaction of the truth. The callback may run again when the database asks for it; the outer handle inside it
+   * throws HW_TRANSACTION_NESTED.
+   */
+  transaction<T>(
+    work: (transaction: TransactionHandle<C>) => Promise<T>,
+    options?: WriteOptions,
+  ): Promise<{ value: T; receipt: Receipt }> {
+    const { writer } = this.#context
+    return this.#context.enter(() =>
+      writer.transaction(
+        this.tenant,
+        (inner) =>
+          work(
+            new TransactionHandle<C>(
+              async () => inner,
+              (name) => writer.plan(name),
+            ),
+          ),
+        options,
+      ),
+    )
+  }
+
+  /**
+   * Writes inside your own Postgres transaction: a pg client, a Kysely or drizzle transaction, or anything with
+   * `query(text, values)`. Its receipts count once you have committed; `waitFor` rejects if you rolled back.
+   */
+  using(transaction: unknown): TransactionHandle<C> {
+    const { writer, adopt } = this.#context
+    if (!adopt) {
+      throw new HeadwaterError('HW_INVALID_ARGUMENT', 'using(transaction): this store has no Postgres to share')
+    }
+    let begun: Promise<WriterTransaction> | undefined
+    const begin = (): Promise<WriterTransaction> => {
+      begun ??= adopt(transaction, this.tenant).then((session) => writer.within(this.tenant, session))
+      return begun
+    }
+    return new TransactionHandle<C>(begin, (name) => writer.plan(name))
+  }
+}

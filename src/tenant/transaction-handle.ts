@@ -1,0 +1,74 @@
+import type { JsonObject } from '../core/json'
+import type { DocumentInput, DocumentPatch } from '../writer/document-input'
+import type { CollectionPlan } from '../writer/ports'
+import type { PreparedDocument } from '../writer/prepared-document'
+import type { DocumentReceipt } from '../writer/receipt'
+import type { WriterTransaction } from '../writer/transaction'
+import { type StoredDocument, storedDocument } from './document'
+
+interface VersionOptions {
+  /** Fails with HW_VERSION_CONFLICT unless the document is at this version; 0: unless it is not there. */
+  ifVersion?: number | undefined
+}
+
+type Begin = () => Promise<WriterTransaction>
+
+/** Documents inside a transaction: reads see what it wrote; projections follow after the commit. */
+export class TransactionDocuments<M = JsonObject> {
+  readonly #begin: Begin
+  readonly #plan: CollectionPlan
+
+  /** @internal */
+  constructor(begin: Begin, plan: CollectionPlan) {
+    this.#begin = begin
+    this.#plan = plan
+  }
+
+  /** HW_INVALID_DOCUMENT, HW_INVALID_METADATA, HW_VERSION_CONFLICT. Not embedded here, unless it was prepared. */
+  async put(document: DocumentInput<M> | PreparedDocument, options?: VersionOptions): Promise<DocumentReceipt> {
+    return (await this.#begin()).put(this.#plan, document, options)
+  }
+
+  /** Changes what the patch names; HW_NOT_FOUND when there is none. */
+  async patch(id: string, patch: DocumentPatch<M>, options?: VersionOptions): Promise<DocumentReceipt> {
+    return (await this.#begin()).patch(this.#plan, id, patch, options)
+  }
+
+  /** Deletes a document; no error when there is none. */
+  async delete(id: string, options?: VersionOptions): Promise<DocumentReceipt> {
+    return (await this.#begin()).delete(this.#plan, id, options)
+  }
+
+  /** The document as this transaction sees it, or null. */
+  async get(id: string): Promise<StoredDocument<M> | null> {
+    const row = await (await this.#begin()).get(this.#plan, id)
+    return row && storedDocument<M>(row)
+  }
+
+  /** In the order of the ids; null where there is none. */
+  async getMany(ids: readonly string[]): Promise<(StoredDocument<M> | null)[]> {
+    const rows = await (await this.#begin()).getMany(this.#plan, [...new Set(ids)])
+    const found = new Map(rows.map((row) => [row.id, storedDocument<M>(row)]))
+    return ids.map((id) => found.get(id) ?? null)
+  }
+}
+
+/** What a transaction's callback receives, and what `using(trx)` gives. */
+export class TransactionHandle<C extends object> {
+  /** Documents of the default collection. */
+  readonly documents: TransactionDocuments<C extends { documents: infer M } ? M : JsonObject>
+  readonly #begin: Begin
+  readonly #planOf: (collection: string) => CollectionPlan
+
+  /** @internal */
+  constructor(begin: Begin, planOf: (collection: string) => CollectionPlan) {
+    this.#begin = begin
+    this.#planOf = planOf
+    this.documents = new TransactionDocuments(begin, planOf('documents'))
+  }
+
+  /** A declared collection, or HW_COLLECTION_UNKNOWN. */
+  collection<K extends keyof C & string>(name: K): { readonly documents: TransactionDocuments<C[K]> } {
+    return { documents: new TransactionDocuments<C[K]>(this.#begin, this.#planOf(name)) }
+  }
+}

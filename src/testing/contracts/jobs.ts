@@ -1,0 +1,417 @@
+import type { ClaimedJob, JobRepository, JobTarget, NewJob } from '../../repositories/jobs'
+import { codeOf, fixtureTest, type TestRunner } from '../runner'
+import { acme, documents, globex, hostileStrings, idsByBytes, questions } from './rows'
+import { rolledBack, type TruthFixture, worker } from './truth'
+
+const all: readonly JobTarget[] = ['vector', 'text', 'cache']
+const lasting = 600_000
+
+/**
+ * What every `JobRepository` promises. No clock is needed: a lease or a delay of 0 ms is over at once, one of ten
+ * minutes lasts.
+ */
+export function jobRepositoryContract(runner: TestRunner, make: () => Promise<TruthFixture>): void {
+  const { expect } = runner
+  const test = fixtureTest(runner, async () => {
+    const fixture = await make()
+    return { ...fixture, jobs: fixture.truth.session(worker).jobs }
+  })
+  const claim = (jobs: JobRepository, token: string, limit = 100, leaseMs = lasting): Promise<ClaimedJob[]> =>
+    jobs.claim({ targets: all, limit, token, leaseMs })
+  const names = (list: readonly { readonly document: string }[]): string[] => list.map(({ document }) => document)
+  const pending = (jobs: JobRepository, upTo = Number.MAX_SAFE_INTEGER) => jobs.pending({ tenant: acme, upTo })
+  const done = (job: ClaimedJob, changes: Partial<{ applied: number; epoch: number }> = {}) => ({
+    ...job,
+    applied: job.fence,
+    ...changes,
+  })
+
+  runner.describe('JobRepository', () => {
+    test('enqueues a job and claims it', async ({ jobs, truth }) => {
+      expect(await jobs.enqueue([job('a', 7, { since: 3 })])).toEqual([])
+      const epoch = await truth.session(worker).registry.epoch()
+      const claimed = { ...job('a', 7, { since: 3 }), token: 't', epoch, attempts: 0 }
+      expect(await claim(jobs, 't')).toEqual([claimed])
+      const [row] = await pending(jobs)
+      const { createdAt, ...rest } = row!
+      expect(rest).toEqual({ ...job('a', 7, { since: 3 }), first: 7, attempts: 0, parked: false, reason: null })
+      expect(createdAt).toBeGreaterThan(0)
+    })
+
+    test('gives back every claim when told that nobody is left to hold one', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 7), job('b', 8)])
+      expect((await claim(jobs, 'dead')).length).toBe(2)
+      expect(await claim(jobs, 'next')).toEqual([])
+      expect(await jobs.freeClaims()).toBe(2)
+      expect(await jobs.freeClaims()).toBe(0)
+      expect((await claim(jobs, 'next')).length).toBe(2)
+    })
+
+    test('coalesces: lowest since, highest fence, lowest first, whichever comes last', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 10, { since: 5 })])
+      await jobs.enqueue([job('a', 12, { since: 10 })])
+      await jobs.enqueue([job('a', 11, { since: 2 })])
+      const rows = await pending(jobs)
+      expect(rows.map(({ fence, since, first }) => [fence, since, first])).toEqual([[12, 2, 10]])
+      await jobs.enqueue([job('a', 9, { since: 8 })])
+      expect((await pending(jobs)).map(({ fence, since, first }) => [fence, since, first])).toEqual([[12, 2, 9]])
+    })
+
+    test('coalesces the same key within one call', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 10, { since: 5 }), job('b', 1), job('a', 12, { since: 10 })])
+      const rows = await pending(jobs)
+      expect(rows.map(({ document, fence, since }) => [document, fence, since]).sort()).toEqual([
+        ['a', 12, 5],
+        ['b', 1, 0],
+      ])
+    })
+
+    test('keeps targets, tenants, collections and documents apart', async ({ jobs }) => {
+      const different = [
+        job('a', 1),
+        job('a', 2, { target: 'text' }),
+        job('a', 3, { target: 'cache' }),
+        job('a', 4, { tenant: globex }),
+        job('a', 5, { collection: questions }),
+        job('b', 6),
+      ]
+      await jobs.enqueue(different)
+      const claimed = await claim(jobs, 't')
+      expect(claimed.map(({ fence }) => fence).sort()).toEqual([1, 2, 3, 4, 5, 6])
+    })
+
+    test('coalescing clears the backoff', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1)])
+      await claim(jobs, 't')
+      await jobs.fail([{ ...job('a', 1), reason: 'HW_X: no', delayMs: lasting }], 't', { maxAttempts: 9 })
+      expect(await claim(jobs, 't')).toEqual([])
+      await jobs.enqueue([job('a', 2)])
+      expect(names(await claim(jobs, 't'))).toEqual(['a'])
+    })
+
+    test('coalescing un-parks', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1)])
+      await park(jobs, 'a')
+      await jobs.enqueue([job('a', 2)])
+      expect((await pending(jobs))[0]?.parked).toBe(false)
+      expect(names(await claim(jobs, 't'))).toEqual(['a'])
+    })
+
+    test('coalescing leaves a claim that is held alone', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1)])
+      const [held] = await claim(jobs, 'holder')
+      expect(await jobs.enqueue([job('a', 2)], { token: 'other', leaseMs: lasting })).toEqual([])
+      expect(await claim(jobs, 'other')).toEqual([])
+      expect(await jobs.renew('holder', lasting)).toBe(1)
+      expect(await jobs.complete([done(held!)], 'holder')).toBe(0)
+      expect((await claim(jobs, 'other')).map(({ fence, since }) => [fence, since])).toEqual([[2, 0]])
+    })
+
+    test('enqueue with a claim holds what nobody holds, and what backs off or is parked', async ({ jobs }) => {
+      await jobs.enqueue([job('parked', 1)])
+      await park(jobs, 'parked')
+      await jobs.enqueue([job('held', 1)])
+      await claim(jobs, 'other')
+      const asked = [job('new', 5), job('parked', 5), job('held', 5)]
+      const claimed = await jobs.enqueue(asked, { token: 'mine', leaseMs: lasting })
+      expect(names(claimed).sort()).toEqual(['new', 'parked'])
+      expect(claimed.map(({ token, fence }) => [token, fence])).toEqual([
+        ['mine', 5],
+        ['mine', 5],
+      ])
+      expect(await claim(jobs, 'third')).toEqual([])
+    })
+
+    test('enqueue with a claim takes over an expired lease, and returns what the token holds already', async ({
+      jobs,
+    }) => {
+      await jobs.enqueue([job('a', 1)], { token: 'gone', leaseMs: 0 })
+      expect(names(await jobs.enqueue([job('a', 2)], { token: 'mine', leaseMs: lasting }))).toEqual(['a'])
+      const again = await jobs.enqueue([job('a', 3)], { token: 'mine', leaseMs: lasting })
+      expect(again.map(({ token, fence }) => [token, fence])).toEqual([['mine', 3]])
+      expect(await jobs.renew('gone', lasting)).toBe(0)
+    })
+
+    test('claims the longest waiting first, up to the limit', async ({ jobs }) => {
+      const order = ['d', 'b', 'a', 'c', 'e']
+      for (const [i, id] of order.entries()) await jobs.enqueue([job(id, i + 1)])
+      expect(names(await claim(jobs, 't1', 2)).sort()).toEqual(['b', 'd'])
+      expect(names(await claim(jobs, 't2', 2)).sort()).toEqual(['a', 'c'])
+      expect(names(await claim(jobs, 't3', 2))).toEqual(['e'])
+      expect(await claim(jobs, 't4', 2)).toEqual([])
+    })
+
+    test('claims the targets asked for', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1), job('a', 1, { target: 'text' }), job('a', 1, { target: 'cache' })])
+      const text = await jobs.claim({ targets: ['text', 'cache'], limit: 10, token: 't', leaseMs: lasting })
+      expect(text.map(({ target }) => target).sort()).toEqual(['cache', 'text'])
+      expect(await jobs.claim({ targets: [], limit: 10, token: 't', leaseMs: lasting })).toEqual([])
+    })
+
+    test('a lease keeps others out until it is over', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1)])
+      expect(names(await claim(jobs, 'one', 10, 0))).toEqual(['a'])
+      expect(names(await claim(jobs, 'two'))).toEqual(['a'])
+      expect(await claim(jobs, 'three')).toEqual([])
+      expect(await jobs.renew('one', lasting)).toBe(0)
+      expect(await jobs.renew('two', 0)).toBe(1)
+      expect(names(await claim(jobs, 'three'))).toEqual(['a'])
+    })
+
+    test('renewing makes a lease last', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1), job('b', 1)])
+      await claim(jobs, 'one', 10, 0)
+      expect(await jobs.renew('one', lasting)).toBe(2)
+      expect(await claim(jobs, 'two')).toEqual([])
+    })
+
+    test('completes what was applied', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1), job('b', 2), job('b', 2, { target: 'text' })])
+      const claimed = await claim(jobs, 't')
+      expect(
+        await jobs.complete(
+          claimed.map((held) => done(held)),
+          't',
+        ),
+      ).toBe(3)
+      expect(await pending(jobs)).toEqual([])
+      expect(
+        await jobs.complete(
+          claimed.map((held) => done(held)),
+          't',
+        ),
+      ).toBe(0)
+    })
+
+    test('a foreign token completes, renews, releases and fails nothing', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1)])
+      const [held] = await claim(jobs, 'mine')
+      expect(await jobs.complete([done(held!)], 'other')).toBe(0)
+      expect(await jobs.renew('other', lasting)).toBe(0)
+      await jobs.release('other', { delayMs: 0 })
+      await jobs.release('other', { keys: [held!], delayMs: 0 })
+      await jobs.fail([{ ...held!, reason: 'no', delayMs: 0 }], 'other', { maxAttempts: 1 })
+      expect((await pending(jobs)).map(({ attempts, parked }) => [attempts, parked])).toEqual([[0, false]])
+      expect(await claim(jobs, 'third')).toEqual([])
+      expect(await jobs.complete([done(held!)], 'mine')).toBe(1)
+    })
+
+    test('the claim of an expired lease completes nothing once another has it', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1)])
+      const [first] = await claim(jobs, 'one', 10, 0)
+      const [second] = await claim(jobs, 'two')
+      expect(await jobs.complete([done(first!)], 'one')).toBe(0)
+      expect(await jobs.complete([done(second!)], 'two')).toBe(1)
+    })
+
+    test('a job whose fence has moved on keeps its since and is free at once', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 10, { since: 5 })])
+      const [held] = await claim(jobs, 't')
+      await jobs.enqueue([job('a', 11, { since: 10 })])
+      expect(await jobs.complete([done(held!)], 't')).toBe(0)
+      const [next] = await claim(jobs, 'other')
+      expect([next?.fence, next?.since]).toEqual([11, 5])
+      expect(await jobs.complete([done(next!)], 'other')).toBe(1)
+    })
+
+    test('what was applied above the fence completes too', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 10)])
+      const [held] = await claim(jobs, 't')
+      expect(await jobs.complete([done(held!, { applied: 12 })], 't')).toBe(1)
+    })
+
+    test('nothing completes under another epoch', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 10)])
+      const [held] = await claim(jobs, 't')
+      expect(await jobs.complete([done(held!, { epoch: held!.epoch + 1 })], 't')).toBe(0)
+      expect((await pending(jobs)).length).toBe(1)
+      expect(await jobs.complete([done(held!)], 't')).toBe(1)
+    })
+
+    test('releases untouched, now or later, all or some', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1), job('b', 1), job('c', 1)])
+      await claim(jobs, 't')
+      await jobs.release('t', { keys: [job('a', 1)], delayMs: 0 })
+      expect((await claim(jobs, 'u')).map(({ document, attempts }) => [document, attempts])).toEqual([['a', 0]])
+      await jobs.release('t', { delayMs: lasting })
+      expect(await jobs.renew('t', lasting)).toBe(0)
+      expect(await claim(jobs, 'u')).toEqual([])
+      expect((await jobs.backlog()).waiting).toBe(2)
+    })
+
+    test('a failure counts, backs off, keeps its reason and parks at the last attempt', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1), job('b', 1)])
+      await claim(jobs, 't')
+      await jobs.fail([{ ...job('a', 1), reason: hostileStrings[0]!, delayMs: 0 }], 't', { maxAttempts: 2 })
+      const [again] = await claim(jobs, 't2')
+      expect([again?.document, again?.attempts]).toEqual(['a', 1])
+      expect((await jobs.parked({ limit: 10 })).length).toBe(0)
+      await jobs.fail([{ ...job('a', 1), reason: 'HW_X: twice', delayMs: 0 }], 't2', { maxAttempts: 2 })
+      expect(await claim(jobs, 't3')).toEqual([])
+      const [parked] = await jobs.parked({ limit: 10 })
+      expect([parked?.document, parked?.attempts, parked?.parked, parked?.reason]).toEqual([
+        'a',
+        2,
+        true,
+        'HW_X: twice',
+      ])
+      expect(await jobs.renew('t', lasting)).toBe(1)
+    })
+
+    test('lists parked jobs by tenant and target, and redrives them', async ({ jobs }) => {
+      const parked = [job('a', 1), job('b', 1, { target: 'text' }), job('c', 1, { tenant: globex })]
+      await jobs.enqueue(parked)
+      await claim(jobs, 't')
+      await jobs.fail(
+        parked.map((it) => ({ ...it, reason: 'no', delayMs: lasting })),
+        't',
+        { maxAttempts: 1 },
+      )
+      expect(names(await jobs.parked({ limit: 10 })).sort()).toEqual(['a', 'b', 'c'])
+      expect((await jobs.parked({ limit: 2 })).length).toBe(2)
+      expect(names(await jobs.parked({ tenant: acme, target: 'text', limit: 10 }))).toEqual(['b'])
+      expect(await jobs.redrive({ tenant: acme, target: 'vector' })).toBe(1)
+      expect((await claim(jobs, 't')).map(({ document, attempts }) => [document, attempts])).toEqual([['a', 0]])
+      expect(await jobs.redrive({ tenant: globex })).toBe(1)
+      expect(await jobs.redrive({})).toBe(1)
+      expect(await jobs.redrive({})).toBe(0)
+      expect(names(await claim(jobs, 't')).sort()).toEqual(['b', 'c'])
+    })
+
+    test('pending: jobs that hold a fence up to the receipt’s', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 10)])
+      await jobs.enqueue([job('b', 11)])
+      await jobs.enqueue([job('a', 20)])
+      expect(names(await pending(jobs, 9))).toEqual([])
+      expect(names(await pending(jobs, 10))).toEqual(['a'])
+      expect(names(await pending(jobs, 15)).sort()).toEqual(['a', 'b'])
+    })
+
+    test('pending: of one tenant, by target, collection and documents, parked first', async ({ jobs }) => {
+      await jobs.enqueue([
+        job('a', 1),
+        job('a', 1, { target: 'text' }),
+        job('a', 1, { tenant: globex }),
+        job('a', 1, { collection: questions }),
+        job('b', 1),
+      ])
+      const query = { tenant: acme, upTo: 5 }
+      expect((await jobs.pending(query)).length).toBe(4)
+      expect((await jobs.pending({ ...query, tenant: globex })).length).toBe(1)
+      expect(names(await jobs.pending({ ...query, targets: ['text'] }))).toEqual(['a'])
+      expect(await jobs.pending({ ...query, targets: [] })).toEqual([])
+      expect(names(await jobs.pending({ ...query, collection: questions }))).toEqual(['a'])
+      expect(names(await jobs.pending({ ...query, collection: documents, documents: ['b'] }))).toEqual(['b'])
+      expect(await jobs.pending({ ...query, collection: documents, documents: [] })).toEqual([])
+      expect(await jobs.pending({ ...query, upTo: 0, documents: ['a'] })).toEqual([])
+      await park(jobs, 'b')
+      const [first] = await jobs.pending(query)
+      expect([first?.document, first?.parked]).toEqual(['b', true])
+    })
+
+    test('pending is capped at 1,000 rows', async ({ jobs }) => {
+      await jobs.enqueue(Array.from({ length: 1005 }, (_, i) => job(`d${i}`, i + 1)))
+      await park(jobs, 'd1004')
+      const rows = await pending(jobs)
+      expect([rows.length, rows[0]?.document]).toEqual([1000, 'd1004'])
+    })
+
+    test('covered: documents that have a job, parked ones too', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1), job('b', 1), job('c', 1, { target: 'text' }), job('d', 1, { tenant: globex })])
+      await park(jobs, 'b')
+      const asked = ['d', 'b', 'none', 'c', 'a'].map((document) => ({ tenant: acme, document }))
+      const expected = [false, true, false, false, true]
+      expect(await jobs.covered('vector', documents, asked)).toEqual(expected)
+      expect(await jobs.covered('vector', questions, asked)).toEqual(asked.map(() => false))
+      expect(await jobs.covered('vector', documents, [{ tenant: globex, document: 'd' }])).toEqual([true])
+      expect(await jobs.covered('vector', documents, [])).toEqual([])
+    })
+
+    test('backlog counts waiting, claimed and parked', async ({ jobs }) => {
+      expect(await jobs.backlog()).toEqual({ waiting: 0, claimed: 0, parked: 0, oldestMs: null })
+      await jobs.enqueue([job('parked', 1)])
+      await park(jobs, 'parked')
+      expect(await jobs.backlog()).toEqual({ waiting: 0, claimed: 0, parked: 1, oldestMs: null })
+      await jobs.enqueue([job('held', 1)])
+      await claim(jobs, 't')
+      await jobs.enqueue([job('a', 1), job('theirs', 1, { tenant: globex })])
+      const { oldestMs, ...counts } = await jobs.backlog()
+      expect(counts).toEqual({ waiting: 2, claimed: 1, parked: 1 })
+      expect(oldestMs!).toBeGreaterThanOrEqual(0)
+      const { oldestMs: _theirs, ...theirs } = await jobs.backlog(globex)
+      expect(theirs).toEqual({ waiting: 1, claimed: 0, parked: 0 })
+    })
+
+    test('a tenant’s own session sees and holds its own jobs alone', async ({ jobs, truth }) => {
+      const mine = truth.session({ tenant: acme }).jobs
+      await mine.enqueue([job('a', 1)])
+      await jobs.enqueue([job('b', 1, { tenant: globex })])
+      expect((await mine.pending({ tenant: acme, upTo: 9 })).length).toBe(1)
+      const [held] = await mine.enqueue([job('a', 2)], { token: 't', leaseMs: lasting })
+      expect(await mine.complete([done(held!)], 't')).toBe(1)
+      expect(names(await claim(jobs, 't'))).toEqual(['b'])
+    })
+
+    test('a rolled back transaction leaves no job and no claim', async ({ jobs, truth }) => {
+      await jobs.enqueue([job('a', 1)])
+      await rolledBack(truth, worker, async (session) => {
+        await session.jobs.enqueue([job('a', 5), job('b', 5)])
+        expect((await session.jobs.claim({ targets: all, limit: 9, token: 't', leaseMs: lasting })).length).toBe(2)
+      })
+      expect((await claim(jobs, 'u')).map(({ document, fence }) => [document, fence])).toEqual([['a', 1]])
+      await rolledBack(truth, worker, async (session) => {
+        await session.jobs.complete([{ ...job('a', 1), applied: 9, epoch: 1 }], 'u')
+      })
+      expect((await pending(jobs)).length).toBe(1)
+    })
+
+    test('keeps ids beyond ASCII and hostile ones apart', async ({ jobs }) => {
+      const ids = [...idsByBytes, ...hostileStrings]
+      await jobs.enqueue(ids.map((id, i) => job(id, i + 1)))
+      const claimed = await claim(jobs, hostileStrings[0]!)
+      expect(names(claimed).sort()).toEqual([...ids].sort())
+      expect(
+        await jobs.complete(
+          claimed.map((held) => done(held)),
+          hostileStrings[0]!,
+        ),
+      ).toBe(ids.length)
+    })
+
+    test('takes batches of 600, and empty ones', async ({ jobs }) => {
+      expect(await jobs.enqueue([], { token: 't', leaseMs: lasting })).toEqual([])
+      expect(await jobs.complete([], 't')).toBe(0)
+      await jobs.release('t', { keys: [], delayMs: 0 })
+      await jobs.fail([], 't', { maxAttempts: 1 })
+      const batch = Array.from({ length: 600 }, (_, i) => job(`d${i}`, 2 ** 52 + i))
+      const claimed = await jobs.enqueue(batch, { token: 't', leaseMs: lasting })
+      expect(claimed.length).toBe(600)
+      expect(claimed.find(({ document }) => document === 'd599')?.fence).toBe(2 ** 52 + 599)
+      await jobs.release('t', { keys: [], delayMs: 0 })
+      expect(await jobs.renew('t', lasting)).toBe(600)
+      expect(
+        await jobs.complete(
+          claimed.map((held) => done(held)),
+          't',
+        ),
+      ).toBe(600)
+    })
+
+    test('an aborted signal ends a claim before it begins', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1)])
+      const options = { targets: all, limit: 1, token: 't', leaseMs: lasting }
+      expect(await codeOf(jobs.claim(options, { signal: AbortSignal.abort() }))).toBe('HW_ABORTED')
+      expect(names(await jobs.claim(options))).toEqual(['a'])
+    })
+  })
+
+  async function park(jobs: JobRepository, document: string): Promise<void> {
+    await claim(jobs, 'parking', 2000)
+    await jobs.fail([{ ...job(document, 1), reason: 'parked', delayMs: lasting }], 'parking', { maxAttempts: 1 })
+    await jobs.release('parking', { delayMs: 0 })
+  }
+}
+
+function job(document: string, fence: number, changes: Partial<NewJob> = {}): NewJob {
+  return { target: 'vector', tenant: acme, collection: documents, document, fence, since: 0, ...changes }
+}

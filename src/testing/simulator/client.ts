@@ -1,0 +1,420 @@
+import type { CallOptions } from '../../core/abort'
+import { type ErrorCode, HeadwaterError, isHeadwaterError } from '../../core/errors'
+import type { Scope, TenantId } from '../../core/ids'
+import type { JsonObject } from '../../core/json'
+import type { DocumentInput } from '../../writer/document-input'
+import { purgeExpired } from '../../writer/maintenance'
+import { writerDefaults } from '../../writer/ports'
+import type { DocumentReceipt } from '../../writer/receipt'
+import type { DocumentWriteOptions } from '../../writer/writer'
+import type { AnswerCheck } from './answer-check'
+import type { Cluster, Node } from './cluster'
+import type { Dice } from './dice'
+import { groups, inventDocument, keyOfInput, words } from './documents'
+import type { Effect, History, Operation } from './history'
+import type { IndexCheck } from './index-check'
+import type { OperationKind, SwarmPlan } from './swarm'
+import type { World } from './world'
+
+/** What a client learns of a call; nothing when the process that served it died. */
+type Answer<T> = { readonly value: T } | { readonly error: unknown } | 'crashed'
+
+export interface ClientContext {
+  readonly world: World
+  readonly cluster: Cluster
+  readonly plan: SwarmPlan
+  readonly history: History
+  readonly answers: AnswerCheck
+  readonly indexes: IndexCheck
+  readonly tenants: readonly TenantId[]
+  /** Documents sent before, to send again. */
+  readonly sent: Map<string, DocumentInput[]>
+  /** The last receipts that anybody got. */
+  readonly receipts: DocumentReceipt[]
+}
+
+/** A user of the library: one operation after another, each at any process that lives. */
+export class Client {
+  readonly #name: string
+  readonly #context: ClientContext
+  readonly #dice: Dice
+  #doing = 'nothing'
+
+  constructor(name: string, context: ClientContext, dice: Dice) {
+    this.#name = name
+    this.#context = context
+    this.#dice = dice
+  }
+
+  /** What it is about, for reports. */
+  get doing(): string {
+    return `${this.#name}: ${this.#doing}`
+  }
+
+  async run(operations: number): Promise<void> {
+    const { plan } = this.#context
+    for (let left = operations; left > 0; left--) {
+      await this.#pause(plan.thinkMs)
+      const kind = this.#dice.weighted(plan.mix)
+      const tenant = this.#dice.pick(this.#context.tenants)
+      this.#doing = kind
+      await this.#operations[kind](tenant, this.#dice.pick(plan.documents))
+      this.#doing = 'nothing'
+    }
+  }
+
+  readonly #operations: Record<OperationKind, (tenant: TenantId, document: string) => Promise<void>> = {
+    put: (tenant, document) => this.#put(tenant, this.#invent(tenant, document)),
+    again: (tenant, document) => {
+      const earlier = this.#context.sent.get(`${tenant}/${document}`)
+      return this.#put(tenant, earlier ? this.#dice.pick(earlier) : this.#invent(tenant, document))
+    },
+    deferred: (tenant, document) => this.#put(tenant, this.#invent(tenant, document), { embed: 'deferred' }),
+    patch: (tenant, document) => this.#patch(tenant, document),
+    delete: (tenant, document) => this.#delete(tenant, document),
+    deleteMany: (tenant) => this.#deleteMany(tenant),
+    deleteWhere: (tenant) => this.#deleteWhere(tenant),
+    putMany: (tenant) => this.#putMany(tenant),
+    transaction: (tenant) => this.#transaction(tenant),
+    keyed: (tenant, document) => this.#keyed(tenant, document),
+    conditional: (tenant, document) => this.#conditional(tenant, document),
+    get: (tenant, document) => this.#get(tenant, document),
+    search: (tenant) => this.#search(tenant),
+    waitFor: () => this.#waitFor(),
+    drain: () => this.#look((node) => node.writer.relay.drain({ timeoutMs: 200 })),
+    purge: () => this.#look((node) => purgeExpired(node.ports, { ...writerDefaults, ...this.#context.plan.writer })),
+    redrive: () => this.#look((node) => node.ports.truth.session({ worker: true }).jobs.redrive({})),
+  }
+
+  async #put(
+    tenant: TenantId,
+    input: DocumentInput,
+    more: { embed?: 'deferred'; ifVersion?: number } = {},
+  ): Promise<void> {
+    const operation = this.#begin(tenant, [putEffect(input)])
+    const options = { ...this.#callOptions(), ...more }
+    const answer = await this.#ask(operation, options, (node) =>
+      node.writer.put(this.#scope(node, tenant), input, options),
+    )
+    this.#receive(operation, answer)
+  }
+
+  async #conditional(tenant: TenantId, document: string): Promise<void> {
+    const { version, content } = this.#context.history.states(tenant, document).at(-1)!
+    const current = content === null ? 0 : version
+    await this.#put(tenant, this.#invent(tenant, document), {
+      ifVersion: this.#dice.pick([current, current, version + 1]),
+    })
+  }
+
+  async #patch(tenant: TenantId, document: string): Promise<void> {
+    const operation = this.#begin(tenant, [patchEffect(document, this.#inventPatch())])
+    const options = this.#callOptions()
+    const answer = await this.#ask(operation, options, (node) =>
+      node.writer.patch(this.#scope(node, tenant), document, { metadata: patchOf(operation) }, options),
+    )
+    this.#receive(operation, answer)
+  }
+
+  async #delete(tenant: TenantId, document: string): Promise<void> {
+    const operation = this.#begin(tenant, [deleteEffect(document)])
+    const options = this.#callOptions()
+    const answer = await this.#ask(operation, options, (node) =>
+      node.writer.delete(this.#scope(node, tenant), document, options),
+    )
+    this.#receive(operation, answer)
+  }
+
+  async #deleteMany(tenant: TenantId): Promise<void> {
+    const ids = this.#some()
+    const operation = this.#begin(tenant, ids.map(deleteEffect))
+    const options = this.#callOptions()
+    const answer = await this.#ask(operation, options, (node) =>
+      node.writer.deleteMany(this.#scope(node, tenant), ids, options),
+    )
+    if (isValue(answer)) this.#context.answers.batch(operation, answer.value)
+    else this.#failed(operation, answer, true)
+  }
+
+  async #deleteWhere(tenant: TenantId): Promise<void> {
+    const group = this.#dice.pick(groups)
+    const effects = this.#context.plan.documents.map(
+      (document): Effect => ({ document, what: { kind: 'delete', group }, failed: false }),
+    )
+    const operation = this.#begin(tenant, effects)
+    const options = this.#callOptions()
+    const answer = await this.#ask(operation, options, (node) =>
+      node.writer.deleteWhere(this.#scope(node, tenant), { group }, options),
+    )
+    if (!isValue(answer)) this.#failed(operation, answer, true)
+  }
+
+  async #putMany(tenant: TenantId): Promise<void> {
+    const inputs = this.#some().map((document) => this.#invent(tenant, document))
+    const operation = this.#begin(tenant, inputs.map(putEffect))
+    const options = this.#callOptions()
+    const answer = await this.#ask(operation, options, (node) =>
+      node.writer.putMany(this.#scope(node, tenant), inputs, options),
+    )
+    if (isValue(answer)) this.#context.answers.batch(operation, answer.value)
+    else this.#failed(operation, answer, true)
+  }
+
+  async #transaction(tenant: TenantId): Promise<void> {
+    const [gone, ...rest] = this.#some()
+    // Nobody sends these again, so that the checker can tell what came by this transaction.
+    const inputs = rest.map((document) => inventDocument(this.#dice, document, tenant, this.#context.history.nextId()))
+    const operation = this.#begin(tenant, [...inputs.map(putEffect), deleteEffect(gone!)], true)
+    const regrets = this.#dice.chance(0.2)
+    const options = this.#callOptions()
+    const answer = await this.#ask(operation, options, (node) =>
+      node.writer.transaction(
+        tenant,
+        async (transaction) => {
+          for (const input of inputs) await transaction.put(node.plan, input)
+          await transaction.delete(node.plan, gone!)
+          if (regrets) throw new HeadwaterError('HW_INVALID_ARGUMENT', 'The caller regrets')
+        },
+        options,
+      ),
+    )
+    if (isValue(answer)) for (const effect of operation.effects) this.#context.answers.happened(operation, effect)
+    else this.#failed(operation, answer, false)
+  }
+
+  /** One request under one key, sent until it is acknowledged and now and then again; once with another body. */
+  async #keyed(tenant: TenantId, document: string): Promise<void> {
+    const input = this.#invent(tenant, document)
+    const kind = this.#dice.weighted({ put: 5, patch: 2, delete: 2 })
+    const effect =
+      kind === 'put'
+        ? putEffect(input)
+        : kind === 'patch'
+          ? patchEffect(document, this.#inventPatch())
+          : deleteEffect(document)
+    const operation = this.#begin(tenant, [effect])
+    const idempotencyKey = `key${operation.id}`
+    let first: DocumentReceipt | undefined
+    let known = true
+    for (let attempt = this.#dice.between(2, 5); attempt > 0; attempt--) {
+      const options = { ...this.#callOptions(), idempotencyKey }
+      const answer = await this.#ask(operation, options, (node) => {
+        const scope = this.#scope(node, tenant)
+        if (kind === 'put') return node.writer.put(scope, input, options)
+        if (kind === 'patch') return node.writer.patch(scope, document, { metadata: patchOf(operation) }, options)
+        return node.writer.delete(scope, document, options)
+      })
+      if (isValue(answer)) {
+        first ??= this.#receive(operation, answer)
+        if (answer.value.version !== first?.version || answer.value.fence !== first.fence) {
+          this.#context.world.violate(12, `${idempotencyKey} was answered with version ${answer.value.version} later`)
+        }
+      } else if (answer === 'crashed' || isHeadwaterError(answer.error, 'HW_COMMIT_UNKNOWN')) known = false
+      else if (first && isHeadwaterError(answer.error, 'HW_IDEMPOTENCY_CONFLICT')) {
+        this.#context.world.violate(12, `${idempotencyKey} was refused though its request is the same`)
+      } else if (attempt === 1 && !first && known) this.#failed(operation, answer, false)
+      await this.#pause(this.#context.plan.thinkMs * 2)
+    }
+    if (first && this.#dice.chance(0.3)) await this.#otherBody(tenant, document, idempotencyKey)
+  }
+
+  async #otherBody(tenant: TenantId, document: string, idempotencyKey: string): Promise<void> {
+    const other = this.#invent(tenant, document)
+    const operation = this.#begin(tenant, [putEffect(other)])
+    const options: DocumentWriteOptions = { idempotencyKey }
+    const answer = await this.#ask(operation, options, (node) =>
+      node.writer.put(this.#scope(node, tenant), other, options),
+    )
+    if (isValue(answer)) this.#context.world.violate(12, `${idempotencyKey} took another request`)
+    else this.#failed(operation, answer, false)
+  }
+
+  async #get(tenant: TenantId, document: string): Promise<void> {
+    const since = this.#context.world.scheduler.now
+    const answer = await this.#call(async (node) => {
+      const scope = this.#scope(node, tenant)
+      return node.ports.truth.session(scope).documents.get(scope, document)
+    })
+    if (isValue(answer)) this.#context.answers.got(tenant, document, since, answer.value)
+    else this.#legitimate(answer)
+  }
+
+  async #search(tenant: TenantId): Promise<void> {
+    const since = this.#context.world.scheduler.now
+    const request = {
+      query: this.#dice.pick(words),
+      mode: this.#dice.pick(['hybrid', 'hybrid', 'text', 'vector'] as const),
+      ...(this.#dice.chance(0.3) && { filter: { group: this.#dice.pick(groups) } }),
+    }
+    const answer = await this.#call((node) =>
+      node.searcher.search(this.#scope(node, tenant), undefined, request, { timeoutMs: 1_000, legTimeoutMs: 100 }),
+    )
+    if (isValue(answer)) this.#context.answers.found(tenant, since, answer.value)
+    else this.#legitimate(answer)
+  }
+
+  async #waitFor(): Promise<void> {
+    const { receipts, history, indexes } = this.#context
+    if (receipts.length === 0) return
+    const receipt = this.#dice.pick(receipts)
+    const { tenant, id, fence } = receipt
+    const answer = await this.#call((node) => node.writer.waitFor(tenant, receipt, { timeoutMs: 500 }))
+    if (!isValue(answer)) return this.#legitimate(answer)
+    if (history.states(tenant, id).at(-1)!.fence !== fence) return
+    for (const target of ['vector', 'text'] as const) indexes.compare(target, { tenant, document: id })
+  }
+
+  async #look(work: (node: Node) => Promise<unknown>): Promise<void> {
+    const answer = await this.#call(work)
+    if (!isValue(answer)) this.#legitimate(answer)
+  }
+
+  #invent(tenant: TenantId, document: string): DocumentInput {
+    const input = inventDocument(this.#dice, document, tenant, this.#context.history.nextId())
+    const place = `${tenant}/${document}`
+    const earlier = this.#context.sent.get(place)
+    if (earlier) earlier.push(input)
+    else this.#context.sent.set(place, [input])
+    return input
+  }
+
+  /** `p` is the mark by which the checker knows this patch. */
+  #inventPatch(): JsonObject {
+    const p = this.#context.history.nextId()
+    return this.#dice.chance(0.3) ? { p, group: this.#dice.pick(groups) } : { p }
+  }
+
+  /** Two to five documents, each once. */
+  #some(): string[] {
+    const left = [...this.#context.plan.documents]
+    return Array.from({ length: Math.min(left.length, this.#dice.between(2, 5)) }, () => {
+      return left.splice(this.#dice.between(0, left.length - 1), 1)[0]!
+    })
+  }
+
+  #callOptions(): CallOptions {
+    if (!this.#dice.chance(this.#context.plan.hurried)) return {}
+    return { timeoutMs: this.#dice.between(1, 300) }
+  }
+
+  #scope(node: Node, tenant: TenantId): Scope {
+    return { tenant, collection: node.plan.name }
+  }
+
+  #begin(tenant: TenantId, effects: readonly Effect[], atomic = false): Operation {
+    const { history, world } = this.#context
+    const operation: Operation = { id: history.nextId(), tenant, effects, atomic, startedAt: world.scheduler.now }
+    history.begin(operation)
+    return operation
+  }
+
+  #receive(operation: Operation, answer: Answer<DocumentReceipt>): DocumentReceipt | undefined {
+    if (!isValue(answer)) {
+      this.#failed(operation, answer, false)
+      return undefined
+    }
+    this.#context.answers.receipt(operation, answer.value)
+    this.#context.receipts.push(answer.value)
+    return answer.value
+  }
+
+  #failed(operation: Operation, answer: { readonly error: unknown } | 'crashed', partly: boolean): void {
+    if (answer !== 'crashed') this.#context.answers.failed(operation, answer.error, partly)
+  }
+
+  /** Whatever is asked may fail, but only with an error of ours. */
+  #legitimate(answer: { readonly error: unknown } | 'crashed'): void {
+    if (answer === 'crashed' || (isHeadwaterError(answer.error) && answer.error.code !== 'HW_INTERNAL')) return
+    this.#context.world.violate(0, `${this.doing} failed with ${String(answer.error)}`)
+  }
+
+  async #ask<T>(
+    operation: Operation,
+    { timeoutMs }: CallOptions,
+    work: (node: Node) => Promise<T>,
+  ): Promise<Answer<T>> {
+    const { world } = this.#context
+    const { id, tenant, effects } = operation
+    world.trace(this.#name, () => `#${id} ${this.#doing} ${tenant}/${effects.map((effect) => effect.document)}`)
+    let askedAt = world.scheduler.now
+    const answer = await this.#call((node) => {
+      askedAt = world.scheduler.now
+      return work(node)
+    })
+    world.trace(this.#name, () => `#${id} -> ${describe(answer)}`)
+    const took = world.scheduler.now - askedAt
+    if (took > (timeoutMs ?? Number.POSITIVE_INFINITY) + graceMs) {
+      world.violate(19, `${this.doing} took ${took} ms, though its timeoutMs was ${timeoutMs}`)
+    }
+    if (answer !== 'crashed' && 'error' in answer) this.#excused(answer.error, timeoutMs)
+    return answer
+  }
+
+  /** While the truth is well, whatever the engines do, a write fails only for what was asked. */
+  #excused(error: unknown, timeoutMs: number | undefined): void {
+    const { plan, world } = this.#context
+    const ill = Object.values(plan.truth).some((rate) => rate > 0) || plan.outages.some(({ of }) => of === 'truth')
+    if (ill || (isHeadwaterError(error, 'HW_TIMEOUT') && timeoutMs !== undefined)) return
+    if (isHeadwaterError(error) && reasons.has(error.code)) return
+    world.violate(18, `${this.doing} failed though the truth was well: ${String(error)}`)
+  }
+
+  /** Asks any process; waits for one to live. */
+  async #call<T>(work: (node: Node) => Promise<T>): Promise<Answer<T>> {
+    const { cluster, world } = this.#context
+    while (cluster.nodes.length === 0) await world.scheduler.delay(5)
+    const node = this.#dice.pick(cluster.nodes)
+    const crashed = node.process.died.then(() => 'crashed' as const)
+    try {
+      // The writer may also refuse at once, before it returns a promise.
+      const value = (async () => ({ value: await work(node) }))()
+      return await Promise.race([value, crashed])
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  #pause(longest: number): Promise<void> {
+    return this.#context.world.scheduler.delay(this.#dice.between(0, longest))
+  }
+}
+
+/** The answer may be on its way when the deadline passes. */
+const graceMs = 5
+/** Why a write may be refused by a truth that is well. */
+const reasons: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'HW_VERSION_CONFLICT',
+  'HW_NOT_FOUND',
+  'HW_IDEMPOTENCY_CONFLICT',
+  'HW_INVALID_ARGUMENT',
+])
+
+function putEffect(input: DocumentInput): Effect {
+  return { document: input.id, what: { kind: 'put', key: keyOfInput(input) }, failed: false }
+}
+
+function patchEffect(document: string, patch: JsonObject): Effect {
+  return { document, what: { kind: 'patch', patch }, failed: false }
+}
+
+function deleteEffect(document: string): Effect {
+  return { document, what: { kind: 'delete' }, failed: false }
+}
+
+function patchOf({ effects }: Operation): JsonObject {
+  const { what } = effects[0]!
+  return what.kind === 'patch' ? what.patch : {}
+}
+
+function isValue<T>(answer: Answer<T>): answer is { readonly value: T } {
+  return answer !== 'crashed' && 'value' in answer
+}
+
+function describe(answer: Answer<unknown>): string {
+  if (answer === 'crashed') return answer
+  if (!('value' in answer))
+    return `${isHeadwaterError(answer.error) ? answer.error.code : 'error'} ${String(answer.error)}`
+  const value = answer.value as Partial<DocumentReceipt> | undefined
+  if (value?.version === undefined) return 'ok'
+  return `ok v${value.version} f${(value.fence ?? 0) % 2 ** 40}${value.unchanged ? ' unchanged' : ''} ${value.targets?.vector}`
+}

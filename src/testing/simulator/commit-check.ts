@@ -1,0 +1,202 @@
+import { canonicalJson } from '../../core/json'
+import type { StoredDocument, StoredJob, Tables } from '../../repositories/memory/tables'
+import { contentKey, type History } from './history'
+import type { IndexCheck } from './index-check'
+import { lineSplitter } from './model-embedder'
+import type { Completion } from './model-truth'
+import type { VirtualClock } from './virtual-clock'
+import type { World } from './world'
+
+/**
+ * Looks at the truth's tables after every COMMIT: what changed must be what somebody asked for, as often as he asked,
+ * whole, and with jobs (invariants 1, 2, 3, 11, 12); a job that went must have done its work (5).
+ */
+export class CommitCheck {
+  readonly #world: World
+  readonly #tables: Tables
+  readonly #clock: VirtualClock
+  readonly #history: History
+  readonly #indexes: IndexCheck
+  readonly #completions: ReadonlySet<Completion>
+  #documents = new Map<string, StoredDocument>()
+  #jobs = new Map<string, StoredJob>()
+  /** How often an effect has been applied, by document and effect. */
+  readonly #applied = new Map<string, number>()
+
+  constructor(options: {
+    readonly world: World
+    readonly tables: Tables
+    readonly clock: VirtualClock
+    readonly history: History
+    readonly indexes: IndexCheck
+    readonly completions: ReadonlySet<Completion>
+  }) {
+    this.#world = options.world
+    this.#tables = options.tables
+    this.#clock = options.clock
+    this.#history = options.history
+    this.#indexes = options.indexes
+    this.#completions = options.completions
+  }
+
+  committed(): void {
+    const changed = this.#changedDocuments()
+    this.#together(new Map(changed.map(([was, row]) => [row, this.#document(was, row)])))
+    this.#forgotten()
+    this.#jobsThatChanged()
+    if (changed.length > 0) this.#documents = new Map(this.#tables.documents.rows)
+    this.#jobs = new Map(this.#tables.jobs.rows)
+  }
+
+  /** After a client was told that something did not happen: it must not have, and counts no more. */
+  recount(document: StoredDocument | { tenant: StoredDocument['tenant']; id: string }): void {
+    for (const [effect, count] of this.#applied) {
+      if (!effect.startsWith(`${document.tenant}/${document.id}/`)) continue
+      const what = effect.slice(`${document.tenant}/${document.id}/`.length)
+      this.#count(document.tenant, document.id, what, count, 3)
+    }
+  }
+
+  #changedDocuments(): [StoredDocument | undefined, StoredDocument][] {
+    const changed: [StoredDocument | undefined, StoredDocument][] = []
+    for (const [key, row] of this.#tables.documents.rows) {
+      const was = this.#documents.get(key)
+      if (was !== row) changed.push([was, row])
+    }
+    return changed
+  }
+
+  /** Returns what was done to it. */
+  #document(was: StoredDocument | undefined, row: StoredDocument): string {
+    const name = `${row.tenant}/${row.id}`
+    if (row.version !== (was?.version ?? 0) + 1) {
+      this.#world.violate(1, `${name} went from version ${was?.version ?? 0} to ${row.version}`)
+    }
+    if (row.fence <= (was?.fence ?? 0))
+      this.#world.violate(10, `${name}: its fence went from ${was?.fence} to ${row.fence}`)
+    const alive = row.buriedAt === null
+    const what = alive ? this.#attribute(was, row) : `delete`
+    this.#world.trace(
+      'truth',
+      () => `COMMIT ${name} v${row.version} f${row.fence % 2 ** 40} ${what.replaceAll('\n', '; ')}`,
+    )
+    const { tenant, id, version, fence, title, text, metadata, source } = row
+    const content = alive ? { title, text, metadata, source } : null
+    const earlier = this.#history.states(tenant, id).at(-1)!
+    this.#history.record(tenant, id, { from: this.#world.scheduler.now, version, fence, content })
+    const counted = alive ? what : `delete ${String(earlier.content?.metadata['group'])}`
+    const key = `${tenant}/${id}/${counted}`
+    const count = (this.#applied.get(key) ?? 0) + 1
+    this.#applied.set(key, count)
+    this.#count(tenant, id, counted, count, 12)
+    this.#whole(row)
+    return what
+  }
+
+  /** Which effect explains the row. A patch is told by the mark it leaves; it changes nothing but what it names. */
+  #attribute(was: StoredDocument | undefined, row: StoredDocument): string {
+    const mark = row.metadata['p']
+    if (mark === undefined || !was || was.buriedAt !== null || was.metadata['p'] === mark)
+      return `put ${contentKey(row)}`
+    const asked = this.#history
+      .effectsOn(row.tenant, row.id)
+      .find(({ effect: { what } }) => what.kind === 'patch' && what.patch['p'] === mark)?.effect.what
+    const patch = asked?.kind === 'patch' ? asked.patch : {}
+    const expected = { ...was.metadata, ...patch }
+    const same = was.title === row.title && was.text === row.text && was.source === row.source
+    if (!same || canonicalJson(row.metadata) !== canonicalJson(expected)) {
+      this.#world.violate(1, `The patch of ${row.tenant}/${row.id} overwrote what it did not name`)
+    }
+    return `patch ${String(mark)}`
+  }
+
+  #count(tenant: StoredDocument['tenant'], id: string, what: string, count: number, invariant: number): void {
+    const asked = this.#history.effectsOn(tenant, id).filter(({ effect }) => {
+      if (effect.failed) return false
+      if (effect.what.kind === 'put') return what === `put ${effect.what.key}`
+      if (effect.what.kind === 'patch') return what === `patch ${String(effect.what.patch['p'])}`
+      return what.startsWith('delete') && (!effect.what.group || what === `delete ${effect.what.group}`)
+    }).length
+    if (count <= asked) return
+    const wrong = asked === 0 ? 3 : invariant
+    this.#world.violate(wrong, `${tenant}/${id}: '${what}' was applied ${count} times, but counts ${asked} times`)
+  }
+
+  /** Document, chunks and jobs: together or not at all. */
+  #whole(row: StoredDocument): void {
+    const name = `${row.tenant}/${row.id}`
+    const group = this.#tables.chunks.groups.get(`${row.tenant}/${row.collection}/${row.id}`) ?? []
+    const chunks = [...group]
+      .map((key) => this.#tables.chunks.rows.get(key)!)
+      .filter(({ buriedAt }) => buriedAt === null)
+    const held = chunks.sort((a, b) => a.ordinal - b.ordinal).map(({ text, start, end }) => `${start}-${end} ${text}`)
+    const lines = row.buriedAt === null ? lineSplitter.split(row).map((it) => `${it.start}-${it.end} ${it.text}`) : []
+    if (held.join('\n') !== lines.join('\n')) {
+      this.#world.violate(
+        2,
+        `${name} v${row.version} has the chunks ${JSON.stringify(held)}, not ${JSON.stringify(lines)}`,
+      )
+    }
+    for (const target of ['vector', 'text']) {
+      const job = this.#tables.jobs.rows.get(`${target}/${row.tenant}/${row.collection}/${row.id}`)
+      if (!job || job.fence < row.fence) this.#world.violate(2, `${name} v${row.version} came without a ${target} job`)
+    }
+  }
+
+  /** What one transaction puts comes in one COMMIT. */
+  #together(done: ReadonlyMap<StoredDocument, string>): void {
+    const came = new Set([...done].map(([row, what]) => `${row.tenant}/${row.id} ${what}`))
+    for (const [row, what] of done) {
+      for (const { operation, effect } of this.#history.effectsOn(row.tenant, row.id)) {
+        if (!operation.atomic || effect.what.kind !== 'put' || what !== `put ${effect.what.key}`) continue
+        for (const other of operation.effects) {
+          if (other.what.kind !== 'put') continue
+          if (came.has(`${operation.tenant}/${other.document} put ${other.what.key}`)) continue
+          this.#world.violate(2, `The transaction ${operation.id} committed without its put of ${other.document}`)
+        }
+      }
+    }
+  }
+
+  /** Tombstones may be purged when no job needs them; nothing else ever leaves. */
+  #forgotten(): void {
+    if (this.#tables.documents.rows.size === this.#documents.size) return
+    for (const [key, was] of this.#documents) {
+      if (this.#tables.documents.rows.has(key)) continue
+      const { tenant, id, collection } = was
+      if (was.buriedAt === null) this.#world.violate(1, `${tenant}/${id} is gone without a tombstone`)
+      const jobs = ['vector', 'text'].filter((target) =>
+        this.#tables.jobs.rows.has(`${target}/${tenant}/${collection}/${id}`),
+      )
+      if (jobs.length > 0) this.#world.violate(5, `The tombstone of ${tenant}/${id} went before its ${jobs} job`)
+      this.#history.record(tenant, id, { from: this.#world.scheduler.now, version: 0, fence: 0, content: null })
+      this.#documents.delete(key)
+    }
+  }
+
+  #jobsThatChanged(): void {
+    // A lease that had run out may seem to last again when the clock has gone back since.
+    const now = this.#clock.highest
+    for (const [key, was] of this.#jobs) {
+      const job = this.#tables.jobs.rows.get(key)
+      if (job === was) continue
+      if (!job) this.#completed(was)
+      else if (was.token !== null && was.leaseUntil > now && job.token !== null && job.token !== was.token) {
+        this.#world.violate(11, `${key} was claimed while another's lease lasts`)
+      }
+    }
+  }
+
+  #completed(job: StoredJob): void {
+    const { target, tenant, document, token } = job
+    const own = [...this.#completions].some(
+      (completion) =>
+        completion.token === token &&
+        completion.done.some((it) => it.target === target && it.tenant === tenant && it.document === document),
+    )
+    this.#world.trace('truth', () => `COMMIT ${target} job of ${tenant}/${document} f${job.fence % 2 ** 40} done`)
+    if (!own)
+      this.#world.violate(11, `The ${target} job of ${tenant}/${document} was completed by another than its claim`)
+    if (target !== 'cache') this.#indexes.compare(target, job)
+  }
+}

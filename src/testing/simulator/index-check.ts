@@ -1,0 +1,134 @@
+import type { CollectionName, TenantId } from '../../core/ids'
+import { canonicalJson } from '../../core/json'
+import type { Generation, Target } from '../../repositories/generations'
+import type { HeldEntry } from '../../repositories/memory/index-table'
+import type { StoredChunk, StoredDocument, Tables } from '../../repositories/memory/tables'
+import type { HeldText } from '../../repositories/memory/texts'
+import type { HeldPoint } from '../../repositories/memory/vectors'
+import { vectorOf } from './model-embedder'
+import type { World } from './world'
+
+type Held = HeldPoint | HeldText
+
+interface Engines {
+  readonly vector: { raw(name: string): ReadonlyMap<string, Held> }
+  readonly text: { raw(name: string): ReadonlyMap<string, Held> }
+}
+
+/**
+ * Compares what the engines hold with the truth, both read raw: fences that go down (10), entries that are missing,
+ * stale or left over where no job says so (5), and entries under another tenant (4).
+ */
+export class IndexCheck {
+  readonly #world: World
+  readonly #tables: Tables
+  readonly #engines: Engines
+  /** Entries that were written when the truth had no such chunk any more: by a late, repeated or outlived request. */
+  readonly #resurrected = new Set<string>()
+
+  constructor(world: World, tables: Tables, engines: Engines) {
+    this.#world = world
+    this.#tables = tables
+    this.#engines = engines
+  }
+
+  /** Entries that hydration hides and reconcile removes. */
+  get resurrected(): number {
+    return this.#resurrected.size
+  }
+
+  /** Called after each write to an index. */
+  written(target: Target, index: string, before: ReadonlyMap<string, HeldEntry | undefined>): void {
+    const held = this.#engines[target].raw(index)
+    for (const [id, was] of before) {
+      const entry = held.get(id)
+      if (entry === was) continue
+      const key = `${index}/${id}`
+      if (!entry) {
+        this.#resurrected.delete(key)
+        continue
+      }
+      const { tenant, document } = entry.payload
+      if (was && (was.fence ?? 0) > (entry.fence ?? 0)) {
+        this.#world.violate(
+          10,
+          `${target} entry ${id} of ${tenant}/${document}: fence ${was.fence} became ${entry.fence}`,
+        )
+      }
+      if (this.#chunksOf(tenant, document).some((chunk) => chunk.id === id)) this.#resurrected.delete(key)
+      else this.#resurrected.add(key)
+    }
+  }
+
+  /** Each live generation of the target must hold this document as the truth does, but for resurrected entries. */
+  compare(target: Target, place: { readonly tenant: TenantId; readonly document: string }): void {
+    for (const [, generation] of this.#tables.generations.rows) {
+      if (generation.target === target && generation.state === 'live') this.#document(generation, place)
+    }
+  }
+
+  /** At the end: every document without a job, and entries of documents that the truth does not know. */
+  compareAll(): void {
+    const places = new Map<string, { tenant: TenantId; document: string; collection: CollectionName }>()
+    for (const [key, { tenant, collection, id }] of this.#tables.documents.rows) {
+      places.set(key, { tenant, collection, document: id })
+    }
+    for (const [, generation] of this.#tables.generations.rows) {
+      if (generation.state !== 'live') continue
+      for (const [, entry] of this.#engines[generation.target].raw(generation.name)) {
+        const { tenant, document } = entry.payload
+        const { collection } = generation
+        places.set(`${tenant}/${collection}/${document}`, { tenant, collection, document })
+      }
+    }
+    for (const [key, place] of places) {
+      for (const target of ['vector', 'text'] as const) {
+        if (!this.#tables.jobs.rows.has(`${target}/${key}`)) this.compare(target, place)
+      }
+    }
+  }
+
+  #document(generation: Generation, { tenant, document }: { tenant: TenantId; document: string }): void {
+    const { target } = generation
+    const index = this.#engines[target].raw(generation.name)
+    const row = this.#tables.documents.rows.get(`${tenant}/${generation.collection}/${document}`)
+    const chunks = new Map(this.#chunksOf(tenant, document).map((chunk) => [chunk.id, chunk]))
+    const where = `the ${target} index of ${tenant}/${document} v${row?.version}`
+    for (const chunk of chunks.values()) {
+      const entry = index.get(chunk.id)
+      const wrong = entry ? differs(entry, chunk, row!) : 'missing'
+      if (wrong) this.#world.violate(5, `No job is left, but ${where} differs: '${chunk.text}' is ${wrong}`)
+    }
+    for (const [id, entry] of index) {
+      if (entry.payload.document !== document || entry.payload.tenant !== tenant) continue
+      if (chunks.has(id) || this.#resurrected.has(`${generation.name}/${id}`)) continue
+      this.#world.violate(5, `No job is left, but ${where} holds ${id} (fence ${entry.fence}), which was removed`)
+    }
+  }
+
+  #chunksOf(tenant: TenantId, document: string): StoredChunk[] {
+    const found: StoredChunk[] = []
+    for (const [, generation] of this.#tables.generations.rows) {
+      const group = this.#tables.chunks.groups.get(`${tenant}/${generation.collection}/${document}`) ?? []
+      for (const key of group) {
+        const chunk = this.#tables.chunks.rows.get(key)!
+        if (chunk.buriedAt === null) found.push(chunk)
+      }
+      break
+    }
+    return found
+  }
+}
+
+/** How an entry differs from its chunk and document; undefined when it does not. */
+function differs(entry: Held, chunk: StoredChunk, row: StoredDocument): string | undefined {
+  if (entry.payload.tenant !== chunk.tenant) return 'under another tenant'
+  if (entry.payload.document !== chunk.document) return 'under another document'
+  const fence = Math.max(chunk.fence, row.payloadFence)
+  if (entry.fence !== fence) return `at fence ${(entry.fence ?? 0) % 2 ** 40} instead of ${fence % 2 ** 40}`
+  if (canonicalJson(entry.payload.leaves) !== canonicalJson(row.leaves)) return 'with another payload'
+  if (entry.payload.source !== row.source) return 'with another source'
+  if ('text' in entry) return entry.title === row.title && entry.text === chunk.text ? undefined : 'with another text'
+  const expected = vectorOf(row.title === '' ? chunk.text : `${row.title}\n\n${chunk.text}`)
+  return expected.every((value, at) => value === entry.vector[at]) ? undefined : 'with another vector'
+}

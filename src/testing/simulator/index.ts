@@ -1,0 +1,3 @@
+export { guards, runSeed, type SimOptions, type SimReport } from './simulation'
+export { planSwarm, type SwarmPlan } from './swarm'
+export type { Violation } from './world'

@@ -1,0 +1,148 @@
+import type { CallOptions } from '../../core/abort'
+import { HeadwaterError } from '../../core/errors'
+import type { IndexPayload, IndexRemoval, IndexScan } from '../../repositories/index-entry'
+import type { HeldEntry, IndexGuard } from '../../repositories/memory/index-table'
+import { type HeldText, MemoryTextRepository } from '../../repositories/memory/texts'
+import { type HeldPoint, MemoryVectorRepository } from '../../repositories/memory/vectors'
+import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../../repositories/texts'
+import type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from '../../repositories/vectors'
+import type { Network } from './network'
+import type { SimProcess } from './sim-process'
+
+/** Called around each write to an index, with what it held of the entries before. */
+export type WriteObserver = (
+  target: 'vector' | 'text',
+  index: string,
+  before: ReadonlyMap<string, HeldEntry | undefined>,
+) => void
+
+/** A mapping that no engine accepts: the document is refused, whatever is sent with it too. */
+function refusePoison(entries: readonly { readonly payload: IndexPayload }[]): void {
+  const poisoned = entries.find(({ payload }) => payload.document.startsWith('poison'))
+  if (poisoned) throw new HeadwaterError('HW_DATABASE', `The engine refuses ${poisoned.payload.document}`)
+}
+
+abstract class ModelEngine<M> {
+  protected readonly memory: M
+  protected readonly network: Network
+  protected readonly observe: WriteObserver
+
+  constructor(memory: M, network: Network, observe: WriteObserver) {
+    this.memory = memory
+    this.network = network
+    this.observe = observe
+  }
+
+  /** What the index holds, for checkers. */
+  abstract raw(name: string): ReadonlyMap<string, HeldEntry>
+
+  protected async write(
+    target: 'vector' | 'text',
+    index: string,
+    ids: readonly { readonly id: string }[],
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const held = this.raw(index)
+    const before = new Map(ids.map(({ id }) => [id, held.get(id)]))
+    const done = work()
+    this.observe(target, index, before)
+    return done
+  }
+}
+
+/** Qdrant as seen over a network: forgets what it deletes, fences included, so that a late upsert resurrects. */
+export class ModelVectorEngine extends ModelEngine<MemoryVectorRepository> {
+  constructor(network: Network, observe: WriteObserver, withoutGuard?: IndexGuard) {
+    super(new MemoryVectorRepository(withoutGuard ? { withoutGuard } : {}), network, observe)
+  }
+
+  raw(name: string): ReadonlyMap<string, HeldPoint> {
+    return this.memory.raw(name)
+  }
+
+  for(process: SimProcess): VectorRepository {
+    const { memory, network } = this
+    const send = <T>(what: string, call: CallOptions | undefined, serve: () => Promise<T>): Promise<T> =>
+      network.call(process, what, call, serve)
+    const write = (index: VectorIndex, ids: readonly { readonly id: string }[], work: () => Promise<void>) => () =>
+      this.write('vector', index.name, ids, work)
+    return {
+      create: (index, call) => send('create', call, () => memory.create(index)),
+      drop: (index, call) => send('drop', call, () => memory.drop(index)),
+      exists: (index, call) => send('exists', call, () => memory.exists(index)),
+      upsert: (index, points: readonly VectorPoint[], call) =>
+        send(
+          `upsert ${points.length}`,
+          call,
+          write(index, points, async () => {
+            refusePoison(points)
+            await memory.upsert(index, points)
+          }),
+        ),
+      setPayload: (index, points, call) =>
+        send(
+          `setPayload ${points.length}`,
+          call,
+          write(index, points, async () => {
+            refusePoison(points)
+            await memory.setPayload(index, points)
+          }),
+        ),
+      remove: (index, removals: readonly IndexRemoval[], call) =>
+        send(
+          `remove ${removals.length}`,
+          call,
+          write(index, removals, () => memory.remove(index, removals)),
+        ),
+      search: (index, query: VectorQuery, call) => send('search', call, () => memory.search(index, query)),
+      scan: (index, scan: IndexScan, call) => send('scan', call, () => memory.scan(index, scan)),
+      read: (index, ids, call) => send('read', call, () => memory.read(index, ids)),
+      refresh: (index, call) => send('refresh', call, () => memory.refresh(index)),
+      count: (index, tenant, call) => send('count', call, () => memory.count(index, tenant)),
+    }
+  }
+}
+
+/** Elasticsearch as seen over a network; its deletes are as forgetful. */
+export class ModelTextEngine extends ModelEngine<MemoryTextRepository> {
+  constructor(network: Network, observe: WriteObserver, withoutGuard?: IndexGuard) {
+    super(new MemoryTextRepository(withoutGuard ? { withoutGuard } : {}), network, observe)
+  }
+
+  raw(name: string): ReadonlyMap<string, HeldText> {
+    return this.memory.raw(name)
+  }
+
+  for(process: SimProcess): TextRepository {
+    const { memory, network } = this
+    const send = <T>(what: string, call: CallOptions | undefined, serve: () => Promise<T>): Promise<T> =>
+      network.call(process, what, call, serve)
+    const write = (index: TextIndex, ids: readonly { readonly id: string }[], work: () => Promise<void>) => () =>
+      this.write('text', index.name, ids, work)
+    return {
+      create: (index, call) => send('create', call, () => memory.create(index)),
+      drop: (index, call) => send('drop', call, () => memory.drop(index)),
+      exists: (index, call) => send('exists', call, () => memory.exists(index)),
+      upsert: (index, entries: readonly TextEntry[], call) =>
+        send(
+          `upsert ${entries.length}`,
+          call,
+          write(index, entries, async () => {
+            refusePoison(entries)
+            await memory.upsert(index, entries)
+          }),
+        ),
+      remove: (index, removals: readonly IndexRemoval[], call) =>
+        send(
+          `remove ${removals.length}`,
+          call,
+          write(index, removals, () => memory.remove(index, removals)),
+        ),
+      search: (index, query: TextQuery, call) => send('search', call, () => memory.search(index, query)),
+      scan: (index, scan: IndexScan, call) => send('scan', call, () => memory.scan(index, scan)),
+      read: (index, ids, call) => send('read', call, () => memory.read(index, ids)),
+      refresh: (index, call) => send('refresh', call, () => memory.refresh(index)),
+      count: (index, tenant, call) => send('count', call, () => memory.count(index, tenant)),
+    }
+  }
+}

@@ -1,0 +1,255 @@
+import { tenantId } from '../../core/ids'
+import type { Guard } from '../../repositories/memory/faults'
+import type { IndexGuard } from '../../repositories/memory/index-table'
+import { ensureGenerations } from '../../writer/generations'
+import { reconcile } from '../../writer/reconcile'
+import { AnswerCheck } from './answer-check'
+import { Client, type ClientContext } from './client'
+import { Cluster, type Node } from './cluster'
+import { CommitCheck } from './commit-check'
+import { Dice } from './dice'
+import { History } from './history'
+import { IndexCheck } from './index-check'
+import { ModelTextEngine, ModelVectorEngine, type WriteObserver } from './model-engines'
+import { ModelTruth } from './model-truth'
+import { Network } from './network'
+import { planSwarm, type SwarmPlan } from './swarm'
+import { VirtualClock } from './virtual-clock'
+import { type Violation, World } from './world'
+
+export interface SimOptions {
+  /** Keep what happened, line by line; slower. */
+  readonly trace?: boolean | undefined
+  /** Events before a run counts as endless; 200,000 by default. */
+  readonly maxEvents?: number | undefined
+  /** Switches one guard of the models off: the run must then be caught. @internal */
+  readonly withoutGuard?: AnyGuard | undefined
+}
+
+/** Every guard of the models that can be switched off. @internal */
+export const guards = [
+  'claim-token',
+  'completion-fence',
+  'completion-epoch',
+  'lease',
+  'idempotency',
+  'upsert-fence',
+  'remove-fence',
+] as const satisfies readonly (Guard | IndexGuard)[]
+type AnyGuard = (typeof guards)[number]
+
+export interface SimReport {
+  readonly seed: number
+  readonly events: number
+  /** Virtual ms that passed. */
+  readonly virtualMs: number
+  /** Operations of clients. */
+  readonly operations: number
+  /** Index entries that a late request brought back; hydration hides them until reconcile removes them. */
+  readonly resurrected: number
+  readonly violations: readonly Violation[]
+  /** Empty unless asked for. */
+  readonly trace: readonly string[]
+}
+
+const tenants = [tenantId('acme'), tenantId('blue')]
+/** Virtual ms in which everything must have drained once all is well; leases and pauses are far shorter. */
+const livenessMs = 20_000
+
+/** One seeded run: chaos, heal, drain by a deadline, check. Equal seeds and options give equal reports. */
+export async function runSeed(seed: number, options: SimOptions = {}): Promise<SimReport> {
+  const simulation = new Simulation(seed, options)
+  await simulation.run(options.maxEvents ?? 200_000)
+  return simulation.report()
+}
+
+class Simulation {
+  readonly #seed: number
+  readonly #world: World
+  readonly #plan: SwarmPlan
+  readonly #clock: VirtualClock
+  readonly #truth: ModelTruth
+  readonly #networks: readonly Network[]
+  readonly #cluster: Cluster
+  readonly #history = new History()
+  readonly #indexes: IndexCheck
+  readonly #clients: readonly Client[]
+  readonly #context: ClientContext
+  #resurrected = 0
+
+  constructor(seed: number, { trace = false, withoutGuard }: SimOptions) {
+    this.#seed = seed
+    this.#world = new World(seed, trace)
+    this.#plan = planSwarm(seed)
+    this.#clock = new VirtualClock(this.#world.scheduler)
+    const ofIndex = withoutGuard === 'upsert-fence' || withoutGuard === 'remove-fence' ? withoutGuard : undefined
+    const ofTruth = ofIndex === undefined ? (withoutGuard as Guard | undefined) : undefined
+    this.#truth = new ModelTruth({
+      world: this.#world,
+      plan: this.#plan.truth,
+      dice: new Dice(seed, 'truth'),
+      clock: this.#clock,
+      down: () => this.#isDown('truth'),
+      committed: () => commits.committed(),
+      withoutGuard: ofTruth,
+    })
+    const network = (name: 'vector' | 'text' | 'embedder'): Network =>
+      new Network(name, this.#world, this.#plan[name], new Dice(seed, name), () => this.#isDown(name))
+    const observe: WriteObserver = (target, index, before) => this.#indexes.written(target, index, before)
+    const [toVectors, toTexts, embedding] = [network('vector'), network('text'), network('embedder')]
+    this.#networks = [toVectors, toTexts, embedding]
+    const vectors = new ModelVectorEngine(toVectors, observe, ofIndex)
+    const texts = new ModelTextEngine(toTexts, observe, ofIndex)
+    this.#indexes = new IndexCheck(this.#world, this.#truth.tables, { vector: vectors, text: texts })
+    const commits = new CommitCheck({
+      world: this.#world,
+      tables: this.#truth.tables,
+      clock: this.#clock,
+      history: this.#history,
+      indexes: this.#indexes,
+      completions: this.#truth.completions,
+    })
+    this.#cluster = new Cluster(seed, this.#world, this.#plan, { truth: this.#truth, vectors, texts, embedding })
+    this.#context = {
+      world: this.#world,
+      cluster: this.#cluster,
+      plan: this.#plan,
+      history: this.#history,
+      answers: new AnswerCheck(this.#world, this.#history, commits),
+      indexes: this.#indexes,
+      tenants,
+      sent: new Map(),
+      receipts: [],
+    }
+    this.#clients = Array.from(
+      { length: this.#plan.clients },
+      (_, at) => new Client(`c${at}`, this.#context, new Dice(seed, `client${at}`)),
+    )
+  }
+
+  async run(maxEvents: number): Promise<void> {
+    let failure: unknown
+    const work = this.#phases().catch((error: unknown) => {
+      failure = error
+    })
+    const end = await this.#world.scheduler.run(work, maxEvents)
+    if (failure !== undefined) this.#world.violate(0, `The simulation itself failed: ${String(failure)}`)
+    if (end !== 'done') this.#world.violate(0, `${end}: ${this.#clients.map((client) => client.doing).join('; ')}`)
+  }
+
+  report(): SimReport {
+    return {
+      seed: this.#seed,
+      events: this.#world.scheduler.events,
+      virtualMs: this.#world.scheduler.now,
+      operations: this.#history.operations.size,
+      resurrected: this.#resurrected,
+      violations: this.#world.violations,
+      trace: this.#world.lines ?? [],
+    }
+  }
+
+  async #phases(): Promise<void> {
+    const { scheduler } = this.#world
+    this.#phase('start')
+    const opened = this.#cluster.start(0)
+    await ensureGenerations(opened.ports)
+    for (const number of this.#plan.relays.keys()) this.#cluster.start(number)
+
+    this.#phase('chaos')
+    this.#world.faulty = true
+    for (const { at, of, ms } of this.#plan.jumps) {
+      scheduler.after(at, () => (of === 'truth' ? this.#clock.jump(ms) : this.#cluster.jump(of, ms)))
+    }
+    const share = Math.ceil(this.#plan.operations / this.#clients.length)
+    let busy = true
+    const clients = Promise.all(this.#clients.map((client) => client.run(share))).then(() => {
+      busy = false
+    })
+    const chaos = this.#crashes(() => busy)
+    await clients
+    await chaos
+
+    this.#phase('heal')
+    this.#world.faulty = false
+    for (const number of this.#plan.relays.keys()) this.#cluster.start(number)
+    await this.#liveness()
+
+    this.#phase('drain')
+    const { nodes } = this.#cluster
+    for (const node of nodes) node.stop.abort()
+    await Promise.all(nodes.map((node) => node.relaying))
+    const { remaining } = await nodes[0]!.writer.relay.drain({ timeoutMs: 1_000 })
+    if (remaining > 0) this.#world.violate(6, `drain left ${remaining} jobs`)
+
+    this.#phase('check')
+    this.#indexes.compareAll()
+    await this.#searchAll(nodes[0]!)
+
+    this.#phase('reconcile')
+    this.#resurrected = this.#indexes.resurrected
+    await this.#reconcile(nodes[0]!)
+  }
+
+  /** What late requests brought back must go, and then nothing more. */
+  async #reconcile({ ports, writer }: Node): Promise<void> {
+    const { orphaned, missing, stale, foreign } = await reconcile(ports, { repair: true })
+    await writer.relay.drain({ timeoutMs: 1_000 })
+    const left = this.#indexes.resurrected
+    if (orphaned !== this.#resurrected || left > 0 || missing + stale + foreign > 0) {
+      const found = JSON.stringify({ orphaned, missing, stale, foreign })
+      this.#world.violate(7, `Of ${this.#resurrected} resurrected entries reconcile left ${left}; it found ${found}`)
+    }
+    this.#indexes.compareAll()
+    const again = await reconcile(ports, { repair: true })
+    if (again.differences.length > 0) this.#world.violate(7, `Reconcile again: ${JSON.stringify(again.differences)}`)
+  }
+
+  #phase(name: string): void {
+    this.#world.trace('-----', () => name)
+  }
+
+  #isDown(name: string): boolean {
+    const { now } = this.#world.scheduler
+    return this.#plan.outages.some(({ of, from, to }) => of === name && now >= from && now < to)
+  }
+
+  async #crashes(busy: () => boolean): Promise<void> {
+    const dice = new Dice(this.#seed, 'crashes')
+    const every = this.#plan.crashEveryMs
+    if (every === 0) return
+    for (;;) {
+      await this.#world.scheduler.delay(dice.between(1, 2 * every))
+      if (!busy()) return
+      const number = dice.between(0, this.#plan.relays.length - 1)
+      this.#cluster.crash(number)
+      this.#world.scheduler.after(dice.between(1, 300), () => this.#cluster.start(number))
+    }
+  }
+
+  /** Nothing fails any more: every job that is not poison must be done, and poison parked. */
+  async #liveness(): Promise<void> {
+    const deadline = this.#world.scheduler.now + livenessMs
+    for (;;) {
+      const jobs = [...this.#truth.tables.jobs.rows.values()]
+      const left = jobs.filter((job) => !job.parked || !job.document.startsWith('poison'))
+      if (left.length === 0 && this.#networks.every(({ underway }) => underway === 0)) return
+      if (this.#world.scheduler.now >= deadline) {
+        const named = left.map(
+          (job) => `${job.target} of ${job.tenant}/${job.document}${job.parked ? ` (parked: ${job.reason})` : ''}`,
+        )
+        this.#world.violate(6, `${livenessMs} ms after the last fault jobs wait: ${named.join(', ')}`)
+      }
+      await this.#world.scheduler.delay(20)
+    }
+  }
+
+  async #searchAll(node: Node): Promise<void> {
+    for (const tenant of tenants) {
+      const since = this.#world.scheduler.now
+      const request = { query: 'lake mark snow springs', limit: 1_000 }
+      const scope = { tenant, collection: node.plan.name }
+      this.#context.answers.found(tenant, since, await node.searcher.search(scope, undefined, request))
+    }
+  }
+}

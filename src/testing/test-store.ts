@@ -1,0 +1,93 @@
+import { type Clock, systemClock } from '../core/clock'
+import { HeadwaterError } from '../core/errors'
+import type { JsonObject } from '../core/json'
+import { seededRandom } from '../core/random'
+import type { Embedder } from '../embeddings/embedder'
+import { MemoryBlobRepository } from '../repositories/memory/blobs'
+import { MemoryCacheRepository } from '../repositories/memory/cache'
+import { MemoryTextRepository } from '../repositories/memory/texts'
+import { MemoryTruth } from '../repositories/memory/truth'
+import { MemoryVectorRepository } from '../repositories/memory/vectors'
+import { Store } from '../store'
+import { checkStoreOptions, resolveCollections, type StoreOptions } from '../store-options'
+import type { ConnectionHealth } from '../store-parts'
+import { ensureGenerations } from '../writer/generations'
+import type { WriterPorts } from '../writer/ports'
+
+/** What can be taken down in a test store. */
+export type FaultTarget = 'vector' | 'text' | 'embedder'
+
+/** Switches for failures: what is down answers HW_UNAVAILABLE at once. */
+export interface Faults {
+  down(target: FaultTarget): void
+  up(target: FaultTarget): void
+}
+
+/** Options of `createTestStore`: those of `openStore` that mean something in memory, a seed and a clock. */
+export interface TestStoreOptions<C extends object>
+  extends Pick<StoreOptions<C>, 'collections' | 'embedders' | 'embedder' | 'splitter' | 'relay' | 'writer' | 'cache'> {
+  /** Equal seeds give equal ids and jitter; 1 by default. */
+  seed?: number | undefined
+  /** The system's by default. With a clock that stands still, nothing polls: writes still apply their own jobs. */
+  clock?: Clock | undefined
+}
+
+/** A store in memory with switches for failures. */
+export type TestStore<C extends object> = Store<C> & { readonly faults: Faults }
+
+/** The same Store over memory, made in milliseconds: for unit tests of what is built on headwater. */
+export async function createTestStore<C extends object = { documents: JsonObject }>(
+  options: TestStoreOptions<C> = {},
+): Promise<TestStore<C>> {
+  const { seed = 1, clock = systemClock, ...rest } = options
+  checkStoreOptions(rest as StoreOptions<object>)
+  const { plans, embedders, named } = resolveCollections(rest as StoreOptions<object>)
+  const down = new Set<FaultTarget>()
+  const faulty = <T extends object>(target: T, name: FaultTarget): T => guarded(target, name, down)
+  const faultyEmbedder = (embedder: Embedder): Embedder => faulty(embedder, 'embedder')
+  const ports: WriterPorts = {
+    truth: new MemoryTruth({ clock }),
+    vectors: faulty(new MemoryVectorRepository(), 'vector'),
+    texts: faulty(new MemoryTextRepository(), 'text'),
+    collections: new Map(
+      [...plans].map(([name, plan]) => [name, { ...plan, embedder: faultyEmbedder(plan.embedder) }]),
+    ),
+    embedders: new Map([...embedders].map(([fingerprint, embedder]) => [fingerprint, faultyEmbedder(embedder)])),
+    clock,
+    random: seededRandom(seed),
+    options: { ...rest.writer, relay: rest.relay ?? 'background' },
+  }
+  await ensureGenerations(ports)
+  const check = (name: FaultTarget) => async (): Promise<ConnectionHealth> => ({
+    status: down.has(name) ? 'down' : 'up',
+    latencyMs: 0,
+  })
+  const store = Store.start<C>({
+    ports,
+    named,
+    cache: new MemoryCacheRepository({ clock, ...rest.cache }),
+    blobs: new MemoryBlobRepository({ clock }),
+    checks: { vector: check('vector'), text: check('text') },
+    notices: [],
+    close: async () => undefined,
+  })
+  const faults: Faults = {
+    down: (target) => void down.add(target),
+    up: (target) => void down.delete(target),
+  }
+  return Object.assign(store, { faults })
+}
+
+/** The same object, whose methods reject while its name is down. */
+function guarded<T extends object>(target: T, name: FaultTarget, down: ReadonlySet<FaultTarget>): T {
+  return new Proxy(target, {
+    get(object, key) {
+      const value: unknown = Reflect.get(object, key, object)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => {
+        if (down.has(name)) return Promise.reject(new HeadwaterError('HW_UNAVAILABLE', `${name} was taken down`))
+        return Reflect.apply(value, object, args)
+      }
+    },
+  })
+}

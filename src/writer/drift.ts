@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto'
+import { throwIfAborted } from '../core/abort'
+import type { TenantId } from '../core/ids'
+import type { ChunkEntry } from '../repositories/chunks'
+import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
+import type { IndexEntry } from '../repositories/index-entry'
+import type { TruthSession } from '../repositories/truth'
+import { deepDifference } from './deep-check'
+import type { Drift } from './drift-entry'
+import { spaceOf } from './generations'
+import type { WriterPorts } from './ports'
+import { stampOf } from './stamp'
+
+export interface DriftOptions {
+  /** Also compares the payload and vector or text that the index really holds. */
+  readonly deep: boolean
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((checked: number) => void) | undefined
+}
+
+const pageSize = 2_000
+
+/**
+ * Walks a generation and the truth side by side in ascending id ranges. For each range the index is read first, then a
+ * digest of the truth; only where they differ are the truth's ids read, then its jobs, then the index again: what had
+ * no job and did not move in the index meanwhile has drifted. Memory is bounded by a page.
+ */
+export async function* findDrift(
+  ports: WriterPorts,
+  generation: Generation,
+  options: DriftOptions,
+): AsyncGenerator<{ readonly checked: number; readonly drift: readonly Drift[] }> {
+  const session = ports.truth.session({ worker: true })
+  let after: string | undefined
+  for (;;) {
+    throwIfAborted(options.signal)
+    const page = await scanIndex(ports, generation, { after, limit: pageSize })
+    const upTo = page.length < pageSize ? undefined : page.at(-1)!.id
+    const range = { collection: generation.collection, chunking: generation.chunking, after, upTo }
+    const digest = await session.chunks.digest({ ...range, space: spaceOf(generation) })
+    const equal = digest.count === page.length && digest.sum === digestOf(page)
+    if (equal && !options.deep) yield { checked: page.length, drift: [] }
+    else yield* compareRange(ports, session, generation, page, range, options)
+    if (upTo === undefined) return
+    after = upTo
+  }
+}
+
+/** Order-free digest of entries; the truth computes the same in `ChunkRepository.digest`. */
+export function digestOf(entries: readonly { id: string; fence: number | null; stamp: string }[]): string {
+  let sum = 0n
+  for (const { id, fence, stamp } of entries) sum += entryDigest(id, fence, stamp)
+  return String(sum)
+}
+
+/** 60 bits of MD5 over `id:fence:stamp`: a checksum against drift, not against an adversary. */
+export function entryDigest(id: string, fence: number | null, stamp: string): bigint {
+  return BigInt(`0x${createHash('md5').update(`${id}:${fence}:${stamp}`).digest('hex').slice(0, 15)}`)
+}
+
+async function* compareRange(
+  ports: WriterPorts,
+  session: TruthSession,
+  generation: Generation,
+  page: readonly IndexEntry[],
+  range: {
+    collection: Generation['collection']
+    chunking: string
+    after: string | undefined
+    upTo: string | undefined
+  },
+  options: DriftOptions,
+): AsyncGenerator<{ readonly checked: number; readonly drift: readonly Drift[] }> {
+  const unmatched = new Map(page.map((entry) => [entry.id, entry]))
+  let after = range.after
+  for (;;) {
+    throwIfAborted(options.signal)
+    const entries = await session.chunks.scan({ ...range, after, limit: pageSize })
+    const suspects: Drift[] = []
+    const equal: ChunkEntry[] = []
+    for (const entry of entries) {
+      const seen = unmatched.get(entry.id)
+      unmatched.delete(entry.id)
+      const drift = difference(generation, entry, seen)
+      if (drift) suspects.push(drift)
+      else equal.push(entry)
+    }
+    if (options.deep) suspects.push(...(await deepDifference(ports, session, generation, equal)))
+    yield { checked: entries.length, drift: await confirm(ports, session, generation, suspects) }
+    if (entries.length < pageSize) break
+    after = entries.at(-1)!.id
+  }
+  const orphans = [...unmatched.values()].map((seen): Drift => ({ kind: 'orphaned', entry: null, seen }))
+  if (orphans.length > 0) yield { checked: 0, drift: await confirm(ports, session, generation, orphans) }
+}
+
+function difference(generation: Generation, entry: ChunkEntry, seen: IndexEntry | undefined): Drift | null {
+  if (!seen) return { kind: 'missing', entry, seen: null }
+  if (seen.tenant !== entry.tenant || seen.document !== entry.document) return { kind: 'foreign', entry, seen }
+  const stamp = stampOf(entry.inputHash, entry.payloadHash, spaceOf(generation))
+  return seen.fence === entry.fence && seen.stamp === stamp ? null : { kind: 'stale', entry, seen }
+}
+
+/** Keeps what no job covers and what stands in the index just as it was seen before. */
+async function confirm(
+  ports: WriterPorts,
+  session: TruthSession,
+  generation: Generation,
+  suspects: readonly Drift[],
+): Promise<Drift[]> {
+  if (suspects.length === 0) return []
+  const documents = suspects.map(({ entry, seen }) => ({
+    tenant: entry?.tenant ?? (seen!.tenant as TenantId),
+    document: entry?.document ?? seen!.document,
+  }))
+  const covered = await session.jobs.covered(generation.target, generation.collection, documents)
+  const open = suspects.filter((_, at) => !covered[at])
+  if (open.length === 0) return []
+  const ids = open.map(({ entry, seen }) => entry?.id ?? seen!.id)
+  const now = new Map((await readIndex(ports, generation, ids)).map((entry) => [entry.id, entry]))
+  return open.filter(({ entry, seen }) => {
+    const current = now.get(entry?.id ?? seen!.id)
+    if (!seen || !current) return !seen && !current
+    return current.fence === seen.fence && current.stamp === seen.stamp && current.tenant === seen.tenant
+  })
+}
+
+function scanIndex(
+  ports: WriterPorts,
+  generation: Generation,
+  scan: { after: string | undefined; limit: number },
+): Promise<IndexEntry[]> {
+  return generation.target === 'vector'
+    ? ports.vectors.scan(vectorIndexOf(generation), scan)
+    : ports.texts.scan(textIndexOf(generation), scan)
+}
+
+async function readIndex(ports: WriterPorts, generation: Generation, ids: readonly string[]): Promise<IndexEntry[]> {
+  const held =
+    generation.target === 'vector'
+      ? await ports.vectors.read(vectorIndexOf(generation), ids)
+      : await ports.texts.read(textIndexOf(generation), ids)
+  return held.map(({ id, fence, stamp, payload }) => ({
+    id,
+    fence,
+    stamp,
+    tenant: payload.tenant,
+    document: payload.document,
+  }))
+}

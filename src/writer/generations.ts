@@ -1,0 +1,141 @@
+import { HeadwaterError, isHeadwaterError } from '../core/errors'
+import type { CollectionName } from '../core/ids'
+import {
+  type Generation,
+  type NewGeneration,
+  type Target,
+  textIndexOf,
+  vectorIndexOf,
+} from '../repositories/generations'
+import type { CollectionPlan, WriterPorts } from './ports'
+
+export const allTargets: readonly Target[] = ['vector', 'text']
+
+/** What a generation's stamps are made with: its fingerprint, or its language. */
+export function spaceOf(generation: Generation): string {
+  return generation.fingerprint ?? generation.language!
+}
+
+export async function createPhysical(ports: WriterPorts, generation: Generation): Promise<void> {
+  if (generation.target === 'vector') await ports.vectors.create(vectorIndexOf(generation))
+  else await ports.texts.create(textIndexOf(generation))
+}
+
+export async function dropPhysical(ports: WriterPorts, generation: Generation): Promise<void> {
+  if (generation.target === 'vector') await ports.vectors.drop(vectorIndexOf(generation))
+  else await ports.texts.drop(textIndexOf(generation))
+}
+
+export function physicalExists(ports: WriterPorts, generation: Generation): Promise<boolean> {
+  return generation.target === 'vector'
+    ? ports.vectors.exists(vectorIndexOf(generation))
+    : ports.texts.exists(textIndexOf(generation))
+}
+
+/** The row of a generation that does not exist yet. */
+export function blueprint(ports: WriterPorts, plan: CollectionPlan, target: Target): NewGeneration {
+  const { name, embedder, splitter, language } = plan
+  // Engines differ in what a name may hold; the id that is added makes it unique.
+  const start = target === 'vector' ? (ports.vectorPrefix ?? '') : ''
+  const prefix = `${start}${target}_${name
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '_')
+    .slice(0, 30)}`
+  const common = { target, collection: name, chunking: splitter.id, state: 'building', prefix } as const
+  return target === 'vector'
+    ? { ...common, fingerprint: embedder.fingerprint, dimensions: embedder.dimensions, language: null }
+    : { ...common, fingerprint: null, dimensions: null, language }
+}
+
+/**
+ * Makes sure that every collection has a live generation of each target, made as the plan says. A collection whose
+ * live generation was made otherwise is refused: a rebuild changes it, opening never does.
+ */
+export async function ensureGenerations(ports: WriterPorts): Promise<void> {
+  for (const plan of ports.collections.values()) {
+    for (const target of allTargets) {
+      const generation = await ensure(ports, plan, target)
+      if (generation.state === 'live') checkLive(generation, plan)
+    }
+  }
+}
+
+async function ensure(ports: WriterPorts, plan: CollectionPlan, target: Target): Promise<Generation> {
+  const wanted = blueprint(ports, plan, target)
+  const { found, given } = await ports.truth.transaction({ worker: true }, async ({ generations }) => {
+    const live = await generations.list({ target, collection: plan.name, states: ['live'] })
+    if (live[0]) return { found: live[0], given: [] }
+    await generations.lock(target, plan.name)
+    const existing = await generations.list({ target, collection: plan.name, states: ['live', 'building'] })
+    const fit = existing.find(({ state }) => state === 'live') ?? existing.find((one) => isAs(one, wanted))
+    if (fit) return { found: fit, given: [] }
+    // Begun with other options by an opening that failed: nothing was ever in it.
+    for (const { id } of existing) await generations.update(id, { state: 'dropped' })
+    return { found: await generations.create(wanted), given: existing }
+  })
+  if (found.state === 'live') return found
+  for (const generation of given) await dropPhysical(ports, generation)
+  await createPhysical(ports, found).catch((error: unknown) => {
+    throw withPath(error, `collections.${plan.name}`)
+  })
+  // Nothing may be live before: what was written meanwhile has jobs, which wait for this switch.
+  await ports.truth.transaction({ worker: true }, async ({ generations }) => {
+    await generations.lock(target, plan.name)
+    const live = await generations.list({ target, collection: plan.name, states: ['live'] })
+    if (live.length === 0) await generations.switch(found.id)
+  })
+  return liveGeneration(ports, target, plan.name)
+}
+
+function isAs(generation: Generation, wanted: NewGeneration): boolean {
+  const { fingerprint, language, chunking } = generation
+  return fingerprint === wanted.fingerprint && language === wanted.language && chunking === wanted.chunking
+}
+
+/** What a repository says of an option, by its path in the options of the store. */
+function withPath(error: unknown, collection: string): unknown {
+  if (!isHeadwaterError(error, 'HW_INVALID_OPTIONS') || error.path === undefined) return error
+  const path = `${collection}.${error.path}`
+  return new HeadwaterError(error.code, `${collection}.${error.message}`, {
+    cause: error,
+    path,
+    details: error.details,
+  })
+}
+
+/** The live generation, or HW_GENERATION_MISSING. */
+export async function liveGeneration(
+  ports: WriterPorts,
+  target: Target,
+  collection: CollectionName,
+): Promise<Generation> {
+  const [live] = await ports.truth.session({ worker: true }).generations.list({ target, collection, states: ['live'] })
+  if (live) return live
+  throw new HeadwaterError('HW_GENERATION_MISSING', `No live ${target} generation of collection ${collection}`)
+}
+
+function checkLive(generation: Generation, plan: CollectionPlan): void {
+  const path = `collections.${plan.name}`
+  const { fingerprint, language, chunking } = generation
+  if (generation.target === 'vector' && fingerprint !== plan.embedder.fingerprint) {
+    throw new HeadwaterError(
+      'HW_FINGERPRINT_MISMATCH',
+      `${path}.embedder: the vectors were made by ${fingerprint}, not ${plan.embedder.fingerprint}`,
+      { path: `${path}.embedder`, details: { recorded: fingerprint, configured: plan.embedder.fingerprint } },
+    )
+  }
+  if (generation.target === 'text' && language !== plan.language) {
+    throw new HeadwaterError(
+      'HW_TOPOLOGY_MISMATCH',
+      `${path}.language: the text index was made for ${language}, not ${plan.language}`,
+      { path: `${path}.language`, details: { recorded: language, configured: plan.language } },
+    )
+  }
+  if (chunking !== plan.splitter.id) {
+    throw new HeadwaterError(
+      'HW_TOPOLOGY_MISMATCH',
+      `${path}.splitter: the chunks were cut by ${chunking}, not ${plan.splitter.id}`,
+      { path: `${path}.splitter`, details: { recorded: chunking, configured: plan.splitter.id } },
+    )
+  }
+}

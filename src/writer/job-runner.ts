@@ -1,0 +1,215 @@
+import type { CallOptions } from '../core/abort'
+import { sleep } from '../core/clock'
+import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../core/errors'
+import type { Generation } from '../repositories/generations'
+import type { ClaimedJob, JobKey } from '../repositories/jobs'
+import { isOfTheStore } from './error-scope'
+import type { WriterOptions, WriterPorts } from './ports'
+import { type Change, project } from './projection'
+
+/** What applying a claim came to. */
+export interface RunResult {
+  readonly applied: number
+  /** Documents that were refused for what they are; each counted one attempt. */
+  readonly failed: number
+  /** Why a target cannot be reached at all; its jobs were given back untouched. */
+  readonly unavailable: HeadwaterError | null
+}
+
+/** What a writer knows of its own jobs already, by document id. */
+export interface Preset {
+  readonly changes: ReadonlyMap<string, Change>
+  readonly chunking: string
+  readonly vectors: ReadonlyMap<string, Float32Array>
+  readonly fingerprint: string
+}
+
+/**
+ * Applies claimed jobs and settles each: completed, failed (counts an attempt) or released. The state and the list of
+ * generations are read after the claim, or were read in the transaction that made it.
+ */
+export class JobRunner {
+  readonly #ports: WriterPorts
+  readonly #options: WriterOptions
+
+  constructor(ports: WriterPorts, options: WriterOptions) {
+    this.#ports = ports
+    this.#options = options
+  }
+
+  async run(jobs: readonly ClaimedJob[], token: string, call: CallOptions, preset?: Preset): Promise<RunResult> {
+    const stop = this.#renew(token)
+    try {
+      let applied = 0
+      let failed = 0
+      let unavailable: HeadwaterError | null = null
+      for (const group of groups(jobs)) {
+        try {
+          const result = await this.#runGroup(group, token, call, preset)
+          applied += result.applied
+          failed += result.failed
+        } catch (cause) {
+          unavailable = asHeadwaterError(cause)
+          await this.#release(group, token)
+        }
+      }
+      return { applied, failed, unavailable }
+    } finally {
+      stop()
+    }
+  }
+
+  async #runGroup(
+    jobs: readonly ClaimedJob[],
+    token: string,
+    call: CallOptions,
+    preset: Preset | undefined,
+  ): Promise<{ applied: number; failed: number }> {
+    const { target, collection } = jobs[0]!
+    const session = this.#ports.truth.session({ worker: true })
+    if (target === 'cache') return { applied: await this.#complete(jobs, token), failed: 0 }
+    const generations = await session.generations.list({ target, collection })
+    if (!generations.some(({ state }) => state === 'live')) {
+      throw new HeadwaterError('HW_GENERATION_MISSING', `No live ${target} generation of ${collection}`)
+    }
+    const refused = new Map<ClaimedJob, string>()
+    const applied = new Map<ClaimedJob, number>(jobs.map((job) => [job, Number.POSITIVE_INFINITY]))
+    for (const generation of generations) {
+      const states = await this.#states(jobs, generation, call, preset)
+      const tasks = jobs.map((job, at) => ({ job, change: states[at]! }))
+      // What was read is what may be confirmed: a job whose fence has moved on since stays.
+      for (const { job, change } of tasks) applied.set(job, Math.min(applied.get(job)!, change.state.fence))
+      const vectors = preset?.fingerprint === generation.fingerprint ? preset.vectors : undefined
+      try {
+        await this.#projectTasks(generation, tasks, call, vectors, refused)
+      } catch (error) {
+        if (generation.state === 'live') throw error
+        await session.generations.update(generation.id, { error: asHeadwaterError(error).message })
+      }
+    }
+    const done = jobs.filter((job) => !refused.has(job))
+    await this.#complete(done, token, applied)
+    if (refused.size > 0) await this.#fail(refused, token)
+    return { applied: done.length, failed: refused.size }
+  }
+
+  async #states(
+    jobs: readonly ClaimedJob[],
+    generation: Generation,
+    call: CallOptions,
+    preset: Preset | undefined,
+  ): Promise<Change[]> {
+    const known = jobs.map((job) => {
+      const change = preset?.chunking === generation.chunking ? preset.changes.get(job.document) : undefined
+      // Coalesced with an older job, or overtaken by a newer write: then what the writer knows is not enough.
+      return change && change.since === job.since && change.state.fence === job.fence ? change : undefined
+    })
+    const unknown = jobs.filter((_, at) => !known[at])
+    const read =
+      unknown.length === 0
+        ? []
+        : await this.#ports.truth.session({ worker: true }).chunks.states(unknown, generation.chunking, call)
+    let next = 0
+    return jobs.map((job, at) => known[at] ?? { since: job.since, state: read[next++]! })
+  }
+
+  /** Applies tasks together, and by halves when one of them is refused, until the document at fault stands alone. */
+  async #projectTasks(
+    generation: Generation,
+    tasks: readonly { job: ClaimedJob; change: Change }[],
+    call: CallOptions,
+    vectors: ReadonlyMap<string, Float32Array> | undefined,
+    refused: Map<ClaimedJob, string>,
+  ): Promise<void> {
+    try {
+      await project(
+        this.#ports,
+        generation,
+        tasks.map(({ change }) => change),
+        call,
+        vectors,
+      )
+    } catch (cause) {
+      const error = asHeadwaterError(cause)
+      const ofTheDocument = error.code === 'HW_EMBEDDER_FAILED' && (await this.#embedderAnswers(generation, call))
+      if (isOfTheStore(error) && !ofTheDocument) throw error
+      if (tasks.length === 1) {
+        if (generation.state !== 'live') throw error
+        refused.set(tasks[0]!.job, `${error.code}: ${error.message}`)
+        return
+      }
+      const half = tasks.length >> 1
+      await this.#projectTasks(generation, tasks.slice(0, half), call, vectors, refused)
+      await this.#projectTasks(generation, tasks.slice(half), call, vectors, refused)
+    }
+  }
+
+  /** An embedder that takes an easy text and refused this one has something against this one. */
+  async #embedderAnswers(generation: Generation, call: CallOptions): Promise<boolean> {
+    const embedder = this.#ports.embedders.get(generation.fingerprint!)
+    try {
+      return (await embedder?.embed(['headwater'], { kind: 'passage', signal: call.signal }))?.length === 1
+    } catch {
+      return false
+    }
+  }
+
+  async #complete(
+    jobs: readonly ClaimedJob[],
+    token: string,
+    applied: ReadonlyMap<ClaimedJob, number> = new Map(),
+  ): Promise<number> {
+    if (jobs.length === 0) return 0
+    const session = this.#ports.truth.session({ worker: true })
+    // A document that is gone altogether has fence 0: there is nothing of it to apply, at whatever fence.
+    const done = jobs.map((job) => ({ ...job, applied: applied.get(job) || job.fence }))
+    return session.jobs.complete(done, token)
+  }
+
+  async #fail(refused: ReadonlyMap<ClaimedJob, string>, token: string): Promise<void> {
+    const failures = [...refused].map(([job, reason]) => ({ ...job, reason, delayMs: this.backoff(job.attempts) }))
+    const { maxAttempts } = this.#options
+    await this.#ports.truth.session({ worker: true }).jobs.fail(failures, token, { maxAttempts })
+  }
+
+  /** Gives claims back; if even that fails, their lease runs out. */
+  async #release(jobs: readonly JobKey[], token: string): Promise<void> {
+    try {
+      await this.#ports.truth.session({ worker: true }).jobs.release(token, { keys: jobs, delayMs: 0 })
+    } catch (error) {
+      if (!isHeadwaterError(error)) throw error
+    }
+  }
+
+  /** Full jitter under a doubling ceiling, ms. */
+  backoff(attempts: number): number {
+    const ceiling = Math.min(this.#options.backoffMaxMs, this.#options.backoffMs * 2 ** attempts)
+    return Math.ceil(this.#ports.random.next() * ceiling)
+  }
+
+  /** Keeps the lease alive while the work lasts; a failed renewal is left to the fences. */
+  #renew(token: string): () => void {
+    const { clock, truth } = this.#ports
+    const { leaseMs } = this.#options
+    const stopped = new AbortController()
+    const loop = async (): Promise<void> => {
+      for (;;) {
+        await sleep(clock, leaseMs / 3, stopped.signal, { background: true })
+        await truth.session({ worker: true }).jobs.renew(token, leaseMs)
+      }
+    }
+    loop().catch(() => undefined)
+    return () => stopped.abort()
+  }
+}
+
+function groups(jobs: readonly ClaimedJob[]): ClaimedJob[][] {
+  const byPlace = new Map<string, ClaimedJob[]>()
+  for (const job of jobs) {
+    const place = `${job.target}/${job.collection}`
+    const group = byPlace.get(place)
+    if (group) group.push(job)
+    else byPlace.set(place, [job])
+  }
+  return [...byPlace.values()]
+}

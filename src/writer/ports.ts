@@ -1,0 +1,84 @@
+import type { Clock } from '../core/clock'
+import type { CollectionName } from '../core/ids'
+import type { Random } from '../core/random'
+import type { Embedder } from '../embeddings/embedder'
+import type { MetadataDeclaration } from '../filter/metadata'
+import type { TextRepository } from '../repositories/texts'
+import type { Truth } from '../repositories/truth'
+import type { VectorRepository } from '../repositories/vectors'
+import type { Splitter } from '../splitter/splitter'
+
+/** What a collection is made with. */
+export interface CollectionPlan {
+  readonly name: CollectionName
+  readonly embedder: Embedder
+  readonly splitter: Splitter
+  readonly metadata?: MetadataDeclaration | undefined
+  /** Text search configuration, `english` by default. */
+  readonly language: string
+}
+
+/** Everything that the writer, the relay, rebuild and reconcile touch: ports only, so that a simulator can stand in. */
+export interface WriterPorts {
+  readonly truth: Truth
+  readonly vectors: VectorRepository
+  readonly texts: TextRepository
+  /** A rebuild in another space changes its plan here. */
+  readonly collections: Map<string, CollectionPlan>
+  /** Every configured embedder by fingerprint, those of the collections included. */
+  readonly embedders: Map<string, Embedder>
+  readonly clock: Clock
+  readonly random: Random
+  /** Start of the physical names of vector generations, where the engine is shared with others. */
+  readonly vectorPrefix?: string | undefined
+  readonly options?: Partial<WriterOptions> | undefined
+}
+
+/** Times in ms, sizes in bytes. */
+export interface WriterOptions {
+  /** 'background': writes apply their own jobs at once and this process relays; 'external': only workers relay. */
+  readonly relay: 'background' | 'external'
+  /** How long a write waits for its projections before it leaves them to the relay. */
+  readonly inlineTimeoutMs: number
+  /** How long a claim lasts before others may take the job; renewed at a third. */
+  readonly leaseMs: number
+  /** Idle poll of the relay. */
+  readonly pollMs: number
+  /** Jobs of one claim. */
+  readonly claimBatch: number
+  /** Attempts before a job is parked. */
+  readonly maxAttempts: number
+  /** First delay after a failure; doubles with full jitter up to `backoffMaxMs`. */
+  readonly backoffMs: number
+  /** Longest delay after a failure. */
+  readonly backoffMaxMs: number
+  /** Documents and bytes of one write transaction. */
+  readonly batchDocuments: number
+  /** A document that is larger stands alone. */
+  readonly batchBytes: number
+  /** How long tombstones and idempotency keys are kept. */
+  readonly tombstoneMs: number
+  /** A key that was forgotten applies anew. */
+  readonly keyMs: number
+  /** Largest text of a document, and of a chunk of the caller's own. */
+  readonly maxTextBytes: number
+  /** Largest metadata of a document, as JSON. */
+  readonly maxMetadataBytes: number
+}
+
+export const writerDefaults = Object.freeze({
+  relay: 'background',
+  inlineTimeoutMs: 5_000,
+  leaseMs: 30_000,
+  pollMs: 500,
+  claimBatch: 250,
+  maxAttempts: 8,
+  backoffMs: 200,
+  backoffMaxMs: 60_000,
+  batchDocuments: 500,
+  batchBytes: 16 * 1024 * 1024,
+  tombstoneMs: 7 * 24 * 3_600_000,
+  keyMs: 24 * 3_600_000,
+  maxTextBytes: 10 * 1024 * 1024,
+  maxMetadataBytes: 64 * 1024,
+} as const satisfies WriterOptions)

@@ -1,0 +1,338 @@
+import { type CallOptions, throwIfAborted } from '../core/abort'
+import { type Deadline, withDeadline } from '../core/deadline'
+import { HeadwaterError } from '../core/errors'
+import { type Scope, sha256, type TenantId } from '../core/ids'
+import { parseFilter } from '../filter/parse'
+import type { ParsedFilter } from '../filter/parsed'
+import type { DocumentRow } from '../repositories/documents'
+import type { TruthSession } from '../repositories/truth'
+import { type BatchProgress, BatchWrite } from './batch-write'
+import { committed, markerKey, once } from './committed'
+import { checkId, type DocumentInput, type DocumentPatch } from './document-input'
+import { changedAmong, embedAhead, presetOf } from './embed-ahead'
+import { JobRunner } from './job-runner'
+import { Nesting } from './nesting'
+import { ownChunksOf, patched } from './patch'
+import { type CollectionPlan, type WriterOptions, type WriterPorts, writerDefaults } from './ports'
+import type { PreparedDocument } from './prepared-document'
+import type { BatchResult, DocumentReceipt, Receipt } from './receipt'
+import { Relay } from './relay'
+import { notFound, prepareDocument, WriterTransaction } from './transaction'
+import { waitForReceipt } from './wait-for'
+import { buryDocuments, writeDocuments } from './write-documents'
+import { WritePath } from './write-path'
+
+/** What every write takes. */
+export interface WriteOptions extends CallOptions {
+  /** Applies once, however often it is sent; another body under the same key is HW_IDEMPOTENCY_CONFLICT. */
+  idempotencyKey?: string | undefined
+  /** 'inline' (default) embeds before the transaction; 'deferred' leaves it to the relay. */
+  embed?: 'inline' | 'deferred' | undefined
+}
+
+/** What a write of many documents takes. */
+export interface BatchWriteOptions extends WriteOptions {
+  /** Called after each batch. */
+  onProgress?: ((progress: BatchProgress) => void) | undefined
+}
+
+/** What a write of one document takes. */
+export interface DocumentWriteOptions extends WriteOptions {
+  /** Fails with HW_VERSION_CONFLICT unless the document is at this version; 0: unless it is not there. */
+  ifVersion?: number | undefined
+}
+
+type Body = DocumentInput<unknown> | PreparedDocument
+
+const patchAttempts = 5
+
+/**
+ * Writes documents to the truth and keeps the projections in step. A write succeeds when the truth has committed;
+ * its projections follow inline within a small deadline, else by the relay.
+ */
+export class CoordinatedWriter {
+  readonly relay: Relay
+  readonly nesting = new Nesting()
+  readonly #ports: WriterPorts
+  readonly #options: WriterOptions
+  readonly #path: WritePath
+
+  constructor(ports: WriterPorts) {
+    this.#ports = ports
+    this.#options = Object.freeze({ ...writerDefaults, ...ports.options })
+    const runner = new JobRunner(ports, this.#options)
+    this.relay = new Relay(ports, this.#options, runner)
+    this.#path = new WritePath(ports, this.#options, runner, () => this.relay.nudge())
+  }
+
+  /** The collection's plan, or HW_COLLECTION_UNKNOWN. */
+  plan(collection: string): CollectionPlan {
+    const plan = this.#ports.collections.get(collection)
+    if (plan) return plan
+    throw new HeadwaterError('HW_COLLECTION_UNKNOWN', `collections.${collection}: it is not declared`, {
+      path: `collections.${collection}`,
+    })
+  }
+
+  /** Splits and embeds outside any transaction. An embedder's failure is left to the relay. */
+  async prepare(scope: Scope, input: DocumentInput<unknown>, options: CallOptions = {}): Promise<PreparedDocument> {
+    this.nesting.check()
+    const prepared = this.#prepare(scope, input)
+    await embedAhead(this.#ports, scope, this.plan(scope.collection), [prepared], options)
+    return prepared
+  }
+
+  async put(scope: Scope, input: Body, options: DocumentWriteOptions = {}): Promise<DocumentReceipt> {
+    this.nesting.check()
+    const prepared = this.#prepare(scope, input)
+    return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      const { id } = prepared.document
+      const [head] = await this.#ports.truth.session(scope).documents.heads(scope, [id], deadline.options())
+      const unchanged = head && !head.deleted && head.contentHash === prepared.contentHash
+      if (unchanged && options.idempotencyKey === undefined && options.ifVersion === undefined) {
+        return this.#path.settled(scope, { id, version: head.version, fence: head.fence, unchanged: true }, deadline)
+      }
+      if (!unchanged && options.embed !== 'deferred')
+        await embedAhead(this.#ports, scope, this.plan(scope.collection), [prepared], deadline.options())
+      const request = sha256(
+        'put',
+        scope.collection,
+        prepared.document.id,
+        prepared.contentHash,
+        String(options.ifVersion),
+      )
+      return this.#path.one(scope, options, deadline, request, presetOf([prepared]), (context) =>
+        writeDocuments(context, [prepared]),
+      )
+    })
+  }
+
+  async patch(
+    scope: Scope,
+    id: string,
+    patch: DocumentPatch<unknown>,
+    options: DocumentWriteOptions = {},
+  ): Promise<DocumentReceipt> {
+    this.nesting.check()
+    checkId(id)
+    const plan = this.plan(scope.collection)
+    return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      for (let attempt = 1; ; attempt++) {
+        throwIfAborted(deadline.signal)
+        const session = this.#ports.truth.session(scope)
+        const row = await session.documents.get(scope, id, deadline.options())
+        const request = sha256('patch', scope.collection, id, requestJson(patch), String(options.ifVersion))
+        if (!row) {
+          // A repetition under its key is answered even when the document is gone by now.
+          return await this.#path.one(scope, options, deadline, request, undefined, () => Promise.reject(notFound(id)))
+        }
+        const chunks = await session.chunks.ofDocument(scope, id, plan.splitter.id, deadline.options())
+        const own = ownChunksOf(scope, row, chunks, plan)
+        if (own && (await this.#hasMoved(scope, row, deadline))) {
+          if (attempt < patchAttempts) continue
+          throw new HeadwaterError('HW_CONFLICT', `Others wrote ${JSON.stringify(id)} at each of ${attempt} attempts`)
+        }
+        const prepared = this.#prepare(scope, patched(row, patch, own))
+        if (options.embed !== 'deferred')
+          await embedAhead(this.#ports, scope, this.plan(scope.collection), [prepared], deadline.options())
+        try {
+          const ifVersion = options.ifVersion ?? row.version
+          return await this.#path.one(
+            scope,
+            { ...options, ifVersion },
+            deadline,
+            request,
+            presetOf([prepared]),
+            (context) => writeDocuments(context, [prepared]),
+          )
+        } catch (error) {
+          const conflict = error instanceof HeadwaterError && error.code === 'HW_VERSION_CONFLICT'
+          // Somebody else wrote between the read and the lock: merge into what is there now.
+          if (!conflict || options.ifVersion !== undefined || attempt === patchAttempts) throw error
+        }
+      }
+    })
+  }
+
+  async delete(scope: Scope, id: string, options: DocumentWriteOptions = {}): Promise<DocumentReceipt> {
+    this.nesting.check()
+    checkId(id)
+    this.plan(scope.collection)
+    const request = sha256('delete', scope.collection, id, String(options.ifVersion))
+    return withDeadline(this.#ports.clock, options, undefined, (deadline) =>
+      this.#path.one(scope, options, deadline, request, undefined, (context) => buryDocuments(context, [id])),
+    )
+  }
+
+  /** Streams in bounded memory; the iterator is never waited for inside a transaction. */
+  putMany(
+    scope: Scope,
+    inputs: Iterable<Body> | AsyncIterable<Body>,
+    options: BatchWriteOptions = {},
+  ): Promise<BatchResult> {
+    this.nesting.check()
+    this.plan(scope.collection)
+    return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      const write = new BatchWrite(scope, this.#options, options.onProgress)
+      const result = await write.put(inputs, deadline.signal, {
+        prepare: (input) => this.#prepare(scope, input),
+        ready: async (batch) => {
+          if (options.embed === 'deferred') return
+          const changed = await changedAmong(this.#ports, scope, batch, deadline.options())
+          await embedAhead(this.#ports, scope, this.plan(scope.collection), changed, deadline.options())
+        },
+        commit: (batch, number) =>
+          this.#path.batch(
+            scope,
+            options,
+            deadline,
+            number,
+            sha256('putMany', scope.collection, ...batch.flatMap((p) => [p.document.id, p.contentHash])),
+            (c) => writeDocuments(c, batch),
+          ),
+        apply: (written, token, batch) => this.#path.apply(written, token, deadline, presetOf(batch)),
+      })
+      return this.#path.settledBatch(scope, result, deadline)
+    })
+  }
+
+  deleteMany(
+    scope: Scope,
+    ids: Iterable<string> | AsyncIterable<string>,
+    options: BatchWriteOptions = {},
+  ): Promise<BatchResult> {
+    this.nesting.check()
+    this.plan(scope.collection)
+    return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      const write = new BatchWrite(scope, this.#options, options.onProgress)
+      const result = await write.delete(ids, deadline.signal, {
+        commit: (batch, number) =>
+          this.#path.batch(scope, options, deadline, number, sha256('deleteMany', scope.collection, ...batch), (c) =>
+            buryDocuments(c, batch),
+          ),
+        apply: (written, token) => this.#path.apply(written, token, deadline),
+      })
+      return this.#path.settledBatch(scope, result, deadline)
+    })
+  }
+
+  /** Deletes what matches; each batch is matched again under its locks, so that a document that left is spared. */
+  async deleteWhere(scope: Scope, filter: unknown, options: BatchWriteOptions = {}): Promise<BatchResult> {
+    this.nesting.check()
+    const plan = this.plan(scope.collection)
+    const parsed = parseFilter(filter, plan.metadata)
+    refuseUndefined(filter)
+    return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      const { truth } = this.#ports
+      const limit = this.#options.batchDocuments
+      async function* matching(): AsyncGenerator<string> {
+        for (let after: string | undefined; ; ) {
+          const rows = await truth
+            .session(scope)
+            .documents.list(scope, { filter: parsed, after, limit }, deadline.options())
+          for (const row of rows) yield row.id
+          if (rows.length < limit) return
+          after = rows.at(-1)!.id
+        }
+      }
+      const write = new BatchWrite(scope, this.#options, options.onProgress)
+      const request = sha256('deleteWhere', scope.collection, requestJson(filter))
+      const result = await write.delete(matching(), deadline.signal, {
+        commit: (batch, number) =>
+          this.#path.batch(scope, options, deadline, number, request, async (context) => {
+            await context.session.documents.lock(scope, batch, { create: false })
+            const still = await context.session.documents.list(scope, {
+              filter: { kind: 'all', of: [parsed, idFilter(batch)] },
+              limit: batch.length,
+            })
+            return buryDocuments(
+              context,
+              still.map((row) => row.id),
+            )
+          }),
+        apply: (written, token) => this.#path.apply(written, token, deadline),
+      })
+      return this.#path.settledBatch(scope, result, deadline)
+    })
+  }
+
+  /**
+   * Runs `work` in one transaction; under an idempotency key its value must be JSON-safe. It may run again when the database asks for that, so it should have no effects of
+   * its own elsewhere. Using the outer handle inside throws HW_TRANSACTION_NESTED.
+   */
+  async transaction<T>(
+    tenant: TenantId,
+    work: (transaction: WriterTransaction) => Promise<T>,
+    options: WriteOptions = {},
+  ): Promise<{ value: T; receipt: Receipt }> {
+    this.nesting.check()
+    const result = await withDeadline(this.#ports.clock, options, undefined, (deadline) =>
+      committed(this.#ports, tenant, deadline.options(), (session) =>
+        once(session, tenant, options.idempotencyKey, 'transaction', async () => {
+          const transaction = new WriterTransaction(this.#ports, this.#options, tenant, session)
+          try {
+            const value = await this.nesting.run(() => work(transaction))
+            return { value, receipt: transaction.end() }
+          } finally {
+            transaction.end()
+          }
+        }),
+      ),
+    )
+    if (result.receipt.fence > 0) this.relay.nudge()
+    return result
+  }
+
+  /** Writes inside the caller's own transaction, whose session this is; its receipts count once he has committed. */
+  within(tenant: TenantId, session: TruthSession): WriterTransaction {
+    return new WriterTransaction(this.#ports, this.#options, tenant, session, markerKey(this.#ports))
+  }
+
+  /** As `TenantHandle.waitFor`, and nudges the relay meanwhile. */
+  waitFor(tenant: TenantId, receipt: Receipt, options: CallOptions = {}): Promise<void> {
+    this.nesting.check()
+    return waitForReceipt(this.#ports, tenant, receipt, options, async () => this.relay.nudge())
+  }
+
+  /** True when somebody has written since `row` was read: then what was read after it may not belong to it. */
+  async #hasMoved(scope: Scope, row: DocumentRow, deadline: Deadline): Promise<boolean> {
+    const [head] = await this.#ports.truth.session(scope).documents.heads(scope, [row.id], deadline.options())
+    return head?.fence !== row.fence
+  }
+
+  #prepare(scope: Scope, input: Body): PreparedDocument {
+    return prepareDocument(this.#options, scope.tenant, this.plan(scope.collection), input)
+  }
+}
+
+/** The writer over ports of your own: how a store of other backends is put together. */
+export function createWriter(ports: WriterPorts): CoordinatedWriter {
+  return new CoordinatedWriter(ports)
+}
+
+/** The request as text, for its hash. */
+function requestJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? ''
+  } catch (cause) {
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'The request cannot be written as JSON', { cause })
+  }
+}
+
+function idFilter(ids: readonly string[]): ParsedFilter {
+  const values = ids.map((value) => ({ type: 's' as const, value }))
+  return { kind: 'some', field: { kind: 'system', name: '$id' }, tests: [{ op: 'in', values }] }
+}
+
+/** `{ owner: undefined }` is no condition, at any depth; in a delete that is more likely a slip than a wish. */
+function refuseUndefined(filter: unknown, path = 'filter'): void {
+  if (filter === undefined) {
+    throw new HeadwaterError('HW_INVALID_FILTER', `${path}: undefined would match everything; leave the key out`, {
+      path,
+    })
+  }
+  if (Array.isArray(filter)) for (const [at, item] of filter.entries()) refuseUndefined(item, `${path}[${at}]`)
+  else if (typeof filter === 'object' && filter !== null) {
+    for (const [key, value] of Object.entries(filter)) refuseUndefined(value, `${path}.${key}`)
+  }
+}

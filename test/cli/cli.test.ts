@@ -1,0 +1,228 @@
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { deleteVectors } from '../../src/cli/demo/sabotage'
+import { version } from '../../src/core/version'
+import { type CliResult, cli, useFolder } from './harness'
+
+const esc = '\u001b'
+
+describe('the command line, from init to rebuild', () => {
+  const folder = useFolder()
+  const at = (...parts: string[]) => path.join(folder(), ...parts)
+  const run = (...args: string[]): Promise<CliResult> => cli(args, { cwd: folder() })
+
+  beforeAll(async () => {
+    await mkdir(at('texts/deep/er'), { recursive: true })
+    await writeFile(at('texts/leave.md'), '# Parental leave\n\nParental leave is sixteen weeks for everybody.')
+    await writeFile(at('texts/deep/er/bicycle.txt'), `A bicycle is parked in the yard.${esc}[31m\u0007`)
+    await writeFile(at('texts/deep/rest.rst'), 'Holidays\n========\n\nThirty days a year.')
+    await writeFile(at('texts/image.md'), Buffer.from([0x89, 0x50, 0, 1]))
+    await writeFile(at('texts/latin.txt'), Buffer.from('Grüße', 'latin1'))
+    await writeFile(at('texts/huge.md'), 'x'.repeat(5_000))
+    await writeFile(at('texts/program.js'), 'ignored')
+    await symlink(at('texts'), at('texts/deep/loop'))
+    await symlink(at('nowhere'), at('texts/gone.md'))
+    const long = `${'x'.repeat(200)}/${'y'.repeat(200)}/${'z'.repeat(120)}.md`
+    await mkdir(path.dirname(at('texts', long)), { recursive: true })
+    await writeFile(at('texts', long), 'An id of more than 512 bytes.')
+  })
+
+  it('refuses to look at a store that is not there, and makes none', async () => {
+    const nothing = await run('status')
+    expect(nothing.code).toBe(2)
+    expect(nothing.stderr).toContain('HW_INVALID_SETTINGS')
+    expect(nothing.stderr).toContain('DATABASE_URL is missing')
+    const mistyped = await run('search', 'words', '--path', './.mistyped', '--json')
+    expect(mistyped.code).toBe(1)
+    expect(mistyped.json()).toMatchObject({
+      error: { code: 'HW_MIGRATION_NEEDED', path: at('.mistyped'), remedy: expect.any(String) },
+    })
+    expect(existsSync(at('.mistyped'))).toBe(false)
+  })
+
+  it('writes .env for its owner alone, once, and creates the store', async () => {
+    const first = await run('init')
+    expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining('Wrote') })
+    expect(await readFile(at('.env'), 'utf8')).toMatch(/^HEADWATER_PROFILE=embedded$/m)
+    expect((await stat(at('.env'))).mode & 0o777).toBe(0o600)
+    await chmod(at('.env'), 0o644)
+    const again = await run('init', '--json')
+    expect(again.json()).toMatchObject({ environment: { written: false }, profile: 'embedded' })
+    expect(existsSync(at('.headwater'))).toBe(true)
+  })
+
+  it('ingests what is text, and reports each file that is not', async () => {
+    const { code, json, stdout } = await run('ingest', 'texts', '--max-bytes', '4000', '--json')
+    expect(stdout.trim().split('\n')).toHaveLength(1)
+    expect(code).toBe(0)
+    const report = json()
+    expect(report).toMatchObject({ tenant: 'default', collection: 'documents', files: 8, written: 3, unchanged: 0 })
+    const reasons = Object.fromEntries(
+      report.skipped.map(({ path: file, reason }: { path: string; reason: string }) => [path.basename(file), reason]),
+    )
+    expect(reasons).toEqual({
+      'image.md': 'binary',
+      'latin.txt': 'not UTF-8',
+      'huge.md': 'too large: 5000 bytes, at most 4000',
+      'gone.md': 'vanished, or a link to nowhere',
+      [`${'z'.repeat(120)}.md`]: expect.stringContaining('HW_INVALID_DOCUMENT'),
+    })
+  })
+
+  it('leaves alone what is unchanged, and tells people too', async () => {
+    await writeFile(at('texts/deep/rest.rst'), 'Holidays\n========\n\nThirty-one days a year.')
+    const { code, stdout } = await run('ingest', 'texts', '--max-bytes', '4000')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/1 written, 2 unchanged, 5 skipped/)
+    expect(stdout).toContain(`skipped ${at('texts/image.md')}: binary`)
+  })
+
+  it('refuses a folder that is not there', async () => {
+    const { code, stderr } = await run('ingest', 'textes')
+    expect(code).toBe(2)
+    expect(stderr).toContain(at('textes'))
+  })
+
+  it('searches, for machines and for people, with bold on a terminal alone', async () => {
+    const page = (await run('search', 'parental', 'leave', '--json', '--explain', '--limit', '1')).json()
+    expect(page.hits[0]).toMatchObject({
+      documentId: 'leave.md',
+      title: 'Parental leave',
+      source: at('texts/leave.md'),
+      metadata: { extension: 'md', folders: [], bytes: 64 },
+      highlights: [expect.stringContaining('<em>Parental</em>')],
+      explain: { text: { rank: 1 } },
+    })
+    const plain = await run('search', 'parental leave')
+    expect(plain.stdout).toContain('Parental leave is sixteen weeks')
+    expect(plain.stdout).not.toContain(esc)
+    const rich = await cli(['search', 'parental'], { cwd: folder(), tty: true })
+    expect(rich.stdout).toContain(`${esc}[1mParental${esc}[22m`)
+    const quiet = await cli(['search', 'parental'], { cwd: folder(), tty: true, env: { NO_COLOR: '1' } })
+    expect(quiet.stdout).not.toContain(esc)
+    const hostile = await cli(['search', 'bicycle', '--mode', 'text'], { cwd: folder(), tty: true })
+    expect(hostile.stdout).toContain('yard')
+    expect(hostile.stdout).not.toContain(`${esc}[31m`)
+    expect(hostile.stdout).not.toContain('\u0007')
+    const filtered = await run('search', 'days', '--filter', '{"folders":"deep","extension":"rst"}', '--json')
+    expect(filtered.json().hits.map((hit: { documentId: string }) => hit.documentId)).toEqual(['deep/rest.rst'])
+    expect((await run('search', 'parental', '--tenant', 'other')).stdout).toContain('Nothing found.')
+  })
+
+  it.each([
+    [['search', 'x', '--limit', '0'], 'HW_INVALID_ARGUMENT'],
+    [['search', 'x', '--limit', 'many'], 'HW_INVALID_ARGUMENT'],
+    [['search', 'x', '--limit', '1000000'], 'HW_LIMIT_EXCEEDED'],
+    [['search', 'x', '--mode', 'magic'], 'HW_INVALID_ARGUMENT'],
+    [['search', 'x', '--filter', '{'], 'HW_INVALID_FILTER'],
+    [['search', 'x', '--filter', '{"a":{"like":"b"}}'], 'HW_INVALID_FILTER'],
+    [['search', 'x', '--cursor', 'nonsense'], 'HW_INVALID_CURSOR'],
+    [['search', 'x', '--tenant', '../other'], 'HW_INVALID_ARGUMENT'],
+    [['status', '--path', 'a', '--database-url', 'postgres://b/c'], 'HW_INVALID_ARGUMENT'],
+    [['status', '--database-url', 'mysql://me:hush@b/c'], 'HW_INVALID_SETTINGS'],
+    [['reconcile', '--target', 'everything'], 'HW_INVALID_ARGUMENT'],
+    [['migrate', 'down'], 'HW_INVALID_ARGUMENT'],
+    [['rebuild'], 'HW_INVALID_ARGUMENT'],
+    [['fly'], 'HW_INVALID_ARGUMENT'],
+  ])('%j is a wrong use: exit code 2', async (args, code) => {
+    const { json, stdout, stderr, code: exit } = await run(...args, '--json')
+    expect(exit).toBe(2)
+    expect(json()).toMatchObject({ error: { code, remedy: expect.any(String) } })
+    expect(stdout + stderr).not.toContain('hush')
+  })
+
+  it('tells people what is wrong, where, and what to do', async () => {
+    const { code, stdout, stderr } = await run('search', 'x', '--limit', '0')
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toBe(
+      'HW_INVALID_ARGUMENT: limit: must be a whole number from 1, got 0\n  at: limit\n' +
+        '  remedy: Correct the value that the message names.\n',
+    )
+    expect(await run('fly')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('fly') })
+  })
+
+  it('helps, and tells its version', async () => {
+    expect(await run('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('ingest') })
+    expect(await run('--version')).toMatchObject({ code: 0, stdout: `${version}\n` })
+    expect((await run()).code).toBe(2)
+    expect((await run('--help')).stdout).not.toContain('demo')
+  })
+
+  it('shows the status, and takes a collection that nobody declared', async () => {
+    const status = (await run('status', '--json')).json()
+    expect(status).toMatchObject({
+      profile: 'embedded',
+      documents: 3,
+      chunks: 3,
+      health: { status: 'ok', backlog: { waiting: 0, parked: 0 } },
+    })
+    expect(status.generations).toHaveLength(2)
+    await run('ingest', 'texts/leave.md', '--collection', 'policies')
+    const other = (await run('status', '--json', '--collection', 'policies')).json()
+    expect(other).toMatchObject({ collection: 'policies', documents: 1 })
+    expect((await run('status')).stdout).toContain('vector_documents_1')
+  })
+
+  it('finds drift with exit code 1, repairs it, and finds none', async () => {
+    expect((await run('reconcile')).code).toBe(0)
+    const gone = await deleteVectors({ path: at('.headwater') }, [])
+    const page = (await run('search', 'parental', '--json')).json()
+    const more = await deleteVectors({ path: at('.headwater') }, [page.hits[0].chunkId])
+    const deleted = gone.length + more.length
+    const found = await run('reconcile', '--json', '--collection', 'documents')
+    expect(found.code).toBe(1)
+    expect(found.json()).toMatchObject({ drift: deleted, missing: deleted, repaired: 0 })
+    expect((await run('reconcile', '--target', 'text')).code).toBe(0)
+    const repaired = await run('reconcile', '--repair')
+    expect(repaired).toMatchObject({ code: 0, stdout: expect.stringContaining(`${deleted} missing`) })
+    expect((await run('reconcile', '--deep')).stdout).toContain('0 missing, 0 stale')
+  })
+
+  it('rebuilds, relays what is left, and lists what was given up', async () => {
+    const rebuilt = await run('rebuild', '--target', 'vector', '--json')
+    expect(rebuilt.json()).toMatchObject({ target: 'vector', copied: 3, mended: 0 })
+    expect((await run('status', '--json')).json().generations).toContainEqual(
+      expect.objectContaining({ name: rebuilt.json().generation, state: 'live' }),
+    )
+    expect((await run('relay', '--once', '--json')).json()).toMatchObject({ remaining: 0, parked: 0 })
+    expect((await run('dlq', 'list', '--json')).json()).toEqual({ jobs: [] })
+    expect((await run('dlq', 'redrive', '--target', 'text')).stdout).toContain('0 jobs are due again')
+  })
+
+  it('migrates down only when that is meant, and up again', async () => {
+    const url = ['--path', at('.other')]
+    expect((await run('migrate', 'status', ...url)).code).toBe(1)
+    expect((await run('migrate', 'up', ...url, '--json')).json().changed).toHaveLength(1)
+    const status = await run('migrate', 'status', ...url, '--json')
+    expect(status).toMatchObject({ code: 0 })
+    expect(status.json()).toMatchObject({ ready: true, pending: [] })
+    expect((await run('migrate', 'down', '--yes', '--to', 'none', ...url)).stdout).toContain('Undid 0001')
+    expect((await run('status', ...url)).stderr).toContain('HW_MIGRATION_NEEDED')
+    await rm(at('.other'), { recursive: true })
+  })
+
+  it('runs the demo on any folder: breaks the index, finds exactly that, mends it', async () => {
+    const { code, json, stderr } = await run('demo', 'texts', '--json')
+    expect(stderr).not.toContain('HW_')
+    expect(code).toBe(0)
+    const shown = json()
+    expect(shown).toMatchObject({ documents: 4, found: { missing: shown.deleted, stale: 0, orphaned: 0, foreign: 0 } })
+    expect(shown.deleted).toBeGreaterThan(0)
+    expect(shown.repaired).toBeGreaterThan(0)
+    expect(shown.findings[0].page.hits.length).toBeGreaterThan(0)
+  })
+})
+
+describe('servers', () => {
+  it('says that a server cannot be reached, where it was looked for, and no password', async () => {
+    const url = 'postgres://me:hush@127.0.0.1:1/app'
+    const { code, stderr } = await cli(['status', '--database-url', url])
+    expect(code).toBe(1)
+    expect(stderr).toContain('HW_UNAVAILABLE')
+    expect(stderr).toContain('127.0.0.1:1')
+    expect(stderr).toContain('remedy:')
+    expect(stderr).not.toContain('hush')
+  })
+})

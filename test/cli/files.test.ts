@@ -1,0 +1,200 @@
+import { appendFile, chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fileDocuments, findFiles } from '../../src/cli/files/documents'
+import { readTextFile } from '../../src/cli/files/read-text'
+import { markdownTitle } from '../../src/cli/files/title'
+import { type SkippedFile, walkFolder } from '../../src/cli/files/walk'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'hw-files-'))
+  await chmod(folder, 0o755)
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const at = (...parts: string[]) => path.join(folder, ...parts)
+async function put(name: string, content: string | Buffer = `text of ${name}`): Promise<string> {
+  await mkdir(path.dirname(at(name)), { recursive: true })
+  await writeFile(at(name), content)
+  return at(name)
+}
+async function walk(root = folder, exclude?: string[]) {
+  const skipped: SkippedFile[] = []
+  const ids: string[] = []
+  const options = { exclude: new Set(exclude), onSkip: (file: SkippedFile) => skipped.push(file) }
+  for await (const { id } of walkFolder(root, options)) ids.push(id)
+  return { ids, skipped: skipped.map(({ path: place, reason }) => [path.relative(folder, place), reason]) }
+}
+
+/** Runs as a user whom permissions bind, also where the tests run as root. */
+async function unprivileged<T>(work: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0) return work()
+  process.seteuid!(65_534)
+  try {
+    return await work()
+  } finally {
+    process.seteuid!(0)
+  }
+}
+
+describe('walking a folder', () => {
+  it('gives text files by extension, in order, with forward slashes, and passes over the rest', async () => {
+    for (const name of ['b.md', 'a/z.TXT', 'a/y.rst', 'a/b/c.mdx', 'a.b/d.markdown', 'e.js', 'f', 'g.png', 'h.text'])
+      await put(name)
+    await put('.git/x.md')
+    const { ids, skipped } = await walk(folder, ['.git'])
+    expect(ids).toEqual(['a/b/c.mdx', 'a/y.rst', 'a/z.TXT', 'a.b/d.markdown', 'b.md', 'h.text'])
+    expect(skipped).toEqual([])
+    expect((await walk(at('b.md'))).ids).toEqual(['b.md'])
+  })
+
+  it('ends in loops of links, takes each file once, and says what links lead nowhere', async () => {
+    await put('a/one.md')
+    await put('outside/far/two.md')
+    await put('inside/three.md')
+    await symlink(folder, at('a/up'))
+    await symlink(at('a'), at('a/self'))
+    await symlink(at('a/one.md'), at('again.md'))
+    await symlink(at('outside'), at('inside/link'))
+    await symlink(at('inside'), at('outside/far/back'))
+    await symlink(at('nowhere'), at('dead.md'))
+    await symlink(at('loop.md'), at('loop.md'))
+    await symlink(at('nowhere'), at('dead-without-extension'))
+    const all = await walk()
+    expect(all.ids).toEqual(['a/one.md', 'inside/three.md', 'outside/far/two.md'])
+    expect(all.skipped).toEqual([
+      ['dead.md', 'vanished, or a link to nowhere'],
+      ['loop.md', 'a link to itself'],
+    ])
+    const one = await walk(at('inside'))
+    expect(one.ids).toEqual(['three.md', 'link/far/two.md'])
+  })
+
+  it('reports a folder that may not be listed, and takes the rest', async () => {
+    await put('open/a.md')
+    await put('shut/b.md')
+    await chmod(at('shut'), 0o000)
+    const { ids, skipped } = await unprivileged(() => walk())
+    expect(ids).toEqual(['open/a.md'])
+    expect(skipped).toEqual([['shut', 'no permission']])
+    expect((await walk(at('missing'))).skipped).toEqual([['missing', 'vanished, or a link to nowhere']])
+  })
+
+  it('reports an id that an earlier folder has', async () => {
+    await put('one/a.md')
+    await put('two/a.md')
+    await put('two/b.md')
+    const skipped: SkippedFile[] = []
+    const ids: string[] = []
+    const source = { folders: [at('one'), at('two'), at('one')] }
+    for await (const { id } of findFiles(source, { onSkip: (file) => skipped.push(file) })) ids.push(id)
+    expect(ids).toEqual(['a.md', 'b.md'])
+    expect(skipped).toEqual([{ path: at('two/a.md'), reason: expect.stringContaining(at('one/a.md')) }])
+  })
+
+  it('stops at once when it is aborted', async () => {
+    await put('a.md')
+    const files = walkFolder(folder, { signal: AbortSignal.abort() })
+    await expect(files.next()).rejects.toMatchObject({ code: 'HW_ABORTED' })
+  })
+})
+
+describe('reading a file', () => {
+  const options = { maxBytes: 1_000 }
+
+  it('gives text without its byte order mark', async () => {
+    const file = await put('a.md', '\uFEFFGrüße 😀\r\n')
+    expect(await readTextFile(file, options)).toEqual({ text: 'Grüße 😀\r\n', bytes: 17 })
+  })
+
+  it('says why there is no text', async () => {
+    const cases: [string, string | Buffer, RegExp][] = [
+      ['binary.md', Buffer.from([0x50, 0x4b, 3, 4, 0, 0]), /^binary$/],
+      ['latin.md', Buffer.from('Grüße', 'latin1'), /^not UTF-8$/],
+      ['utf16.txt', Buffer.from('\uFEFFhello', 'utf16le'), /^UTF-16/],
+      ['huge.md', 'x'.repeat(1_001), /^too large: 1001 bytes, at most 1000$/],
+      ['empty.md', '', /^empty$/],
+      ['blank.md', ' \n\t', /^empty$/],
+    ]
+    for (const [name, content, reason] of cases) {
+      expect(await readTextFile(await put(name, content), options), name).toEqual({
+        skipped: expect.stringMatching(reason),
+      })
+    }
+    await mkdir(at('folder.md'))
+    expect(await readTextFile(at('folder.md'), options)).toEqual({ skipped: 'not a regular file' })
+    expect(await readTextFile(at('gone.md'), options)).toEqual({ skipped: expect.stringContaining('vanished') })
+    await chmod(await put('shut.md'), 0o000)
+    expect(await unprivileged(() => readTextFile(at('shut.md'), options))).toEqual({ skipped: 'no permission' })
+  })
+
+  it('reads a file that changed once more, and gives up on one that goes on changing', async () => {
+    const file = await put('log.txt', 'one')
+    let changes = 0
+    const once = await readTextFile(file, {
+      ...options,
+      beforeCheck: async () => {
+        if (changes++ === 0) await appendFile(file, ' two')
+      },
+    })
+    expect(once).toEqual({ text: 'one two', bytes: 7 })
+    const always = await readTextFile(file, { ...options, beforeCheck: () => appendFile(file, ' more') })
+    expect(always).toEqual({ skipped: 'it changed while it was read' })
+  })
+})
+
+describe('a document of a file', () => {
+  it('has the heading, the path, the content type and what to filter by', async () => {
+    await put('guides/start/intro.md', '# Getting *started*\n\ntext')
+    await put('notes.txt', '# not a heading')
+    await put('bad.md', Buffer.from([0]))
+    const skipped: SkippedFile[] = []
+    const options = { maxBytes: 1_000, onSkip: (file: SkippedFile) => skipped.push(file) }
+    const documents = []
+    for await (const document of fileDocuments(findFiles({ folders: [folder] }), options)) documents.push(document)
+    expect(documents).toEqual([
+      {
+        id: 'guides/start/intro.md',
+        title: 'Getting *started*',
+        text: '# Getting *started*\n\ntext',
+        source: at('guides/start/intro.md'),
+        contentType: 'text/markdown',
+        metadata: { extension: 'md', folders: ['guides', 'start'], bytes: 25 },
+      },
+      {
+        id: 'notes.txt',
+        title: 'notes.txt',
+        text: '# not a heading',
+        source: at('notes.txt'),
+        contentType: 'text/plain',
+        metadata: { extension: 'txt', folders: [], bytes: 15 },
+      },
+    ])
+    expect(skipped).toEqual([{ path: at('bad.md'), reason: 'binary' }])
+  })
+})
+
+describe('the title of a Markdown text', () => {
+  it.each([
+    ['# One\n# Two', 'One'],
+    ['text\r\n\r\n## Two ##\r\n', 'Two'],
+    ['```sh\n# a comment\n```\n\n# After the code', 'After the code'],
+    ['~~~~\n~~~\n# code\n~~~~\n# After', 'After'],
+    ['Underlined\n==========\n', 'Underlined'],
+    ['[![badge](a.svg)](b) \n\n# [zod](https://zod.dev) `v4` ![logo](x.png)', 'zod v4'],
+    ['# ![only a badge](x.svg)\n\n## Name', 'Name'],
+    ['<h1>no Markdown</h1>', undefined],
+    ['#hashtag', undefined],
+    ['', undefined],
+  ])('%j is %j', (text, title) => {
+    expect(markdownTitle(text)).toBe(title)
+  })
+
+  it('is cut where it is long, not within a character', () => {
+    const title = markdownTitle(`# ${'😀'.repeat(300)}`)!
+    expect(title.length).toBeLessThanOrEqual(200)
+    expect(title.isWellFormed()).toBe(true)
+  })
+})

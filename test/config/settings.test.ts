@@ -1,0 +1,173 @@
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { settingsFromEnv } from '../../src/config/from-env'
+import type { Environment } from '../../src/config/settings'
+import { storeOptionsFrom } from '../../src/config/store-settings'
+import { HeadwaterError } from '../../src/core/errors'
+
+const server = { DATABASE_URL: 'postgres://me:hush@db:5432/app' }
+
+async function problemsOf(env: Environment): Promise<string[]> {
+  const error = await Promise.resolve()
+    .then(() => settingsFromEnv(env))
+    .then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+  if (!(error instanceof HeadwaterError)) throw new Error('It was accepted')
+  expect(error.code).toBe('HW_INVALID_SETTINGS')
+  const problems = error.details!['problems'] as { variable: string; problem: string }[]
+  for (const { variable, problem } of problems) expect(error.message).toContain(`${variable} ${problem}`)
+  return problems.map(({ variable, problem }) => `${variable} ${problem}`)
+}
+
+describe('settings from the environment', () => {
+  it('never opens an empty store because a variable was forgotten', async () => {
+    for (const env of [{}, { DATABASE_URL: '  ' }, { HEADWATER_PROFILE: 'postgres' }, { POSTGRES_PORT: '5432' }]) {
+      expect(await problemsOf(env)).toEqual([expect.stringMatching(/^DATABASE_URL is missing/)])
+    }
+    const settings = await settingsFromEnv({ HEADWATER_PROFILE: 'embedded' })
+    expect(settings).toMatchObject({ profile: 'embedded', path: './.headwater' })
+    expect(settings.postgres.url).toBeUndefined()
+  })
+
+  it('has the defaults that are written down', async () => {
+    const settings = await settingsFromEnv(server)
+    expect(settings).toMatchObject({
+      profile: 'postgres',
+      development: false,
+      postgres: {
+        replicaUrls: [],
+        schema: 'headwater',
+        max: 50,
+        connectionTimeoutMs: 30_000,
+        maxLifetimeSeconds: 3_600,
+      },
+      embeddings: { batchSize: 64, cacheSize: 10_000, cacheTtlMs: 7_200_000 },
+      worker: { maxWorkers: 4, logLevel: 'info', prometheusPort: 8001 },
+    })
+    for (const absent of [settings.qdrant, settings.elasticsearch, settings.redis, settings.s3]) {
+      expect(absent).toBeUndefined()
+    }
+    const small = await settingsFromEnv({ ...server, NODE_ENV: 'development' })
+    expect(small).toMatchObject({ development: true, postgres: { max: 15 } })
+    const own = await settingsFromEnv({ ...server, DATABASE_POOL_SIZE: '3', DATABASE_MAX_OVERFLOW: '0' })
+    expect(own.postgres.max).toBe(3)
+  })
+
+  it('composes the URL from its parts, whatever is in them', async () => {
+    const urlOf = async (env: Environment) => (await settingsFromEnv(env)).postgres.url!.reveal()
+    expect(await urlOf({ POSTGRES_HOST: 'db' })).toBe('postgres://db:5432/')
+    const env = { POSTGRES_HOST: '::1', POSTGRES_PORT: '6000', POSTGRES_USER: 'a@b', POSTGRES_PASSWORD: 'p/w:#1 %' }
+    const url = new URL(await urlOf({ ...env, POSTGRES_DB: 'my db' }))
+    expect([url.hostname, url.port, url.pathname]).toEqual(['[::1]', '6000', '/my%20db'])
+    expect([url.username, url.password].map(decodeURIComponent)).toEqual(['a@b', 'p/w:#1 %'])
+    expect(await urlOf({ POSTGRES_HOST: '/var/run/pg', POSTGRES_DB: 'app' })).toBe(
+      'postgres://%2Fvar%2Frun%2Fpg:5432/app',
+    )
+    expect(await urlOf({ ...server, POSTGRES_HOST: 'other' })).toBe(server.DATABASE_URL)
+  })
+
+  it('reports every problem at once, by name, with the value', async () => {
+    const problems = await problemsOf({
+      HEADWATER_PROFILE: 'cloud',
+      POSTGRES_PORT: '70000',
+      DATABASE_POOL_SIZE: '1e3',
+      DATABASE_SCHEMA: 'pg_mine',
+      QDRANT_URL: 'qdrant:6333',
+      LOG_LEVEL: 'loud',
+      REDIS_CACHE_TTL: '0',
+      EMBEDDING_MODEL: 'a',
+      DEFAULT_EMBEDDING_MODEL: 'b',
+      S3_ENDPOINT: 'https://s3',
+      ELASTICSEARCH_USER: 'elastic',
+    })
+    const named = problems.map((problem) => problem.split(' ')[0]).sort()
+    expect(named).toEqual(
+      [
+        'HEADWATER_PROFILE',
+        'DATABASE_URL',
+        'POSTGRES_PORT',
+        'DATABASE_POOL_SIZE',
+        'DATABASE_SCHEMA',
+        'QDRANT_URL',
+        'LOG_LEVEL',
+        'REDIS_CACHE_TTL',
+        'DEFAULT_EMBEDDING_MODEL',
+        'S3_ACCESS_KEY',
+        'S3_SECRET_KEY',
+        'ELASTICSEARCH_PASSWORD',
+      ].sort(),
+    )
+    expect(problems).toContain('POSTGRES_PORT must be a whole number from 1 to 65535, got "70000"')
+  })
+
+  it('refuses the embedded profile beside a server', async () => {
+    expect(await problemsOf({ ...server, HEADWATER_PROFILE: 'embedded' })).toEqual([
+      'DATABASE_URL is set and HEADWATER_PROFILE=embedded too; keep one',
+    ])
+  })
+
+  it('shows no secret, neither in what it refuses nor in what it gives', async () => {
+    const secrets = {
+      DATABASE_URL: 'mysql://me:hush-1@db/app',
+      DATABASE_REPLICA_URL: 'postgres://a/b,hush-2',
+      DATABASE_MIGRATION_URL: 'hush-3',
+      ELASTICSEARCH_URL: 'elastic:hush-4@es',
+      REDIS_URL: 'http://:hush-5@redis',
+    }
+    const problems = await problemsOf(secrets)
+    expect(problems).toHaveLength(5)
+    expect(problems.join('\n')).not.toContain('hush')
+    const settings = await settingsFromEnv({
+      POSTGRES_HOST: 'db',
+      POSTGRES_PASSWORD: 'hush-1',
+      DATABASE_REPLICA_URL: 'postgres://a:hush-2@r1/app, postgres://a:hush-2@r2/app',
+      QDRANT_URL: 'http://qdrant:6333',
+      QDRANT_API_KEY: 'hush-3',
+      ELASTICSEARCH_URL: 'http://e:hush-4@es1:9200,http://es2:9200',
+      REDIS_URL: 'rediss://:hush-5@redis/1',
+      S3_ENDPOINT: 'http://s3:9000',
+      S3_ACCESS_KEY: 'hush-6',
+      S3_SECRET_KEY: 'hush-7',
+      OPENAI_API_KEY: 'hush-8',
+    })
+    expect(JSON.stringify(settings) + inspect(settings, { depth: null })).not.toContain('hush')
+    expect(settings.postgres.replicaUrls.map((url) => url.reveal())).toEqual([
+      'postgres://a:hush-2@r1/app',
+      'postgres://a:hush-2@r2/app',
+    ])
+    expect(settings).toMatchObject({ qdrant: { batchSize: 100 }, redis: { ttlMs: 3_600_000 } })
+    expect(settings.elasticsearch!.nodes).toHaveLength(2)
+  })
+})
+
+describe('options of a store from settings', () => {
+  it('takes the server, the pool and the schema', async () => {
+    const env = { ...server, DATABASE_SCHEMA: 'mine', DATABASE_POOL_TIMEOUT: '5' }
+    expect(storeOptionsFrom(await settingsFromEnv(env))).toEqual({
+      postgres: {
+        url: server.DATABASE_URL,
+        schema: 'mine',
+        max: 50,
+        connectionTimeoutMs: 5_000,
+        maxLifetimeSeconds: 3_600,
+      },
+    })
+  })
+
+  it('takes the folder, and leaves migrations to their own role', async () => {
+    const env = { HEADWATER_PROFILE: 'embedded', HEADWATER_PATH: '/data', EMBEDDING_MODEL: 'hashing' }
+    expect(storeOptionsFrom(await settingsFromEnv(env))).toEqual({
+      embedded: { path: '/data' },
+      embedder: { hashing: {} },
+    })
+    const roles = { ...server, DATABASE_MIGRATION_URL: 'postgres://owner@db/app' }
+    expect(storeOptionsFrom(await settingsFromEnv(roles))).toMatchObject({ migrate: 'check' })
+  })
+
+  it('refuses a model that it has not, instead of another space in silence', async () => {
+    const settings = await settingsFromEnv({ ...server, EMBEDDING_MODEL: 'text-embedding-3-small' })
+    expect(() => storeOptionsFrom(settings)).toThrow(/EMBEDDING_MODEL/)
+  })
+})

@@ -1,0 +1,203 @@
+import { spawn } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { PostgresConnection } from '../../../src/connections/postgres/connection'
+import { FolderLock } from '../../../src/connections/postgres/folder-lock'
+import { identityOf, thisProcess } from '../../../src/connections/postgres/process-identity'
+import { systemRandom } from '../../../src/core/random'
+import { FakeClock } from '../../../src/testing/fake-clock'
+import { acme, rejection, useConnections, worker } from './backends'
+
+const connectTo = useConnections()
+let root: string
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'headwater-embedded-'))
+})
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+describe('an embedded folder', () => {
+  it('is made, keeps what is written, and has pgvector', async () => {
+    const path = join(root, 'new', 'store')
+    const first = connectTo({ embedded: { path } })
+    await first.session(worker).query('CREATE EXTENSION vector')
+    await first.session(worker).query("CREATE TABLE kept AS SELECT '[1,2]'::vector AS v")
+    expect(existsSync(join(path, 'headwater.lock'))).toBe(true)
+
+    const second = connectTo({ embedded: { path } })
+    const error = await rejection(second.session(worker).query('SELECT 1'))
+    expect(error).toMatchObject({
+      code: 'HW_EMBEDDED_LOCKED',
+      path: 'postgres.embedded.path',
+      details: { pid: process.pid },
+    })
+
+    await first.close()
+    expect(readdirSync(path)).toEqual(['postgres'])
+    const { rows } = await second.session(worker).query('SELECT v FROM kept')
+    expect(rows).toEqual([{ v: '[1,2]' }])
+    await second.close()
+  })
+
+  it('begins anew where a first start was cut off half-way', async () => {
+    const path = join(root, 'half')
+    mkdirSync(join(path, 'postgres', 'base'), { recursive: true })
+    writeFileSync(join(path, 'postgres', 'PG_VERSION'), '18\n')
+    writeFileSync(join(path, 'initialising'), '')
+    const connection = connectTo({ embedded: { path } })
+    await expect(connection.session(worker).query('SELECT 1 AS n')).resolves.toMatchObject({ rows: [{ n: 1 }] })
+    expect(existsSync(join(path, 'initialising'))).toBe(false)
+    await connection.close()
+  })
+
+  it('is HW_STORAGE where a file is in the way, and nothing is left there', async () => {
+    const file = join(root, 'file')
+    writeFileSync(file, 'mine')
+    const connection = connectTo({ embedded: { path: join(file, 'store') } })
+    const error = await rejection(connection.session(worker).query('SELECT 1'))
+    expect(error).toMatchObject({ code: 'HW_STORAGE', path: 'postgres.embedded.path' })
+    expect(readFileSync(file, 'utf8')).toBe('mine')
+  })
+
+  it('that may not be written is HW_STORAGE, and nothing is left in it', async () => {
+    const path = join(root, 'read-only')
+    mkdirSync(path)
+    chmodSync(path, 0o555)
+    chmodSync(root, 0o755)
+    const connection = connectTo({ embedded: { path } })
+    // Root may write anywhere, so for this call it is somebody else.
+    const isRoot = process.geteuid?.() === 0
+    if (isRoot) process.seteuid?.(65_534)
+    const error = await rejection(connection.session(worker).query('SELECT 1')).finally(() => {
+      if (isRoot) process.seteuid?.(0)
+    })
+    expect(error).toMatchObject({ code: 'HW_STORAGE', path: 'postgres.embedded.path', cause: { code: 'EACCES' } })
+    expect(readdirSync(path)).toEqual([])
+  })
+
+  it('that could not be opened is tried anew by the next call', async () => {
+    const path = join(root, 'late')
+    writeFileSync(path, '')
+    const connection = connectTo({ embedded: { path } })
+    expect(await rejection(connection.session(worker).query('SELECT 1'))).toMatchObject({ code: 'HW_STORAGE' })
+    rmSync(path)
+    await expect(connection.session(worker).query('SELECT 1 AS n')).resolves.toMatchObject({ rowCount: 1 })
+    await connection.close()
+  })
+})
+
+describe('the lock of a folder', () => {
+  const clock = new FakeClock(Date.now())
+  const take = (folder: string) => FolderLock.acquire(folder, clock, systemRandom)
+  const folder = (name: string): string => {
+    const path = join(root, `lock-${name}`)
+    mkdirSync(path)
+    return path
+  }
+  const leave = (path: string, owner: object): void =>
+    writeFileSync(join(path, 'headwater.lock'), JSON.stringify({ ...thisProcess(), token: 'other', ...owner }))
+
+  it('is one owner’s until it is given back', () => {
+    const path = folder('once')
+    const lock = take(path)
+    expect(() => take(path)).toThrow(expect.objectContaining({ code: 'HW_EMBEDDED_LOCKED' }))
+    lock.release()
+    take(path).release()
+    expect(readdirSync(path)).toEqual([])
+  })
+
+  it('of a process that was killed is taken over', async () => {
+    const path = folder('killed')
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+    await new Promise((resolve) => child.once('spawn', resolve))
+    leave(path, identityOf(child.pid!))
+    expect(() => take(path)).toThrow(/in use by process \d+ on /)
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await ended
+    take(path).release()
+  })
+
+  it('of an earlier process with the same number is taken over', () => {
+    const path = folder('reused')
+    leave(path, { started: '1' })
+    take(path).release()
+  })
+
+  it('from before the machine restarted is taken over', () => {
+    const path = folder('restarted')
+    leave(path, { boot: 'another' })
+    take(path).release()
+  })
+
+  it('of another machine holds while its heart beats', () => {
+    const path = folder('elsewhere')
+    leave(path, { host: 'elsewhere', pid: 1 })
+    expect(() => take(path)).toThrow(/process 1 on elsewhere/)
+    const longAgo = Date.now() / 1_000 - 3_600
+    utimesSync(join(path, 'headwater.lock'), longAgo, longAgo)
+    take(path).release()
+  })
+
+  it('beats by the clock and leaves no timer', async () => {
+    const path = folder('beating')
+    const lock = take(path)
+    await clock.advance(20_000)
+    expect(() => take(path)).toThrow(expect.objectContaining({ code: 'HW_EMBEDDED_LOCKED' }))
+    lock.release()
+    expect(clock.pending).toBe(0)
+  })
+})
+
+describe('the one connection of an embedded store', () => {
+  it('a call outside the transaction that holds it ends at its deadline, and says why', async () => {
+    const connection = connectTo({ embedded: { path: ':memory:' } })
+    await connection.transaction(acme, async (tx) => {
+      await tx.query('SELECT 1')
+      const error = await rejection(connection.session(acme).query('SELECT 1', [], { timeoutMs: 50 }))
+      expect(error).toMatchObject({ code: 'HW_TIMEOUT', details: { leased: 1, max: 1 } })
+      expect(error.message).toContain('its own handle')
+    })
+    // A statement cannot be stopped, so an abort leaves the session sound and the transaction undone.
+    const controller = new AbortController()
+    const aborted = connection.transaction(
+      acme,
+      async (tx) => {
+        await tx.query('CREATE TABLE never (id int)')
+        const running = tx.query('SELECT sum(n) FROM generate_series(1, 200000) AS n', [], {
+          name: 'hw_sum',
+          signal: controller.signal,
+        })
+        controller.abort()
+        await running
+        await new Promise(() => {})
+      },
+      { timeoutMs: 500 },
+    )
+    await rejection(aborted)
+    const { rows } = await connection.session(acme).query("SELECT to_regclass('never') AS t")
+    expect(rows).toEqual([{ t: null }])
+    await connection.close()
+  })
+
+  it('memory is gone with it', async () => {
+    const connection = new PostgresConnection({ embedded: { path: ':memory:' } })
+    await connection.session(worker).query('CREATE TABLE gone (id int)')
+    await connection[Symbol.asyncDispose]()
+    const next = connectTo({ embedded: { path: ':memory:' } })
+    expect(await rejection(next.session(worker).query('SELECT * FROM gone'))).toMatchObject({
+      details: { sqlState: '42P01' },
+    })
+  })
+})

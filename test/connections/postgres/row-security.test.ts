@@ -1,0 +1,96 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { PostgresConnection } from '../../../src/connections/postgres/connection'
+import { useDatabase } from '../../support/postgres'
+import { TcpProxy } from '../../support/tcp-proxy'
+import { acme, globex, rejection, useConnections, worker } from './backends'
+
+const connectTo = useConnections()
+const database = useDatabase()
+
+/** A superuser is not under policies, so its statements take on a role that is; sent in one go, and step by step. */
+describe.each(['pipelined', 'step by step'] as const)('row level security, %s', (kind) => {
+  let connection: PostgresConnection
+  let pool: pg.Pool | undefined
+  const name = kind === 'pipelined' ? 'one' : 'two'
+
+  beforeAll(async () => {
+    const role = `app_${database().name}_${name}`
+    await database().admin(`
+      CREATE ROLE ${role} NOLOGIN;
+      CREATE TABLE ${name} (tenant text NOT NULL, id int PRIMARY KEY);
+      ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY;
+      ALTER TABLE ${name} FORCE ROW LEVEL SECURITY;
+      CREATE POLICY own ON ${name} USING (tenant = current_setting('headwater.tenant', true));
+      GRANT ALL ON ${name} TO ${role}`)
+    if (kind === 'step by step') pool = new pg.Pool({ connectionString: database().url, max: 2 })
+    connection = connectTo(pool ? { pool } : { url: database().url, max: 2 })
+    connection.security = { active: true, appRole: role }
+    await connection.session(acme).query(`INSERT INTO ${name} VALUES ('acme', 1)`)
+    await connection.session(globex).query(`INSERT INTO ${name} VALUES ('globex', 2)`)
+  })
+  afterAll(async () => {
+    await pool?.end()
+    await database().admin(`DROP OWNED BY app_${database().name}_${name}; DROP ROLE app_${database().name}_${name}`)
+  })
+
+  const ids = async (as: typeof acme | typeof worker) =>
+    (await connection.session(as).query<{ id: number }>(`SELECT id FROM ${name} ORDER BY id`)).rows.map((row) => row.id)
+
+  it('each sees its own without any WHERE, the worker sees all', async () => {
+    expect(await ids(acme)).toEqual([1])
+    expect(await ids(globex)).toEqual([2])
+    expect(await ids(worker)).toEqual([1, 2])
+    expect((await connection.transaction(acme, (tx) => tx.query(`SELECT id FROM ${name}`))).rows).toEqual([{ id: 1 }])
+  })
+
+  it('concurrent statements of two tenants on few connections never mix', async () => {
+    const seen = await Promise.all(Array.from({ length: 40 }, (_, n) => ids(n % 2 === 0 ? acme : globex)))
+    seen.forEach((found, n) => {
+      expect(found).toEqual([n % 2 === 0 ? 1 : 2])
+    })
+  })
+
+  it('a foreign row cannot be written, and the refusal is the statement’s own', async () => {
+    const error = await rejection(connection.session(acme).query(`INSERT INTO ${name} VALUES ('globex', 3)`))
+    expect(error).toMatchObject({ code: 'HW_UNAUTHORIZED', details: { sqlState: '42501' } })
+    const twice = await rejection(connection.session(acme).query(`INSERT INTO ${name} VALUES ('acme', 1)`))
+    expect(twice).toMatchObject({ code: 'HW_DATABASE', details: { sqlState: '23505' } })
+    expect(await ids(worker)).toEqual([1, 2])
+  })
+
+  it('a role that is not there fails every statement and runs none of them', async () => {
+    const security = connection.security
+    connection.security = { active: true, appRole: 'nobody_made_this' }
+    const error = await rejection(connection.session(acme).query(`DELETE FROM ${name}`))
+    connection.security = security
+    expect(error).toMatchObject({ code: 'HW_DATABASE' })
+    expect(error.message).toContain('nobody_made_this')
+    expect(await ids(worker)).toEqual([1, 2])
+  })
+
+  it('leaves neither tenant nor role on the connection', async () => {
+    await Promise.all([ids(acme), ids(globex)])
+    const { rows } = await connection
+      .session(worker)
+      .query<{ tenant: string; role: string }>(
+        "SELECT current_setting('headwater.tenant', true) AS tenant, current_setting('role') AS role",
+      )
+    expect(rows[0]?.tenant || '').toBe('')
+    expect(rows[0]?.role).toBe('none')
+  })
+})
+
+describe('a lost COMMIT around a single statement', () => {
+  it('is HW_COMMIT_UNKNOWN for a change and nothing for a read', async () => {
+    const proxy = await TcpProxy.to(database().url)
+    const connection = connectTo({ url: proxy.url, max: 1, retry: { baseMs: 1, maxMs: 2 } })
+    await database().admin('CREATE TABLE around (n int)')
+    connection.security = { active: true }
+    await connection.session(acme).query('SELECT 1')
+    proxy.onRequest = (bytes) => (bytes.includes('COMMIT') ? 'cut-after' : 'pass')
+    const error = await rejection(connection.session(acme).query('INSERT INTO around VALUES (1)'))
+    expect(error).toMatchObject({ code: 'HW_COMMIT_UNKNOWN' })
+    await proxy.close()
+  })
+})

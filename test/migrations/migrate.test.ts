@@ -1,0 +1,252 @@
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { PostgresConnection } from '../../src/connections/postgres/connection'
+import { type CatalogueEntry, catalogue } from '../../src/migrations/catalogue'
+import { readSchema, schemaDifferences } from '../../src/migrations/introspect'
+import { schemaManifest } from '../../src/migrations/manifest'
+import { migrate } from '../../src/migrations/migrate'
+import { assertMigrated, migrationStatus } from '../../src/migrations/status'
+import { PostgresTextRepository } from '../../src/repositories/postgres/texts'
+import { textEntry } from '../../src/testing/contracts/rows'
+import { codeOf } from '../../src/testing/runner'
+import { createDatabase, type TestDatabase } from '../support/postgres'
+
+const worker = { worker: true } as const
+const names = catalogue.map(({ name }) => name)
+
+/** The catalogue and what a later release might add. */
+function later(...statements: string[][]): CatalogueEntry[] {
+  const more = statements.map((up, at) => ({
+    name: `9${at}00_later`,
+    load: async () => ({
+      up: (schema: string) => up.map((text) => text.replaceAll('$schema', schema)),
+      down: (schema: string) => [`DROP TABLE ${schema}.later_${at}`],
+    }),
+  }))
+  return [...catalogue, ...more]
+}
+
+describe('in PGlite', () => {
+  let connection: PostgresConnection
+  beforeAll(() => {
+    connection = new PostgresConnection({ embedded: { path: ':memory:' } })
+  })
+  afterAll(() => connection.close())
+  // Starting PGlite takes seconds, so that the tests share one.
+  afterEach(async () => {
+    const session = connection.session(worker)
+    const { rows } = await session.query(`SELECT quote_ident(nspname) AS name FROM pg_namespace
+      WHERE nspname !~ '^pg_' AND nspname NOT IN ('public', 'information_schema')`)
+    for (const { name } of rows) await session.query(`DROP SCHEMA ${String(name)} CASCADE`)
+  })
+  suite(() => connection)
+})
+
+describe('in Postgres', () => {
+  let connection: PostgresConnection
+  let database: TestDatabase
+  beforeEach(async () => {
+    database = await createDatabase()
+    connection = new PostgresConnection({ url: database.url, max: 4 })
+  })
+  afterEach(async () => {
+    await connection.close()
+    await database.drop()
+  })
+  suite(() => connection)
+
+  it('several processes may start at once: one migrates, the others wait', async () => {
+    const others = Array.from({ length: 4 }, () => new PostgresConnection({ url: database.url, max: 2 }))
+    const slow = later(['SELECT pg_sleep(0.2)', 'CREATE TABLE $schema.later_0 (id int)'])
+    try {
+      const results = await Promise.all(others.map((other) => migrate(other, { catalogue: slow })))
+      expect(results.flatMap(({ changed }) => changed).sort()).toEqual([...names, '9000_later'])
+      for (const { status } of results) expect(status.pending).toEqual([])
+    } finally {
+      for (const other of others) await other.close()
+    }
+  })
+
+  it('waits for the lock longer than a statement may take', async () => {
+    const holder = new pg.Client({ connectionString: database.url })
+    await holder.connect()
+    const impatient = new PostgresConnection({ url: database.url, max: 2, lockTimeoutMs: 50, statementTimeoutMs: 60 })
+    try {
+      await holder.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('headwater:migrate:headwater', 0))`)
+      const migrated = migrate(impatient)
+      await holder.query('SELECT pg_sleep(0.3)')
+      expect((await migrationStatus(connection)).applied).toEqual([])
+      await holder.query('COMMIT')
+      expect((await migrated).changed).toEqual(names)
+    } finally {
+      await impatient.close()
+      await holder.end()
+    }
+  })
+
+  it('a pool of the user’s and a URL will do', async () => {
+    const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+    try {
+      expect((await migrate({ pool })).changed).toEqual(names)
+      await assertMigrated({ url: database.url })
+      expect(pool.totalCount - pool.idleCount).toBe(0)
+    } finally {
+      await pool.end()
+    }
+  })
+
+  it('an unreachable server is HW_UNAVAILABLE', async () => {
+    const nowhere = { url: 'postgres://localhost:1/none' }
+    expect(await codeOf(migrationStatus(nowhere))).toBe('HW_UNAVAILABLE')
+    expect(await codeOf(migrate(nowhere))).toBe('HW_UNAVAILABLE')
+  })
+})
+
+function suite(current: () => PostgresConnection): void {
+  const query = (text: string) => current().session(worker).query(text)
+  const tables = async (schema = 'headwater'): Promise<string[]> => {
+    const { rows } = await query(`SELECT tablename AS name FROM pg_tables WHERE schemaname = '${schema}' ORDER BY 1`)
+    return rows.map((row) => String(row['name']))
+  }
+  const ours = [...Object.keys(schemaManifest.tables), 'migrations', 'migrations_lock'].sort()
+
+  it('up makes what the manifest says, down undoes it, and up again makes the same', async () => {
+    const first = await migrate(current())
+    expect(first.changed).toEqual(names)
+    expect(first.status.applied.map(({ name }) => name)).toEqual(names)
+    expect(first.status.applied[0]!.at).toBeGreaterThan(Date.UTC(2024, 0, 1))
+    const { migrations, ...expected } = schemaManifest
+    expect(migrations).toEqual(names)
+    expect(schemaDifferences(expected, await readSchema(current().session(worker), 'headwater'))).toEqual([])
+    expect(await tables()).toEqual(ours)
+
+    const down = await migrate(current(), { direction: 'down', to: 'none' })
+    expect(down.changed).toEqual([...names].reverse())
+    expect(await tables()).toEqual(['migrations', 'migrations_lock'])
+    expect(down.status.pending).toEqual(names)
+
+    expect((await migrate(current())).changed).toEqual(names)
+    expect(schemaDifferences(expected, await readSchema(current().session(worker), 'headwater'))).toEqual([])
+  })
+
+  it('down takes the projections along, whose names come again', async () => {
+    const schema = "it's mine"
+    await migrate(current(), { schema })
+    const texts = new PostgresTextRepository(current(), { schema })
+    const index = { name: 'text_1', language: 'english' }
+    await texts.create(index)
+    await texts.upsert(index, [textEntry('a', 1, 'left over')])
+    await query(`CREATE TABLE "it's mine".of_the_user (id int)`)
+    await migrate(current(), { schema, direction: 'down', to: 'none' })
+    expect(await tables("it''s mine")).toEqual(['migrations', 'migrations_lock', 'of_the_user'])
+    await migrate(current(), { schema })
+    await texts.create(index)
+    expect(await texts.count(index)).toBe(0)
+  })
+
+  it('up twice changes nothing', async () => {
+    await migrate(current())
+    expect((await migrate(current())).changed).toEqual([])
+    await assertMigrated(current())
+  })
+
+  it('before the first migration it is HW_MIGRATION_NEEDED, and nothing is made by asking', async () => {
+    expect(await codeOf(assertMigrated(current()))).toBe('HW_MIGRATION_NEEDED')
+    const status = await migrationStatus(current())
+    expect({ ...status, pending: status.pending.length }).toEqual({
+      schema: 'headwater',
+      applied: [],
+      pending: names.length,
+      ahead: [],
+      missing: [],
+      unrecorded: [],
+    })
+    expect(await tables()).toEqual([])
+  })
+
+  it('goes to a migration by name, one step down at a time', async () => {
+    const known = later(['CREATE TABLE $schema.later_0 (id int)'], ['CREATE TABLE $schema.later_1 (id int)'])
+    expect((await migrate(current(), { catalogue: known, to: '9000_later' })).changed).toEqual([...names, '9000_later'])
+    expect((await migrate(current(), { catalogue: known })).changed).toEqual(['9100_later'])
+    expect((await migrate(current(), { catalogue: known, direction: 'down' })).changed).toEqual(['9100_later'])
+    expect((await tables()).filter((name) => name.startsWith('later'))).toEqual(['later_0'])
+    const result = await migrate(current(), { catalogue: known, direction: 'down', to: names.at(-1) })
+    expect(result.changed).toEqual(['9000_later'])
+    expect(await codeOf(migrate(current(), { to: 'nowhere' }))).toBe('HW_INVALID_OPTIONS')
+    expect(await codeOf(migrate(current(), { direction: 'down', to: 'nowhere' }))).toBe('HW_INVALID_OPTIONS')
+  })
+
+  it('a database that is ahead is refused, and left as it is', async () => {
+    await migrate(current(), { catalogue: later(['CREATE TABLE $schema.later_0 (id int)']) })
+    for (const refused of [
+      () => migrate(current()),
+      () => migrate(current(), { direction: 'down' }),
+      () => assertMigrated(current()),
+    ]) {
+      await expect(refused()).rejects.toMatchObject({ code: 'HW_MIGRATION_AHEAD', path: 'schema' })
+    }
+    expect((await migrationStatus(current())).ahead).toEqual(['9000_later'])
+    expect(await tables()).toContain('later_0')
+  })
+
+  it('a migration that fails leaves nothing; those before it stay, and it can be run again', async () => {
+    const broken = later(
+      ['CREATE TABLE $schema.later_0 (id int)'],
+      ['CREATE TABLE $schema.later_1 (id int)', 'SELECT 1 / 0'],
+    )
+    const failure = await migrate(current(), { catalogue: broken }).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'HW_MIGRATION_FAILED', path: 'schema' })
+    expect(failure).toMatchObject({ details: { migration: '9100_later', sqlState: '22012' } })
+    expect((failure as Error).cause).toBeInstanceOf(Error)
+    expect((await tables()).filter((name) => name.startsWith('later'))).toEqual(['later_0'])
+    const mended = later(['SELECT 1'], ['CREATE TABLE $schema.later_1 (id int)'])
+    expect((await migrate(current(), { catalogue: mended })).changed).toEqual(['9100_later'])
+  })
+
+  it('a schema that is half there is HW_MIGRATION_FAILED, whichever half it is', async () => {
+    await migrate(current())
+    await query('ALTER TABLE headwater.jobs RENAME TO somewhere_else')
+    const lacking = { code: 'HW_MIGRATION_FAILED', path: 'schema', details: { missing: ['jobs'] } }
+    await expect(assertMigrated(current())).rejects.toMatchObject(lacking)
+    await expect(migrate(current())).rejects.toMatchObject(lacking)
+    await query('DROP TABLE headwater.migrations')
+    for (const refused of [() => assertMigrated(current()), () => migrate(current())]) {
+      await expect(refused()).rejects.toMatchObject({ code: 'HW_MIGRATION_FAILED', details: { missing: [] } })
+    }
+  })
+
+  it('lives in any schema, and several live side by side', async () => {
+    const schema = 'My "own"; schema'
+    await migrate(current(), { schema })
+    await migrate(current(), { schema: 'other' })
+    expect(await tables(schema)).toEqual(ours)
+    const { migrations: _, ...expected } = schemaManifest
+    expect(schemaDifferences(expected, await readSchema(current().session(worker), schema))).toEqual([])
+    await migrate(current(), { schema: 'other', direction: 'down', to: 'none' })
+    await assertMigrated(current(), { schema })
+    expect(await codeOf(assertMigrated(current(), { schema: 'other' }))).toBe('HW_MIGRATION_NEEDED')
+  })
+
+  it('refuses names that cannot be schemas', async () => {
+    for (const schema of ['', 'pg_own', 'a\0b', 'x'.repeat(64)]) {
+      await expect(migrate(current(), { schema })).rejects.toMatchObject({
+        code: 'HW_INVALID_OPTIONS',
+        path: 'schema',
+      })
+    }
+  })
+
+  it('a difference of the schema is found, by its path', async () => {
+    await migrate(current())
+    await query('ALTER TABLE headwater.jobs ALTER COLUMN reason SET NOT NULL; DROP INDEX headwater.jobs_due')
+    await query('ALTER TABLE headwater.documents NO FORCE ROW LEVEL SECURITY')
+    const { migrations: _, ...expected } = schemaManifest
+    const differences = schemaDifferences(expected, await readSchema(current().session(worker), 'headwater'))
+    expect(differences.map((line) => line.split(':')[0]).sort()).toEqual([
+      'tables.documents.policies.headwater_owner',
+      'tables.documents.policies.headwater_tenant',
+      'tables.jobs.columns.reason',
+      'tables.jobs.indexes.jobs_due',
+    ])
+  })
+}

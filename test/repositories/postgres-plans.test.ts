@@ -1,0 +1,175 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { executorFrom } from '../../src/connections/postgres/caller'
+import type { Executor } from '../../src/connections/postgres/executor'
+import { migrate } from '../../src/migrations/migrate'
+import { ensureRoles } from '../../src/migrations/roles'
+import { PostgresTruth } from '../../src/repositories/postgres/truth'
+import type { TruthSession } from '../../src/repositories/truth'
+import { acme, documents, entryId, scope } from '../../src/testing/contracts/rows'
+import { useDatabase } from '../support/postgres'
+
+interface PlanNode {
+  readonly 'Node Type': string
+  readonly 'Relation Name'?: string
+  readonly 'Shared Hit Blocks': number
+  readonly 'Shared Read Blocks': number
+  readonly Plans?: PlanNode[]
+}
+
+const rows = 50_000
+
+/** Plans at a size where a wrong one shows: what is read must follow what is asked for, not what is there. */
+describe('plans', () => {
+  const database = useDatabase()
+  let client: pg.Client
+  beforeAll(async () => {
+    await migrate({ url: database().url })
+    client = new pg.Client({ connectionString: database().url })
+    await client.connect()
+    await ensureRoles(executorFrom(client))
+    await client.query(
+      `INSERT INTO headwater.documents (tenant, collection, id, version, fence, payload_fence, deleted_at)
+       SELECT CASE i % 5 WHEN 0 THEN 'globex' ELSE 'acme' END, 'documents', 'd' || i, 1, i, i,
+         CASE WHEN i % 1000 = 0 THEN 1 END FROM generate_series(1, $1::int) i`,
+      [rows],
+    )
+    await client.query(
+      `INSERT INTO headwater.chunks (tenant, collection, chunking, id, document, fence, ordinal, start_unit, end_unit,
+         input_hash, metadata, text, removed_at)
+       SELECT CASE i % 5 WHEN 0 THEN 'globex' ELSE 'acme' END, 'documents', 'c', gen_random_uuid(), 'd' || i, i, 0, 0, 1,
+         'h' || i, '{}', 'text', CASE WHEN i % 1000 = 0 THEN 1 END FROM generate_series(1, $1::int) i`,
+      [rows],
+    )
+    await client.query('ANALYZE')
+  })
+  afterAll(() => client.end())
+
+  /** What `work` reads of the database, in blocks, and which tables it reads from end to end. */
+  async function explained(
+    work: (session: TruthSession) => Promise<unknown>,
+  ): Promise<{ blocks: number; scans: string[] }> {
+    const under = executorFrom(client)
+    const seen = { blocks: 0, scans: [] as string[] }
+    const visit = (node: PlanNode): void => {
+      if (node['Node Type'] === 'Seq Scan') seen.scans.push(String(node['Relation Name']))
+      for (const part of node.Plans ?? []) visit(part)
+    }
+    const executor: Executor = {
+      query: async (text, values) => {
+        const explain = `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`
+        const result = await under.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(explain, values)
+        const plan = result.rows[0]!['QUERY PLAN'][0]!.Plan
+        seen.blocks += plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
+        visit(plan)
+        // Counts and digests are one row, whatever they find.
+        return { rows: (text.includes('count(*)') ? [{ count: 0, sum: '0' }] : []) as never[], rowCount: 0 }
+      },
+    }
+    const unused = async (): Promise<never> => Promise.reject(new Error('not used here'))
+    await client.query('BEGIN')
+    try {
+      await work(new PostgresTruth({ session: () => executor, transaction: unused }).over(executor))
+    } finally {
+      await client.query('ROLLBACK')
+    }
+    return { blocks: seen.blocks, scans: seen.scans.filter((table) => ['documents', 'chunks', 'jobs'].includes(table)) }
+  }
+
+  async function fillJobs(waiting: number, parked: number): Promise<void> {
+    await client.query('TRUNCATE headwater.jobs')
+    await client.query(
+      `INSERT INTO headwater.jobs (target, tenant, collection, document, since, fence, first, created_at, due_at, parked_at)
+       SELECT 'text', 'acme', 'documents', 'd' || i, 0, i, i, now(), now() - interval '1 s' + i * interval '1 us',
+         CASE WHEN i <= $2::int THEN now() END FROM generate_series(1, $1::int) i`,
+      [waiting + parked, parked],
+    )
+    await client.query('ANALYZE headwater.jobs')
+  }
+
+  const claim = (session: TruthSession): Promise<unknown> =>
+    session.jobs.claim({ targets: ['text'], limit: 25, token: 't', leaseMs: 1000 })
+
+  it('a claim costs the same whatever waits or is parked', async () => {
+    await fillJobs(1_000, 0)
+    const { blocks: few } = await explained(claim)
+    await fillJobs(rows, rows)
+    const { blocks: many, scans } = await explained(claim)
+    expect(scans).toEqual([])
+    expect(many).toBeLessThanOrEqual(few * 1.5)
+    const two = await explained((session) =>
+      session.jobs.claim({ targets: ['vector', 'text'], limit: 25, token: 't', leaseMs: 1000 }),
+    )
+    expect(two.blocks).toBeLessThanOrEqual(few * 2)
+  })
+
+  it('what is done to jobs follows how many they are', async () => {
+    await fillJobs(rows, rows)
+    const keys = Array.from({ length: 250 }, (_, i) => ({
+      ...scope,
+      target: 'text' as const,
+      document: `d${rows + 5 + i}`,
+    }))
+    const done = keys.map((key) => ({ ...key, applied: 2 ** 50, epoch: 1 }))
+    const failures = keys.map((key) => ({ ...key, reason: 'no', delayMs: 0 }))
+    const jobs = keys.map((key) => ({ ...key, fence: 2 ** 50, since: 0 }))
+    for (const work of [
+      (session: TruthSession) => session.jobs.complete(done, 't'),
+      (session: TruthSession) => session.jobs.fail(failures, 't', { maxAttempts: 1 }),
+      (session: TruthSession) => session.jobs.release('t', { keys, delayMs: 0 }),
+      (session: TruthSession) => session.jobs.renew('t', 1),
+      (session: TruthSession) => session.jobs.enqueue(jobs),
+      (session: TruthSession) => session.jobs.covered('text', documents, keys),
+    ]) {
+      const { blocks, scans } = await explained(work)
+      expect(scans).toEqual([])
+      expect(blocks).toBeLessThan(250 * 40)
+    }
+    const pending = await explained((session) => session.jobs.pending({ tenant: acme, upTo: 2 ** 50 }))
+    expect(pending.scans).toEqual([])
+    expect(pending.blocks).toBeLessThan(3_000)
+  })
+
+  it('reads find their rows by an index', async () => {
+    const ids = Array.from({ length: 50 }, (_, i) => `d${i * 7 + 1}`)
+    const asked = ids.map((document) => ({ ...scope, document, since: 0 }))
+    const after = '80000000-0000-0000-0000-000000000000'
+    const range = { collection: documents, chunking: 'c', after }
+    for (const work of [
+      (session: TruthSession) => session.documents.get(scope, 'd7'),
+      (session: TruthSession) => session.documents.getMany(scope, ids),
+      (session: TruthSession) => session.documents.heads(scope, ids),
+      (session: TruthSession) => session.documents.list(scope, { after: 'd3', limit: 50 }),
+      (session: TruthSession) => session.chunks.heads(scope, ids, 'c'),
+      (session: TruthSession) => session.chunks.hydrate(scope, 'c', ids.map(entryId)),
+      (session: TruthSession) => session.chunks.states(asked, 'c'),
+      (session: TruthSession) => session.chunks.scan({ ...range, limit: 50 }),
+      (session: TruthSession) =>
+        session.chunks.digest({ ...range, upTo: '80200000-0000-0000-0000-000000000000', space: 's' }),
+      (session: TruthSession) => session.documents.purge({ before: 2, limit: 10 }),
+    ]) {
+      const { blocks, scans } = await explained(work)
+      expect({ work: String(work), scans }).toEqual({ work: String(work), scans: [] })
+      expect(blocks).toBeLessThan(2_000)
+    }
+  })
+
+  it('and still do under the policies', async () => {
+    const ids = Array.from({ length: 50 }, (_, i) => `d${i * 7 + 1}`)
+    for (const work of [
+      (session: TruthSession) => session.documents.get(scope, 'd7'),
+      (session: TruthSession) => session.documents.heads(scope, ids),
+      (session: TruthSession) => session.documents.list(scope, { after: 'd3', limit: 50 }),
+      (session: TruthSession) => session.chunks.hydrate(scope, 'c', ids.map(entryId)),
+    ]) {
+      const { blocks, scans } = await explained(async (session) => {
+        await client.query(
+          `SELECT set_config('role', 'headwater_app', true), set_config('headwater.tenant', 'acme', true)`,
+        )
+        await work(session)
+      })
+      expect({ work: String(work), scans }).toEqual({ work: String(work), scans: [] })
+      expect(blocks).toBeLessThan(1_000)
+    }
+  })
+})

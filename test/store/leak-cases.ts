@@ -1,0 +1,288 @@
+import { expect } from 'vitest'
+import type { PreparedDocument, Receipt, TenantHandle, TransactionHandle } from '../../index'
+import type { TransactionDocuments } from '../../src/tenant/transaction-handle'
+
+// biome-ignore lint/suspicious/noExplicitAny: what leaks does so whatever the metadata's type
+type Any = any
+export type Tenant = TenantHandle<Any>
+
+/** One tenant, and what of his another might get hold of. */
+export interface Side {
+  readonly handle: Tenant
+  /** In each text, title, metadata, cache value and blob of his, and of nobody else's. */
+  readonly marker: string
+  readonly prepared: PreparedDocument
+  readonly receipt: Receipt
+  readonly searchCursor: string
+  readonly listCursor: string
+  readonly chunkIds: readonly string[]
+  readonly blobKey: string
+}
+
+export interface Stage {
+  readonly me: Side
+  readonly them: Side
+  /** A transaction of the caller's, rolled back afterwards; undefined where there is no Postgres. */
+  readonly within: (<T>(work: (transaction: unknown) => Promise<T>) => Promise<T>) | undefined
+}
+
+/** Tries to see or to change what is theirs by one method; gives back all that it was told, refusals too. */
+type Case = (stage: Stage) => Promise<unknown>
+
+const shared = { query: 'secret words' } as const
+export const ids = ['same', 'other', 'mine-only'] as const
+/** Documents that only they have; the second is an id that I take for myself as well. */
+export const theirsOnly = 'theirs-only'
+export const theirsToo = 'theirs-too'
+
+/** What a rejection tells. */
+async function refusal(promise: Promise<unknown>, code: string): Promise<unknown> {
+  const error = await promise.then(
+    (value) => expect.fail(`resolved with ${JSON.stringify(value)}`),
+    (cause: unknown) => cause,
+  )
+  expect(error).toMatchObject({ code })
+  return error
+}
+
+const foreign = 'HW_INVALID_ARGUMENT'
+const input = (side: Side) => ({ id: 'same', text: `${side.marker} new secret words`, title: 'New' })
+
+async function inTransaction(stage: Stage, work: (tx: TransactionHandle<Any>) => Promise<unknown>): Promise<unknown[]> {
+  const own = await stage.me.handle.transaction(async (tx) => {
+    const told = await work(tx)
+    // Not JSON in general: told apart from the value of the transaction.
+    return { told }
+  })
+  const { within } = stage
+  return [own.value.told, own.receipt, within && (await within((trx) => work(stage.me.handle.using(trx))))]
+}
+
+const documentsIn = (stage: Stage, work: (documents: TransactionDocuments<Any>) => Promise<unknown>) =>
+  inTransaction(stage, async (tx) => [await work(tx.documents), await work(tx.collection('questions').documents)])
+
+/** A cursor of mine that points at their chunks. */
+function forged({ me, them }: Stage): string {
+  const bytes = Buffer.from(me.searchCursor, 'base64url')
+  them.chunkIds.forEach((id, at) => {
+    if (17 + at * 24 + 24 <= bytes.length) bytes.write(id.replaceAll('-', ''), 17 + at * 24, 16, 'hex')
+  })
+  return bytes.toString('base64url')
+}
+
+export const cases: Readonly<Record<string, Case>> = {
+  'TenantHandle.collection': async ({ me }) => {
+    const questions = me.handle.collection('questions')
+    return [await questions.documents.list(), await questions.search(shared), await questions.documents.get('same')]
+  },
+  'TenantHandle.search': async (stage) => {
+    const { me, them } = stage
+    const { handle } = me
+    const pages = await Promise.all(
+      (['hybrid', 'text', 'vector'] as const).map((mode) =>
+        handle.search({ ...shared, mode, limit: 1_000, explain: true, filter: { NOT: { $id: 'none' } } }),
+      ),
+    )
+    const word = await handle.search({ query: them.marker, mode: 'text' })
+    expect(word.hits).toEqual([])
+    const point = await handle.search({ ...shared, limit: 1, cursor: forged(stage) })
+    return [
+      pages,
+      point,
+      await handle.search({ query: them.marker, filter: { $id: { in: [...ids, theirsOnly] } } }),
+      await refusal(handle.search({ ...shared, limit: 1, cursor: them.searchCursor }), 'HW_INVALID_CURSOR'),
+      await refusal(handle.search(shared, { after: them.receipt }), foreign),
+    ]
+  },
+  'TenantHandle.waitFor': async ({ me, them }) => [
+    await me.handle.waitFor({ ...me.receipt, ids: [...ids, theirsOnly], fence: them.receipt.fence }),
+    await refusal(me.handle.waitFor(them.receipt), foreign),
+    await refusal(
+      me.handle.waitFor({ written: 1, unchanged: 0, failed: [], receipt: them.receipt }, { timeoutMs: 1_000 }),
+      foreign,
+    ),
+    // Asking after a marker of theirs as if it were mine tells nothing, and takes nothing from them.
+    await refusal(me.handle.waitFor({ ...me.receipt, commit: 'attempt:of-theirs' }), 'HW_RECEIPT_ROLLED_BACK'),
+  ],
+  'TenantHandle.transaction': (stage) =>
+    inTransaction(stage, async (tx) => [
+      await tx.documents.getMany([...ids, theirsOnly]),
+      await refusal(tx.documents.put(stage.them.prepared), foreign),
+    ]),
+  'TenantHandle.using': async ({ me, them, within }) => {
+    if (!within) return refusal((async () => me.handle.using({}).documents.get('same'))(), foreign)
+    return within(async (trx) => {
+      const [mine, theirs] = [me.handle.using(trx), them.handle.using(trx)]
+      const told = [await mine.documents.get('same'), await mine.documents.put(input(me))]
+      // Theirs comes in between, in the same transaction: mine stays mine.
+      await theirs.documents.put(input(them))
+      return [
+        told,
+        await mine.documents.getMany([...ids, theirsOnly]),
+        await mine.documents.put({ ...input(me), id: 'x' }),
+      ]
+    })
+  },
+  'CollectionHandle.search': async ({ me, them }) => {
+    const questions = me.handle.collection('questions')
+    return [
+      await questions.search({ ...shared, limit: 1_000 }),
+      await refusal(questions.search(shared, { after: them.receipt }), foreign),
+      await refusal(questions.search({ ...shared, limit: 1, cursor: them.searchCursor }), 'HW_INVALID_CURSOR'),
+    ]
+  },
+
+  'Documents.put': async ({ me, them }) => [
+    await me.handle.documents.put(input(me)),
+    await me.handle.documents.put({ ...input(me), id: theirsToo }, { ifVersion: 0 }),
+    await refusal(me.handle.documents.put(them.prepared), foreign),
+    // Their idempotency key is none of mine.
+    await me.handle.documents.put({ ...input(me), id: 'keyed' }, { idempotencyKey: `key of ${them.handle.tenant}` }),
+  ],
+  'Documents.putMany': async ({ me, them }) => {
+    const result = await me.handle.documents.putMany([input(me), them.prepared, { id: 'b', text: `${me.marker} b` }])
+    expect(result.failed).toMatchObject([{ error: { code: foreign } }])
+    return result
+  },
+  'Documents.prepare': async ({ me }) => ({ ...(await me.handle.documents.prepare(input(me))) }),
+  'Documents.patch': async ({ me }) => [
+    await me.handle.documents.patch('same', { title: 'Patched', metadata: { note: null } as never }),
+    await refusal(me.handle.documents.patch(theirsOnly, { title: 'x' }), 'HW_NOT_FOUND'),
+  ],
+  'Documents.delete': async ({ me }) => {
+    const none = await me.handle.documents.delete(theirsOnly)
+    expect(none).toMatchObject({ unchanged: true, version: 0 })
+    return [none, await me.handle.documents.delete('same')]
+  },
+  'Documents.deleteMany': async ({ me }) => {
+    const result = await me.handle.documents.deleteMany(['same', theirsOnly])
+    expect(result).toMatchObject({ written: 1, unchanged: 1 })
+    return result
+  },
+  'Documents.deleteWhere': async ({ me, them }) => {
+    expect(await me.handle.documents.deleteWhere({ note: them.marker })).toMatchObject({ written: 0 })
+    return [await me.handle.documents.deleteWhere({ $id: { exists: true } }), await me.handle.documents.deleteWhere({})]
+  },
+  'Documents.get': async ({ me, them }) => {
+    expect(await me.handle.documents.get(theirsOnly)).toBeNull()
+    return [
+      await me.handle.documents.get('same'),
+      await refusal(me.handle.documents.get('same', { after: them.receipt }), foreign),
+    ]
+  },
+  'Documents.getMany': async ({ me, them }) => {
+    const found = await me.handle.documents.getMany([...ids, theirsOnly])
+    expect(found.at(-1)).toBeNull()
+    return [found, await refusal(me.handle.documents.getMany(ids, { after: them.receipt }), foreign)]
+  },
+  'Documents.chunks': async ({ me, them }) => {
+    expect(await me.handle.documents.chunks(theirsOnly)).toEqual([])
+    return [
+      await me.handle.documents.chunks('same'),
+      await refusal(me.handle.documents.chunks('same', { after: them.receipt }), foreign),
+    ]
+  },
+  'Documents.list': async ({ me, them }) => [
+    await me.handle.documents.list({ limit: 1_000 }),
+    await me.handle.documents.list({ filter: { OR: [{ note: them.marker }, { $id: { in: [...ids, theirsOnly] } }] } }),
+    await refusal(me.handle.documents.list({ limit: 1, cursor: them.listCursor }), 'HW_INVALID_CURSOR'),
+    await refusal(me.handle.documents.list({}, { after: them.receipt }), foreign),
+  ],
+  'Documents.count': async ({ me, them }) => {
+    expect(await me.handle.documents.count({ note: them.marker })).toBe(0)
+    expect(await me.handle.documents.count({ $id: theirsOnly })).toBe(0)
+    expect(await me.handle.documents.count()).toBe(ids.length)
+    return refusal(me.handle.documents.count({}, { after: them.receipt }), foreign)
+  },
+  'Documents.countChunks': async ({ me, them }) => {
+    // One chunk a document, and mine alone.
+    expect(await me.handle.documents.countChunks()).toBe(ids.length)
+    return refusal(me.handle.documents.countChunks({ after: them.receipt }), foreign)
+  },
+
+  'TransactionHandle.collection': (stage) =>
+    inTransaction(stage, (tx) => tx.collection('questions').documents.getMany(['same', theirsOnly])),
+  'TransactionDocuments.put': (stage) =>
+    documentsIn(stage, async (documents) => [
+      await documents.put(input(stage.me)),
+      await refusal(documents.put(stage.them.prepared), foreign),
+      await documents.get('same'),
+    ]),
+  'TransactionDocuments.patch': (stage) =>
+    documentsIn(stage, async (documents) => [
+      await documents.patch('same', { title: 'Patched' }),
+      await refusal(documents.patch(theirsOnly, { title: 'x' }), 'HW_NOT_FOUND'),
+      await documents.get('same'),
+    ]),
+  'TransactionDocuments.delete': (stage) =>
+    documentsIn(stage, async (documents) => {
+      expect(await documents.delete(theirsOnly)).toMatchObject({ unchanged: true, version: 0 })
+      return documents.delete('same')
+    }),
+  'TransactionDocuments.get': (stage) =>
+    documentsIn(stage, async (documents) => {
+      expect(await documents.get(theirsOnly)).toBeNull()
+      return documents.get('same')
+    }),
+  'TransactionDocuments.getMany': (stage) =>
+    documentsIn(stage, async (documents) => {
+      const found = await documents.getMany(['same', theirsOnly])
+      expect(found[1]).toBeNull()
+      return found
+    }),
+
+  'TenantCache.get': ({ me }) => Promise.all(['k', 'theirs'].map((key) => me.handle.cache.get(key))),
+  'TenantCache.getMany': async ({ me }) => {
+    const found = await me.handle.cache.getMany(['k', 'theirs'])
+    expect(found[1]).toBeUndefined()
+    return found
+  },
+  'TenantCache.set': async ({ me }) => [
+    await me.handle.cache.set('theirs', me.marker, { tags: ['tag'] }),
+    await me.handle.cache.get('theirs'),
+    await me.handle.cache.delete('theirs'),
+  ],
+  'TenantCache.getOrLoad': async ({ me, them }) => {
+    // Both load the same key at once: each gets his own.
+    const load = (side: Side) => side.handle.cache.getOrLoad('loaded', async () => `loaded ${side.marker}`)
+    const [mine, theirs] = await Promise.all([load(me), load(them)])
+    expect(theirs).toContain(them.marker)
+    await Promise.all([me, them].map((side) => side.handle.cache.delete('loaded')))
+    return mine
+  },
+  'TenantCache.delete': async ({ me }) => {
+    expect(await me.handle.cache.delete('theirs')).toBe(false)
+    return me.handle.cache.delete('k')
+  },
+  'TenantCache.deleteByTag': async ({ me }) => {
+    expect(await me.handle.cache.deleteByTag('tag')).toBe(1)
+  },
+  'TenantCache.stats': async ({ me, them }) => {
+    const before = await me.handle.cache.stats()
+    await them.handle.cache.get('k')
+    expect(await me.handle.cache.stats()).toEqual(before)
+    return before
+  },
+
+  'TenantBlobs.put': async ({ me }) => me.handle.blobs.put(`${me.marker} more bytes`),
+  'TenantBlobs.head': async ({ me, them }) => {
+    expect(await me.handle.blobs.head(them.blobKey)).toBeNull()
+    return me.handle.blobs.head(me.blobKey)
+  },
+  'TenantBlobs.get': async ({ me, them }) => {
+    expect(await me.handle.blobs.get(them.blobKey)).toBeNull()
+    expect(await me.handle.blobs.get(them.blobKey, { range: { start: 0, end: 3 } })).toBeNull()
+    const path = `../../6-acme.b/${them.blobKey.slice(0, 2)}/${them.blobKey}`
+    await expect(me.handle.blobs.get(path)).rejects.toMatchObject({ code: foreign })
+    return me.handle.blobs.get(me.blobKey)
+  },
+  'TenantBlobs.list': async ({ me, them }) => {
+    const listed = await me.handle.blobs.list({ limit: 1_000 })
+    expect(listed.map(({ key }) => key)).not.toContain(them.blobKey)
+    return listed
+  },
+  'TenantBlobs.delete': async ({ me, them }) => {
+    expect(await me.handle.blobs.delete(them.blobKey)).toBe(false)
+    return me.handle.blobs.delete(me.blobKey)
+  },
+}

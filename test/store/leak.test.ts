@@ -1,0 +1,210 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openStore, type Store } from '../../index'
+import { createTestStore } from '../../src/testing/test-store'
+import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
+import { StrippedPool } from '../support/stripped-pool'
+import { cases, ids, type Side, type Stage, type Tenant, theirsOnly, theirsToo } from './leak-cases'
+import { everythingIn } from './reveal'
+
+const options = {
+  embedder: { hashing: { dimensions: 48 } },
+  collections: { documents: {}, questions: {} },
+  relay: 'external',
+} as const
+
+// biome-ignore lint/suspicious/noExplicitAny: what leaks does so whatever the metadata's type
+type AnyStore = Store<any>
+
+interface Opened {
+  readonly store: AnyStore
+  /** For transactions of the caller's. */
+  readonly pool?: pg.Pool
+  close(): Promise<void>
+}
+
+const documentsOf = (marker: string, own: readonly string[]) =>
+  own.map((id) => ({
+    id,
+    title: `Title ${marker}`,
+    text: `The secret words of ${id} are ${marker}.`,
+    source: `file:${marker}`,
+    status: `status ${marker}`,
+    metadata: { note: marker, shared: 'all' },
+  }))
+
+/** His documents, cache and blob as they were, whatever was done to them. */
+async function seed(store: AnyStore, handle: Tenant, marker: string, own: readonly string[]): Promise<void> {
+  for (const { documents } of [handle, handle.collection('questions')]) {
+    await documents.deleteWhere({ NOT: { $id: { in: [...own] } } } as never)
+    await documents.putMany(documentsOf(marker, own))
+  }
+  await handle.cache.set('k', { note: marker }, { tags: ['tag'] })
+  await handle.blobs.put(`bytes of ${marker}`)
+  await store.relay.drain({ timeoutMs: 20_000 })
+}
+
+async function sideOf(store: AnyStore, name: string, marker: string, own: readonly string[]): Promise<Side> {
+  const handle = store.forTenant(name)
+  await seed(store, handle, marker, own)
+  const { documents } = handle
+  const receipt = await documents.put(
+    { id: own[0]!, text: `${marker} keyed words` },
+    { idempotencyKey: `key of ${name}` },
+  )
+  await seed(store, handle, marker, own)
+  const blob = await handle.blobs.put(`bytes of ${marker}`)
+  return {
+    handle,
+    marker,
+    prepared: await documents.prepare({ id: 'same', text: `${marker} prepared`, metadata: { note: marker } }),
+    receipt,
+    searchCursor: (await handle.search({ query: 'secret words', limit: 1 })).cursor!,
+    listCursor: (await documents.list({ limit: 1 })).cursor!,
+    chunkIds: (await Promise.all(own.map((id) => documents.chunks(id)))).flat().map((chunk) => chunk.id),
+    blobKey: blob.key,
+  }
+}
+
+/** All that a tenant has. */
+async function belongings({ handle }: Side): Promise<unknown> {
+  return [
+    await handle.documents.list(),
+    await handle.collection('questions').documents.list(),
+    await Promise.all([...ids, theirsOnly].map((id) => handle.documents.chunks(id))),
+    (await handle.search({ query: 'secret words', limit: 100 })).hits.map((hit) => hit.chunkId).sort(),
+    await handle.cache.getMany(['k', 'theirs']),
+    (await handle.blobs.list()).map(({ key }) => key),
+  ]
+}
+
+/** Names of the methods of a class and its bases, as callers see them. */
+function methodsOf(object: object): string[] {
+  const names: string[] = []
+  for (let at = Object.getPrototypeOf(object); at && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    const own = Object.getOwnPropertyNames(at).filter((name) => name !== 'constructor')
+    names.push(...own.map((name) => `${object.constructor.name}.${name}`))
+  }
+  return names
+}
+
+/** Everything that can be called from here on: the methods of this object and of those it holds. */
+function reachable(object: object, seen = new Set<string>()): Set<string> {
+  for (const name of methodsOf(object)) seen.add(name)
+  for (const value of Object.values(object)) {
+    if (typeof value === 'function') seen.add(`${object.constructor.name}.(own function)`)
+    else if (typeof value === 'object' && value !== null) reachable(value, seen)
+  }
+  return seen
+}
+
+function leakSuite(name: string, open: () => Promise<Opened>, after?: (opened: Opened) => void): void {
+  describe(`tenants apart: ${name}`, () => {
+    let opened: Opened
+    let stage: Stage
+    let untouched: unknown
+
+    beforeAll(async () => {
+      opened = await open()
+      const { store, pool } = opened
+      // Names of which one begins with the other, and the rival has what the other has and more.
+      const me = await sideOf(store, 'acme', 'ZEBRACROSSING', ids)
+      const them = await sideOf(store, 'acme.b', 'QUAGGAMARKER', [...ids.slice(0, 2), theirsOnly, theirsToo])
+      const within = pool && (<T>(work: (transaction: unknown) => Promise<T>) => rolledBack(pool, work))
+      stage = { me, them, within }
+      untouched = await belongings(them)
+    })
+    afterAll(async () => {
+      after?.(opened)
+      await opened?.close()
+    })
+
+    it('has a case for every public method', async () => {
+      const { handle } = stage.me
+      const called = new Set([...reachable(handle), ...reachable(handle.collection('questions'))])
+      await handle.transaction(async (tx) => {
+        for (const one of [...reachable(tx), ...reachable(tx.collection('questions').documents)]) called.add(one)
+      })
+      expect([...called].sort()).toEqual(Object.keys(cases).sort())
+    })
+
+    it('would see a leak', async () => {
+      expect(await everythingIn(untouched)).toContain(stage.them.marker)
+      expect(await everythingIn(await stage.them.handle.blobs.get(stage.them.blobKey))).toContain(stage.them.marker)
+      expect(await everythingIn(stage.them.searchCursor)).toContain(stage.them.chunkIds[0]!.replaceAll('-', ''))
+    })
+
+    it.each(Object.keys(cases))('%s', async (method) => {
+      const { me, them } = stage
+      await seed(opened.store, me.handle, me.marker, ids)
+      const told = await everythingIn(await cases[method]!(stage))
+      expect(told).not.toContain(them.marker)
+      for (const id of them.chunkIds) {
+        expect(told).not.toContain(id)
+        expect(told).not.toContain(id.replaceAll('-', ''))
+      }
+      await opened.store.relay.drain({ timeoutMs: 20_000 })
+      expect(await belongings(them)).toEqual(untouched)
+    })
+  })
+}
+
+async function rolledBack<T>(pool: pg.Pool, work: (transaction: unknown) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  try {
+    await client.query('BEGIN')
+    return await work(client)
+  } finally {
+    await client.query('ROLLBACK')
+    client.release()
+  }
+}
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'headwater-leak-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+leakSuite('memory', async () => {
+  const store = await createTestStore(options)
+  return { store, close: () => store.close() }
+})
+
+leakSuite('PGlite', async () => {
+  const store = await openStore({ ...options, embedded: { path: ':memory:' } })
+  return { store, close: () => store.close() }
+})
+
+describeWithPgvector('on a server', () => {
+  const database = useDatabase(() => pgvectorUrl()!)
+
+  leakSuite('a server', async () => {
+    const pool = new pg.Pool({ connectionString: database().url, max: 2 })
+    const store = await openStore({
+      ...options,
+      postgres: { url: database().url, rowLevelSecurity: 'require', schema: 'url' },
+      blobs: { path: join(folder, 'url') },
+    })
+    return { store, pool, close: () => Promise.all([store.close(), pool.end()]).then(() => undefined) }
+  })
+
+  let stripped: StrippedPool
+  leakSuite(
+    'row level security alone, without the conditions in WHERE',
+    async () => {
+      const pool = new pg.Pool({ connectionString: database().url, max: 4 })
+      stripped = new StrippedPool(pool)
+      const store = await openStore({
+        ...options,
+        postgres: { pool: stripped, rowLevelSecurity: 'require', schema: 'walls' },
+        blobs: { path: join(folder, 'walls') },
+      })
+      return { store, close: () => store.close().then(() => pool.end()) }
+    },
+    () => expect(stripped.stripped).toBeGreaterThan(500),
+  )
+})

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import { createTestStore } from '../../src/testing/test-store'
+import { storeSuite } from './store-suite'
+
+storeSuite('memory', async ({ collections, embedder }) => {
+  const store = await createTestStore({ collections: collections as never, embedder })
+  return { store, dispose: () => store.close() }
+})
+
+describe('test store', () => {
+  it('takes legs down: hybrid degrades and says so, a single leg throws', async () => {
+    const store = await createTestStore()
+    const acme = store.forTenant('acme')
+    await acme.documents.put({ id: 'a', text: 'words to find' })
+    store.faults.down('vector')
+    const page = await acme.search({ query: 'words' })
+    expect(page.hits).toHaveLength(1)
+    expect(page.degraded).toEqual([{ leg: 'vector', reason: expect.stringContaining('HW_UNAVAILABLE') }])
+    await expect(acme.search({ query: 'words', mode: 'vector' })).rejects.toMatchObject({ code: 'HW_UNAVAILABLE' })
+    const queued = await acme.documents.put({ id: 'b', text: 'words written while down' })
+    expect(queued.targets.vector).toBe('queued')
+    store.faults.up('vector')
+    await acme.waitFor(queued, { timeoutMs: 10_000 })
+    expect((await acme.search({ query: 'written', mode: 'vector' })).hits[0]!.documentId).toBe('b')
+    await store.close()
+  })
+
+  it('stores a document while the embedder is down, and embeds it later', async () => {
+    const store = await createTestStore()
+    const acme = store.forTenant('acme')
+    store.faults.down('embedder')
+    const receipt = await acme.documents.put({ id: 'a', text: 'words to embed' })
+    expect((await acme.documents.get('a'))!.version).toBe(1)
+    expect((await acme.search({ query: 'embed' })).degraded).toMatchObject([{ leg: 'vector' }])
+    store.faults.up('embedder')
+    await acme.waitFor(receipt, { timeoutMs: 10_000 })
+    expect((await acme.search({ query: 'embed', mode: 'vector' })).hits).toHaveLength(1)
+    await store.close()
+    await expect(acme.documents.get('a')).rejects.toMatchObject({ code: 'HW_CLOSED' })
+  })
+
+  it('is made in milliseconds', async () => {
+    const startedAt = performance.now()
+    for (let i = 0; i < 10; i++) await (await createTestStore()).close()
+    expect((performance.now() - startedAt) / 10).toBeLessThan(50)
+  })
+})

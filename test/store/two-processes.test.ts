@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openStore, type Store } from '../../index'
+import { startChild } from '../support/child'
+import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
+import type { Change } from './children/contender'
+
+const runMs = 4_000
+
+describeWithPgvector('two processes that write and relay the same documents', () => {
+  const database = useDatabase(() => pgvectorUrl()!)
+  const changes: Change[] = []
+  let store: Store
+
+  /** By the raw client: what is checked here shares no code with what wrote it. */
+  const ask = async (text: string) => (await database().admin(text)).rows as Record<string, never>[]
+
+  beforeAll(async () => {
+    // Both may find an empty database: they make its schema at once.
+    const children = ['a', 'b'].map((name) =>
+      startChild<Change>('store/children/contender.ts', database().url, name, String(runMs)),
+    )
+    for (const child of children) {
+      expect(await child.ended).toEqual({ code: 0, signal: null, errors: '' })
+      changes.push(...child.lines)
+    }
+    store = await openStore({ postgres: { url: database().url }, embedder: { hashing: { dimensions: 16 } } })
+    expect(await store.relay.drain({ timeoutMs: 30_000 })).toMatchObject({ parked: 0, remaining: 0 })
+  })
+  afterAll(() => store?.close())
+
+  it('did contend', () => {
+    expect(changes.filter(({ kind }) => kind === 'end')).toHaveLength(2)
+    for (const kind of ['put', 'patch', 'delete']) {
+      expect(changes.filter((change) => change.kind === kind && !change.unchanged).length).toBeGreaterThan(5)
+    }
+  })
+
+  it('gave every change a version of its own, 1, 2, 3..., and rising fences', async () => {
+    const stored = await ask('SELECT id, version::int, fence::float8, deleted_at, text FROM headwater.documents')
+    const ids = [...new Set(changes.filter(({ unchanged }) => !unchanged).map(({ id }) => id))]
+    expect(stored.map((row) => row['id']).sort()).toEqual(ids.sort())
+    for (const row of stored) {
+      const made = changes
+        .filter(({ id, unchanged }) => id === row['id'] && !unchanged)
+        .sort((one, other) => one.version - other.version)
+      expect(made.map(({ version }) => version)).toEqual(made.map((_, at) => at + 1))
+      const fences = made.map(({ fence }) => fence)
+      expect(fences).toEqual([...fences].sort((one, other) => one - other))
+      expect(new Set(fences).size).toBe(fences.length)
+      const last = made.at(-1)!
+      expect(row).toMatchObject({ version: last.version, fence: last.fence })
+      // A patch keeps the text of the change before it.
+      const text = made.findLast((change) => change.text !== undefined)!.text
+      if (text === null) expect(row['deleted_at']).not.toBeNull()
+      else expect([row['text'], row['deleted_at']]).toEqual([text, null])
+    }
+  })
+
+  it('left chunks that make up the text, and each projection with exactly these', async () => {
+    const chunks = await ask(
+      `SELECT c.id, c.tenant, c.document, d.version::text, c.text, d.source, d.leaves
+       FROM headwater.chunks c JOIN headwater.documents d ON (d.tenant, d.collection, d.id) = (c.tenant, c.collection, c.document)
+       WHERE c.removed_at IS NULL AND d.deleted_at IS NULL ORDER BY c.id`,
+    )
+    expect(chunks.length).toBeGreaterThan(10)
+    const [stray] = await ask(
+      `SELECT count(*)::int AS count FROM headwater.chunks c JOIN headwater.documents d
+         ON (d.tenant, d.collection, d.id) = (c.tenant, c.collection, c.document)
+       WHERE c.removed_at IS NULL AND d.deleted_at IS NOT NULL`,
+    )
+    expect(stray).toEqual({ count: 0 })
+    const [uncovered] = await ask(
+      `SELECT count(*)::int AS count FROM headwater.documents d WHERE deleted_at IS NULL AND NOT EXISTS (
+         SELECT FROM headwater.chunks c WHERE c.document = d.id AND c.removed_at IS NULL AND strpos(d.text, c.text) > 0)`,
+    )
+    expect(uncovered).toEqual({ count: 0 })
+    const generations = await ask(`SELECT target, name FROM headwater.generations WHERE state = 'live' ORDER BY target`)
+    expect(generations.map((row) => row['target'])).toEqual(['text', 'vector'])
+    for (const { target, name } of generations) {
+      const rows = await ask(`SELECT * FROM headwater."${name}" ORDER BY id`)
+      expect(rows.map(({ id, tenant, document, leaves }) => ({ id, tenant, document, leaves }))).toEqual(
+        chunks.map(({ id, tenant, document, leaves }) => ({ id, tenant, document, leaves })),
+      )
+      if (target === 'text') expect(rows.map((row) => row['text'])).toEqual(chunks.map((row) => row['text']))
+      // The effective fence: the larger of the chunk's own and its document's for payloads.
+      const fences = await ask(
+        `SELECT c.id, greatest(c.fence, d.payload_fence)::text AS fence FROM headwater.chunks c
+         JOIN headwater.documents d ON (d.tenant, d.collection, d.id) = (c.tenant, c.collection, c.document)
+         WHERE c.removed_at IS NULL AND d.deleted_at IS NULL ORDER BY c.id`,
+      )
+      expect(rows.map(({ id, fence }) => ({ id, fence }))).toEqual(fences)
+    }
+    const [vectors] = generations.filter(({ target }) => target === 'vector')
+    const [wrong] = await ask(
+      `SELECT count(*)::int AS count FROM headwater."${vectors!['name']}" v JOIN headwater.chunks c USING (tenant, id)
+       WHERE v.embedding::text IS DISTINCT FROM (SELECT DISTINCT other.embedding::text
+         FROM headwater."${vectors!['name']}" other JOIN headwater.chunks same USING (tenant, id)
+         WHERE same.input_hash = c.input_hash)`,
+    )
+    expect(wrong).toEqual({ count: 0 })
+  })
+
+  it('left no job and no transaction, and reconcile finds nothing', async () => {
+    expect(await ask('SELECT * FROM headwater.jobs')).toEqual([])
+    expect(
+      await ask(`SELECT query FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'`),
+    ).toEqual([])
+    const report = await store.reconcile({ deep: true })
+    expect(report).toMatchObject({ missing: 0, stale: 0, orphaned: 0, foreign: 0, differences: [] })
+    expect(await store.backlog()).toMatchObject({ waiting: 0, claimed: 0, parked: 0 })
+  })
+})

@@ -1,0 +1,203 @@
+import { PGlite } from '@electric-sql/pglite'
+import { createPgConfig } from '@electric-sql/pglite/node-postgres'
+import { vector } from '@electric-sql/pglite-pgvector'
+import { sql as drizzleSql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { Kysely, sql as kyselySql, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openStore, type Receipt, type Store, type TenantHandle } from '../../index'
+import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
+
+type Run = (text: string) => Promise<Record<string, unknown>[]>
+
+/** How a user of each library runs a transaction: commits when `work` resolves, rolls back when it rejects. */
+interface Caller {
+  readonly name: string
+  transaction<T>(pool: pg.Pool, work: (transaction: unknown, run: Run) => Promise<T>): Promise<T>
+}
+
+const plain: Caller = {
+  name: 'a pg client',
+  async transaction(pool, work) {
+    const client = await pool.connect()
+    try {
+      await client.query('BEGIN')
+      const value = await work(client, async (text) => (await client.query(text)).rows)
+      await client.query('COMMIT')
+      return value
+    } catch (error) {
+      await client.query('ROLLBACK')
+      throw error
+    } finally {
+      client.release()
+    }
+  },
+}
+
+const kysely: Caller = {
+  name: 'a Kysely transaction',
+  transaction: (pool, work) =>
+    new Kysely({ dialect: new PostgresDialect({ pool }) })
+      .transaction()
+      .execute((trx) => work(trx, async (text) => (await kyselySql.raw(text).execute(trx)).rows as never)),
+}
+
+const drizzled: Caller = {
+  name: 'a drizzle transaction',
+  transaction: (pool, work) =>
+    drizzle(pool).transaction((tx) => work(tx, async (text) => (await tx.execute(drizzleSql.raw(text))).rows)),
+}
+
+const adapter: Caller = {
+  name: 'an adapter of one method',
+  transaction: (pool, work) =>
+    plain.transaction(pool, (client, run) =>
+      work({ query: (text: string, values: unknown[]) => (client as pg.PoolClient).query(text, values) }, run),
+    ),
+}
+
+function usingSuite(place: string, callers: readonly Caller[], open: () => Promise<{ pool: pg.Pool; store: Store }>) {
+  describe(`using(trx) on ${place}`, () => {
+    let pool: pg.Pool
+    let store: Store
+    let tenants = 0
+    beforeAll(async () => {
+      ;({ pool, store } = await open())
+      await pool.query('CREATE TABLE orders (id text PRIMARY KEY)')
+    })
+    afterAll(async () => {
+      await store?.close()
+      await pool?.end()
+    })
+    const orders = async () => (await pool.query('SELECT id FROM orders ORDER BY id')).rows.map((row) => row.id)
+    const rowsOf = async ({ tenant }: TenantHandle) => {
+      const tables = ['documents', 'chunks', 'jobs'].map(
+        (table) => `(SELECT count(*)::int FROM headwater.${table} WHERE tenant = $1) AS ${table}`,
+      )
+      return (await pool.query(`SELECT ${tables.join(', ')}`, [tenant])).rows[0]
+    }
+
+    describe.each(callers)('in $name', (caller) => {
+      const tenant = () => store.forTenant(`${caller.name.replaceAll(' ', '-')}-${++tenants}`)
+
+      it("commits with the caller's own rows, and is found after waitFor", async () => {
+        const acme = tenant()
+        await acme.documents.put({ id: 'old', text: 'Old words to be replaced.' })
+        await acme.documents.put({ id: 'gone', text: 'Words to be deleted.' })
+        const order = `${acme.tenant} commit`
+        const receipts = await caller.transaction(pool, async (trx, run) => {
+          const who = await run('SELECT current_user AS who, current_setting($$role$$) AS role')
+          await run(`INSERT INTO orders VALUES ('${order}')`)
+          const { documents } = acme.using(trx)
+          const made = await documents.put({ id: 'a', text: 'Parental leave is long.', metadata: { section: 'hr' } })
+          expect(made).toMatchObject({ id: 'a', version: 1, unchanged: false, targets: { text: 'queued' } })
+          const patched = await documents.patch('a', { title: 'Leave', metadata: { year: 2026 } })
+          expect(patched.version).toBe(2)
+          const changed = await documents.put({ id: 'old', text: 'New words instead.' })
+          const deleted = await documents.delete('gone')
+          expect(await documents.get('a')).toMatchObject({ title: 'Leave', metadata: { section: 'hr', year: 2026 } })
+          expect(await documents.getMany(['gone', 'old', 'a'])).toMatchObject([null, { version: 2 }, { version: 2 }])
+          expect(await run('SELECT current_user AS who, current_setting($$role$$) AS role')).toEqual(who)
+          return [made, patched, changed, deleted]
+        })
+        for (const receipt of receipts) await acme.waitFor(JSON.parse(JSON.stringify(receipt)), { timeoutMs: 20_000 })
+        expect(await orders()).toContain(order)
+        const { hits } = await acme.search({ query: 'parental words' })
+        expect(hits.map((hit) => [hit.documentId, hit.text]).sort()).toEqual([
+          ['a', 'Parental leave is long.'],
+          ['old', 'New words instead.'],
+        ])
+        expect((await acme.documents.get('a', { after: receipts[0] }))!.version).toBe(2)
+        expect(await rowsOf(acme)).toMatchObject({ jobs: 0 })
+      })
+
+      it('leaves nothing when the caller rolls back, and the receipt says so', async () => {
+        const acme = tenant()
+        let receipt: Receipt | undefined
+        const undone = caller.transaction(pool, async (trx, run) => {
+          await run(`INSERT INTO orders VALUES ('${acme.tenant} undone')`)
+          receipt = await acme.using(trx).documents.put({ id: 'a', text: 'Never to be seen.' })
+          throw new RangeError('changed my mind')
+        })
+        await expect(undone).rejects.toThrow('changed my mind')
+        for (let turn = 0; turn < 2; turn++) {
+          await expect(acme.waitFor(receipt!)).rejects.toMatchObject({ code: 'HW_RECEIPT_ROLLED_BACK' })
+        }
+        await expect(acme.documents.get('a', { after: receipt })).rejects.toMatchObject({
+          code: 'HW_RECEIPT_ROLLED_BACK',
+        })
+        expect(await acme.documents.get('a')).toBeNull()
+        expect((await acme.search({ query: 'never seen' })).hits).toEqual([])
+        expect(await rowsOf(acme)).toEqual({ documents: 0, chunks: 0, jobs: 0 })
+        expect(await orders()).not.toContain(`${acme.tenant} undone`)
+        expect(await acme.documents.put({ id: 'a', text: 'Now for good.' })).toMatchObject({ version: 1 })
+      })
+
+      it('takes what was prepared before, in any collection, and goes on after a refusal', async () => {
+        const acme = tenant()
+        const ready = await acme.documents.prepare({ id: 'a', text: 'Prepared outside the transaction.' })
+        expect(ready.vectors.size).toBe(1)
+        const receipt = await caller.transaction(pool, async (trx) => {
+          const mine = acme.using(trx)
+          await expect(mine.documents.put(ready, { ifVersion: 7 })).rejects.toMatchObject({
+            code: 'HW_VERSION_CONFLICT',
+          })
+          await expect(mine.documents.put({ id: 'b', text: ' ' })).rejects.toMatchObject({
+            code: 'HW_INVALID_DOCUMENT',
+          })
+          await expect(mine.documents.patch('none', { title: 'x' })).rejects.toMatchObject({ code: 'HW_NOT_FOUND' })
+          await mine.documents.put(ready)
+          return mine.documents.put({ id: 'c', text: 'Beside it.' })
+        })
+        await acme.waitFor(receipt, { timeoutMs: 20_000 })
+        await store.relay.drain({ timeoutMs: 20_000 })
+        const { hits } = await acme.search({ query: 'prepared outside', mode: 'vector' })
+        expect(hits[0]).toMatchObject({ documentId: 'a', version: 1 })
+        expect((await acme.documents.list()).items.map(({ id }) => id)).toEqual(['a', 'c'])
+      })
+
+      it('makes waitFor wait for a transaction that is open, and the wait does it no harm', async () => {
+        const acme = tenant()
+        let receipt: Receipt | undefined
+        await caller.transaction(pool, async (trx) => {
+          receipt = await acme.using(trx).documents.put({ id: 'a', text: 'Still open.' })
+          await expect(acme.waitFor(receipt, { timeoutMs: 250 })).rejects.toMatchObject({ code: 'HW_TIMEOUT' })
+        })
+        await acme.waitFor(receipt!, { timeoutMs: 20_000 })
+        expect((await acme.search({ query: 'still open' })).hits).toHaveLength(1)
+      })
+    })
+
+    it('refuses what is no transaction', async () => {
+      for (const wrong of [undefined, null, {}, 'BEGIN', 7]) {
+        await expect(
+          (async () => store.forTenant('acme').using(wrong).documents.get('a'))(),
+          String(wrong),
+        ).rejects.toMatchObject({ code: 'HW_INVALID_ARGUMENT', path: 'transaction' })
+      }
+    })
+  })
+}
+
+const options = { embedder: { hashing: { dimensions: 64 } }, writer: { pollMs: 50 } } as const
+
+describeWithPgvector('with a server', () => {
+  const database = useDatabase(() => pgvectorUrl()!)
+  usingSuite('a server', [plain, kysely, drizzled, adapter], async () => {
+    const pool = new pg.Pool({ connectionString: database().url, max: 3 })
+    return { pool, store: await openStore({ ...options, postgres: { url: database().url, max: 6 } }) }
+  })
+})
+
+usingSuite('PGlite, one connection for all', [plain, kysely], async () => {
+  const database = await PGlite.create({ dataDir: 'memory://', extensions: { vector } })
+  class Client extends pg.Client {
+    constructor(config?: object) {
+      super({ ...config, ...createPgConfig(database) })
+    }
+  }
+  const pool = new pg.Pool({ Client, max: 1 })
+  pool.on('remove', () => void (pool.ended && database.close()))
+  return { pool, store: await openStore({ ...options, postgres: { pool } }) }
+})

@@ -1,0 +1,2 @@
+export { type QdrantDouble, startQdrantDouble } from './double'
+export { clearFaults } from './faults'
