@@ -17,15 +17,15 @@ const isRoot = process.getuid?.() === 0
 /** The folder of the unpacked server in `cache`, fetched on first use. */
 export function downloadElasticsearch(cache) {
   const target = path.join(cache, `elasticsearch-${VERSION}`)
-  if (fs.existsSync(path.join(target, 'lib'))) return target
+  if (fs.existsSync(target)) return target
   process.stderr.write(`services: fetching ${ARTIFACT} into ${target}\n`)
   fs.mkdirSync(cache, { recursive: true })
   const partial = fs.mkdtempSync(path.join(cache, 'partial-'))
   try {
     must('mvn', ['-q', '-B', '-Dstyle.color=never', COPY, `-Dartifact=${ARTIFACT}`, `-DoutputDirectory=${partial}`])
     must('python3', ['-m', 'zipfile', '-e', path.join(partial, `elasticsearch-${VERSION}.zip`), partial])
-    fs.rmSync(target, { recursive: true, force: true })
-    fs.renameSync(path.join(partial, `elasticsearch-${VERSION}`), target)
+    // Another process may have been faster, and its server be in use.
+    if (!fs.existsSync(target)) fs.renameSync(path.join(partial, `elasticsearch-${VERSION}`), target)
   } finally {
     fs.rmSync(partial, { recursive: true, force: true })
   }

