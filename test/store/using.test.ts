@@ -57,18 +57,27 @@ const adapter: Caller = {
     ),
 }
 
-function usingSuite(place: string, callers: readonly Caller[], open: () => Promise<{ pool: pg.Pool; store: Store }>) {
+interface Opened {
+  readonly pool: pg.Pool
+  readonly store: Store
+  /** Called once the store and the pool are closed. */
+  close?(): Promise<void>
+}
+
+function usingSuite(place: string, callers: readonly Caller[], open: () => Promise<Opened>) {
   describe(`using(trx) on ${place}`, () => {
     let pool: pg.Pool
     let store: Store
+    let close: Opened['close']
     let tenants = 0
     beforeAll(async () => {
-      ;({ pool, store } = await open())
+      ;({ pool, store, close } = await open())
       await pool.query('CREATE TABLE orders (id text PRIMARY KEY)')
     })
     afterAll(async () => {
       await store?.close()
       await pool?.end()
+      await close?.()
     })
     const orders = async () => (await pool.query('SELECT id FROM orders ORDER BY id')).rows.map((row) => row.id)
     const rowsOf = async ({ tenant }: TenantHandle) => {
@@ -198,6 +207,5 @@ usingSuite('PGlite, one connection for all', [plain, kysely], async () => {
     }
   }
   const pool = new pg.Pool({ Client, max: 1 })
-  pool.on('remove', () => void (pool.ended && database.close()))
-  return { pool, store: await openStore({ ...options, postgres: { pool } }) }
+  return { pool, store: await openStore({ ...options, postgres: { pool } }), close: () => database.close() }
 })

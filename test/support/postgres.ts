@@ -29,6 +29,7 @@ export async function createDatabase(serverUrl: string = inject('postgresUrl')):
     },
     admin: (text, values) => once(url.href, text, values),
     drop: async () => {
+      await empty(serverUrl, name)
       await once(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
     },
   }
@@ -69,6 +70,23 @@ export function describeWithPgvector(name: string, suite: () => void): void {
   const url = pgvectorUrl()
   if (!url) console.warn(`SKIPPED ${name}: set HW_TEST_PGVECTOR_URL to a Postgres server that has pgvector`)
   describe.skipIf(!url)(name, suite)
+}
+
+/**
+ * A pool's `end` resolves before its servers have read the farewell: one that is ended by force in between says so on
+ * a connection whose pool nobody listens to any more. So they get some seconds to leave by themselves.
+ */
+async function empty(serverUrl: string, name: string): Promise<void> {
+  await once(
+    serverUrl,
+    `DO $$ BEGIN
+       FOR i IN 1..250 LOOP
+         PERFORM pg_stat_clear_snapshot();
+         EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = '${name}');
+         PERFORM pg_sleep(0.02);
+       END LOOP;
+     END $$`,
+  )
 }
 
 async function once(url: string, text: string, values?: unknown[]): Promise<pg.QueryResult> {
