@@ -22,6 +22,7 @@ export const errorCatalogue = {
   HW_ABORTED: { retryable: false, remedy: 'The caller aborted; nothing to do.' },
   HW_TIMEOUT: { retryable: true, remedy: 'Allow more time with timeoutMs, or look at the health of the store named.' },
   HW_UNAVAILABLE: { retryable: true, remedy: 'Check that the server runs at the address given and can be reached.' },
+  HW_SERVER_UNSUPPORTED: { retryable: false, remedy: 'Upgrade the server that the message names.' },
   HW_CIRCUIT_OPEN: { retryable: true, remedy: 'The store failed repeatedly; calls resume when it answers again.' },
   HW_OVERLOADED: { retryable: true, remedy: 'Too many calls are waiting; slow down or raise the concurrency limit.' },
   HW_UNAUTHORIZED: { retryable: false, remedy: 'Check user, password or key, and the rights of the role.' },

@@ -3,6 +3,7 @@ import type { ErrorCode, HeadwaterError } from '../core/errors'
 /** Failures of a store or of this process, never of the document at hand: the target pauses, the job is untouched. */
 const ofTheStore: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW_UNAVAILABLE',
+  'HW_SERVER_UNSUPPORTED',
   'HW_CIRCUIT_OPEN',
   'HW_TIMEOUT',
   'HW_ABORTED',

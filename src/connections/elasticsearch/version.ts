@@ -24,11 +24,8 @@ export async function readVersion(send: Send): Promise<string | undefined> {
 export function checkVersion(version: string | undefined): string | undefined {
   if (version === undefined || Number.parseInt(version, 10) >= oldest) return version
   throw new HeadwaterError(
-    'HW_INVALID_OPTIONS',
-    `Elasticsearch ${version} is too old: ${oldest}.0 or later is needed`,
-    {
-      path: 'elasticsearch',
-      details: { version },
-    },
+    'HW_SERVER_UNSUPPORTED',
+    `Elasticsearch ${version} is too old: upgrade to ${oldest}.0 or later`,
+    { details: { store: 'elasticsearch', required: `${oldest}.0`, version } },
   )
 }

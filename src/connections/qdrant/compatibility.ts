@@ -5,7 +5,7 @@ import type { QdrantCaller } from './caller'
 /** Before it `update_filter` is ignored silently, and every fence with it. */
 export const oldestQdrant = '1.16.0'
 
-/** The version in the answer of `GET /`; HW_UNAVAILABLE for a server that is too old or no Qdrant. */
+/** The version in the answer of `GET /`; HW_SERVER_UNSUPPORTED for a server that is too old or no Qdrant. */
 export function checkVersion(data: unknown, where: string): string {
   const version: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, 'version') : undefined
   const match = typeof version === 'string' ? /^v?(\d+)\.(\d+)/.exec(version) : null
@@ -61,9 +61,8 @@ export async function proveFences(caller: QdrantCaller, name: string, where: str
 }
 
 function refusal(message: string, version: string | undefined, cause?: unknown): HeadwaterError {
-  return new HeadwaterError('HW_UNAVAILABLE', message, {
+  return new HeadwaterError('HW_SERVER_UNSUPPORTED', message, {
     cause,
-    retryable: false,
     details: { store: 'qdrant', required: oldestQdrant, ...(version !== undefined && { version }) },
   })
 }

@@ -82,7 +82,7 @@ export class QdrantConnection implements QdrantCaller, AsyncDisposable {
     return this.#transport.sockets
   }
 
-  /** Checks the version and proves the fences: HW_UNAVAILABLE, not retryable, for a server that cannot keep them. */
+  /** Checks the version and proves the fences: HW_SERVER_UNSUPPORTED for a server that cannot keep them. */
   async check(call: CallOptions = {}): Promise<{ readonly version: string }> {
     await this.within(call, async (inner) => {
       await this.call({ operation: 'getCollections' }, inner)

@@ -107,10 +107,10 @@ describe('an Elasticsearch that answers with errors', () => {
   it('a server that is too old is refused', async () => {
     script(() => ({ body: {} }), '7.17.20')
     await expect(get()).rejects.toMatchObject({
-      code: 'HW_INVALID_OPTIONS',
+      code: 'HW_SERVER_UNSUPPORTED',
       message: expect.stringContaining('7.17.20'),
     })
-    expect(await connection.health()).toMatchObject({ status: 'down', error: { code: 'HW_INVALID_OPTIONS' } })
+    expect(await connection.health()).toMatchObject({ status: 'down', error: { code: 'HW_SERVER_UNSUPPORTED' } })
   })
 
   it('health tells colours, and a closed connection takes no calls', async () => {

@@ -66,7 +66,7 @@ onDouble('a server that misbehaves', () => {
   it('is refused when it is too old to know fences', async () => {
     faults().forgetVersion = '1.15.4'
     const error = await rejection(connect().call(list))
-    expect(error).toMatchObject({ code: 'HW_UNAVAILABLE', retryable: false, details: { version: '1.15.4' } })
+    expect(error).toMatchObject({ code: 'HW_SERVER_UNSUPPORTED', retryable: false, details: { version: '1.15.4' } })
     expect(error.message).toContain('upgrade to 1.16.0')
   })
 
@@ -78,7 +78,7 @@ onDouble('a server that misbehaves', () => {
     const vectors = new QdrantVectorRepository(connection)
     const index = freshIndex(2)
     const error = await rejection(vectors.create(index))
-    expect(error).toMatchObject({ code: 'HW_UNAVAILABLE', retryable: false })
+    expect(error).toMatchObject({ code: 'HW_SERVER_UNSUPPORTED', retryable: false })
     expect(error.message).toContain('update_filter')
     expect(await vectors.exists(index)).toBe(false)
     delete faults().forgetVersion
