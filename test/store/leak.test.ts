@@ -5,6 +5,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore, type Store } from '../../index'
 import { createTestStore } from '../../src/testing/test-store'
+import { describeFullProfile } from '../support/full-profile'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 import { StrippedPool } from '../support/stripped-pool'
 import { cases, ids, type Side, type Stage, type Tenant, theirsOnly, theirsToo } from './leak-cases'
@@ -207,4 +208,24 @@ describeWithPgvector('on a server', () => {
     },
     () => expect(stripped.stripped).toBeGreaterThan(500),
   )
+})
+
+describeFullProfile('on every store', (profile) => {
+  leakSuite('Postgres, Qdrant, Elasticsearch, Redis and S3', async () => {
+    const { postgres, ...others } = profile.options()
+    const pool = new pg.Pool({ connectionString: profile.database().url, max: 2 })
+    const store = await openStore({ ...options, ...others, postgres: { ...postgres, rowLevelSecurity: 'require' } })
+    return { store, pool, close: () => Promise.all([store.close(), pool.end()]).then(() => undefined) }
+  })
+
+  leakSuite('a Qdrant collection for each tenant', async () => {
+    const { postgres, qdrant, ...others } = profile.options()
+    const store = await openStore({
+      ...options,
+      ...others,
+      postgres: { ...postgres, schema: 'each' },
+      qdrant: { ...qdrant, vectors: { layout: 'per-tenant' } },
+    })
+    return { store, close: () => store.close() }
+  })
 })
