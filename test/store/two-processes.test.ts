@@ -1,13 +1,20 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openStore, type Store } from '../../index'
+import type { StoreOptions } from '../../src/store-options'
 import { startChild } from '../support/child'
-import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
+import { describeFullProfile } from '../support/full-profile'
+import { describeWithPgvector, pgvectorUrl, type TestDatabase, useDatabase } from '../support/postgres'
+import { projectionsOf } from '../support/projections'
 import type { Change } from './children/contender'
 
 const runMs = 4_000
 
-describeWithPgvector('two processes that write and relay the same documents', () => {
-  const database = useDatabase(() => pgvectorUrl()!)
+/** `stores` is where the two of them write; `compare` looks at the projections, with what they should hold. */
+function contentionSuite(
+  database: () => TestDatabase,
+  stores: () => StoreOptions,
+  compare: (chunks: Record<string, never>[], ask: (text: string) => Promise<Record<string, never>[]>) => Promise<void>,
+): void {
   const changes: Change[] = []
   let store: Store
 
@@ -17,13 +24,13 @@ describeWithPgvector('two processes that write and relay the same documents', ()
   beforeAll(async () => {
     // Both may find an empty database: they make its schema at once.
     const children = ['a', 'b'].map((name) =>
-      startChild<Change>('store/children/contender.ts', database().url, name, String(runMs)),
+      startChild<Change>('store/children/contender.ts', JSON.stringify(stores()), name, String(runMs)),
     )
     for (const child of children) {
       expect(await child.ended).toEqual({ code: 0, signal: null, errors: '' })
       changes.push(...child.lines)
     }
-    store = await openStore({ postgres: { url: database().url }, embedder: { hashing: { dimensions: 16 } } })
+    store = await openStore({ ...stores(), embedder: { hashing: { dimensions: 16 } } })
     expect(await store.relay.drain({ timeoutMs: 30_000 })).toMatchObject({ parked: 0, remaining: 0 })
   })
   afterAll(() => store?.close())
@@ -58,7 +65,7 @@ describeWithPgvector('two processes that write and relay the same documents', ()
 
   it('left chunks that make up the text, and each projection with exactly these', async () => {
     const chunks = await ask(
-      `SELECT c.id, c.tenant, c.document, d.version::text, c.text, d.source, d.leaves
+      `SELECT c.id, c.tenant, c.document, d.title, c.text, d.leaves, greatest(c.fence, d.payload_fence)::text AS fence
        FROM headwater.chunks c JOIN headwater.documents d ON (d.tenant, d.collection, d.id) = (c.tenant, c.collection, c.document)
        WHERE c.removed_at IS NULL AND d.deleted_at IS NULL ORDER BY c.id`,
     )
@@ -74,30 +81,7 @@ describeWithPgvector('two processes that write and relay the same documents', ()
          SELECT FROM headwater.chunks c WHERE c.document = d.id AND c.removed_at IS NULL AND strpos(d.text, c.text) > 0)`,
     )
     expect(uncovered).toEqual({ count: 0 })
-    const generations = await ask(`SELECT target, name FROM headwater.generations WHERE state = 'live' ORDER BY target`)
-    expect(generations.map((row) => row['target'])).toEqual(['text', 'vector'])
-    for (const { target, name } of generations) {
-      const rows = await ask(`SELECT * FROM headwater."${name}" ORDER BY id`)
-      expect(rows.map(({ id, tenant, document, leaves }) => ({ id, tenant, document, leaves }))).toEqual(
-        chunks.map(({ id, tenant, document, leaves }) => ({ id, tenant, document, leaves })),
-      )
-      if (target === 'text') expect(rows.map((row) => row['text'])).toEqual(chunks.map((row) => row['text']))
-      // The effective fence: the larger of the chunk's own and its document's for payloads.
-      const fences = await ask(
-        `SELECT c.id, greatest(c.fence, d.payload_fence)::text AS fence FROM headwater.chunks c
-         JOIN headwater.documents d ON (d.tenant, d.collection, d.id) = (c.tenant, c.collection, c.document)
-         WHERE c.removed_at IS NULL AND d.deleted_at IS NULL ORDER BY c.id`,
-      )
-      expect(rows.map(({ id, fence }) => ({ id, fence }))).toEqual(fences)
-    }
-    const [vectors] = generations.filter(({ target }) => target === 'vector')
-    const [wrong] = await ask(
-      `SELECT count(*)::int AS count FROM headwater."${vectors!['name']}" v JOIN headwater.chunks c USING (tenant, id)
-       WHERE v.embedding::text IS DISTINCT FROM (SELECT DISTINCT other.embedding::text
-         FROM headwater."${vectors!['name']}" other JOIN headwater.chunks same USING (tenant, id)
-         WHERE same.input_hash = c.input_hash)`,
-    )
-    expect(wrong).toEqual({ count: 0 })
+    await compare(chunks, ask)
   })
 
   it('left no job and no transaction, and reconcile finds nothing', async () => {
@@ -108,5 +92,60 @@ describeWithPgvector('two processes that write and relay the same documents', ()
     const report = await store.reconcile({ deep: true })
     expect(report).toMatchObject({ missing: 0, stale: 0, orphaned: 0, foreign: 0, differences: [] })
     expect(await store.backlog()).toMatchObject({ waiting: 0, claimed: 0, parked: 0 })
+  })
+}
+
+describeWithPgvector('two processes that write and relay the same documents', () => {
+  const database = useDatabase(() => pgvectorUrl()!)
+
+  // The effective fence is the larger of the chunk's own and its document's for payloads.
+  contentionSuite(
+    database,
+    () => ({ postgres: { url: database().url, max: 8 } }),
+    async (chunks, ask) => {
+      const generations = await ask(
+        `SELECT target, name FROM headwater.generations WHERE state = 'live' ORDER BY target`,
+      )
+      expect(generations.map((row) => row['target'])).toEqual(['text', 'vector'])
+      const shown = ({ id, tenant, document, leaves, fence }: Record<string, never>) => ({
+        id,
+        tenant,
+        document,
+        leaves,
+        fence,
+      })
+      for (const { target, name } of generations) {
+        const rows = await ask(`SELECT *, fence::text AS fence FROM headwater."${name}" ORDER BY id`)
+        expect(rows.map(shown)).toEqual(chunks.map(shown))
+        if (target === 'text') expect(rows.map((row) => row['text'])).toEqual(chunks.map((row) => row['text']))
+      }
+      const [vectors] = generations.filter(({ target }) => target === 'vector')
+      const [wrong] = await ask(
+        `SELECT count(*)::int AS count FROM headwater."${vectors!['name']}" v JOIN headwater.chunks c USING (tenant, id)
+       WHERE v.embedding::text IS DISTINCT FROM (SELECT DISTINCT other.embedding::text
+         FROM headwater."${vectors!['name']}" other JOIN headwater.chunks same USING (tenant, id)
+         WHERE same.input_hash = c.input_hash)`,
+      )
+      expect(wrong).toEqual({ count: 0 })
+    },
+  )
+})
+
+describeFullProfile('two processes over all five stores', (profile) => {
+  contentionSuite(profile.database, profile.options, async (chunks) => {
+    const held = await projectionsOf(profile.database(), {
+      qdrant: profile.qdrantUrl(),
+      elasticsearch: profile.elasticsearchUrl,
+    })
+    const keys = (rows: readonly object[]) => {
+      const entries = rows as { id: string; tenant: string; document: string; fence: string | number }[]
+      return entries.map(({ id, tenant, document, fence }) => ({ id, tenant, document, fence: Number(fence) }))
+    }
+    expect(keys(held.vector)).toEqual(keys(chunks))
+    expect(keys(held.text)).toEqual(keys(chunks))
+    expect(held.text.map(({ content }) => content)).toEqual(
+      chunks.map(({ title, text }) => ({ title: title ?? '', text })),
+    )
+    expect(new Set(held.vector.map(({ content }) => JSON.stringify(content))).size).toBeGreaterThan(10)
   })
 })

@@ -14,13 +14,13 @@ export interface Change {
   readonly text?: string | null
 }
 
-const [url, name, milliseconds] = process.argv.slice(2) as [string, string, string]
+const [stores, name, milliseconds] = process.argv.slice(2) as [string, string, string]
 const say = (change: Change): void => void writeSync(1, `${JSON.stringify(change)}\n`)
 const random = seededRandom(name.charCodeAt(0))
 const below = (limit: number): number => Math.floor(random.next() * limit)
 
 const store = await openStore({
-  postgres: { url, max: 8 },
+  ...JSON.parse(stores),
   embedder: { hashing: { dimensions: 16 } },
   writer: { pollMs: 50, leaseMs: 5_000 },
 })
