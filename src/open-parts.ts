@@ -3,7 +3,7 @@ import { executorOfTenant } from './connections/postgres/caller-tenant'
 import { PostgresConnection } from './connections/postgres/connection'
 import { quoteName } from './connections/postgres/row-security'
 import { type Clock, systemClock } from './core/clock'
-import { HeadwaterError } from './core/errors'
+import { HeadwaterError, isHeadwaterError } from './core/errors'
 import { canonicalJson } from './core/json'
 import { type Random, systemRandom } from './core/random'
 import { engines, type Topology, topologyOf } from './engines'
@@ -17,6 +17,8 @@ import { ensureGenerations } from './writer/generations'
 import type { WriterPorts } from './writer/ports'
 
 const defaultPath = './.headwater'
+/** How long an opening waits for a server to tell its version, ms. */
+const answeringMs = 2_000
 
 /** Puts a store together: Postgres (a server, a pool of the user's, or PGlite here) and the engines beside it. */
 export async function openParts(options: StoreOptions<object>): Promise<StoreParts> {
@@ -54,6 +56,7 @@ export async function openParts(options: StoreOptions<object>): Promise<StorePar
       vectorPrefix: beside.vectorPrefix,
       options: { ...options.writer, relay: options.relay ?? 'background' },
     }
+    await refuseUnsupported(beside.checks)
     // The folder's lock says that whoever held a claim is dead.
     if (connection.embedded) await truth.session({ worker: true }).jobs.freeClaims()
     await ensureGenerations(ports)
@@ -86,6 +89,12 @@ function connect(
 ): PostgresConnection {
   if (folder === undefined) return new PostgresConnection(postgres, { clock, random })
   return new PostgresConnection({ embedded: { path: folder } }, { clock, random })
+}
+
+/** A server that answers and is too old is refused now; one that does not answer is no reason not to open. */
+async function refuseUnsupported(checks: StoreParts['checks']): Promise<void> {
+  const states = await Promise.all(Object.values(checks).map((check) => check({ timeoutMs: answeringMs })))
+  for (const { error } of states) if (isHeadwaterError(error, 'HW_SERVER_UNSUPPORTED')) throw error
 }
 
 /** A name for this database that no other has, made once. */

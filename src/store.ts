@@ -55,8 +55,9 @@ const healthMs = 5_000
  * topology, and starts the relay. Embedded in `./.headwater` without options. Close it with `close()`.
  *
  * HW_INVALID_OPTIONS, HW_UNAVAILABLE, HW_UNAUTHORIZED, HW_DRIVER_MISSING, HW_EXTENSION_MISSING, HW_EMBEDDED_LOCKED,
- * HW_STORAGE, HW_MIGRATION_NEEDED, HW_MIGRATION_AHEAD, HW_MIGRATION_FAILED, HW_RLS_REQUIRED; HW_FINGERPRINT_MISMATCH and
- * HW_TOPOLOGY_MISMATCH when the database was filled with another embedder, splitter or language.
+ * HW_STORAGE, HW_SERVER_UNSUPPORTED, HW_MIGRATION_NEEDED, HW_MIGRATION_AHEAD, HW_MIGRATION_FAILED, HW_RLS_REQUIRED;
+ * HW_FINGERPRINT_MISMATCH and HW_TOPOLOGY_MISMATCH when the database was filled with another embedder, splitter or
+ * language. Only Postgres must answer: what is meant for another store waits until that one does.
  */
 export function openStore(settings: Settings): Promise<Store>
 export function openStore<C extends object = { documents: JsonObject }>(options?: StoreOptions<C>): Promise<Store<C>>

@@ -1,3 +1,4 @@
+import type { CallOptions } from '../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../core/errors'
 import type { CollectionName } from '../core/ids'
 import {
@@ -9,6 +10,9 @@ import {
 } from '../repositories/generations'
 import type { CollectionPlan, WriterPorts } from './ports'
 
+/** Longest time to make an index that is empty, ms. */
+const makingMs = 10_000
+
 export const allTargets: readonly Target[] = ['vector', 'text']
 
 /** What a generation's stamps are made with: its fingerprint, or its language. */
@@ -16,9 +20,9 @@ export function spaceOf(generation: Generation): string {
   return generation.fingerprint ?? generation.language!
 }
 
-export async function createPhysical(ports: WriterPorts, generation: Generation): Promise<void> {
-  if (generation.target === 'vector') await ports.vectors.create(vectorIndexOf(generation))
-  else await ports.texts.create(textIndexOf(generation))
+export async function createPhysical(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
+  if (generation.target === 'vector') await ports.vectors.create(vectorIndexOf(generation), call)
+  else await ports.texts.create(textIndexOf(generation), call)
 }
 
 export async function dropPhysical(ports: WriterPorts, generation: Generation): Promise<void> {
@@ -49,20 +53,50 @@ export function blueprint(ports: WriterPorts, plan: CollectionPlan, target: Targ
 
 /**
  * Makes sure that every collection has a live generation of each target, made as the plan says. A collection whose
- * live generation was made otherwise is refused: a rebuild changes it, opening never does.
+ * live generation was made otherwise is refused: a rebuild changes it, opening never does. What an engine that is away
+ * should hold is made by the first job for it: its outage keeps nobody from the truth.
  */
 export async function ensureGenerations(ports: WriterPorts): Promise<void> {
+  const away = new Set<Target>()
   for (const plan of ports.collections.values()) {
     for (const target of allTargets) {
-      const generation = await ensure(ports, plan, target)
-      if (generation.state === 'live') checkLive(generation, plan)
+      const row = await ensureRow(ports, plan, target)
+      if (row.found.state !== 'live' && away.has(target)) continue
+      try {
+        const generation = await makeLive(ports, plan, row)
+        if (generation.state === 'live') checkLive(generation, plan)
+      } catch (error) {
+        if (!isAway(error)) throw error
+        away.add(target)
+      }
     }
   }
 }
 
-async function ensure(ports: WriterPorts, plan: CollectionPlan, target: Target): Promise<Generation> {
+/** The generations that take a collection's jobs. The live one is made where its engine was away at the opening. */
+export async function jobGenerations(
+  ports: WriterPorts,
+  target: Target,
+  collection: CollectionName,
+): Promise<Generation[]> {
+  const { generations } = ports.truth.session({ worker: true })
+  const found = await generations.list({ target, collection })
+  if (found.some(({ state }) => state === 'live')) return found
+  const plan = ports.collections.get(collection)
+  if (plan) await makeLive(ports, plan, await ensureRow(ports, plan, target))
+  else await liveGeneration(ports, target, collection)
+  return generations.list({ target, collection })
+}
+
+interface EnsuredRow {
+  readonly found: Generation
+  /** Begun with other options by an opening that failed. */
+  readonly given: readonly Generation[]
+}
+
+function ensureRow(ports: WriterPorts, plan: CollectionPlan, target: Target): Promise<EnsuredRow> {
   const wanted = blueprint(ports, plan, target)
-  const { found, given } = await ports.truth.transaction({ worker: true }, async ({ generations }) => {
+  return ports.truth.transaction({ worker: true }, async ({ generations }) => {
     const live = await generations.list({ target, collection: plan.name, states: ['live'] })
     if (live[0]) return { found: live[0], given: [] }
     await generations.lock(target, plan.name)
@@ -73,9 +107,13 @@ async function ensure(ports: WriterPorts, plan: CollectionPlan, target: Target):
     for (const { id } of existing) await generations.update(id, { state: 'dropped' })
     return { found: await generations.create(wanted), given: existing }
   })
+}
+
+async function makeLive(ports: WriterPorts, plan: CollectionPlan, { found, given }: EnsuredRow): Promise<Generation> {
+  const { target } = found
   if (found.state === 'live') return found
   for (const generation of given) await dropPhysical(ports, generation)
-  await createPhysical(ports, found).catch((error: unknown) => {
+  await createPhysical(ports, found, { timeoutMs: makingMs }).catch((error: unknown) => {
     throw withPath(error, `collections.${plan.name}`)
   })
   // Nothing may be live before: what was written meanwhile has jobs, which wait for this switch.
@@ -85,6 +123,12 @@ async function ensure(ports: WriterPorts, plan: CollectionPlan, target: Target):
     if (live.length === 0) await generations.switch(found.id)
   })
   return liveGeneration(ports, target, plan.name)
+}
+
+/** True when an engine did not answer, and may do so later. */
+function isAway(error: unknown): boolean {
+  if (!isHeadwaterError(error) || !error.retryable) return false
+  return ['HW_UNAVAILABLE', 'HW_TIMEOUT', 'HW_CIRCUIT_OPEN', 'HW_OVERLOADED'].includes(error.code)
 }
 
 function isAs(generation: Generation, wanted: NewGeneration): boolean {

@@ -1,9 +1,10 @@
 import type { CallOptions } from '../core/abort'
 import { sleep } from '../core/clock'
-import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../core/errors'
+import { asHeadwaterError, type HeadwaterError, isHeadwaterError } from '../core/errors'
 import type { Generation } from '../repositories/generations'
 import type { ClaimedJob, JobKey } from '../repositories/jobs'
 import { isOfTheStore } from './error-scope'
+import { jobGenerations } from './generations'
 import type { WriterOptions, WriterPorts } from './ports'
 import { type Change, project } from './projection'
 
@@ -68,10 +69,7 @@ export class JobRunner {
     const { target, collection } = jobs[0]!
     const session = this.#ports.truth.session({ worker: true })
     if (target === 'cache') return { applied: await this.#complete(jobs, token), failed: 0 }
-    const generations = await session.generations.list({ target, collection })
-    if (!generations.some(({ state }) => state === 'live')) {
-      throw new HeadwaterError('HW_GENERATION_MISSING', `No live ${target} generation of ${collection}`)
-    }
+    const generations = await jobGenerations(this.#ports, target, collection)
     const refused = new Map<ClaimedJob, string>()
     const applied = new Map<ClaimedJob, number>(jobs.map((job) => [job, Number.POSITIVE_INFINITY]))
     for (const generation of generations) {

@@ -42,18 +42,19 @@ describeWithElasticsearch('a store whose engines are away', (elasticsearch) => {
       it('opens for the first time, keeps documents, and searches them once the engines are there', async () => {
         for (const proxy of proxies) proxy.refuse()
         await using store = await openStore(options)
-        const { documents, search } = store.forTenant('acme').collection('documents')
+        const collection = store.forTenant('acme').collection('documents')
+        const { documents } = collection
         const receipt = await documents.put({ id: 'leave', title: 'Leave', text })
         expect(receipt).toMatchObject({ version: 1, targets: { vector: 'queued', text: 'queued' } })
         expect(await documents.get('leave')).toMatchObject({ text })
         await documents.put({ id: 'gone', text })
         await documents.delete('gone')
         expect((await documents.list()).items.map(({ id }) => id)).toEqual(['leave'])
-        await expect(search({ query: 'parental' })).rejects.toMatchObject({ code: 'HW_GENERATION_MISSING' })
+        await expect(collection.search({ query: 'parental' })).rejects.toMatchObject({ code: 'HW_GENERATION_MISSING' })
 
         for (const proxy of proxies) proxy.resume()
         await store.forTenant('acme').waitFor(receipt, { timeoutMs: 30_000 })
-        const page = await search({ query: 'parental', explain: true })
+        const page = await collection.search({ query: 'parental', explain: true })
         expect(page.degraded).toEqual([])
         expect(page.hits).toMatchObject([{ documentId: 'leave', explain: { text: { rank: 1 }, vector: { rank: 1 } } }])
         expect((await store.generations()).map(({ state }) => state)).toEqual(['live', 'live'])
@@ -83,6 +84,22 @@ describe('a server that answers and is too old', () => {
       retryable: false,
       details: { version: '1.15.4', required: '1.16.0' },
     })
+    await double.close()
+  })
+
+  it('pauses its target when it comes after the opening, and no document is blamed', async () => {
+    const double = await startQdrantDouble({ version: '1.15.4' })
+    const proxy = await TcpProxy.to(double.url)
+    proxy.refuse()
+    const here = { ...postgres(), schema: 'late' }
+    await using store = await openStore({ embedder, postgres: here, qdrant: { url: proxy.url }, relay: 'external' })
+    await store.forTenant('acme').documents.put({ id: 'leave', text })
+    proxy.resume()
+    await expect
+      .poll(async () => (await store.relay.drain({ timeoutMs: 500 })).unavailable?.code, { timeout: 20_000 })
+      .toBe('HW_SERVER_UNSUPPORTED')
+    expect(await store.backlog()).toMatchObject({ waiting: 1, parked: 0 })
+    await proxy.close()
     await double.close()
   })
 
