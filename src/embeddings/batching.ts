@@ -1,57 +1,60 @@
 import { abortable, abortError, throwIfAborted } from '../core/abort'
 import { asHeadwaterError, HeadwaterError } from '../core/errors'
-import type { Embedder, EmbedOptions } from './embedder'
+import type { BatchOptions, Embedder, EmbedOptions } from './embedder'
 import { checkVector } from './vector-codec'
-
-export interface BatchOptions {
-  /** Most texts in one call of the embedder. Larger is faster until the model's memory is full. Default 64. */
-  batchSize?: number | undefined
-  /** Most characters in one call (a longer text goes alone). Default 200,000. */
-  batchCharacters?: number | undefined
-  /** Calls under way at once. Default 4. */
-  concurrency?: number | undefined
-}
 
 const defaults = { batchSize: 64, batchCharacters: 200_000, concurrency: 4 } as const satisfies Required<BatchOptions>
 
 /**
  * Embeds any number of texts in bounded batches, in the order given. The answer is checked: as many vectors as texts
- * (HW_EMBEDDER_FAILED), each of the right dimensions and finite (HW_INVALID_VECTOR). The first failure ends the rest.
+ * (HW_EMBEDDER_FAILED), each of the right dimensions and finite (HW_INVALID_VECTOR). The first failure ends the rest;
+ * `arrived` hears of every batch that came before it.
  */
 export async function embedInBatches(
   embedder: Embedder,
   texts: readonly string[],
   options: EmbedOptions & BatchOptions,
+  arrived?: (from: number, vectors: readonly Float32Array[]) => void,
 ): Promise<Float32Array[]> {
   throwIfAborted(options.signal)
-  const batches = batchesOf(
-    texts,
-    positive(options.batchSize ?? defaults.batchSize, 'batchSize'),
-    positive(options.batchCharacters ?? defaults.batchCharacters, 'batchCharacters'),
-  )
-  const concurrency = positive(options.concurrency ?? defaults.concurrency, 'concurrency')
+  const given = (key: keyof BatchOptions): number =>
+    positive(options[key] ?? embedder.batch?.[key] ?? defaults[key], key)
+  const batches = batchesOf(texts, given('batchSize'), given('batchCharacters'))
   const vectors = new Array<Float32Array>(texts.length)
+  await inLanes(batches, given('concurrency'), options.signal, async ({ from, to }, signal) => {
+    const answer = await embedOnce(embedder, texts.slice(from, to), { kind: options.kind, signal })
+    for (let i = 0; i < answer.length; i++) vectors[from + i] = answer[i]!
+    arrived?.(from, answer)
+  })
+  return vectors
+}
+
+/** Works through the items, so many at once; the first failure aborts the signal of the others and is thrown. */
+export async function inLanes<T>(
+  items: readonly T[],
+  lanes: number,
+  signal: AbortSignal | undefined,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   const stop = new AbortController()
-  const abort = (): void => stop.abort(options.signal?.reason)
-  options.signal?.addEventListener('abort', abort, { once: true })
+  const abort = (): void => stop.abort(signal?.reason)
+  signal?.addEventListener('abort', abort, { once: true })
   let next = 0
   const lane = async (): Promise<void> => {
-    while (next < batches.length) {
-      const { from, to } = batches[next++]!
-      const answer = await embedOnce(embedder, texts.slice(from, to), { kind: options.kind, signal: stop.signal })
-      for (let i = 0; i < answer.length; i++) vectors[from + i] = answer[i]!
+    while (next < items.length) {
+      throwIfAborted(stop.signal)
+      await work(items[next++]!, stop.signal)
     }
   }
   try {
-    await Promise.all(Array.from({ length: Math.min(concurrency, batches.length) }, lane))
+    await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane))
   } catch (error) {
     stop.abort(error)
-    if (options.signal?.aborted) throw abortError(options.signal)
+    if (signal?.aborted) throw abortError(signal)
     throw error
   } finally {
-    options.signal?.removeEventListener('abort', abort)
+    signal?.removeEventListener('abort', abort)
   }
-  return vectors
 }
 
 async function embedOnce(

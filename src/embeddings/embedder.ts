@@ -5,6 +5,16 @@ export interface EmbedOptions {
   signal?: AbortSignal | undefined
 }
 
+/** How texts are divided among calls of an embedder. */
+export interface BatchOptions {
+  /** Most texts in one call of the embedder. Larger is faster until the model's memory is full. Default 64. */
+  batchSize?: number | undefined
+  /** Most characters in one call (a longer text goes alone). Default 200,000. */
+  batchCharacters?: number | undefined
+  /** Calls under way at once. Default 4. */
+  concurrency?: number | undefined
+}
+
 /** Turns texts into vectors of one space. Implement it to bring a model of your own. */
 export interface Embedder {
   /**
@@ -16,6 +26,10 @@ export interface Embedder {
   readonly dimensions: number
   /** Longest text that is read whole, in the model's own tokens; Infinity when there is no limit. */
   readonly maxTokens: number
+  /** How it wants to be called, where the defaults are not right for it. */
+  readonly batch?: BatchOptions | undefined
   /** One vector a text, in their order, each of `dimensions` finite numbers. */
   embed(texts: readonly string[], options: EmbedOptions): Promise<Float32Array[]>
+  /** Lets go of what it holds: sockets, memory, threads. The store closes those that it made from options alone. */
+  close?(): Promise<void>
 }

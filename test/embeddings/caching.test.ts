@@ -1,7 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Clock } from '../../src/core/clock'
 import { embedAll, inputHash } from '../../src/embeddings/caching'
-import type { Embedder } from '../../src/embeddings/embedder'
+import type { Embedder, EmbedOptions } from '../../src/embeddings/embedder'
 import { VectorLru } from '../../src/embeddings/lru'
 import type { VectorCache } from '../../src/embeddings/vector-cache'
 
@@ -100,7 +101,122 @@ describe('embedAll', () => {
     await expect(first).rejects.toMatchObject({ code: 'HW_ABORTED' })
     door.open()
     expect(lengths(await second)).toEqual([1])
-    expect(embedder.asked).toEqual(['a', 'a'])
+    expect(embedder.asked).toEqual(['a'])
+  })
+
+  it('ends the call when the last of its callers has given up, and begins anew for the next', async () => {
+    const embedder = new Counter()
+    const signals: (AbortSignal | undefined)[] = []
+    const embed = embedder.embed.bind(embedder)
+    embedder.embed = (texts, options?: EmbedOptions) => {
+      signals.push(options?.signal)
+      return embed(texts)
+    }
+    const door = gate()
+    embedder.gate = door.wait
+    const controllers = [new AbortController(), new AbortController()]
+    const works = controllers.map(({ signal }) =>
+      embedAll(embedder, new MapCache(), inputsOf('a'), { kind: 'passage', signal }),
+    )
+    await turns()
+    controllers[0]!.abort()
+    await expect(works[0]).rejects.toMatchObject({ code: 'HW_ABORTED' })
+    expect(signals.map((signal) => signal?.aborted)).toEqual([false])
+    controllers[1]!.abort()
+    const third = embedAll(embedder, new MapCache(), inputsOf('a'))
+    await expect(works[1]).rejects.toMatchObject({ code: 'HW_ABORTED' })
+    await turns()
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true, false])
+    door.open()
+    expect(lengths(await third)).toEqual([1])
+  })
+
+  it('keeps what came before a batch failed', async () => {
+    const embedder = new Counter()
+    const embed = embedder.embed.bind(embedder)
+    embedder.embed = async (texts) => {
+      if (texts.includes('bad')) throw new TypeError('refused')
+      return embed(texts)
+    }
+    const store = new MapCache()
+    const options = { kind: 'passage', batchSize: 1, concurrency: 1 } as const
+    await expect(embedAll(embedder, store, inputsOf('a', 'bb', 'bad', 'dddd'), options)).rejects.toMatchObject({
+      code: 'HW_EMBEDDER_FAILED',
+    })
+    expect([...store.held.keys()]).toEqual([inputHash('a'), inputHash('bb')])
+  })
+
+  it('gives every caller his own vectors, whoever else asks, fails or gives up', async () => {
+    const text = fc.integer({ min: 0, max: 7 })
+    const caller = fc.record({
+      texts: fc.array(text, { minLength: 1, maxLength: 8 }),
+      startsAfter: fc.nat(12),
+      abortsAfter: fc.option(fc.nat(25), { nil: undefined }),
+      kind: fc.constantFrom('query' as const, 'passage' as const),
+      batchSize: fc.integer({ min: 1, max: 4 }),
+    })
+    const scenario = fc.record({
+      callers: fc.array(caller, { minLength: 1, maxLength: 6 }),
+      bad: fc.array(text, { maxLength: 2 }),
+      stored: fc.array(text, { maxLength: 3 }),
+      latencies: fc.array(fc.nat(15), { minLength: 1, maxLength: 6 }),
+      sharedStore: fc.boolean(),
+    })
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ callers, bad, stored, latencies, sharedStore }) => {
+        const nameOf = (n: number): string => `text ${n}`
+        const vectorOf = (name: string): Float32Array => Float32Array.of(Number(name.slice(5)), 1)
+        const held = (): MapCache => {
+          const cache = new MapCache()
+          for (const n of stored) cache.held.set(inputHash(nameOf(n)), vectorOf(nameOf(n)))
+          return cache
+        }
+        const common = held()
+        const asked: string[] = []
+        let calls = 0
+        const embedder: Embedder = {
+          fingerprint: 'slow',
+          dimensions: 2,
+          maxTokens: 10,
+          async embed(texts, { kind }) {
+            asked.push(...texts.map((name) => `${kind} ${name}`))
+            for (let i = latencies[calls++ % latencies.length]!; i > 0; i--) await Promise.resolve()
+            if (texts.some((name) => bad.map(nameOf).includes(name))) throw new TypeError('refused')
+            return texts.map(vectorOf)
+          },
+        }
+        const outcomes = await Promise.allSettled(
+          callers.map(async ({ texts, startsAfter, abortsAfter, kind, batchSize }) => {
+            for (let i = 0; i < startsAfter; i++) await Promise.resolve()
+            const controller = new AbortController()
+            const store = sharedStore ? common : held()
+            const options = { kind, batchSize, signal: controller.signal }
+            const work = embedAll(embedder, store, inputsOf(...texts.map(nameOf)), options)
+            work.catch(() => undefined)
+            for (let i = 0; i < (abortsAfter ?? 0); i++) await Promise.resolve()
+            if (abortsAfter !== undefined) controller.abort()
+            return work
+          }),
+        )
+        for (const [at, outcome] of outcomes.entries()) {
+          const { texts, abortsAfter } = callers[at]!
+          const refused = texts.some((n) => bad.includes(n) && !stored.includes(n))
+          if (outcome.status === 'fulfilled') {
+            expect(refused).toBe(false)
+            expect(lengths(outcome.value)).toEqual(texts)
+          } else {
+            const { code } = outcome.reason as { code: string }
+            if (code === 'HW_ABORTED') expect(abortsAfter).toBeDefined()
+            else expect([code, refused]).toEqual(['HW_EMBEDDER_FAILED', true])
+          }
+        }
+        expect(asked.filter((name) => stored.map(nameOf).some((one) => name.endsWith(one)))).toEqual([])
+        const calm = bad.length === 0 && callers.every(({ abortsAfter }) => abortsAfter === undefined)
+        const oneKind = new Set(callers.map(({ kind }) => kind)).size === 1
+        if (calm && oneKind && sharedStore) expect(new Set(asked).size).toBe(asked.length)
+      }),
+      { numRuns: 500 },
+    )
   })
 
   it('hands a failure to all who wait, and forgets it', async () => {
