@@ -14,7 +14,7 @@ describe('requests for what the test server lacks', () => {
   const settings = { k1: 1.5, b: 0.5, shards: 2, replicas: 1, analysis: 'server', synonyms: undefined } as const
 
   it('a language is its analyzer, with BM25 and the guards of the index', () => {
-    const body = indexDefinition({ name: 'g', language: 'german' }, 'p-g.write', settings)
+    const body = indexDefinition({ name: 'g', language: 'german' }, 'p-g.write', settings, 'server')
     expect(body).toMatchObject({
       aliases: { 'p-g.write': { is_write_index: true } },
       settings: {
@@ -110,8 +110,22 @@ describeWithElasticsearch('texts on Elasticsearch, in detail', (url) => {
       .catch((caught: unknown) => caught)
     expect(error).toMatchObject({ code: 'HW_INVALID_OPTIONS', path: 'language' })
     expect(String(error)).toMatch(/lacks the analyzer german .* install the module analysis-common/)
+    const strict = new ElasticsearchTextRepository(connection, { prefix, analysis: 'server' })
+    expect(await codeOf(strict.create({ name: 'english', language: 'english' }))).toBe('HW_INVALID_OPTIONS')
     const synonyms = new ElasticsearchTextRepository(connection, { prefix, synonyms: { list: ['a, b'] } })
     expect(await codeOf(synonyms.create({ name: 'english', language: 'english' }))).toBe('HW_INVALID_OPTIONS')
+  })
+
+  it('English needs no analyzer of the server, and another process sees how the index was made', async () => {
+    const own = { name: 'own', language: 'english' }
+    const makes = new ElasticsearchTextRepository(connection, { prefix })
+    await makes.create(own)
+    await makes.create(own)
+    const entry = textEntry('stems', 1, 'Walking the dogs')
+    const [writes, reads] = [1, 2].map(() => new ElasticsearchTextRepository(connection, { prefix }))
+    await writes!.upsert(own, [entry])
+    await writes!.refresh(own)
+    expect(await reads!.search(own, { tenant: acme, query: 'dog walks', limit: 5 })).toMatchObject([{ id: entry.id }])
   })
 
   it('an index made for another language or analysis is refused', async () => {

@@ -48,7 +48,7 @@ export function describeFullProfile(name: string, suite: (profile: FullProfile) 
           options: () => ({
             postgres: { url: database().url },
             qdrant: { url: qdrantUrl() },
-            elasticsearch: { url: elasticsearchUrl, texts: { analysis: 'library' } },
+            elasticsearch: { url: elasticsearchUrl },
             redis: { url: redis().url, cache: { prefix } },
             s3: { ...s3().options, bucketPrefix: prefix },
           }),

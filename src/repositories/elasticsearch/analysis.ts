@@ -7,6 +7,9 @@ import { HeadwaterError } from '../../core/errors'
  */
 export type AnalysisMode = 'server' | 'standard' | 'library'
 
+/** `auto`: `server`, or `library` where the server lacks the analyzer and the library finds the words as well. */
+export type AnalysisChoice = AnalysisMode | 'auto'
+
 /** Synonyms applied to queries: as lines of the Solr format, as a file beside the server's configuration, or as a stored set. */
 export type Synonyms = { readonly list: readonly string[] } | { readonly path: string } | { readonly set: string }
 
@@ -103,6 +106,12 @@ function synonymFilter(synonyms: Synonyms): Record<string, unknown> {
   // Those of a file or a set can be reloaded without a rebuild.
   if ('path' in synonyms) return { ...common, synonyms_path: synonyms.path, updateable: true }
   return { ...common, synonyms_set: synonyms.set, updateable: true }
+}
+
+/** The ways to try for a new index, in this order. */
+export function modesOf(choice: AnalysisChoice, language: string, synonyms: Synonyms | undefined): AnalysisMode[] {
+  if (choice !== 'auto') return [choice]
+  return language === 'english' && !synonyms ? ['server', 'library'] : ['server']
 }
 
 /** What a server said that lacks an analyzer or a token filter, as an error that says what to install; else undefined. */

@@ -1,5 +1,5 @@
 import type { TextIndex } from '../texts'
-import { type AnalysisMode, type AnalysisPlan, analysisPlan, type Synonyms } from './analysis'
+import { type AnalysisChoice, type AnalysisMode, type AnalysisPlan, analysisPlan, type Synonyms } from './analysis'
 
 export interface IndexSettings {
   readonly k1: number
@@ -7,7 +7,7 @@ export interface IndexSettings {
   readonly shards: number
   /** Copies of each shard; undefined for one where there is a second node to hold it. */
   readonly replicas: number | undefined
-  readonly analysis: AnalysisMode
+  readonly analysis: AnalysisChoice
   readonly synonyms: Synonyms | undefined
 }
 
@@ -28,8 +28,13 @@ const keyword = { type: 'keyword' }
 const kept = { index: false, doc_values: false }
 
 /** Body of the request that creates the index with its alias. */
-export function indexDefinition(index: TextIndex, alias: string, settings: IndexSettings): Record<string, unknown> {
-  const plan = analysisPlan(index.language, settings.analysis, settings.synonyms)
+export function indexDefinition(
+  index: TextIndex,
+  alias: string,
+  settings: IndexSettings,
+  mode: AnalysisMode,
+): Record<string, unknown> {
+  const plan = analysisPlan(index.language, mode, settings.synonyms)
   return {
     aliases: { [alias]: { is_write_index: true, is_hidden: true } },
     settings: {
@@ -46,11 +51,11 @@ export function indexDefinition(index: TextIndex, alias: string, settings: Index
     },
     mappings: {
       dynamic: 'strict',
-      _meta: markerOf(index, settings.analysis),
+      _meta: markerOf(index, mode),
       _routing: { required: true },
       _source: { excludes: ['filter', 'stems'] },
       properties: {
-        ...textFields(plan, settings.analysis),
+        ...textFields(plan, mode),
         // _id cannot be sorted by.
         id: keyword,
         tenant: keyword,

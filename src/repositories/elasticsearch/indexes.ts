@@ -2,7 +2,7 @@ import type { ElasticsearchConnection } from '../../connections/elasticsearch/co
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { TextIndex } from '../texts'
-import { missingAnalyzer } from './analysis'
+import { type AnalysisMode, missingAnalyzer, modesOf } from './analysis'
 import { type IndexMarker, type IndexSettings, indexDefinition, indexTemplate } from './index-definition'
 import { physicalName, writeAlias } from './names'
 
@@ -13,6 +13,8 @@ export class TextIndexes {
   readonly #settings: IndexSettings
   /** Once a process is enough. */
   #guarded = false
+  /** Who finds the words, by index: of a name this never changes. */
+  readonly #modes = new Map<string, AnalysisMode>()
 
   constructor(connection: ElasticsearchConnection, prefix: string, settings: IndexSettings) {
     this.#connection = connection
@@ -30,20 +32,38 @@ export class TextIndexes {
   }
 
   async create(index: TextIndex, call: CallOptions | undefined): Promise<void> {
-    const body = indexDefinition(index, this.alias(index), this.#settings)
+    const { analysis, synonyms } = this.#settings
+    const modes = modesOf(analysis, index.language, synonyms)
     if (!this.#guarded) {
       const template = `/_index_template/${this.#prefix}-guard`
       const request = { method: 'PUT', path: template, body: indexTemplate(this.#prefix) }
       await this.#connection.request(request, { ...call, idempotent: true })
       this.#guarded = true
     }
-    try {
-      await this.#connection.request({ method: 'PUT', path: this.path(index), body }, { ...call, idempotent: true })
-    } catch (error) {
-      if (!isHeadwaterError(error)) throw error
-      if (error.details?.['type'] === 'resource_already_exists_exception') return this.#adopt(index, call)
-      throw missingAnalyzer(error, index.language) ?? error
+    for (const mode of modes) {
+      const body = indexDefinition(index, this.alias(index), this.#settings, mode)
+      try {
+        await this.#connection.request({ method: 'PUT', path: this.path(index), body }, { ...call, idempotent: true })
+        this.#modes.set(index.name, mode)
+        return
+      } catch (error) {
+        if (!isHeadwaterError(error)) throw error
+        if (error.details?.['type'] === 'resource_already_exists_exception') return this.#adopt(index, modes, call)
+        const lacking = missingAnalyzer(error, index.language)
+        if (!lacking || mode === modes.at(-1)) throw lacking ?? error
+      }
     }
+  }
+
+  /** Who finds the words of this index: as it says itself where that was left to its server. */
+  async mode(index: TextIndex, call: CallOptions | undefined): Promise<AnalysisMode> {
+    const { analysis } = this.#settings
+    if (analysis !== 'auto') return analysis
+    const known = this.#modes.get(index.name)
+    if (known) return known
+    const found = (await this.#marker(index, call))?.analysis
+    if (found) this.#modes.set(index.name, found)
+    return found ?? 'server'
   }
 
   async drop(index: TextIndex, call: CallOptions | undefined): Promise<void> {
@@ -59,17 +79,18 @@ export class TextIndexes {
   }
 
   /** One that is there already must be what is asked for; its alias is put back if somebody took it. */
-  async #adopt(index: TextIndex, call: CallOptions | undefined): Promise<void> {
+  async #adopt(index: TextIndex, modes: readonly AnalysisMode[], call: CallOptions | undefined): Promise<void> {
     const marker = await this.#marker(index, call)
-    const { analysis } = this.#settings
-    if (marker?.generation !== index.name || marker.language !== index.language || marker.analysis !== analysis) {
+    const mode = modes.find((one) => one === marker?.analysis)
+    if (marker?.generation !== index.name || marker.language !== index.language || !mode) {
       const found = marker ? `for ${marker.language}, ${marker.analysis} analysis` : 'by somebody else'
       throw new HeadwaterError(
         'HW_TOPOLOGY_MISMATCH',
-        `The index ${JSON.stringify(index.name)} was made ${found}, not for ${index.language}, ${analysis} analysis`,
+        `The index ${JSON.stringify(index.name)} was made ${found}, not for ${index.language}, ${modes.join(' or ')} analysis`,
         { path: 'index.language' },
       )
     }
+    this.#modes.set(index.name, mode)
     const alias = encodeURIComponent(this.alias(index))
     const body = { is_write_index: true, is_hidden: true }
     const request = { method: 'PUT', path: `${this.path(index)}/_alias/${alias}`, body }

@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../core/errors'
-import type { AnalysisMode, Synonyms } from './analysis'
+import type { AnalysisChoice, Synonyms } from './analysis'
 import type { BulkLimits } from './bulk'
 import type { IndexSettings } from './index-definition'
 
@@ -13,8 +13,8 @@ export interface ElasticsearchTextOptions {
   readonly shards?: number | undefined
   /** Copies of each shard; by default one where there is a second node. */
   readonly replicas?: number | undefined
-  /** Who finds the words: `server` (default), `standard` or `library`. A server without language analyzers needs one of the latter. */
-  readonly analysis?: AnalysisMode | undefined
+  /** Who finds the words: `server`, `standard` or `library`; `auto` (default) is `server`, and `library` for English where the server lacks its analyzer. */
+  readonly analysis?: AnalysisChoice | undefined
   /** Synonyms of queries; not with analysis `library`. */
   readonly synonyms?: Synonyms | undefined
   /** Entries (500) and bytes (16 MiB) of one bulk request at most. */
@@ -29,12 +29,12 @@ export interface ResolvedTextOptions {
 }
 
 export function resolveTextOptions(options: ElasticsearchTextOptions): ResolvedTextOptions {
-  const { prefix = 'headwater', analysis = 'server', synonyms, replicas } = options
+  const { prefix = 'headwater', analysis = 'auto', synonyms, replicas } = options
   if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(prefix)) {
     throw invalid('prefix', `must be 1 to 64 of a-z, 0-9, _ and -, got ${JSON.stringify(prefix)}`)
   }
-  if (!['server', 'standard', 'library'].includes(analysis)) {
-    throw invalid('analysis', `must be server, standard or library, got ${JSON.stringify(analysis)}`)
+  if (!['auto', 'server', 'standard', 'library'].includes(analysis)) {
+    throw invalid('analysis', `must be auto, server, standard or library, got ${JSON.stringify(analysis)}`)
   }
   if (synonyms && analysis === 'library') throw invalid('synonyms', "need analysis 'server' or 'standard'")
   const whole = (

@@ -56,7 +56,7 @@ export class ElasticsearchTextRepository implements TextRepository {
   async upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     const _index = this.#indexes.alias(index)
-    const stems = this.#options.index.analysis === 'library'
+    const stems = (await this.#indexes.mode(index, call)) === 'library'
     const operations = entries.map((entry) => {
       const { id, fence, payload } = entry
       const target = { _index, _id: engineId(payload.tenant, id), routing: payload.tenant }
@@ -103,7 +103,7 @@ export class ElasticsearchTextRepository implements TextRepository {
     const { tenant, query: words, paths, limit = 10 } = query
     const form = words === undefined ? undefined : { ...query, query: words, limit: 0 }
     const found = form
-      ? searchQuery(index, form, this.#options.index.analysis)
+      ? searchQuery(index, form, await this.#indexes.mode(index, call))
       : { bool: { filter: tenantFilter(query) } }
     const body = { query: found ?? { match_none: {} }, size: 0, aggs: facetAggregations(paths, limit) }
     return facetsOf(paths, await this.#searchRaw(index, body, tenant, call))
@@ -178,7 +178,7 @@ export class ElasticsearchTextRepository implements TextRepository {
     more: Query,
     call: CallOptions | undefined,
   ): Promise<SearchHit[]> {
-    const found = searchQuery(index, query, this.#options.index.analysis)
+    const found = searchQuery(index, query, await this.#indexes.mode(index, call))
     // No words find nothing, but a missing index is still an error.
     const sort = [{ _score: 'desc' }, ...byId]
     const size = found ? Math.min(query.limit, mostHits) : 0

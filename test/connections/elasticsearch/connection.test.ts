@@ -159,7 +159,7 @@ describe('an Elasticsearch that answers with errors', () => {
           },
         }
       })
-      await new ElasticsearchTextRepository(connection).upsert(index, entries(20))
+      await new ElasticsearchTextRepository(connection, { analysis: 'standard' }).upsert(index, entries(20))
       expect(sent).toEqual([20, 4])
       expect(server.requests.at(-1)!.url).toContain('require_alias=true')
     })
@@ -169,7 +169,7 @@ describe('an Elasticsearch that answers with errors', () => {
       script(({ body }) => ({
         body: { errors: true, items: actionsOf(body).map(() => ({ index: { status: 503, error } })) },
       }))
-      const written = new ElasticsearchTextRepository(connection).upsert(index, entries(3))
+      const written = new ElasticsearchTextRepository(connection, { analysis: 'standard' }).upsert(index, entries(3))
       await expect(written).rejects.toMatchObject({ code: 'HW_UNAVAILABLE', retryable: true })
       expect(server.requests.filter(({ url }) => url.startsWith('/_bulk')).length).toBe(4)
     })
@@ -183,7 +183,7 @@ describe('an Elasticsearch that answers with errors', () => {
           return { status: 413, body: fault('too_large') }
         return { body: { errors: false, items: ids.map(() => ({ index: { status: 200 } })) } }
       })
-      const written = new ElasticsearchTextRepository(connection).upsert(index, entries(8))
+      const written = new ElasticsearchTextRepository(connection, { analysis: 'standard' }).upsert(index, entries(8))
       await expect(written).rejects.toMatchObject({ code: 'HW_LIMIT_EXCEEDED', details: { ids: [entryId('e3')] } })
       expect(sizes).toEqual([8, 4, 2, 2, 1, 1, 4, 2, 2])
     })
@@ -195,20 +195,26 @@ describe('an Elasticsearch that answers with errors', () => {
         sizes.push(ids.length)
         return { body: { items: ids.map(() => ({ index: { status: 200 } })) } }
       })
-      await new ElasticsearchTextRepository(connection, { batchSize: 3 }).upsert(index, entries(7))
-      await new ElasticsearchTextRepository(connection, { batchBytes: 1 }).upsert(index, entries(2))
+      await new ElasticsearchTextRepository(connection, { analysis: 'standard', batchSize: 3 }).upsert(
+        index,
+        entries(7),
+      )
+      await new ElasticsearchTextRepository(connection, { analysis: 'standard', batchBytes: 1 }).upsert(
+        index,
+        entries(2),
+      )
       expect(sizes).toEqual([3, 3, 1, 1, 1])
     })
 
     it('an answer with too few items is no success', async () => {
       script(() => ({ body: { errors: false, items: [] } }))
-      const written = new ElasticsearchTextRepository(connection).upsert(index, entries(2))
+      const written = new ElasticsearchTextRepository(connection, { analysis: 'standard' }).upsert(index, entries(2))
       await expect(written).rejects.toMatchObject({ code: 'HW_UNAVAILABLE' })
     })
 
     it('a delete that finds nothing is done, one that finds no index is not', async () => {
       const removal = [{ id: entryId('e0'), tenant: acme, fence: 3, when: 'atMost' as const }]
-      const texts = new ElasticsearchTextRepository(connection)
+      const texts = new ElasticsearchTextRepository(connection, { analysis: 'standard' })
       script(() => ({ body: { items: [{ delete: { status: 404, result: 'not_found' } }] } }))
       await texts.remove(index, removal)
       const error = { type: 'index_not_found_exception', reason: 'no such index' }
