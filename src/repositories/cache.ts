@@ -32,8 +32,8 @@ export interface CacheRepository {
   getOrLoad(tenant: TenantId, key: string, load: () => Promise<Json>, options?: CacheSetOptions): Promise<Json>
   /** True if there was a value. */
   delete(tenant: TenantId, key: string, call?: CallOptions): Promise<boolean>
-  /** Returns how many entries went. */
-  deleteByTag(tenant: TenantId, tag: string, call?: CallOptions): Promise<number>
+  /** Deletes what carries one of these tags, and keeps loads with one from being stored. Returns how many entries went. */
+  deleteByTag(tenant: TenantId, tags: string | readonly string[], call?: CallOptions): Promise<number>
   /** Hits, misses, and entries held now. */
   stats(tenant: TenantId, call?: CallOptions): Promise<CacheStats>
   /** Lets go of everything. */

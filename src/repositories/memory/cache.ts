@@ -14,6 +14,8 @@ export interface MemoryCacheOptions {
   readonly maxEntries?: number | undefined
   /** Time to live of an entry that says nothing else, ms; 3,600,000 by default. */
   readonly ttlMs?: number | undefined
+  /** The epoch of the truth, read at each call: nothing of another one is found. 0 by default. */
+  readonly epoch?: (() => number) | undefined
 }
 
 interface Entry {
@@ -36,9 +38,11 @@ export class MemoryCacheRepository implements CacheRepository {
   readonly #flights = new Map<string, Flight>()
   readonly #tallies = new Map<TenantId, { hits: number; misses: number; entries: number }>()
   readonly #ttlMs: number
+  readonly #epoch: () => number
   #closed = false
 
-  constructor({ clock = systemClock, maxEntries = 10_000, ttlMs = 3_600_000 }: MemoryCacheOptions = {}) {
+  constructor(options: MemoryCacheOptions = {}) {
+    const { clock = systemClock, maxEntries = 10_000, ttlMs = 3_600_000, epoch = () => 0 } = options
     if (!Number.isInteger(maxEntries) || maxEntries < 1) {
       throw new HeadwaterError(
         'HW_INVALID_OPTIONS',
@@ -48,6 +52,7 @@ export class MemoryCacheRepository implements CacheRepository {
         },
       )
     }
+    this.#epoch = epoch
     this.#ttlMs = checkTtl(ttlMs, 'cache.ttlMs', 'HW_INVALID_OPTIONS')
     this.#entries = new LRUCache({
       max: maxEntries,
@@ -73,8 +78,9 @@ export class MemoryCacheRepository implements CacheRepository {
   async set(tenant: TenantId, key: string, value: Json, options?: CacheSetOptions): Promise<void> {
     this.#check(options)
     const ttlMs = this.#ttlOf(options)
-    this.#flights.delete(nameOf(tenant, key))
-    this.#store(tenant, key, value, ttlMs, options?.tags ?? [])
+    const name = this.#name(tenant, key)
+    this.#flights.delete(name)
+    this.#store(tenant, name, value, ttlMs, this.#tagNames(tenant, options))
   }
 
   async getOrLoad(tenant: TenantId, key: string, load: () => Promise<Json>, options?: CacheSetOptions): Promise<Json> {
@@ -82,26 +88,28 @@ export class MemoryCacheRepository implements CacheRepository {
     const ttlMs = this.#ttlOf(options)
     const held = this.#read(tenant, key)
     if (held !== undefined) return held
-    const name = nameOf(tenant, key)
-    const flight = this.#flights.get(name) ?? this.#load(tenant, key, load, ttlMs, options?.tags ?? [])
+    const name = this.#name(tenant, key)
+    const flight = this.#flights.get(name) ?? this.#load(tenant, name, load, ttlMs, this.#tagNames(tenant, options))
     return copyJson(await abortable(flight.loaded, options?.signal))
   }
 
   async delete(tenant: TenantId, key: string, call?: CallOptions): Promise<boolean> {
     this.#check(call)
-    const name = nameOf(tenant, key)
+    const name = this.#name(tenant, key)
     this.#flights.delete(name)
     const there = this.#entries.has(name)
     this.#entries.delete(name)
     return there
   }
 
-  async deleteByTag(tenant: TenantId, tag: string, call?: CallOptions): Promise<number> {
+  async deleteByTag(tenant: TenantId, tags: string | readonly string[], call?: CallOptions): Promise<number> {
     this.#check(call)
-    const full = nameOf(tenant, tag)
-    for (const [name, flight] of this.#flights) if (flight.tags.includes(full)) this.#flights.delete(name)
+    const asked = new Set((typeof tags === 'string' ? [tags] : tags).map((tag) => this.#name(tenant, tag)))
+    for (const [name, flight] of this.#flights) {
+      if (flight.tags.some((tag) => asked.has(tag))) this.#flights.delete(name)
+    }
     let gone = 0
-    for (const name of [...(this.#tagged.get(full) ?? [])]) {
+    for (const name of [...asked].flatMap((tag) => [...(this.#tagged.get(tag) ?? [])])) {
       if (this.#entries.has(name)) gone++
       this.#entries.delete(name)
     }
@@ -121,7 +129,7 @@ export class MemoryCacheRepository implements CacheRepository {
   }
 
   #read(tenant: TenantId, key: string): Json | undefined {
-    const entry = this.#entries.get(nameOf(tenant, key))
+    const entry = this.#entries.get(this.#name(tenant, key))
     const tally = this.#tally(tenant)
     if (!entry) {
       tally.misses++
@@ -131,9 +139,8 @@ export class MemoryCacheRepository implements CacheRepository {
     return copyJson(entry.value)
   }
 
-  #store(tenant: TenantId, key: string, value: Json, ttl: number, tags: readonly string[]): void {
-    const name = nameOf(tenant, key)
-    const entry: Entry = { tenant, value: copyJson(value), tags: tags.map((tag) => nameOf(tenant, tag)) }
+  #store(tenant: TenantId, name: string, value: Json, ttl: number, tags: readonly string[]): void {
+    const entry: Entry = { tenant, value: copyJson(value), tags }
     this.#entries.set(name, entry, { ttl })
     this.#tally(tenant).entries++
     for (const tag of entry.tags) {
@@ -143,12 +150,11 @@ export class MemoryCacheRepository implements CacheRepository {
     }
   }
 
-  #load(tenant: TenantId, key: string, load: () => Promise<Json>, ttlMs: number, tags: readonly string[]): Flight {
-    const name = nameOf(tenant, key)
+  #load(tenant: TenantId, name: string, load: () => Promise<Json>, ttlMs: number, tags: readonly string[]): Flight {
     const run = async (): Promise<Json> => {
       try {
         const value = copyJson(await load())
-        if (this.#flights.get(name) === flight && !this.#closed) this.#store(tenant, key, value, ttlMs, tags)
+        if (this.#flights.get(name) === flight && !this.#closed) this.#store(tenant, name, value, ttlMs, tags)
         return value
       } finally {
         if (this.#flights.get(name) === flight) this.#flights.delete(name)
@@ -156,7 +162,7 @@ export class MemoryCacheRepository implements CacheRepository {
     }
     // Started a microtask later, so that `flight` is there whatever the load does.
     const loaded = Promise.resolve().then(run)
-    const flight: Flight = { loaded, tags: tags.map((tag) => nameOf(tenant, tag)) }
+    const flight: Flight = { loaded, tags }
     this.#flights.set(name, flight)
     // Its callers may all have gone by then.
     loaded.catch(() => undefined)
@@ -182,6 +188,15 @@ export class MemoryCacheRepository implements CacheRepository {
     return tally
   }
 
+  /** A tenant's name holds no colon, so that no two tenants' names run together. */
+  #name(tenant: TenantId, key: string): string {
+    return `${tenant}:${this.#epoch()}:${key}`
+  }
+
+  #tagNames(tenant: TenantId, options: CacheSetOptions | undefined): string[] {
+    return (options?.tags ?? []).map((tag) => this.#name(tenant, tag))
+  }
+
   #ttlOf(options: CacheSetOptions | undefined): number {
     return options?.ttlMs === undefined ? this.#ttlMs : checkTtl(options.ttlMs, 'ttlMs', 'HW_INVALID_ARGUMENT')
   }
@@ -190,11 +205,6 @@ export class MemoryCacheRepository implements CacheRepository {
     throwIfAborted(call?.signal)
     if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The cache is closed')
   }
-}
-
-/** A tenant's name holds no colon, so that no two tenants' names run together. */
-function nameOf(tenant: TenantId, key: string): string {
-  return `${tenant}:${key}`
 }
 
 function checkTtl(ttlMs: number, path: string, code: 'HW_INVALID_OPTIONS' | 'HW_INVALID_ARGUMENT'): number {

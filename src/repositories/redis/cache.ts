@@ -11,7 +11,7 @@ import { FailOpen } from './fail-open'
 import { type RedisKeyOptions, RedisKeys, suffixOf } from './keys'
 import { checkJitter, checkTtl, jittered } from './life'
 import { Loads } from './loads'
-import { beginScript, deleteScript, deleteTagScript, idLength, releaseScript, storeScript } from './scripts'
+import { beginScript, deleteScript, deleteTagsScript, idLength, releaseScript, storeScript } from './scripts'
 import { countKeys, type RedisServerStats, serverStats } from './server-stats'
 
 /** How a Redis cache keeps. Times in ms. */
@@ -61,6 +61,8 @@ type Begun =
   | { readonly kind: 'down' }
 
 const noFence = ''
+/** Tags of one script, and members of theirs. */
+const tagBatch = 500
 
 /**
  * A cache in Redis, shared by processes. Reads and stores fail open: while Redis cannot be asked, a read is a miss, a
@@ -162,24 +164,23 @@ export class RedisCacheRepository implements CacheRepository {
     return (await this.#connection.script(deleteScript, keysOf(base, name, 'vslf'), args, call)) === 1
   }
 
-  async deleteByTag(tenant: TenantId, tag: string, call: CallOptions = {}): Promise<number> {
+  async deleteByTag(tenant: TenantId, tags: string | readonly string[], call: CallOptions = {}): Promise<number> {
     this.#check(call)
     const base = this.#keys.base(tenant)
-    this.#loads.forgetTag(base + tag)
-    return withDeadline(this.#clock, call, Number.POSITIVE_INFINITY, async (deadline) => {
-      const batch = 500
-      for (let gone = 0; ; ) {
-        const options = { signal: deadline.signal }
-        const answer = await this.#connection.script(
-          deleteTagScript,
-          [`${base}t${suffixOf(tag)}`],
-          [base, batch],
-          options,
-        )
-        const [deleted, done] = answer as [number, number]
-        gone += deleted
-        if (done < batch) return gone
+    const names = typeof tags === 'string' ? [tags] : tags
+    for (const tag of names) this.#loads.forgetTag(base + tag)
+    return withDeadline(this.#clock, call, Number.POSITIVE_INFINITY, async ({ signal }) => {
+      let gone = 0
+      for (let at = 0; at < names.length; at += tagBatch) {
+        const keys = names.slice(at, at + tagBatch).map((tag) => `${base}t${suffixOf(tag)}`)
+        for (let done = tagBatch; done === tagBatch; ) {
+          const answer = await this.#connection.script(deleteTagsScript, keys, [base, tagBatch], { signal })
+          const [deleted, members] = answer as [number, number]
+          gone += deleted
+          done = members
+        }
       }
+      return gone
     })
   }
 

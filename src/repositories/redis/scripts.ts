@@ -86,19 +86,23 @@ end
 return there
 `)
 
-/** KEYS tag; ARGV base, members at most. {entries deleted, members done}. */
-export const deleteTagScript = redisScript(`
-local members = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[2]) - 1)
-local gone = 0
-for _, member in ipairs(members) do
-  local id, name = string.sub(member, 1, ${idLength}), string.sub(member, ${idLength + 1})
-  local value, stale, lease = ARGV[1] .. 'v' .. name, ARGV[1] .. 's' .. name, ARGV[1] .. 'l' .. name
-  if redis.call('GETRANGE', value, 0, ${idLength - 1}) == id then gone = gone + redis.call('DEL', value) end
-  if redis.call('GETRANGE', stale, 0, ${idLength - 1}) == id then redis.call('DEL', stale) end
-  if redis.call('GET', lease) == id then redis.call('DEL', lease) end
+/** KEYS tags; ARGV base, members at most. {entries deleted, members done}. */
+export const deleteTagsScript = redisScript(`
+local most, left, gone = tonumber(ARGV[2]), tonumber(ARGV[2]), 0
+for _, tag in ipairs(KEYS) do
+  if left == 0 then break end
+  local members = redis.call('ZRANGE', tag, 0, left - 1)
+  for _, member in ipairs(members) do
+    local id, name = string.sub(member, 1, ${idLength}), string.sub(member, ${idLength + 1})
+    local value, stale, lease = ARGV[1] .. 'v' .. name, ARGV[1] .. 's' .. name, ARGV[1] .. 'l' .. name
+    if redis.call('GETRANGE', value, 0, ${idLength - 1}) == id then gone = gone + redis.call('DEL', value) end
+    if redis.call('GETRANGE', stale, 0, ${idLength - 1}) == id then redis.call('DEL', stale) end
+    if redis.call('GET', lease) == id then redis.call('DEL', lease) end
+  end
+  if #members > 0 then redis.call('ZREM', tag, unpack(members)) end
+  left = left - #members
 end
-if #members > 0 then redis.call('ZREM', KEYS[1], unpack(members)) end
-return {gone, #members}
+return {gone, most - left}
 `)
 
 /** KEYS vectors; ARGV life ms, then the bytes of each. */

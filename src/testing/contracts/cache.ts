@@ -206,6 +206,14 @@ export function cacheRepositoryContract(runner: TestRunner, make: () => Promise<
       expect(await cache.deleteByTag(acme, 'all')).toBe(600)
     })
 
+    test('deletes by many tags in one call', async ({ cache }) => {
+      const keys = Array.from({ length: 1_200 }, (_, i) => `k${i}`)
+      await Promise.all(keys.map((key, i) => cache.set(acme, key, i, { tags: [`t${i}`, 'both'] })))
+      expect(await cache.deleteByTag(acme, [...keys.map((_, i) => `t${i}`).slice(1), 'absent'])).toBe(1_199)
+      expect(await cache.deleteByTag(acme, ['t0', 'both', 't0'])).toBe(1)
+      expect(await cache.deleteByTag(acme, [])).toBe(0)
+    })
+
     test('a closed cache says so', async ({ cache }) => {
       await cache.close()
       expect(await codeOf(cache.get(acme, 'k'))).toBe('HW_CLOSED')

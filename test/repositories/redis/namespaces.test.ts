@@ -3,7 +3,6 @@ import { RedisConnection } from '../../../src/connections/redis/connection'
 import { tenantId } from '../../../src/core/ids'
 import { VectorLru } from '../../../src/embeddings/lru'
 import { RedisMetrics } from '../../../src/repositories/redis/metrics'
-import { RedisSearchCache } from '../../../src/repositories/redis/searches'
 import { RedisVectorCache } from '../../../src/repositories/redis/vectors'
 import { FakeClock } from '../../../src/testing/fake-clock'
 import { describeWithRedis, forgetAll, freshPrefix, keysUnder } from '../../support/redis'
@@ -56,26 +55,6 @@ describeWithRedis('what else is kept in Redis', (redis) => {
         .getMany(entries.map(({ hash }) => hash))
       expect(found.size).toBe(1_200)
       expect(found.get('h777')).toEqual(Float32Array.of(777, 1))
-    })
-  })
-
-  it('searches by what was asked, with ids and scores only', async () => {
-    await inRedis(async (connection, prefix) => {
-      const searches = new RedisSearchCache(connection, { prefix })
-      const hits = [
-        { id: 'one', score: 0.9, text: 'never stored' },
-        { id: 'two', score: 1 / 3 },
-      ]
-      await searches.set(acme, { query: 'leave', filter: { a: 1, b: 2 } }, hits, { tags: ['documents'] })
-      const same = await searches.get(acme, { filter: { b: 2, a: 1 }, query: 'leave' })
-      expect(same).toEqual([
-        { id: 'one', score: 0.9 },
-        { id: 'two', score: 1 / 3 },
-      ])
-      expect(await searches.get(acme, { query: 'leave', filter: { a: 1, b: 3 } })).toBe(undefined)
-      expect(await searches.get(globex, { query: 'leave', filter: { a: 1, b: 2 } })).toBe(undefined)
-      expect(await searches.deleteByTag(acme, 'documents')).toBe(1)
-      expect(await searches.get(acme, { query: 'leave', filter: { a: 1, b: 2 } })).toBe(undefined)
     })
   })
 
