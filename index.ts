@@ -35,11 +35,18 @@ export { HashingEmbedder, type HashingOptions } from './src/embeddings/hashing'
 export type { EmbedderOption } from './src/embeddings/select'
 export { type DateTime, defineMetadata, type MetadataDeclaration, type MetadataOf } from './src/filter/declaration'
 export type { Filter } from './src/filter/typed'
-export type { BlobInfo, BlobPutOptions, BlobRepository, BlobSource } from './src/repositories/blobs'
+export type {
+  BlobDeleteOptions,
+  BlobInfo,
+  BlobPutOptions,
+  BlobRepository,
+  BlobSource,
+  ScannedBlob,
+} from './src/repositories/blobs'
 export type { CacheRepository, CacheSetOptions, CacheStats } from './src/repositories/cache'
 export type { ChunkRepository } from './src/repositories/chunks'
 export { DirectoryBlobRepository } from './src/repositories/directory/blobs'
-export type { DocumentRepository } from './src/repositories/documents'
+export type { DocumentBlob, DocumentRepository } from './src/repositories/documents'
 export type { ElasticsearchTextOptions } from './src/repositories/elasticsearch/options'
 export { ElasticsearchTextRepository } from './src/repositories/elasticsearch/texts'
 export type { EmbeddingRepository } from './src/repositories/embeddings'
@@ -61,12 +68,15 @@ export type { VectorRepository } from './src/repositories/vectors'
 export type { SearchHit, SearchOptions, SearchPage, SearchQuery } from './src/search/query'
 export type { SplitterOptions } from './src/splitter/select'
 export type { ChunkDraft, Splitter } from './src/splitter/splitter'
-export { openStore, type Store, type StoreHealth, type StoreRebuildOptions } from './src/store'
+export { openStore, type Store, type StoreRebuildOptions } from './src/store'
+export type { Degradation, GenerationsHealth, StoreHealth } from './src/store-health'
 export type { CollectionOptions, StoreOptions } from './src/store-options'
 export type { StoredChunk, StoredDocument } from './src/tenant/document'
 export type { Documents, ListPage, ListQuery } from './src/tenant/documents'
 export type { TenantHandle } from './src/tenant/tenant-handle'
 export type { TransactionHandle } from './src/tenant/transaction-handle'
+export type { CollectBlobsOptions, CollectBlobsReport, MissingBlob } from './src/writer/collect-blobs'
+export type { BlobDataInput, BlobReferenceInput, DocumentBlobInput } from './src/writer/document-blobs'
 export type { ChunkInput, DocumentInput, DocumentPatch } from './src/writer/document-input'
 export type { WriterOptions, WriterPorts } from './src/writer/ports'
 export type { PreparedDocument } from './src/writer/prepared-document'

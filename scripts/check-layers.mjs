@@ -16,7 +16,7 @@ const LAYERS = [
   ['backup'],
   ['store-options.ts', 'store-parts.ts', 'row-security.ts'],
   ['config'],
-  ['engines.ts'],
+  ['engines.ts', 'store-health.ts'],
   ['open-parts.ts'],
   ['store.ts'],
   ['cli', 'testing', 'index.ts'],

@@ -1,9 +1,11 @@
 import type { CallOptions } from './core/abort'
+import type { HeadwaterError } from './core/errors'
 import type { TenantId } from './core/ids'
 import type { Embedder } from './embeddings/embedder'
 import type { BlobRepository } from './repositories/blobs'
 import type { CacheRepository } from './repositories/cache'
 import type { TruthSession } from './repositories/truth'
+import type { BreakerState } from './resilience/breaker'
 import type { WriterPorts } from './writer/ports'
 
 /** What a store is put together from: `openStore` brings Postgres, `createTestStore` memory. */
@@ -22,7 +24,15 @@ export interface StoreParts {
 }
 
 export interface ConnectionHealth {
-  readonly status: 'up' | 'down'
+  /** 'degraded': it answers, and says that it is not whole. */
+  readonly status: 'up' | 'degraded' | 'down'
   readonly latencyMs: number
+  /** Where it is, without user and password. */
+  readonly target?: string | undefined
+  /** Undefined where the server does not tell it. */
+  readonly serverVersion?: string | undefined
+  readonly breaker?: BreakerState | undefined
+  /** Why it is down. */
+  readonly error?: HeadwaterError | undefined
   readonly [fact: string]: unknown
 }

@@ -1,7 +1,6 @@
 import type { Settings } from './config/settings'
 import { storeOptionsFrom } from './config/store-settings'
-import { abortable, type CallOptions } from './core/abort'
-import { withDeadline } from './core/deadline'
+import type { CallOptions } from './core/abort'
 import { asHeadwaterError, HeadwaterError } from './core/errors'
 import { collectionName, tenantId } from './core/ids'
 import type { JsonObject } from './core/json'
@@ -11,28 +10,16 @@ import type { Generation, Target } from './repositories/generations'
 import type { Backlog, JobRow, JobTarget } from './repositories/jobs'
 import type { TruthSession } from './repositories/truth'
 import { Searcher } from './search/search'
+import { type StoreHealth, storeHealth } from './store-health'
 import { checkStoreOptions, type StoreOptions } from './store-options'
-import type { ConnectionHealth, StoreParts } from './store-parts'
+import type { StoreParts } from './store-parts'
 import type { TenantContext } from './tenant/tenant-context'
 import { TenantHandle } from './tenant/tenant-handle'
+import { type CollectBlobsOptions, type CollectBlobsReport, collectBlobs } from './writer/collect-blobs'
 import { type RebuildProgress, type RebuildResult, rebuild } from './writer/rebuild'
 import { type ReconcileOptions, type ReconcileReport, reconcile } from './writer/reconcile'
 import type { DrainResult } from './writer/relay'
 import { type CoordinatedWriter, createWriter } from './writer/writer'
-
-/** What `store.health()` found. */
-export interface StoreHealth {
-  /** 'down': a connection is, or the jobs cannot be counted; 'degraded': jobs are parked. */
-  readonly status: 'ok' | 'degraded' | 'down'
-  /** By name, e.g. `postgres`. */
-  readonly connections: Readonly<Record<string, ConnectionHealth>>
-  /** Null when it could not be read. */
-  readonly backlog: Backlog | null
-  /** Workers that were seen within the last minute. */
-  readonly workers: number
-  /** What somebody should know, e.g. that row level security does not hold for this login. */
-  readonly notices: readonly string[]
-}
 
 /** What to rebuild, and in which space. */
 export interface StoreRebuildOptions extends CallOptions {
@@ -46,9 +33,7 @@ export interface StoreRebuildOptions extends CallOptions {
   onProgress?: ((progress: RebuildProgress) => void) | undefined
 }
 
-const workerSeenMs = 60_000
 const closeDrainMs = 5_000
-const healthMs = 5_000
 
 /**
  * Opens a store, from options or from what `settingsFromEnv` gave: connects, migrates as asked, checks the recorded
@@ -124,25 +109,12 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     return new TenantHandle<C>(this.#context, tenantId(tenant))
   }
 
-  /** Asks every connection at once; never rejects for a store that is down, it says so. */
+  /**
+   * Asks every connection at once, for 5 s at most unless `timeoutMs` says otherwise. Never rejects for a store that is
+   * down: it says so, and what that means for users.
+   */
   health(options: CallOptions = {}): Promise<StoreHealth> {
-    return this.#enter(async () => {
-      const { checks, notices, ports } = this.#parts
-      const names = Object.keys(checks)
-      return withDeadline(ports.clock, options, healthMs, async (deadline) => {
-        const call = deadline.options()
-        const session = ports.truth.session({ worker: true })
-        const [backlog, workers, ...states] = await Promise.all([
-          session.jobs.backlog(undefined, call).catch(() => null),
-          abortable(session.registry.workers(workerSeenMs), call.signal).catch(() => []),
-          ...names.map((name) => checks[name]!(call)),
-        ])
-        const connections = Object.fromEntries(names.map((name, at) => [name, states[at]!]))
-        const lame = states.some((state) => state.status === 'down') || (backlog?.parked ?? 0) > 0
-        const status = backlog === null ? 'down' : lame ? 'degraded' : 'ok'
-        return { status, connections, backlog, workers: workers.length, notices }
-      })
-    })
+    return this.#enter(() => storeHealth(this.#parts, options))
   }
 
   /**
@@ -181,6 +153,25 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
       const report = await reconcile(this.#parts.ports, options)
       if (report.repaired > 0 && this.#background) await this.#writer.relay.drain({ signal: options.signal })
       return report
+    })
+  }
+
+  /**
+   * Finds blobs that no document owns and that are older than the grace period, and deletes them unless it is a dry run,
+   * which it is by default; reports documents whose blob is gone. HW_INVALID_OPTIONS where no place for blobs is
+   * configured.
+   */
+  collectBlobs(options: CollectBlobsOptions = {}): Promise<CollectBlobsReport> {
+    return this.#enter(async () => {
+      const { truth, blobs, clock } = this.#parts.ports
+      if (blobs) return collectBlobs({ truth, blobs, clock }, options)
+      throw new HeadwaterError(
+        'HW_INVALID_OPTIONS',
+        'blobs: no place is configured; give blobs.path or s3 to openStore',
+        {
+          path: 'blobs.path',
+        },
+      )
     })
   }
 

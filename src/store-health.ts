@@ -1,0 +1,185 @@
+import { abortable, type CallOptions, throwIfAborted } from './core/abort'
+import { type Deadline, withDeadline, withinDeadline } from './core/deadline'
+import { asHeadwaterError, type ErrorCode, errorCatalogue } from './core/errors'
+import type { Generation, Target } from './repositories/generations'
+import type { Backlog } from './repositories/jobs'
+import type { ConnectionHealth, StoreParts } from './store-parts'
+
+/** What `store.health()` found: made to be logged as JSON, and without secrets. */
+export interface StoreHealth {
+  /** 'down': Postgres is, or the jobs cannot be counted; 'degraded': `degraded` says what. */
+  readonly status: 'ok' | 'degraded' | 'down'
+  /** By name: `postgres`, and those of `qdrant`, `elasticsearch`, `redis`, `s3` that are configured. */
+  readonly connections: Readonly<Record<string, ConnectionHealth & { readonly errorCode: ErrorCode | null }>>
+  /** What is not as it should be; empty when all is well. */
+  readonly degraded: readonly Degradation[]
+  /** Null when it could not be read. */
+  readonly backlog: Backlog | null
+  /** Workers that were seen within the last minute, in this process or another. */
+  readonly workers: number
+  /** Null when they could not be read. */
+  readonly generations: GenerationsHealth | null
+  /** What somebody should know, e.g. that row level security does not hold for this login. */
+  readonly notices: readonly string[]
+}
+
+export interface Degradation {
+  /** A connection, `jobs`, `workers`, or the name of an index. */
+  readonly what: string
+  /** What users notice, in a sentence. */
+  readonly meaning: string
+  readonly remedy: string
+}
+
+export interface GenerationsHealth {
+  readonly live: number
+  readonly building: number
+  readonly standby: number
+  /** Those that cannot be switched to, and why. */
+  readonly errors: readonly Pick<Generation, 'name' | 'target' | 'collection' | 'error'>[]
+  /** Collections that have no index of a target yet. */
+  readonly missing: readonly { readonly target: Target; readonly collection: string }[]
+}
+
+const healthMs = 5_000
+const workerSeenMs = 60_000
+/** A connection is told to give up so much earlier, so that its own report comes in time, ms. */
+const headStartMs = 50
+
+const vectorsAway = "Hybrid searches answer from words alone and mode 'vector' fails; new vectors wait as jobs."
+const textsAway = "Hybrid searches answer from vectors alone and mode 'text' fails; new texts wait as jobs."
+
+/** What users notice while a connection is down. */
+export const outages: Readonly<Record<string, string>> = Object.freeze({
+  postgres: 'Nothing can be read, searched or written.',
+  qdrant: vectorsAway,
+  elasticsearch: textsAway,
+  redis: 'Nothing is found in the cache; loads go to the loader, a capped number at once.',
+  s3: 'Blobs cannot be read or written.',
+  vector: vectorsAway,
+  text: textsAway,
+})
+
+/** Asks everything side by side within one deadline; what has not answered by then counts as down. */
+export function storeHealth(parts: StoreParts, options: CallOptions): Promise<StoreHealth> {
+  const { checks, ports } = parts
+  return withDeadline(ports.clock, options, healthMs, async (deadline) => {
+    const [truth, ...states] = await Promise.all([
+      askTruth(parts, deadline),
+      ...Object.keys(checks).map((name) => askConnection(parts, name, deadline)),
+    ])
+    throwIfAborted(options.signal)
+    const connections = Object.fromEntries(Object.keys(checks).map((name, at) => [name, states[at]!]))
+    const { backlog, workers, indexes } = truth
+    const found = {
+      connections,
+      backlog,
+      workers: workers?.length ?? 0,
+      generations: indexes && summaryOf(parts, indexes),
+      notices: [...parts.notices],
+    }
+    const idle = ports.options?.relay === 'external' && workers?.length === 0
+    if (idle && backlog?.waiting === 0) found.notices.push(`${unseen}, and ${follow}`)
+    const degraded = degradationsOf(found, idle)
+    const down = backlog === null || connections['postgres']?.status === 'down'
+    return { status: down ? 'down' : degraded.length > 0 ? 'degraded' : 'ok', degraded, ...found }
+  })
+}
+
+const unseen = 'No worker was seen in the last minute'
+const follow = "with relay: 'external' the indexes follow only while one runs (`headwater relay`)."
+
+/** Each part is null when it could not be read in time. */
+async function askTruth({ ports }: StoreParts, { signal: given }: Deadline) {
+  const { jobs, registry, generations } = ports.truth.session({ worker: true })
+  // A signal of its own for each group of questions: many listeners on one look like a leak.
+  return withDeadline(ports.clock, { signal: given }, undefined, async ({ signal }) => {
+    const inTime = <T>(work: Promise<T>): Promise<T | null> => abortable(work, signal).catch(() => null)
+    const [backlog, workers, indexes] = await Promise.all([
+      inTime(jobs.backlog(undefined, { signal })),
+      inTime(registry.workers(workerSeenMs)),
+      inTime(generations.list()),
+    ])
+    return { backlog, workers, indexes }
+  })
+}
+
+async function askConnection(
+  { checks, ports }: StoreParts,
+  name: string,
+  deadline: Deadline,
+): Promise<StoreHealth['connections'][string]> {
+  const startedAt = ports.clock.monotonic()
+  const left = deadline.remaining()
+  const timeoutMs = Number.isFinite(left) ? Math.max(left - headStartMs, left / 2) : undefined
+  try {
+    return await withinDeadline(ports.clock, { signal: deadline.signal }, undefined, async ({ signal }) => {
+      const state = await checks[name]!({ signal, timeoutMs })
+      return { ...state, errorCode: state.error?.code ?? null }
+    })
+  } catch (cause) {
+    const error = asHeadwaterError(cause)
+    return { status: 'down', latencyMs: ports.clock.monotonic() - startedAt, error, errorCode: error.code }
+  }
+}
+
+function summaryOf({ ports }: StoreParts, generations: readonly Generation[]): GenerationsHealth {
+  const count = (state: Generation['state']): number => generations.filter((one) => one.state === state).length
+  const live = new Set(
+    generations.filter(({ state }) => state === 'live').map((one) => `${one.target}/${one.collection}`),
+  )
+  return {
+    live: count('live'),
+    building: count('building'),
+    standby: count('standby'),
+    errors: generations
+      .filter(({ error }) => error !== null)
+      .map(({ name, target, collection, error }) => ({ name, target, collection, error })),
+    missing: [...ports.collections.keys()].flatMap((collection) =>
+      (['vector', 'text'] as const)
+        .filter((target) => !live.has(`${target}/${collection}`))
+        .map((target) => ({ target, collection })),
+    ),
+  }
+}
+
+function degradationsOf(
+  { connections, backlog, generations }: Pick<StoreHealth, 'connections' | 'backlog' | 'generations'>,
+  idle: boolean,
+): Degradation[] {
+  const found: Degradation[] = []
+  for (const [what, { status, breaker, error }] of Object.entries(connections)) {
+    const meaning = outages[what] ?? 'It cannot be used.'
+    if (status === 'down') {
+      found.push({ what, meaning, remedy: error?.remedy ?? errorCatalogue.HW_UNAVAILABLE.remedy })
+    } else if (status === 'degraded') {
+      const remedy = 'Ask the server why (`GET _cluster/allocation/explain`) and bring its missing nodes back.'
+      found.push({ what, meaning: 'The cluster is red: text searches may fail or find less.', remedy })
+    } else if (breaker === 'open' || breaker === 'half-open') {
+      const remedy = errorCatalogue.HW_CIRCUIT_OPEN.remedy
+      found.push({
+        what,
+        meaning: `It answers again, but the circuit is ${breaker}. Until it closes: ${meaning}`,
+        remedy,
+      })
+    }
+  }
+  if (backlog && backlog.parked > 0) {
+    const meaning = `${backlog.parked} jobs were given up: what is new in their documents is not found.`
+    found.push({ what: 'jobs', meaning, remedy: errorCatalogue.HW_JOB_PARKED.remedy })
+  }
+  if (backlog && backlog.waiting > 0 && idle) {
+    const meaning = `${backlog.waiting} jobs wait. ${unseen}: what was written since is not found.`
+    found.push({ what: 'workers', meaning, remedy: "Run `headwater relay`, or open a store with relay: 'background'." })
+  }
+  for (const { name, target, error } of generations?.errors ?? []) {
+    const meaning = `It cannot be switched to (${error}); searches are answered by the live index.`
+    found.push({ what: name, meaning, remedy: `Run \`headwater rebuild --target ${target}\` again.` })
+  }
+  for (const { target, collection } of generations?.missing ?? []) {
+    const meaning = `There is no live ${target} index of ${collection} yet: that leg finds nothing.`
+    const remedy = 'Bring the engine up: the first job of the collection makes the index.'
+    found.push({ what: `${collection}/${target}`, meaning, remedy })
+  }
+  return found
+}
