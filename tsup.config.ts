@@ -2,9 +2,10 @@ import { defineConfig } from 'tsup'
 
 const library = { index: 'index.ts', testing: 'src/testing/index.ts', migrations: 'src/migrations/index.ts' }
 
-// Entries are those of the exports map in package.json, and the command. Shared chunks keep one copy of each class.
+// Entries are those of the exports map in package.json, the command, and the thread of a model. Shared chunks keep one
+// copy of each class.
 export default defineConfig({
-  entry: { ...library, cli: 'src/cli/main.ts' },
+  entry: { ...library, cli: 'src/cli/main.ts', 'onnx-worker': 'src/embeddings/onnx/worker.ts' },
   format: ['esm', 'cjs'],
   dts: process.env['HW_BUILD_TYPES'] === 'off' ? false : { entry: library },
   target: 'node20',

@@ -46,6 +46,10 @@ export const errorCatalogue = {
   HW_RECEIPT_ROLLED_BACK: { retryable: false, remedy: 'The transaction of this receipt never committed; write again.' },
   HW_GENERATION_MISSING: { retryable: true, remedy: 'The index is gone; run `headwater rebuild` for its target.' },
   HW_REBUILD_FAILED: { retryable: true, remedy: 'Read the cause; run the rebuild again, it resumes.' },
+  HW_MODEL_UNAVAILABLE: {
+    retryable: false,
+    remedy: 'Put the files of the model into the folder that the message names, or correct what it says is wrong.',
+  },
   HW_EMBEDDER_FAILED: { retryable: true, remedy: 'Check the embedder; documents are stored and embedded later.' },
   HW_EMBEDDED_LOCKED: { retryable: false, remedy: 'Close the other process on this folder, or use a Postgres server.' },
   HW_STORAGE: { retryable: false, remedy: 'Check space and rights of the folder named.' },

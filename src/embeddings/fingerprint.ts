@@ -9,6 +9,8 @@ export interface VectorSpace {
   dimensions: number
   /** Whether the vectors have length 1. */
   normalized: boolean
+  /** How a vector is made of those of the tokens, where the model leaves it open. */
+  pooling?: string | undefined
   queryPrefix?: string | undefined
   passagePrefix?: string | undefined
 }
@@ -20,9 +22,13 @@ const maxName = 40
  * beginning with a letter. The hash covers every field exactly as given.
  */
 export function fingerprintOf(space: VectorSpace): string {
-  const { provider, model, revision, dimensions, normalized, queryPrefix = '', passagePrefix = '' } = space
+  const { provider, model, revision, dimensions, normalized, pooling, queryPrefix = '', passagePrefix = '' } = space
   const hash = sha256(
-    canonicalJson({ provider, model, revision, dimensions, normalized, queryPrefix, passagePrefix }),
+    canonicalJson({
+      ...{ provider, model, revision, dimensions, normalized, queryPrefix, passagePrefix },
+      // Left out where it is not given: names that are recorded stay.
+      ...(pooling !== undefined && { pooling }),
+    }),
   ).slice(0, 8)
   const name = `${provider}-${model}`
     .toLowerCase()

@@ -1,4 +1,4 @@
-import { loadDriver } from '../postgres/driver'
+import { loadDriver } from '../../resilience/load-driver'
 import type { ElasticsearchClient } from './client'
 import type { ResolvedElasticsearchOptions, ServerTarget } from './options'
 

@@ -1,4 +1,4 @@
-import { loadDriver } from '../postgres/driver'
+import { loadDriver } from '../../resilience/load-driver'
 import type { OwnRedisClient } from './client'
 import type { RedisAddress, ResolvedRedisOptions } from './options'
 

@@ -1,5 +1,5 @@
 import type http from 'node:http'
-import { loadDriver } from '../postgres/driver'
+import { loadDriver } from '../../resilience/load-driver'
 import type { S3Client } from './client'
 import type { ResolvedS3Options, S3Server } from './options'
 import type { S3Transport } from './transport'

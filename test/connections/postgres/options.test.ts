@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { loadDriver } from '../../../src/connections/postgres/driver'
 import { postgresDefaults, resolvePostgresOptions } from '../../../src/connections/postgres/options'
 import { isRead, literal, openingStatement } from '../../../src/connections/postgres/statement'
+import { loadDriver } from '../../../src/resilience/load-driver'
 import { rejection } from './backends'
 
 describe('options', () => {

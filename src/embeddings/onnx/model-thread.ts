@@ -1,0 +1,105 @@
+import { Worker } from 'node:worker_threads'
+import { abortError, throwIfAborted } from '../../core/abort'
+import { HeadwaterError } from '../../core/errors'
+import type { FromThread, ThreadFailure, ThreadSetup, ToThread } from './messages'
+import { workerFile } from './worker-file'
+
+interface Call {
+  resolve(vectors: Float32Array[]): void
+  reject(error: HeadwaterError): void
+}
+
+/**
+ * A model in a thread of its own, seen from here. The thread is started by the first call, keeps the process alive only
+ * while a call waits for it, and when it dies its calls fail and the next one starts another.
+ */
+export class ModelThread {
+  readonly #setup: ThreadSetup
+  readonly #calls = new Map<number, Call>()
+  #worker: Worker | undefined
+  #lastId = 0
+  #closed: Promise<void> | undefined
+
+  constructor(setup: ThreadSetup) {
+    this.#setup = setup
+  }
+
+  /** Vectors in the order of the texts. The signal ends the wait at once and the work after the current batch. */
+  async embed(texts: readonly string[], urgent: boolean, signal: AbortSignal | undefined): Promise<Float32Array[]> {
+    throwIfAborted(signal)
+    if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The embedder is closed')
+    this.#worker ??= this.#start()
+    const worker = this.#worker
+    const id = ++this.#lastId
+    const aborted = (): void => {
+      send(worker, { kind: 'cancel', id })
+      this.#settle(worker, id)?.reject(abortError(signal!))
+    }
+    signal?.addEventListener('abort', aborted, { once: true })
+    try {
+      return await new Promise<Float32Array[]>((resolve, reject) => {
+        this.#calls.set(id, { resolve, reject })
+        worker.ref()
+        send(worker, { kind: 'embed', id, texts, urgent })
+      })
+    } finally {
+      signal?.removeEventListener('abort', aborted)
+    }
+  }
+
+  /** Lets the calls that run end, then the thread. */
+  close(): Promise<void> {
+    this.#closed ??= this.#end()
+    return this.#closed
+  }
+
+  async #end(): Promise<void> {
+    const worker = this.#worker
+    if (!worker) return
+    worker.ref()
+    const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+    send(worker, { kind: 'close' })
+    await gone
+  }
+
+  #start(): Worker {
+    // Flags of the process are not the thread's: Node refuses some of them there, such as --input-type.
+    const worker = new Worker(workerFile(), { workerData: this.#setup, execArgv: [], name: 'headwater-onnx' })
+    worker.unref()
+    let cause: unknown
+    worker.on('message', (message: FromThread) => {
+      const call = this.#settle(worker, message.id)
+      if (message.kind === 'vectors') call?.resolve(message.vectors)
+      else call?.reject(errorOf(message.failure))
+    })
+    worker.on('error', (error) => {
+      cause = error
+    })
+    worker.on('exit', (code) => {
+      if (this.#worker === worker) this.#worker = undefined
+      const why = cause instanceof Error ? cause.message : `exit code ${code}`
+      for (const [id, call] of this.#calls) {
+        this.#calls.delete(id)
+        call.reject(new HeadwaterError('HW_EMBEDDER_FAILED', `The thread of the model ended: ${why}`, { cause }))
+      }
+    })
+    return worker
+  }
+
+  /** Takes the call out; undefined when it was aborted before. */
+  #settle(worker: Worker, id: number): Call | undefined {
+    const call = this.#calls.get(id)
+    this.#calls.delete(id)
+    // While closing, the wait for its end keeps the process alive.
+    if (this.#calls.size === 0 && !this.#closed) worker.unref()
+    return call
+  }
+}
+
+function send(worker: Worker, message: ToThread): void {
+  worker.postMessage(message)
+}
+
+function errorOf({ code, message, retryable, details, cause }: ThreadFailure): HeadwaterError {
+  return new HeadwaterError(code, message, { retryable, details, cause })
+}
