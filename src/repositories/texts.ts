@@ -2,6 +2,7 @@ import type { CallOptions } from '../core/abort'
 import type { TenantId } from '../core/ids'
 import type { ParsedFilter } from '../filter/parsed'
 import type { IndexEntry, IndexHit, IndexPayload, IndexRemoval, IndexScan } from './index-entry'
+import type { IndexAlias, IndexMarker } from './index-marker'
 
 /** The physical index that a call is about. */
 export interface TextIndex {
@@ -34,6 +35,12 @@ export interface TextRepository {
   create(index: TextIndex, call?: CallOptions): Promise<void>
   drop(index: TextIndex, call?: CallOptions): Promise<void>
   exists(index: TextIndex, call?: CallOptions): Promise<boolean>
+  /** Writes the marker over an earlier one; HW_GENERATION_MISSING where there is no index. */
+  mark(index: TextIndex, marker: IndexMarker, call?: CallOptions): Promise<void>
+  /** The marker, or null where there is none; HW_GENERATION_MISSING where there is no index. */
+  marker(index: TextIndex, call?: CallOptions): Promise<IndexMarker | null>
+  /** Undefined where nobody else reads the indexes by name. */
+  readonly alias?: IndexAlias<TextIndex> | undefined
   upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void>
   remove(index: TextIndex, removals: readonly IndexRemoval[], call?: CallOptions): Promise<void>
   /** Entries that hold at least one of the words, best first; ties by id. */

@@ -2,6 +2,7 @@ import type { CallOptions } from '../core/abort'
 import type { TenantId } from '../core/ids'
 import type { ParsedFilter } from '../filter/parsed'
 import type { IndexEntry, IndexHit, IndexPayload, IndexRemoval, IndexScan } from './index-entry'
+import type { IndexAlias, IndexMarker } from './index-marker'
 
 /** The physical collection that a call is about. */
 export interface VectorIndex {
@@ -33,6 +34,12 @@ export interface VectorRepository {
   create(index: VectorIndex, call?: CallOptions): Promise<void>
   drop(index: VectorIndex, call?: CallOptions): Promise<void>
   exists(index: VectorIndex, call?: CallOptions): Promise<boolean>
+  /** Writes the marker over an earlier one; HW_GENERATION_MISSING where there is no index. */
+  mark(index: VectorIndex, marker: IndexMarker, call?: CallOptions): Promise<void>
+  /** The marker, or null where there is none; HW_GENERATION_MISSING where there is no index. */
+  marker(index: VectorIndex, call?: CallOptions): Promise<IndexMarker | null>
+  /** Undefined where nobody else reads the indexes by name. */
+  readonly alias?: IndexAlias<VectorIndex> | undefined
   upsert(index: VectorIndex, points: readonly VectorPoint[], call?: CallOptions): Promise<void>
   /** Replaces payload, stamp and fence of points that are there with a lower fence; never the vector. */
   setPayload(index: VectorIndex, points: readonly Omit<VectorPoint, 'vector'>[], call?: CallOptions): Promise<void>

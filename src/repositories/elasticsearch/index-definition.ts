@@ -11,15 +11,15 @@ export interface IndexSettings {
   readonly synonyms: Synonyms | undefined
 }
 
-/** What the index says of itself; compared when it is opened again. */
-export interface IndexMarker {
+/** What the index says of how it was made; compared when it is opened again. */
+export interface IndexMake {
   readonly headwater: number
   readonly generation: string
   readonly language: string
   readonly analysis: AnalysisMode
 }
 
-export function markerOf(index: TextIndex, analysis: AnalysisMode): IndexMarker {
+export function makeOf(index: TextIndex, analysis: AnalysisMode): IndexMake {
   return { headwater: 1, generation: index.name, language: index.language, analysis }
 }
 
@@ -51,7 +51,7 @@ export function indexDefinition(
     },
     mappings: {
       dynamic: 'strict',
-      _meta: markerOf(index, mode),
+      _meta: makeOf(index, mode),
       _routing: { required: true },
       _source: { excludes: ['filter', 'stems'] },
       properties: {

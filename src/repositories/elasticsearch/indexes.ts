@@ -1,10 +1,11 @@
 import type { ElasticsearchConnection } from '../../connections/elasticsearch/connection'
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { type IndexAlias, type IndexMarker, markerOf } from '../index-marker'
 import type { TextIndex } from '../texts'
 import { type AnalysisMode, missingAnalyzer, modesOf } from './analysis'
-import { type IndexMarker, type IndexSettings, indexDefinition, indexTemplate } from './index-definition'
-import { physicalName, writeAlias } from './names'
+import { type IndexMake, type IndexSettings, indexDefinition, indexTemplate } from './index-definition'
+import { physicalName, publicAlias, writeAlias } from './names'
 
 /** Makes, finds and drops physical indexes. */
 export class TextIndexes {
@@ -61,7 +62,7 @@ export class TextIndexes {
     if (analysis !== 'auto') return analysis
     const known = this.#modes.get(index.name)
     if (known) return known
-    const found = (await this.#marker(index, call))?.analysis
+    const found = (await this.#meta(index, call))?.analysis
     if (found) this.#modes.set(index.name, found)
     return found ?? 'server'
   }
@@ -75,15 +76,15 @@ export class TextIndexes {
   }
 
   async exists(index: TextIndex, call: CallOptions | undefined): Promise<boolean> {
-    return (await this.#marker(index, call)) !== undefined
+    return (await this.#meta(index, call)) !== undefined
   }
 
   /** One that is there already must be what is asked for; its alias is put back if somebody took it. */
   async #adopt(index: TextIndex, modes: readonly AnalysisMode[], call: CallOptions | undefined): Promise<void> {
-    const marker = await this.#marker(index, call)
-    const mode = modes.find((one) => one === marker?.analysis)
-    if (marker?.generation !== index.name || marker.language !== index.language || !mode) {
-      const found = marker ? `for ${marker.language}, ${marker.analysis} analysis` : 'by somebody else'
+    const make = await this.#meta(index, call)
+    const mode = modes.find((one) => one === make?.analysis)
+    if (make?.generation !== index.name || make.language !== index.language || !mode) {
+      const found = make ? `for ${make.language}, ${make.analysis} analysis` : 'by somebody else'
       throw new HeadwaterError(
         'HW_TOPOLOGY_MISMATCH',
         `The index ${JSON.stringify(index.name)} was made ${found}, not for ${index.language}, ${modes.join(' or ')} analysis`,
@@ -97,12 +98,62 @@ export class TextIndexes {
     await this.#connection.request(request, { ...call, idempotent: true })
   }
 
-  async #marker(index: TextIndex, call: CallOptions | undefined): Promise<Partial<IndexMarker> | undefined> {
+  /** The marker stands beside how the index was made, which `_meta` must keep: it is written as a whole. */
+  async mark(index: TextIndex, marker: IndexMarker, call: CallOptions | undefined): Promise<void> {
+    const make = await this.#meta(index, call)
+    if (!make) throw missing(index)
+    const request = { method: 'PUT', path: `${this.path(index)}/_mapping`, body: { _meta: { ...make, marker } } }
+    await this.#connection.request(request, { ...call, idempotent: true })
+  }
+
+  async marker(index: TextIndex, call: CallOptions | undefined): Promise<IndexMarker | null> {
+    const make = await this.#meta(index, call)
+    if (!make) throw missing(index)
+    return markerOf(make.marker)
+  }
+
+  readonly publicAlias: IndexAlias<TextIndex> = {
+    leadsTo: async (alias, index, call) => {
+      const holders = await this.#holders(alias, call)
+      return holders.length === 1 && holders[0] === physicalName(this.#prefix, index.name)
+    },
+    set: async (name, index, call) => {
+      const alias = publicAlias(this.#prefix, name)
+      const physical = physicalName(this.#prefix, index.name)
+      const others = (await this.#holders(name, call)).filter((holder) => holder !== physical)
+      const actions = [
+        ...others.map((holder) => ({ remove: { index: holder, alias, must_exist: true } })),
+        { add: { index: physical, alias } },
+      ]
+      const request = { method: 'POST', path: '/_aliases', body: { actions } }
+      await this.#connection.request(request, { ...call, idempotent: true })
+      if (await this.publicAlias.leadsTo(name, index, call)) return
+      throw new HeadwaterError('HW_CONFLICT', `The alias ${alias} was changed by somebody else meanwhile`, {
+        details: { alias },
+      })
+    },
+  }
+
+  /** The indexes that an alias leads to. */
+  async #holders(name: string, call: CallOptions | undefined): Promise<string[]> {
+    const alias = publicAlias(this.#prefix, name)
+    const request = { method: 'GET', path: `/${encodeURIComponent(`${this.#prefix}-*`)}/_alias` }
+    const answer = (await this.#connection.request(request, { ...call, idempotent: true })) as Record<
+      string,
+      { aliases?: Record<string, unknown> }
+    >
+    return Object.keys(answer).filter((index) => answer[index]?.aliases?.[alias] !== undefined)
+  }
+
+  async #meta(
+    index: TextIndex,
+    call: CallOptions | undefined,
+  ): Promise<(Partial<IndexMake> & { readonly marker?: unknown }) | undefined> {
     try {
       const request = { method: 'GET', path: `${this.path(index)}/_mapping` }
       const answer = (await this.#connection.request(request, { ...call, idempotent: true })) as Record<
         string,
-        { mappings?: { _meta?: Partial<IndexMarker> } }
+        { mappings?: { _meta?: Partial<IndexMake> } }
       >
       return Object.values(answer)[0]?.mappings?._meta ?? {}
     } catch (error) {
@@ -110,4 +161,10 @@ export class TextIndexes {
       throw error
     }
   }
+}
+
+function missing({ name }: TextIndex): HeadwaterError {
+  return new HeadwaterError('HW_GENERATION_MISSING', `The index ${JSON.stringify(name)} does not exist`, {
+    details: { index: name },
+  })
 }

@@ -20,6 +20,11 @@ export function writeAlias(prefix: string, name: string): string {
   return `${physicalName(prefix, name)}.write`
 }
 
+/** The alias by which others find what is live. No index of ours has such a name. */
+export function publicAlias(prefix: string, name: string): string {
+  return `${physicalName(prefix, name)}.live`
+}
+
 /** Engine id of an entry. The tenant is part of it: nobody can overwrite or delete another's. Tenants have no colon. */
 export function engineId(tenant: string, id: string): string {
   return `${tenant}:${id}`

@@ -2,6 +2,7 @@ import type { ElasticsearchConnection } from '../../connections/elasticsearch/co
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
+import type { IndexAlias, IndexMarker } from '../index-marker'
 import type { TextEntry, TextIndex, TextRepository } from '../texts'
 import { runBulk } from './bulk'
 import { indexEntryOf, type SearchHit, sourceOf, textEntryOf } from './entry-source'
@@ -51,6 +52,18 @@ export class ElasticsearchTextRepository implements TextRepository {
 
   exists(index: TextIndex, call?: CallOptions): Promise<boolean> {
     return this.#indexes.exists(index, call)
+  }
+
+  mark(index: TextIndex, marker: IndexMarker, call?: CallOptions): Promise<void> {
+    return this.#connection.within(call, (inner) => this.#indexes.mark(index, marker, inner))
+  }
+
+  marker(index: TextIndex, call?: CallOptions): Promise<IndexMarker | null> {
+    return this.#indexes.marker(index, call)
+  }
+
+  get alias(): IndexAlias<TextIndex> {
+    return this.#indexes.publicAlias
   }
 
   async upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void> {

@@ -1,5 +1,5 @@
-import type { Json } from '../../core/json'
-import type { RegistryRepository } from '../registry'
+import { canonicalJson, type Json } from '../../core/json'
+import type { DatabaseIdentity, RegistryRepository } from '../registry'
 import type { Access } from './access'
 import { copyJson } from './copy'
 
@@ -11,7 +11,7 @@ export class MemoryRegistry implements RegistryRepository {
   }
 
   epoch(): Promise<number> {
-    return this.#access.read('registry.epoch', undefined, ({ tables }) => tables.epoch)
+    return this.#access.read('registry.epoch', undefined, ({ records }) => Number(records.get('epoch')))
   }
 
   now(): Promise<number> {
@@ -33,6 +33,18 @@ export class MemoryRegistry implements RegistryRepository {
 
   write(name: string, value: Json): Promise<void> {
     return this.#access.write('registry.write', undefined, ({ records }) => records.put(name, copyJson(value)))
+  }
+
+  replace(name: string, from: Json, value: Json): Promise<boolean> {
+    return this.#access.write('registry.replace', undefined, ({ records }) => {
+      if (canonicalJson(records.get(name) ?? null) !== canonicalJson(from)) return false
+      records.put(name, copyJson(value))
+      return true
+    })
+  }
+
+  database(): Promise<DatabaseIdentity> {
+    return this.#access.read('registry.database', undefined, ({ tables }) => ({ ...tables.identity }))
   }
 
   heartbeat(worker: string): Promise<void> {

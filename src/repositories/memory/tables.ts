@@ -4,6 +4,7 @@ import type { ChunkRow } from '../chunks'
 import type { DocumentRow } from '../documents'
 import type { Generation } from '../generations'
 import type { JobRow } from '../jobs'
+import type { DatabaseIdentity } from '../registry'
 import { Overlay, Table } from './table'
 
 // Rows are never changed in place: a write puts a new one, so that a transaction can be forgotten at no cost.
@@ -56,7 +57,16 @@ export class Tables {
   readonly workers = new Table<{ readonly worker: string; readonly seenAt: number }>()
   /** Like a sequence, these never go back, not even when a transaction does. */
   readonly sequences = { fence: 0, generation: 0 }
-  epoch = 1
+  /** Another one after a restore that the database itself can tell. */
+  identity: DatabaseIdentity = { system: 'memory', timeline: 1, tables: '1' }
+
+  constructor() {
+    this.records.put('epoch', 1)
+  }
+
+  get epoch(): number {
+    return Number(this.records.rows.get('epoch'))
+  }
 }
 
 /** One transaction's sight of the tables: its own changes over what is committed. */

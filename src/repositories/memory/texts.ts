@@ -4,7 +4,9 @@ import type { TenantId } from '../../core/ids'
 import { terms } from '../../core/words'
 import { matches } from '../../filter/predicate'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
+import type { IndexMarker } from '../index-marker'
 import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
+import { MemoryAlias } from './alias'
 import { copyPayload, type HeldEntry, type IndexGuard, IndexTable, missingIndex, subjectOf } from './index-table'
 import { Postings } from './postings'
 import { bestFirst } from './vectors'
@@ -20,10 +22,12 @@ interface Collection {
   readonly table: IndexTable<HeldText>
   /** Statistics are a tenant's own: nobody's ranking depends on what others store. */
   readonly postings: Map<string, Postings>
+  marker: IndexMarker | null
 }
 
 /** BM25 (k1 1.2, b 0.75) over title and text in memory. Everything is visible at once. */
 export class MemoryTextRepository implements TextRepository {
+  readonly alias = new MemoryAlias<TextIndex>((index) => this.#collection(index))
   readonly #collections = new Map<string, Collection>()
   readonly #withoutGuard: IndexGuard | undefined
 
@@ -39,17 +43,31 @@ export class MemoryTextRepository implements TextRepository {
   async create(index: TextIndex, call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     if (this.#collections.has(index.name)) this.#collection(index)
-    else this.#collections.set(index.name, { language: index.language, table: new IndexTable(), postings: new Map() })
+    else {
+      const { name, language } = index
+      this.#collections.set(name, { language, table: new IndexTable(), postings: new Map(), marker: null })
+    }
   }
 
   async drop(index: TextIndex, call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     this.#collections.delete(index.name)
+    this.alias.forget(index)
   }
 
   async exists(index: TextIndex, call?: CallOptions): Promise<boolean> {
     throwIfAborted(call?.signal)
     return this.#collections.has(index.name)
+  }
+
+  async mark(index: TextIndex, marker: IndexMarker, call?: CallOptions): Promise<void> {
+    throwIfAborted(call?.signal)
+    this.#collection(index).marker = { ...marker }
+  }
+
+  async marker(index: TextIndex, call?: CallOptions): Promise<IndexMarker | null> {
+    throwIfAborted(call?.signal)
+    return this.#collection(index).marker
   }
 
   async upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void> {

@@ -77,7 +77,9 @@ export class MemoryTruth implements Truth {
 
   /** Starts a new life of the truth, as a restore does; returns the new epoch. */
   bumpEpoch(): number {
-    return ++this.#engine.tables.epoch
+    const { tables } = this.#engine
+    tables.records.put('epoch', tables.epoch + 1)
+    return tables.epoch
   }
 }
 

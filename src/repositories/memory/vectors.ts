@@ -3,7 +3,9 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { matches } from '../../filter/predicate'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
+import type { IndexMarker } from '../index-marker'
 import type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from '../vectors'
+import { MemoryAlias } from './alias'
 import { copyPayload, type HeldEntry, type IndexGuard, IndexTable, missingIndex, subjectOf } from './index-table'
 
 /** A point as held; its fence is null only where a test took it away. @internal */
@@ -16,10 +18,12 @@ export interface HeldPoint extends HeldEntry {
 interface Collection {
   readonly index: VectorIndex
   readonly table: IndexTable<HeldPoint>
+  marker: IndexMarker | null
 }
 
 /** Points in memory, searched exactly by cosine. Everything is visible at once: `refresh` has nothing to do. */
 export class MemoryVectorRepository implements VectorRepository {
+  readonly alias = new MemoryAlias<VectorIndex>((index) => this.#collection(index))
   readonly #collections = new Map<string, Collection>()
   readonly #withoutGuard: IndexGuard | undefined
 
@@ -35,17 +39,28 @@ export class MemoryVectorRepository implements VectorRepository {
   async create(index: VectorIndex, call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     if (this.#collections.has(index.name)) this.#collection(index)
-    else this.#collections.set(index.name, { index: { ...index }, table: new IndexTable() })
+    else this.#collections.set(index.name, { index: { ...index }, table: new IndexTable(), marker: null })
   }
 
   async drop(index: VectorIndex, call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     this.#collections.delete(index.name)
+    this.alias.forget(index)
   }
 
   async exists(index: VectorIndex, call?: CallOptions): Promise<boolean> {
     throwIfAborted(call?.signal)
     return this.#collections.has(index.name)
+  }
+
+  async mark(index: VectorIndex, marker: IndexMarker, call?: CallOptions): Promise<void> {
+    throwIfAborted(call?.signal)
+    this.#collection(index).marker = { ...marker }
+  }
+
+  async marker(index: VectorIndex, call?: CallOptions): Promise<IndexMarker | null> {
+    throwIfAborted(call?.signal)
+    return this.#collection(index).marker
   }
 
   async upsert(index: VectorIndex, points: readonly VectorPoint[], call?: CallOptions): Promise<void> {

@@ -1,8 +1,10 @@
 import type { Executor } from '../../connections/postgres/executor'
 import { rowSecurityStatements } from '../../connections/postgres/row-security'
+import { literal } from '../../connections/postgres/statement'
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { sha256 } from '../../core/ids'
+import { type IndexMarker, markerOf } from '../index-marker'
 
 /** Longest name from which suffixes such as `_postings` still make different names of at most 63 bytes. */
 const longestName = 48
@@ -32,14 +34,52 @@ export async function lockCreation(executor: Executor, schema: string): Promise<
   await executor.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`headwater:create:${schema}`])
 }
 
-/** The marker that `create` left on a table of ours; undefined when there is no such table. */
-export async function readMarker(executor: Executor, table: string, call?: CallOptions): Promise<string | undefined> {
-  const { rows } = await executor.query<{ marker: string | null }>(
-    `SELECT obj_description(to_regclass($1), 'pg_class') AS marker WHERE to_regclass($1) IS NOT NULL`,
+/** What `create` wrote down on a table of ours; undefined when there is no such table. */
+export async function readMake(executor: Executor, table: string, call?: CallOptions): Promise<string | undefined> {
+  const [make] = (await readComment(executor, table, call)) ?? []
+  return make
+}
+
+/** The comment has two lines: how the table was made, and the marker. */
+export async function writeMarker(
+  executor: Executor,
+  name: string,
+  table: string,
+  marker: IndexMarker,
+  call?: CallOptions,
+): Promise<void> {
+  const make = await readMake(executor, table, call)
+  if (make === undefined) throw missing(name)
+  const comment = `${make}\n${JSON.stringify(marker)}`
+  await executor.query(`COMMENT ON TABLE ${table} IS ${literal(comment)}`, [], call)
+}
+
+export async function readMarker(
+  executor: Executor,
+  name: string,
+  table: string,
+  call?: CallOptions,
+): Promise<IndexMarker | null> {
+  const lines = await readComment(executor, table, call)
+  if (lines === undefined) throw missing(name)
+  try {
+    return markerOf(JSON.parse(lines[1] ?? 'null'))
+  } catch {
+    return null
+  }
+}
+
+async function readComment(
+  executor: Executor,
+  table: string,
+  call: CallOptions | undefined,
+): Promise<[string, string?] | undefined> {
+  const { rows } = await executor.query<{ comment: string | null }>(
+    `SELECT obj_description(to_regclass($1), 'pg_class') AS comment WHERE to_regclass($1) IS NOT NULL`,
     [table],
     call,
   )
-  return rows[0] ? (rows[0].marker ?? '') : undefined
+  return rows[0] && ((rows[0].comment ?? '').split('\n') as [string, string?])
 }
 
 /** SQLSTATE of what Postgres answered, from the error or what caused it. */
@@ -62,12 +102,7 @@ export async function onIndex<T>(name: string, work: () => Promise<T>): Promise<
     return await work()
   } catch (error) {
     const index = JSON.stringify(name)
-    if (sqlState(error) === '42P01') {
-      throw new HeadwaterError('HW_GENERATION_MISSING', `The index ${index} is not in the database`, {
-        cause: error,
-        details: { index: name },
-      })
-    }
+    if (sqlState(error) === '42P01') throw missing(name, error)
     if (isHeadwaterError(error, 'HW_COMMIT_UNKNOWN')) {
       throw new HeadwaterError('HW_UNAVAILABLE', `The connection was lost while writing to the index ${index}`, {
         cause: error,
@@ -76,4 +111,11 @@ export async function onIndex<T>(name: string, work: () => Promise<T>): Promise<
     }
     throw error
   }
+}
+
+function missing(name: string, cause?: unknown): HeadwaterError {
+  return new HeadwaterError('HW_GENERATION_MISSING', `The index ${JSON.stringify(name)} is not in the database`, {
+    cause,
+    details: { index: name },
+  })
 }

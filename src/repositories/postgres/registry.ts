@@ -1,6 +1,6 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { Json } from '../../core/json'
-import type { RegistryRepository } from '../registry'
+import type { DatabaseIdentity, RegistryRepository } from '../registry'
 import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
 
 const registryStatements = statements(({ table }) => {
@@ -13,6 +13,23 @@ const registryStatements = statements(({ table }) => {
     write: {
       text: `INSERT INTO ${registry} (name, value) VALUES ($1, $2::jsonb)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+    },
+    replace: { text: `UPDATE ${registry} SET value = $3::jsonb WHERE name = $1 AND value = $2::jsonb` },
+    add: {
+      text: `INSERT INTO ${registry} AS r (name, value) VALUES ($1, $2::jsonb)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE r.value = 'null'`,
+    },
+    tables: {
+      text: `SELECT (SELECT oid FROM pg_database WHERE datname = current_database()) || '/' ||
+        '${registry.replaceAll("'", "''")}'::regclass::oid AS tables`,
+    },
+    mayAsk: {
+      text: `SELECT has_function_privilege('pg_control_system()', 'EXECUTE')
+        AND has_function_privilege('pg_control_checkpoint()', 'EXECUTE') AS allowed`,
+    },
+    control: {
+      text: `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
+        (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline`,
     },
     heartbeat: {
       text: `INSERT INTO ${workers} (worker, seen_at) VALUES ($1, ${nowMs})
@@ -53,6 +70,25 @@ export class PostgresRegistryRepository implements RegistryRepository {
 
   async write(name: string, value: Json): Promise<void> {
     await run(this.#executor, this.#sql.write, [name, JSON.stringify(value)])
+  }
+
+  async replace(name: string, from: Json, value: Json): Promise<boolean> {
+    const [statement, values] =
+      from === null
+        ? ([this.#sql.add, [name, JSON.stringify(value)]] as const)
+        : ([this.#sql.replace, [name, JSON.stringify(from), JSON.stringify(value)]] as const)
+    const { rowCount } = await run(this.#executor, statement, values)
+    return rowCount > 0
+  }
+
+  /** The privilege is looked up first: a refused statement would end the transaction around it. */
+  async database(): Promise<DatabaseIdentity> {
+    const { rows: own } = await run<{ tables: string }>(this.#executor, this.#sql.tables)
+    const { rows: may } = await run<{ allowed: boolean }>(this.#executor, this.#sql.mayAsk)
+    const { tables } = own[0]!
+    if (!may[0]!.allowed) return { system: null, timeline: null, tables }
+    const { rows } = await run<{ system: string; timeline: number }>(this.#executor, this.#sql.control)
+    return { system: rows[0]!.system, timeline: Number(rows[0]!.timeline), tables }
   }
 
   async heartbeat(worker: string): Promise<void> {

@@ -4,7 +4,7 @@ import { literal } from '../../connections/postgres/statement'
 import { HeadwaterError } from '../../core/errors'
 import type { TextIndex } from '../texts'
 import { payloadDefinitions } from './index-rows'
-import { lockCreation, readMarker, secure, sqlState, tableName } from './index-table'
+import { lockCreation, readMake, secure, sqlState, tableName } from './index-table'
 
 /** The quoted names of what a text index consists of. */
 export interface TextTables {
@@ -36,13 +36,13 @@ export async function createTextTables(
   index: TextIndex,
 ): Promise<void> {
   await lockCreation(executor, schema)
-  const marker = `headwater texts ${JSON.stringify({ language: index.language })}`
-  const found = await readMarker(executor, tables.entries)
-  if (found === marker) return
+  const make = `headwater texts ${JSON.stringify({ language: index.language })}`
+  const found = await readMake(executor, tables.entries)
+  if (found === make) return
   if (found !== undefined) {
     throw new HeadwaterError(
       'HW_INVALID_ARGUMENT',
-      `The table ${tables.entries} is there already as ${JSON.stringify(found)}, not as ${JSON.stringify(marker)}`,
+      `The table ${tables.entries} is there already as ${JSON.stringify(found)}, not as ${JSON.stringify(make)}`,
       { path: 'index.name' },
     )
   }
@@ -65,7 +65,7 @@ export async function createTextTables(
   // Packed already: trying to compress it again only costs time.
   await executor.query(`ALTER TABLE ${tables.postings} ALTER COLUMN block SET STORAGE EXTERNAL`)
   for (const table of [tables.entries, tables.segments, tables.postings]) await secure(executor, table)
-  await executor.query(`COMMENT ON TABLE ${tables.entries} IS ${literal(marker)}`)
+  await executor.query(`COMMENT ON TABLE ${tables.entries} IS ${literal(make)}`)
 }
 
 export async function dropTextTables(executor: Executor, tables: TextTables): Promise<void> {

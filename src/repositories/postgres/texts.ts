@@ -2,6 +2,7 @@ import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
+import type { IndexMarker } from '../index-marker'
 import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
 import { indexEntries } from './bm25/indexing'
 import type { Lexicon } from './bm25/lexicon'
@@ -19,7 +20,7 @@ import {
   type StoredPayload,
   scanRows,
 } from './index-rows'
-import { onIndex, readMarker } from './index-table'
+import { onIndex, readMake, readMarker, writeMarker } from './index-table'
 import { findTrigrams, searchSimilar } from './similar-texts'
 import { createTextTables, dropTextTables, onLanguage, type TextTables, textTables } from './text-tables'
 
@@ -65,7 +66,16 @@ export class PostgresTextRepository implements TextRepository {
   }
 
   async exists(index: TextIndex, call?: CallOptions): Promise<boolean> {
-    return (await readMarker(this.#worker(), this.#tables(index).entries, call)) !== undefined
+    return (await readMake(this.#worker(), this.#tables(index).entries, call)) !== undefined
+  }
+
+  mark(index: TextIndex, marker: IndexMarker, call?: CallOptions): Promise<void> {
+    const { entries } = this.#tables(index)
+    return onIndex(index.name, () => writeMarker(this.#worker(), index.name, entries, marker, call))
+  }
+
+  marker(index: TextIndex, call?: CallOptions): Promise<IndexMarker | null> {
+    return readMarker(this.#worker(), index.name, this.#tables(index).entries, call)
   }
 
   upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void> {

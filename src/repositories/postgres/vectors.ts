@@ -5,6 +5,7 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { checkVector } from '../../embeddings/vector-codec'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
+import type { IndexMarker } from '../index-marker'
 import type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from '../vectors'
 import { type IndexConnection, workerView } from './index-connection'
 import {
@@ -23,7 +24,7 @@ import {
   scanRows,
   writePayload,
 } from './index-rows'
-import { lockCreation, onIndex, readMarker, secure, tableName } from './index-table'
+import { lockCreation, onIndex, readMake, readMarker, secure, tableName, writeMarker } from './index-table'
 import { vectorArrayParameter, vectorOf } from './vector-binary'
 import { HnswIndex, type HnswOptions } from './vector-hnsw'
 import { searchVectors } from './vector-search'
@@ -63,17 +64,17 @@ export class PostgresVectorRepository implements VectorRepository {
       })
     }
     const table = this.#table(index)
-    const marker = `headwater vectors ${JSON.stringify({ fingerprint, dimensions })}`
+    const make = `headwater vectors ${JSON.stringify({ fingerprint, dimensions })}`
     await this.#connection.transaction(
       workerView,
       async (executor) => {
         await lockCreation(executor, this.#schema)
-        const found = await readMarker(executor, table)
-        if (found === marker) return
+        const found = await readMake(executor, table)
+        if (found === make) return
         if (found !== undefined) {
           throw new HeadwaterError(
             'HW_FINGERPRINT_MISMATCH',
-            `The table ${table} is there already as ${JSON.stringify(found)}, not as ${JSON.stringify(marker)}`,
+            `The table ${table} is there already as ${JSON.stringify(found)}, not as ${JSON.stringify(make)}`,
             { path: 'index.name' },
           )
         }
@@ -83,7 +84,7 @@ export class PostgresVectorRepository implements VectorRepository {
         )
         await executor.query(`CREATE INDEX ON ${table} (tenant)`)
         await secure(executor, table)
-        await executor.query(`COMMENT ON TABLE ${table} IS ${literal(marker)}`)
+        await executor.query(`COMMENT ON TABLE ${table} IS ${literal(make)}`)
       },
       call,
     )
@@ -95,7 +96,15 @@ export class PostgresVectorRepository implements VectorRepository {
   }
 
   async exists(index: VectorIndex, call?: CallOptions): Promise<boolean> {
-    return (await readMarker(this.#worker(), this.#table(index), call)) !== undefined
+    return (await readMake(this.#worker(), this.#table(index), call)) !== undefined
+  }
+
+  mark(index: VectorIndex, marker: IndexMarker, call?: CallOptions): Promise<void> {
+    return onIndex(index.name, () => writeMarker(this.#worker(), index.name, this.#table(index), marker, call))
+  }
+
+  marker(index: VectorIndex, call?: CallOptions): Promise<IndexMarker | null> {
+    return readMarker(this.#worker(), index.name, this.#table(index), call)
   }
 
   async upsert(index: VectorIndex, points: readonly VectorPoint[], call?: CallOptions): Promise<void> {

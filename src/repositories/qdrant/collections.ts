@@ -1,10 +1,11 @@
 import type { QdrantConnection } from '../../connections/qdrant/connection'
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { type IndexAlias, type IndexMarker, markerOf } from '../index-marker'
 import type { VectorIndex } from '../vectors'
 import { field, listOf } from './answers'
 import { collectionBody, payloadIndexes } from './collection-settings'
-import { collectionOf, isTenantOf, vectorName } from './names'
+import { collectionOf, isTenantOf, publicAlias, vectorName } from './names'
 import type { ResolvedQdrantVectorOptions } from './options'
 
 /**
@@ -40,6 +41,36 @@ export class QdrantCollections {
 
   exists(index: VectorIndex, call: CallOptions): Promise<boolean> {
     return this.#exists(collectionOf(index), call)
+  }
+
+  /** Kept in the collection's metadata, under one key: what others keep there stays. */
+  async mark(index: VectorIndex, marker: IndexMarker, call: CallOptions): Promise<void> {
+    const body = { metadata: { headwater: marker } }
+    await this.#connection.call({ operation: 'updateCollection', collection: collectionOf(index), body }, call)
+  }
+
+  async marker(index: VectorIndex, call: CallOptions): Promise<IndexMarker | null> {
+    const found = await this.#connection.call({ operation: 'getCollection', collection: collectionOf(index) }, call)
+    return markerOf(field(field(field(found, 'config'), 'metadata'), 'headwater'))
+  }
+
+  /** Creating an alias that is there moves it, in one step; what the server then says is what counts. */
+  readonly alias: IndexAlias<VectorIndex> = {
+    leadsTo: (name, index, call) =>
+      this.#connection.within(call, async (inner) => {
+        const found = await this.#connection.call({ operation: 'getCollectionsAliases' }, inner)
+        const own = listOf(field(found, 'aliases')).find((one) => field(one, 'alias_name') === publicAlias(name))
+        return field(own, 'collection_name') === collectionOf(index)
+      }),
+    set: (name, index, call) =>
+      this.#connection.within(call, async (inner) => {
+        const create_alias = { alias_name: publicAlias(name), collection_name: collectionOf(index) }
+        await this.#connection.call({ operation: 'updateAliases', body: { actions: [{ create_alias }] } }, inner)
+        if (await this.alias.leadsTo(name, index, inner)) return
+        throw new HeadwaterError('HW_CONFLICT', `The alias ${create_alias.alias_name} was moved by somebody else`, {
+          details: { alias: create_alias.alias_name },
+        })
+      }),
   }
 
   async drop(index: VectorIndex, call: CallOptions): Promise<void> {

@@ -22,6 +22,11 @@ export function collectionOf(index: VectorIndex, tenant?: string): string {
   return whole.length <= maxCollectionName && safe.test(tenant) ? whole : `${name}~~${sha256(tenant)}`
 }
 
+/** The alias by which others find what is live. */
+export function publicAlias(name: string): string {
+  return `${name}.live`
+}
+
 /** True for the collections of an index's tenants. */
 export function isTenantOf(index: VectorIndex, collection: string): boolean {
   return collection.startsWith(`${index.name}~`)

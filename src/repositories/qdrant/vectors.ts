@@ -3,6 +3,7 @@ import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import { checkVector } from '../../embeddings/vector-codec'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
+import type { IndexAlias, IndexMarker } from '../index-marker'
 import type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from '../vectors'
 import { field, listOf, pointOf } from './answers'
 import { batchesOf, checkFences, distinctPoints, eachOf, sizeOf } from './batches'
@@ -53,6 +54,18 @@ export class QdrantVectorRepository implements VectorRepository {
 
   async exists(index: VectorIndex, call?: CallOptions): Promise<boolean> {
     return this.#connection.within(call, (inner) => this.#collections.exists(index, inner))
+  }
+
+  mark(index: VectorIndex, marker: IndexMarker, call?: CallOptions): Promise<void> {
+    return this.#connection.within(call, (inner) => this.#collections.mark(index, marker, inner))
+  }
+
+  marker(index: VectorIndex, call?: CallOptions): Promise<IndexMarker | null> {
+    return this.#connection.within(call, (inner) => this.#collections.marker(index, inner))
+  }
+
+  get alias(): IndexAlias<VectorIndex> {
+    return this.#collections.alias
   }
 
   async upsert(index: VectorIndex, points: readonly VectorPoint[], call?: CallOptions): Promise<void> {

@@ -42,6 +42,35 @@ export function registryRepositoryContract(runner: TestRunner, make: () => Promi
       expect(await registry.record('name', 3)).toEqual([2])
     })
 
+    test('replaces what is still so, and says whether it was', async ({ registry }) => {
+      expect(await registry.replace('name', 1, 2)).toBe(false)
+      expect(await registry.replace('name', null, { b: [1], a: 'x' })).toBe(true)
+      expect(await registry.replace('name', null, 1)).toBe(false)
+      expect(await registry.replace('name', { a: 'x', b: [1] }, null)).toBe(true)
+      expect(await registry.read('name')).toBe(null)
+      expect(await registry.replace('name', null, 3)).toBe(true)
+      const taken = await Promise.all([4, 5, 6].map((value) => registry.replace('name', 3, value)))
+      expect(taken.filter(Boolean).length).toBe(1)
+    })
+
+    test('the epoch is what is recorded under its name', async ({ registry, truth }) => {
+      expect(await registry.replace('epoch', 2, 3)).toBe(false)
+      await rolledBack(truth, worker, async (session) => {
+        expect(await session.registry.replace('epoch', 1, 5)).toBe(true)
+        expect(await session.registry.epoch()).toBe(5)
+      })
+      expect(await registry.epoch()).toBe(1)
+      expect(await registry.replace('epoch', 1, 2)).toBe(true)
+      expect(await registry.epoch()).toBe(2)
+    })
+
+    test('knows its database, which stays the same', async ({ registry }) => {
+      const identity = await registry.database()
+      expect(identity.tables.length).toBeGreaterThan(0)
+      expect(await registry.database()).toEqual(identity)
+      expect(await registry.record('database', { ...identity })).toEqual(identity)
+    })
+
     test('keeps JSON of every kind under hostile names', async ({ registry }) => {
       const values: Json[] = ['text', '', 0, 2 ** 53 - 1, -0.5, true, false, [], {}, { a: [null, { b: 'é' }] }]
       for (const [i, name] of hostileStrings.entries()) await registry.write(name, values[i % values.length]!)

@@ -1,6 +1,7 @@
 import type { TextEntry, TextIndex, TextRepository } from '../../repositories/texts'
 import { codeOf, type Fixture, fixtureTest, type TestRunner } from '../runner'
 import { filterCases, filterSubjects } from './filters'
+import { indexMarkerContract } from './index-marker'
 import { indexScanContract } from './index-scan'
 import { acme, entryId, globex, hostileStrings, payload, textEntry } from './rows'
 
@@ -39,6 +40,8 @@ export function textRepositoryContract(runner: TestRunner, make: () => Promise<T
       expect(await texts.exists(second)).toBe(false)
       await texts.drop(second)
     })
+
+    indexMarkerContract(runner, test, ({ texts }) => texts, index, second)
 
     test('a missing index is HW_GENERATION_MISSING', async ({ texts }) => {
       expect(await codeOf(texts.upsert(second, [textEntry('a', 1, 'one')]))).toBe('HW_GENERATION_MISSING')

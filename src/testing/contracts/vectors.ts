@@ -1,6 +1,7 @@
 import type { VectorIndex, VectorPoint, VectorRepository } from '../../repositories/vectors'
 import { codeOf, type Fixture, fixtureTest, type TestRunner } from '../runner'
 import { filterCases, filterSubjects, is } from './filters'
+import { indexMarkerContract } from './index-marker'
 import { indexScanContract } from './index-scan'
 import { acme, entryId, globex, hostileStrings, payload, point } from './rows'
 
@@ -40,6 +41,8 @@ export function vectorRepositoryContract(runner: TestRunner, make: () => Promise
       expect(await vectors.exists(second)).toBe(false)
       await vectors.drop(second)
     })
+
+    indexMarkerContract(runner, test, ({ vectors }) => vectors, index, second)
 
     test('a missing index is HW_GENERATION_MISSING', async ({ vectors }) => {
       expect(await codeOf(vectors.upsert(second, [point('a', 1, x)]))).toBe('HW_GENERATION_MISSING')

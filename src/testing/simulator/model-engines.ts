@@ -70,6 +70,12 @@ export class ModelVectorEngine extends ModelEngine<MemoryVectorRepository> {
       create: (index, call) => send('create', call, () => memory.create(index)),
       drop: (index, call) => send('drop', call, () => memory.drop(index)),
       exists: (index, call) => send('exists', call, () => memory.exists(index)),
+      mark: (index, marker, call) => send('mark', call, () => memory.mark(index, marker)),
+      marker: (index, call) => send('marker', call, () => memory.marker(index)),
+      alias: {
+        leadsTo: (alias, index, call) => send('leadsTo', call, () => memory.alias.leadsTo(alias, index)),
+        set: (alias, index, call) => send('setAlias', call, () => memory.alias.set(alias, index)),
+      },
       upsert: (index, points: readonly VectorPoint[], call) =>
         send(
           `upsert ${points.length}`,
@@ -123,6 +129,12 @@ export class ModelTextEngine extends ModelEngine<MemoryTextRepository> {
       create: (index, call) => send('create', call, () => memory.create(index)),
       drop: (index, call) => send('drop', call, () => memory.drop(index)),
       exists: (index, call) => send('exists', call, () => memory.exists(index)),
+      mark: (index, marker, call) => send('mark', call, () => memory.mark(index, marker)),
+      marker: (index, call) => send('marker', call, () => memory.marker(index)),
+      alias: {
+        leadsTo: (alias, index, call) => send('leadsTo', call, () => memory.alias.leadsTo(alias, index)),
+        set: (alias, index, call) => send('setAlias', call, () => memory.alias.set(alias, index)),
+      },
       upsert: (index, entries: readonly TextEntry[], call) =>
         send(
           `upsert ${entries.length}`,
