@@ -35,6 +35,7 @@ export { HashingEmbedder, type HashingOptions } from './src/embeddings/hashing'
 export type { EmbedderOption } from './src/embeddings/select'
 export { type DateTime, defineMetadata, type MetadataDeclaration, type MetadataOf } from './src/filter/declaration'
 export type { Filter } from './src/filter/typed'
+export { type ChannelEvents, type ChannelName, channelNames } from './src/observability/channels'
 export type {
   BlobDeleteOptions,
   BlobInfo,

@@ -1,6 +1,12 @@
 import { defineConfig } from 'tsup'
 
-const library = { index: 'index.ts', testing: 'src/testing/index.ts', migrations: 'src/migrations/index.ts' }
+const library = {
+  index: 'index.ts',
+  testing: 'src/testing/index.ts',
+  migrations: 'src/migrations/index.ts',
+  prometheus: 'src/observability/prometheus.ts',
+  opentelemetry: 'src/observability/opentelemetry.ts',
+}
 
 // Entries are those of the exports map in package.json, the command, and the thread of a model. Shared chunks keep one
 // copy of each class.
