@@ -6,6 +6,7 @@ import { type Clock, systemClock } from './core/clock'
 import { HeadwaterError, isHeadwaterError } from './core/errors'
 import { canonicalJson } from './core/json'
 import { type Random, systemRandom } from './core/random'
+import { openModels } from './embeddings/open-models'
 import { engines, type Topology, topologyOf } from './engines'
 import { migrate } from './migrations/migrate'
 import { assertMigrated } from './migrations/status'
@@ -21,14 +22,18 @@ const defaultPath = './.headwater'
 const answeringMs = 2_000
 
 /** Puts a store together: Postgres (a server, a pool of the user's, or PGlite here) and the engines beside it. */
-export async function openParts(options: StoreOptions<object>): Promise<StoreParts> {
+export async function openParts(given: StoreOptions<object>): Promise<StoreParts> {
+  const { options, opened } = await openModels(given)
   const { plans, embedders, named, fallback } = resolveCollections(options)
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom
   const { schema = 'headwater', ...postgres } = options.postgres ?? {}
   const folder = options.postgres ? undefined : (options.embedded?.path ?? defaultPath)
   const connection = connect(folder, postgres, clock, random)
-  const closing: (() => Promise<void>)[] = [() => connection.close()]
+  const closing: (() => Promise<void>)[] = [
+    () => connection.close(),
+    async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))),
+  ]
   const close = async (): Promise<void> => {
     for (const one of closing) await one()
   }
@@ -79,7 +84,8 @@ export async function openParts(options: StoreOptions<object>): Promise<StorePar
 }
 
 const noEmbedder =
-  'No embedder is named, so the hashing embedder is used: it finds words, not meanings. Name one in `embedder`.'
+  'No embedder is named and no model is at hand, so the hashing embedder is used: it finds words, not meanings. Name ' +
+  'one in `embedder`, or set HEADWATER_MODEL_DIR.'
 
 function connect(
   folder: string | undefined,

@@ -5,7 +5,8 @@ import { asHeadwaterError, HeadwaterError } from './core/errors'
 import { collectionName, tenantId } from './core/ids'
 import type { JsonObject } from './core/json'
 import type { Embedder } from './embeddings/embedder'
-import { type EmbedderOption, embedderOf } from './embeddings/select'
+import { openEmbedder } from './embeddings/open-models'
+import type { EmbedderOption } from './embeddings/select'
 import type { Generation, Target } from './repositories/generations'
 import type { Backlog, JobRow, JobTarget } from './repositories/jobs'
 import type { TruthSession } from './repositories/truth'
@@ -72,6 +73,8 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   readonly #stop = new AbortController()
   readonly #calls = new Set<Promise<unknown>>()
   readonly #runs = new Set<Promise<void>>()
+  /** Embedders that a rebuild made from options. */
+  readonly #made = new Set<Embedder>()
   #background: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
@@ -124,7 +127,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   rebuild(options: StoreRebuildOptions): Promise<RebuildResult> {
     return this.#enter(async () => {
       const plan = this.#writer.plan(options.collection ?? 'documents')
-      const embedder = this.#embedder(options.embedder) ?? plan.embedder
+      const embedder = (await this.#embedder(options.embedder)) ?? plan.embedder
       const { embedders, collections } = this.#parts.ports
       if (options.target === 'vector') embedders.set(embedder.fingerprint, embedder)
       const { signal, timeoutMs, target, onProgress } = options
@@ -220,6 +223,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     await Promise.allSettled([this.#background, ...this.#runs])
     await this.#parts.cache.close()
     await this.#parts.close()
+    await Promise.all([...this.#made].map((embedder) => embedder.close?.()))
   }
 
   /** Not one of the calls that `close` waits for: it ends when the store closes. */
@@ -262,9 +266,13 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     return { tenant: tenant === undefined ? undefined : tenantId(tenant), target }
   }
 
-  #embedder(choice: string | EmbedderOption | undefined): Embedder | undefined {
+  async #embedder(choice: string | EmbedderOption | undefined): Promise<Embedder | undefined> {
     if (choice === undefined) return undefined
-    if (typeof choice !== 'string') return embedderOf(choice)
+    if (typeof choice !== 'string') {
+      const embedder = await openEmbedder(choice)
+      if (embedder !== choice) this.#made.add(embedder)
+      return embedder
+    }
     const found = this.#parts.named.get(choice)
     if (found) return found
     throw new HeadwaterError('HW_INVALID_OPTIONS', `embedder: no ${JSON.stringify(choice)} in embedders`, {

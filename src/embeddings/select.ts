@@ -1,6 +1,7 @@
 import { HeadwaterError } from '../core/errors'
 import type { Embedder } from './embedder'
 import { HashingEmbedder } from './hashing'
+import type { OnnxOptions } from './onnx/options'
 
 /** An embedder of your own, or one that comes with the package. */
 export type EmbedderOption =
@@ -9,11 +10,16 @@ export type EmbedderOption =
       /** Feature hashing: no model, no download; finds words, not meanings. `dimensions` default 384. */
       hashing: { dimensions?: number | undefined }
     }
+  | {
+      /** A sentence model in this process: a folder, or a pinned download. `all-MiniLM-L6-v2` by default. */
+      onnx: OnnxOptions
+    }
 
 /** The embedder that an option stands for; HW_INVALID_OPTIONS, naming `path`, if it is none. */
 export function embedderOf(option: EmbedderOption, path = 'embedder'): Embedder {
   if (typeof option === 'object' && option !== null) {
     if ('hashing' in option) return new HashingEmbedder(option.hashing, `${path}.hashing`)
+    if ('onnx' in option) throw invalid(path, 'a model has files to be read first: pass `await OnnxEmbedder.open()`')
     return checked(option, path)
   }
   throw invalid(path, `${JSON.stringify(option)} is neither an embedder nor { hashing: {} }`)
