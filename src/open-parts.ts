@@ -54,6 +54,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       truth,
       vectors: beside.vectors,
       texts: beside.texts,
+      blobs: beside.blobs,
       collections: plans,
       embedders,
       clock,

@@ -8,6 +8,7 @@ export interface CatalogueEntry {
 /** Every migration in order. They are listed, not looked for in a folder: a bundle has none. */
 export const catalogue: readonly CatalogueEntry[] = [
   { name: '0001_initial', load: async () => (await import('./versions/0001-initial')).migration },
+  { name: '0002_document_blobs', load: async () => (await import('./versions/0002-document-blobs')).migration },
 ]
 
 /** Table of the applied migrations, in the schema itself. */

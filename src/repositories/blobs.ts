@@ -23,6 +23,21 @@ export interface BlobPutOptions extends CallOptions {
   expectedKey?: string | undefined
 }
 
+/** What a scan tells of a blob. */
+export interface ScannedBlob {
+  readonly key: string
+  /** Bytes. */
+  readonly size: number
+  /** When it was last put, by the clock of the store that holds it; epoch ms. */
+  readonly modifiedAt: number
+}
+
+/** How a blob is deleted. */
+export interface BlobDeleteOptions extends CallOptions {
+  /** Only if it was last put before then: epoch ms, by the clock of the store that holds it. */
+  putBefore?: number | undefined
+}
+
 /** Streams of bytes by (tenant, content hash). A put is atomic: never half a blob under a key. */
 export interface BlobRepository {
   /** Stores the bytes under their hash. HW_STORAGE when there is no room or no right to. */
@@ -40,6 +55,10 @@ export interface BlobRepository {
     tenant: TenantId,
     options?: CallOptions & { after?: string | undefined; limit?: number | undefined },
   ): Promise<BlobInfo[]>
-  /** True if there was one. */
-  delete(tenant: TenantId, key: string, call?: CallOptions): Promise<boolean>
+  /** The tenant's blobs ascending by key, page after page; cheaper than `list`, which tells content types. */
+  scan(tenant: TenantId, call?: CallOptions): AsyncIterable<readonly ScannedBlob[]>
+  /** Whoever has blobs, in no particular order. */
+  tenants(call?: CallOptions): AsyncIterable<TenantId>
+  /** True if there was one, and it was deleted. */
+  delete(tenant: TenantId, key: string, options?: BlobDeleteOptions): Promise<boolean>
 }

@@ -3,6 +3,15 @@ import type { Scope } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import type { Leaves, ParsedFilter } from '../filter/parsed'
 
+/** The blob that a document owns; it lies in the tenant's own blobs under its hash. */
+export interface DocumentBlob {
+  /** Hex SHA-256 of the bytes: the key of `blobs.get`. */
+  readonly hash: string
+  /** Bytes. */
+  readonly size: number
+  readonly contentType: string
+}
+
 /** A live document as stored. Times are epoch ms. */
 export interface DocumentRow {
   readonly id: string
@@ -13,6 +22,7 @@ export interface DocumentRow {
   readonly source: string | null
   readonly contentType: string
   readonly status: string
+  readonly blob: DocumentBlob | null
   /** Hash of everything a user can set, chunks included: equal means unchanged. */
   readonly contentHash: string
   /** Hash of what every index entry of the document carries beside its own text or vector. */
@@ -35,6 +45,8 @@ export interface DocumentHead {
   readonly fence: number
   readonly payloadFence: number
   readonly createdAt: number
+  /** Of the blob that it owns. */
+  readonly blobKey: string | null
   /** True for a tombstone and for a row that `lock` has just made. */
   readonly deleted: boolean
 }
@@ -66,7 +78,7 @@ export interface DocumentRepository {
   fences(count: number): Promise<number[]>
   /** Writes locked rows; a tombstone becomes a live document. */
   save(scope: Scope, rows: readonly DocumentRow[]): Promise<void>
-  /** Turns locked rows into tombstones; text and metadata are let go. `at` is epoch ms. */
+  /** Turns locked rows into tombstones; text, metadata and blob are let go. `at` is epoch ms. */
   bury(
     scope: Scope,
     tombs: readonly { readonly id: string; readonly version: number; readonly fence: number; readonly at: number }[],

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../core/abort'
 import type { TenantId } from '../core/ids'
+import type { BlobReferenceRepository } from './blob-references'
 import type { ChunkRepository } from './chunks'
 import type { CommitRepository } from './commits'
 import type { DocumentRepository } from './documents'
@@ -20,6 +21,7 @@ export interface TruthSession {
   readonly generations: GenerationRepository
   readonly commits: CommitRepository
   readonly registry: RegistryRepository
+  readonly blobReferences: BlobReferenceRepository
 }
 
 /**

@@ -2,6 +2,7 @@ import type { CallOptions } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
 import type { BlobInfo, BlobPutOptions, BlobRepository, BlobSource } from '../repositories/blobs'
+import { removeBlobs } from '../writer/remove-blobs'
 import type { TenantContext } from './tenant-context'
 
 /** The tenant's own blobs, addressed by the hash of their bytes. */
@@ -38,9 +39,25 @@ export class TenantBlobs {
     return this.#with((blobs) => blobs.list(this.#tenant, options))
   }
 
-  /** True if there was one. */
-  delete(key: string, options?: CallOptions): Promise<boolean> {
-    return this.#with((blobs) => blobs.delete(this.#tenant, key, options))
+  /** True if there was one. HW_CONFLICT while a document owns it, or is about to. */
+  delete(key: string, options: CallOptions = {}): Promise<boolean> {
+    return this.#with(async (blobs) => {
+      const { truth, clock } = this.#context
+      // Nothing to condemn where there is nothing; and a key that is none is refused.
+      if ((await blobs.head(this.#tenant, key, options)) === null) return false
+      const view = { tenant: this.#tenant }
+      const { condemned, deleted } = await removeBlobs(
+        { truth, blobs, clock },
+        view,
+        this.#tenant,
+        [key],
+        undefined,
+        options,
+      )
+      if (condemned.length > 0) return deleted > 0
+      const message = `key: a document owns the blob ${key}, or is about to; delete or change the document first`
+      throw new HeadwaterError('HW_CONFLICT', message, { path: 'key', retryable: false })
+    })
   }
 
   #with<T>(work: (blobs: BlobRepository) => Promise<T>): Promise<T> {

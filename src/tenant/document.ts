@@ -1,5 +1,5 @@
 import type { JsonObject } from '../core/json'
-import type { DocumentRow } from '../repositories/documents'
+import type { DocumentBlob, DocumentRow } from '../repositories/documents'
 
 /** A stored document as `get` and `list` give it. */
 export interface StoredDocument<M = JsonObject> {
@@ -10,6 +10,8 @@ export interface StoredDocument<M = JsonObject> {
   readonly source: string | null
   readonly contentType: string
   readonly status: string
+  /** The blob that it owns: `blobs.get(document.blob.hash)`. */
+  readonly blob: DocumentBlob | null
   /** 1, 2, 3...: counts its committed changes. */
   readonly version: number
   /** Of the first put since it was last deleted. */
@@ -29,7 +31,7 @@ export interface StoredChunk {
 }
 
 export function storedDocument<M>(row: DocumentRow): StoredDocument<M> {
-  const { id, title, text, metadata, source, contentType, status, version, createdAt, updatedAt } = row
+  const { id, title, text, metadata, source, contentType, status, blob, version, createdAt, updatedAt } = row
   return {
     id,
     title,
@@ -38,6 +40,7 @@ export function storedDocument<M>(row: DocumentRow): StoredDocument<M> {
     source,
     contentType,
     status,
+    blob,
     version,
     createdAt: new Date(createdAt),
     updatedAt: new Date(updatedAt),

@@ -1,10 +1,13 @@
+import { ownCaches } from '../caches'
 import { type Clock, systemClock } from '../core/clock'
 import { HeadwaterError } from '../core/errors'
 import type { JsonObject } from '../core/json'
 import { seededRandom } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
+import { VectorLru } from '../embeddings/lru'
+import { DocumentEntries } from '../repositories/document-entries'
+import { EpochWatch } from '../repositories/epoch-watch'
 import { MemoryBlobRepository } from '../repositories/memory/blobs'
-import { MemoryCacheRepository } from '../repositories/memory/cache'
 import { MemoryTextRepository } from '../repositories/memory/texts'
 import { MemoryTruth } from '../repositories/memory/truth'
 import { MemoryVectorRepository } from '../repositories/memory/vectors'
@@ -25,7 +28,10 @@ export interface Faults {
 
 /** Options of `createTestStore`: those of `openStore` that mean something in memory, a seed and a clock. */
 export interface TestStoreOptions<C extends object>
-  extends Pick<StoreOptions<C>, 'collections' | 'embedders' | 'embedder' | 'splitter' | 'relay' | 'writer' | 'cache'> {
+  extends Pick<
+    StoreOptions<C>,
+    'collections' | 'embedders' | 'embedder' | 'splitter' | 'relay' | 'writer' | 'cache' | 'search'
+  > {
   /** Equal seeds give equal ids and jitter; 1 by default. */
   seed?: number | undefined
   /** The system's by default. With a clock that stands still, nothing polls: writes still apply their own jobs. */
@@ -45,16 +51,25 @@ export async function createTestStore<C extends object = { documents: JsonObject
   const down = new Set<FaultTarget>()
   const faulty = <T extends object>(target: T, name: FaultTarget): T => guarded(target, name, down)
   const faultyEmbedder = (embedder: Embedder): Embedder => faulty(embedder, 'embedder')
+  const blobs = new MemoryBlobRepository({ clock })
+  const truth = new MemoryTruth({ clock })
+  const random = seededRandom(seed)
+  const epoch = new EpochWatch(truth, clock)
+  await epoch.refresh()
+  const { cache, searches } = ownCaches(rest as StoreOptions<object>, { epoch, clock, random })
   const ports: WriterPorts = {
-    truth: new MemoryTruth({ clock }),
+    truth,
     vectors: faulty(new MemoryVectorRepository(), 'vector'),
     texts: faulty(new MemoryTextRepository(), 'text'),
+    blobs,
     collections: new Map(
       [...plans].map(([name, plan]) => [name, { ...plan, embedder: faultyEmbedder(plan.embedder) }]),
     ),
     embedders: new Map([...embedders].map(([fingerprint, embedder]) => [fingerprint, faultyEmbedder(embedder)])),
     clock,
-    random: seededRandom(seed),
+    random,
+    entries: new DocumentEntries(cache, { shared: false }),
+    searches,
     options: { ...rest.writer, relay: rest.relay ?? 'background' },
   }
   await ensureGenerations(ports)
@@ -65,8 +80,11 @@ export async function createTestStore<C extends object = { documents: JsonObject
   const store = Store.start<C>({
     ports,
     named,
-    cache: new MemoryCacheRepository({ clock, ...rest.cache }),
-    blobs: new MemoryBlobRepository({ clock }),
+    cache,
+    searches,
+    queries: new VectorLru({ clock, max: rest.search?.vectors?.maxEntries, ttlMs: rest.search?.vectors?.ttlMs }),
+    epoch,
+    blobs,
     checks: { vector: check('vector'), text: check('text') },
     notices: [],
     close: async () => undefined,

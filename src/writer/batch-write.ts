@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../core/abort'
-import { asHeadwaterError, HeadwaterError } from '../core/errors'
+import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../core/errors'
 import type { Scope } from '../core/ids'
 import { inBatches } from './batches'
 import { checkId } from './document-input'
@@ -56,7 +56,7 @@ export class BatchWrite {
   async put<I>(
     inputs: Iterable<I> | AsyncIterable<I>,
     signal: AbortSignal,
-    steps: Steps<PreparedDocument> & { prepare(input: I): PreparedDocument },
+    steps: Steps<PreparedDocument> & { prepare(input: I): Promise<PreparedDocument> },
   ): Promise<BatchTally> {
     const prepared = this.#checked(inputs, (input) => steps.prepare(input))
     return this.#run(prepared, signal, steps, {
@@ -70,17 +70,19 @@ export class BatchWrite {
     signal: AbortSignal,
     steps: Steps<string>,
   ): Promise<BatchTally> {
-    const checked = this.#checked(ids, (id) => checkId(id))
+    const checked = this.#checked(ids, async (id) => checkId(id))
     return this.#run(checked, signal, steps, { idOf: (id) => id, sizeOf: (id) => id.length * 2 })
   }
 
   /** Items that pass `check`; the others are put down as failed. */
-  async *#checked<I, T>(items: Iterable<I> | AsyncIterable<I>, check: (item: I) => T): AsyncGenerator<T> {
+  async *#checked<I, T>(items: Iterable<I> | AsyncIterable<I>, check: (item: I) => Promise<T>): AsyncGenerator<T> {
     for await (const item of items) {
       let checked: T
       try {
-        checked = check(item)
+        checked = await check(item)
       } catch (cause) {
+        // A blob that could not be sent says nothing about the document.
+        if (isHeadwaterError(cause) && isOfTheStore(cause)) throw cause
         this.#fail(idIn(item), cause)
         continue
       }

@@ -3,6 +3,8 @@ import type { JsonObject } from '../core/json'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { normalizeMetadata } from '../filter/metadata'
 import type { Leaves } from '../filter/parsed'
+import type { DocumentBlob } from '../repositories/documents'
+import type { DocumentBlobInput } from './document-blobs'
 
 /** A piece that the caller has cut himself. */
 export interface ChunkInput {
@@ -32,9 +34,11 @@ export interface DocumentInput<M = JsonObject> {
   status?: string | undefined
   /** Taken as they are instead of splitting. */
   chunks?: readonly ChunkInput[] | undefined
+  /** A blob that the document owns: one of the tenant's that is there, or its bytes. None by default. */
+  blob?: DocumentBlobInput | null | undefined
 }
 
-/** A change: what is absent stays. Metadata is merged as JSON merge patch (RFC 7396): null removes a key. */
+/** A change: what is absent stays. Metadata is merged as JSON merge patch (RFC 7396): null removes a key, or the blob. */
 export type DocumentPatch<M = JsonObject> = Partial<Omit<DocumentInput<M>, 'id' | 'metadata'>> & {
   metadata?: { [K in keyof M]?: M[K] | null } | undefined
 }
@@ -50,6 +54,7 @@ export interface CheckedDocument {
   readonly contentType: string
   readonly status: string
   readonly chunks: readonly CheckedChunk[] | null
+  readonly blob: DocumentBlob | null
 }
 
 export interface CheckedChunk {
@@ -64,13 +69,14 @@ export interface DocumentLimits {
   readonly maxMetadataBytes: number
 }
 
-const fields = new Set(['id', 'title', 'text', 'metadata', 'source', 'contentType', 'status', 'chunks'])
+const fields = new Set(['id', 'title', 'text', 'metadata', 'source', 'contentType', 'status', 'chunks', 'blob'])
 
-/** Throws HW_INVALID_DOCUMENT or HW_INVALID_METADATA with the path at fault. */
+/** Throws HW_INVALID_DOCUMENT or HW_INVALID_METADATA with the path at fault. `blob` is what its own was found to be. */
 export function checkDocument(
   input: DocumentInput<unknown>,
   declaration: MetadataDeclaration | undefined,
   limits: DocumentLimits,
+  blob: DocumentBlob | null,
 ): CheckedDocument {
   if (typeof input !== 'object' || input === null) throw invalid('', 'a document must be an object')
   for (const key of Object.keys(input)) {
@@ -91,6 +97,7 @@ export function checkDocument(
     contentType: input.contentType === undefined ? 'text/plain' : checkedText(input.contentType, 'contentType', 255),
     status: input.status === undefined ? 'active' : checkedText(input.status, 'status', 64),
     chunks: input.chunks === undefined ? null : checkChunks(input.chunks, text, limits),
+    blob,
   }
 }
 

@@ -18,7 +18,7 @@ export function patched(
     throw new HeadwaterError('HW_INVALID_ARGUMENT', 'patch: must be an object', { path: 'patch' })
   }
   if ('id' in patch) throw new HeadwaterError('HW_INVALID_DOCUMENT', 'id: cannot be patched', { path: 'id' })
-  const { metadata, ...rest } = patch
+  const { metadata, blob: _blob, ...rest } = patch
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
   return {
     id: row.id,

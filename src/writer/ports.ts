@@ -3,6 +3,7 @@ import type { CollectionName } from '../core/ids'
 import type { Random } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
 import type { MetadataDeclaration } from '../filter/metadata'
+import type { BlobRepository } from '../repositories/blobs'
 import type { TextRepository } from '../repositories/texts'
 import type { Truth } from '../repositories/truth'
 import type { VectorRepository } from '../repositories/vectors'
@@ -23,6 +24,8 @@ export interface WriterPorts {
   readonly truth: Truth
   readonly vectors: VectorRepository
   readonly texts: TextRepository
+  /** Undefined where no place for blobs is configured. */
+  readonly blobs?: BlobRepository | undefined
   /** A rebuild in another space changes its plan here. */
   readonly collections: Map<string, CollectionPlan>
   /** Every configured embedder by fingerprint, those of the collections included. */

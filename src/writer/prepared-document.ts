@@ -33,7 +33,7 @@ export class PreparedDocument {
 
   /** @internal */
   constructor(scope: Scope, document: CheckedDocument, plan: CollectionPlan) {
-    const own = document.chunks
+    const { chunks: own, blob } = document
     this.scope = scope
     this.document = document
     this.fingerprint = plan.embedder.fingerprint
@@ -56,6 +56,8 @@ export class PreparedDocument {
       document.contentType,
       document.status,
       own ? canonicalJson(own.map((chunk) => ({ ...chunk }))) : plan.splitter.id,
+      // Nothing where there is none: so were documents hashed before they could own one.
+      ...(blob ? [blob.hash, String(blob.size), blob.contentType] : []),
     )
   }
 

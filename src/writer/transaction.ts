@@ -2,9 +2,11 @@ import { HeadwaterError } from '../core/errors'
 import type { CollectionName, TenantId } from '../core/ids'
 import type { DocumentRow } from '../repositories/documents'
 import type { TruthSession } from '../repositories/truth'
-import { checkDocument, checkId, type DocumentInput, type DocumentPatch } from './document-input'
+import { resolveBlobInside } from './document-blobs'
+import { checkId, type DocumentInput, type DocumentPatch } from './document-input'
 import { ownChunksOf, patched } from './patch'
 import type { CollectionPlan, WriterOptions, WriterPorts } from './ports'
+import { prepareDocument } from './prepare-document'
 import { PreparedDocument } from './prepared-document'
 import { type DocumentReceipt, epochOf, type Receipt } from './receipt'
 import { buryDocuments, type DocumentOutcome, type WriteContext, writeDocuments } from './write-documents'
@@ -49,9 +51,19 @@ export class WriterTransaction {
     input: DocumentInput<unknown> | PreparedDocument,
     options: { ifVersion?: number | undefined } = {},
   ): Promise<DocumentReceipt> {
-    const prepared = prepareDocument(this.#options, this.#tenant, plan, input)
+    this.#check()
+    const given = input instanceof PreparedDocument ? null : input?.blob
+    const blob = given ? await resolveBlobInside(this.#ports.blobs, this.#tenant, given) : null
+    return this.#put(plan, prepareDocument(this.#options, this.#tenant, plan, input, blob), options.ifVersion)
+  }
+
+  async #put(
+    plan: CollectionPlan,
+    prepared: PreparedDocument,
+    ifVersion: number | undefined,
+  ): Promise<DocumentReceipt> {
     await this.#begin()
-    const { outcomes } = await writeDocuments(this.#context(plan, options.ifVersion), [prepared])
+    const { outcomes } = await writeDocuments(this.#context(plan, ifVersion), [prepared])
     return this.#receiptOf(plan, outcomes[0]!)
   }
 
@@ -69,7 +81,10 @@ export class WriterTransaction {
     if (!row) throw notFound(id)
     const chunks = await this.#session.chunks.ofDocument(scope, id, plan.splitter.id)
     const input = patched(row, patch, ownChunksOf(scope, row, chunks, plan))
-    return this.put(plan, input, options)
+    const { blobs } = this.#ports
+    const blob = patch.blob ? await resolveBlobInside(blobs, this.#tenant, patch.blob) : patch.blob
+    const kept = blob === undefined ? row.blob : blob
+    return this.#put(plan, prepareDocument(this.#options, this.#tenant, plan, input, kept), options.ifVersion)
   }
 
   async delete(
@@ -116,6 +131,8 @@ export class WriterTransaction {
   #context(plan: CollectionPlan, ifVersion: number | undefined): WriteContext {
     return {
       session: this.#session,
+      blobs: this.#ports.blobs,
+      call: {},
       scope: this.#scope(plan),
       chunking: plan.splitter.id,
       now: this.#ports.clock.now(),
@@ -144,20 +161,4 @@ export const mostIds = 20
 
 export function notFound(id: string): HeadwaterError {
   return new HeadwaterError('HW_NOT_FOUND', `id: no document ${JSON.stringify(id)}`, { path: 'id', details: { id } })
-}
-
-/** Checks, splits and hashes; a document that is prepared already must be of the same tenant and collection. */
-export function prepareDocument(
-  limits: WriterOptions,
-  tenant: TenantId,
-  plan: CollectionPlan,
-  input: DocumentInput<unknown> | PreparedDocument,
-): PreparedDocument {
-  if (input instanceof PreparedDocument) {
-    if (input.scope.tenant === tenant && input.scope.collection === plan.name) return input
-    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'document: it was prepared for another tenant or collection', {
-      path: 'document',
-    })
-  }
-  return new PreparedDocument({ tenant, collection: plan.name }, checkDocument(input, plan.metadata, limits), plan)
 }

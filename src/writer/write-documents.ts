@@ -1,9 +1,12 @@
+import type { CallOptions } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
 import type { Scope } from '../core/ids'
+import type { BlobRepository } from '../repositories/blobs'
 import type { ChunkHead, ChunkRow, DocumentState } from '../repositories/chunks'
 import type { DocumentHead, DocumentRow } from '../repositories/documents'
 import type { ClaimedJob, NewJob } from '../repositories/jobs'
 import type { TruthSession } from '../repositories/truth'
+import { holdBlobs } from './document-blobs'
 import type { PreparedDocument } from './prepared-document'
 
 /** What became of one document in a write. */
@@ -29,6 +32,10 @@ export interface Written {
 
 export interface WriteContext {
   readonly session: TruthSession
+  /** Where the blobs are that documents own. */
+  readonly blobs: BlobRepository | undefined
+  /** For what the transaction asks of other stores. */
+  readonly call: CallOptions
   readonly scope: Scope
   readonly chunking: string
   /** Epoch ms. */
@@ -54,6 +61,12 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
   const outcomes = new Map<string, DocumentOutcome>()
   for (const { id, version, fence } of heads.values()) outcomes.set(id, { id, version, fence, unchanged: true })
   if (changed.length === 0) return written(documents, outcomes)
+
+  // What a document owned before is held by its row.
+  const taken = changed.flatMap(({ document: { id, blob } }) =>
+    blob && heads.get(id)!.blobKey !== blob.hash ? [blob] : [],
+  )
+  await holdBlobs(session, context.blobs, scope.tenant, taken, context.call)
 
   const known = changed.filter((prepared) => !heads.get(prepared.document.id)!.deleted)
   const before = byDocument(

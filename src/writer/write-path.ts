@@ -42,7 +42,7 @@ export class WritePath {
     const receipt = await committed(this.#ports, scope.tenant, deadline.options(), async (session) => {
       written = undefined
       return once(session, scope.tenant, options.idempotencyKey, request, async (): Promise<DocumentReceipt> => {
-        written = await write(this.#context(session, scope, claim, options.ifVersion))
+        written = await write(this.#context(session, scope, claim, deadline, options.ifVersion))
         const outcome = written.outcomes[0]!
         return { ...receiptOf(scope, outcome.fence, [outcome.id]), ...outcome }
       })
@@ -68,7 +68,7 @@ export class WritePath {
     const written = await committed(this.#ports, scope.tenant, deadline.options(), async (session) => {
       let fresh: Written | undefined
       const outcomes = await once(session, scope.tenant, key, request, async () => {
-        fresh = await write(this.#context(session, scope, claim))
+        fresh = await write(this.#context(session, scope, claim, deadline))
         return fresh.outcomes
       })
       return fresh ?? { outcomes, claimed: [], states: new Map() }
@@ -76,9 +76,16 @@ export class WritePath {
     return { written, token: claim?.token }
   }
 
-  #context(session: TruthSession, scope: Scope, claim: Claim | undefined, ifVersion?: number): WriteContext {
-    const chunking = this.#ports.collections.get(scope.collection)!.splitter.id
-    return { session, scope, chunking, now: this.#ports.clock.now(), claim, ifVersion }
+  #context(
+    session: TruthSession,
+    scope: Scope,
+    claim: Claim | undefined,
+    deadline: Deadline,
+    ifVersion?: number,
+  ): WriteContext {
+    const { blobs, clock, collections } = this.#ports
+    const chunking = collections.get(scope.collection)!.splitter.id
+    return { session, blobs, call: deadline.options(), scope, chunking, now: clock.now(), claim, ifVersion }
   }
 
   #claim(): Claim | undefined {

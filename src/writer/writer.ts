@@ -8,16 +8,18 @@ import type { DocumentRow } from '../repositories/documents'
 import type { TruthSession } from '../repositories/truth'
 import { type BatchProgress, BatchWrite } from './batch-write'
 import { committed, markerKey, once } from './committed'
+import { resolveBlob } from './document-blobs'
 import { checkId, type DocumentInput, type DocumentPatch } from './document-input'
 import { changedAmong, embedAhead, presetOf } from './embed-ahead'
 import { JobRunner } from './job-runner'
 import { Nesting } from './nesting'
 import { ownChunksOf, patched } from './patch'
 import { type CollectionPlan, type WriterOptions, type WriterPorts, writerDefaults } from './ports'
+import { prepareDocument, prepareWithBlob } from './prepare-document'
 import type { PreparedDocument } from './prepared-document'
 import type { BatchResult, DocumentReceipt, Receipt } from './receipt'
 import { Relay } from './relay'
-import { notFound, prepareDocument, WriterTransaction } from './transaction'
+import { notFound, WriterTransaction } from './transaction'
 import { waitForReceipt } from './wait-for'
 import { buryDocuments, writeDocuments } from './write-documents'
 import { WritePath } from './write-path'
@@ -77,15 +79,15 @@ export class CoordinatedWriter {
   /** Splits and embeds outside any transaction. An embedder's failure is left to the relay. */
   async prepare(scope: Scope, input: DocumentInput<unknown>, options: CallOptions = {}): Promise<PreparedDocument> {
     this.nesting.check()
-    const prepared = this.#prepare(scope, input)
+    const prepared = await this.#prepare(scope, input, options)
     await embedAhead(this.#ports, scope, this.plan(scope.collection), [prepared], options)
     return prepared
   }
 
   async put(scope: Scope, input: Body, options: DocumentWriteOptions = {}): Promise<DocumentReceipt> {
     this.nesting.check()
-    const prepared = this.#prepare(scope, input)
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      const prepared = await this.#prepare(scope, input, deadline.options())
       const { id } = prepared.document
       const [head] = await this.#ports.truth.session(scope).documents.heads(scope, [id], deadline.options())
       const unchanged = head && !head.deleted && head.contentHash === prepared.contentHash
@@ -117,11 +119,19 @@ export class CoordinatedWriter {
     checkId(id)
     const plan = this.plan(scope.collection)
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      const given = patch?.blob
+      const blob = given ? await resolveBlob(this.#ports.blobs, scope.tenant, given, deadline.options()) : given
       for (let attempt = 1; ; attempt++) {
         throwIfAborted(deadline.signal)
         const session = this.#ports.truth.session(scope)
         const row = await session.documents.get(scope, id, deadline.options())
-        const request = sha256('patch', scope.collection, id, requestJson(patch), String(options.ifVersion))
+        const request = sha256(
+          'patch',
+          scope.collection,
+          id,
+          requestJson({ ...patch, blob }),
+          String(options.ifVersion),
+        )
         if (!row) {
           // A repetition under its key is answered even when the document is gone by now.
           return await this.#path.one(scope, options, deadline, request, undefined, () => Promise.reject(notFound(id)))
@@ -132,7 +142,9 @@ export class CoordinatedWriter {
           if (attempt < patchAttempts) continue
           throw new HeadwaterError('HW_CONFLICT', `Others wrote ${JSON.stringify(id)} at each of ${attempt} attempts`)
         }
-        const prepared = this.#prepare(scope, patched(row, patch, own))
+        const body = patched(row, patch, own)
+        const kept = blob === undefined ? row.blob : blob
+        const prepared = prepareDocument(this.#options, scope.tenant, plan, body, kept)
         if (options.embed !== 'deferred')
           await embedAhead(this.#ports, scope, this.plan(scope.collection), [prepared], deadline.options())
         try {
@@ -175,7 +187,7 @@ export class CoordinatedWriter {
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const write = new BatchWrite(scope, this.#options, options.onProgress)
       const result = await write.put(inputs, deadline.signal, {
-        prepare: (input) => this.#prepare(scope, input),
+        prepare: (input) => this.#prepare(scope, input, deadline.options()),
         ready: async (batch) => {
           if (options.embed === 'deferred') return
           const changed = await changedAmong(this.#ports, scope, batch, deadline.options())
@@ -300,8 +312,12 @@ export class CoordinatedWriter {
     return head?.fence !== row.fence
   }
 
-  #prepare(scope: Scope, input: Body): PreparedDocument {
-    return prepareDocument(this.#options, scope.tenant, this.plan(scope.collection), input)
+  #prepare(scope: Scope, input: Body, call: CallOptions): Promise<PreparedDocument> {
+    const plan = this.plan(scope.collection)
+    return prepareWithBlob(this.#ports, this.#options, scope.tenant, plan, input, {
+      signal: call.signal,
+      timeoutMs: call.timeoutMs,
+    })
   }
 }
 

@@ -12,7 +12,11 @@ export interface S3ObjectStat {
 }
 
 export interface S3ObjectPage {
-  readonly objects: readonly { readonly name?: string | undefined; readonly lastModified?: Date | undefined }[]
+  readonly objects: readonly {
+    readonly name?: string | undefined
+    readonly size?: number | undefined
+    readonly lastModified?: Date | undefined
+  }[]
   readonly isTruncated?: boolean | undefined
   readonly nextContinuationToken?: string | undefined
 }

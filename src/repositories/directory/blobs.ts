@@ -9,8 +9,8 @@ import { Lazy } from '../../core/lifecycle'
 import { makeFolder } from '../../core/make-folder'
 import { type Random, systemRandom } from '../../core/random'
 import { bytesOf, checkBlobName, checkExpectedKey, resolveRange } from '../blob-bytes'
-import type { BlobInfo, BlobPutOptions, BlobRepository, BlobSource } from '../blobs'
-import { BlobLayout } from './layout'
+import type { BlobDeleteOptions, BlobInfo, BlobPutOptions, BlobRepository, BlobSource, ScannedBlob } from '../blobs'
+import { BlobLayout, tenantOf } from './layout'
 import { storageError, unlessMissing } from './storage-error'
 
 export interface DirectoryBlobOptions {
@@ -101,16 +101,10 @@ export class DirectoryBlobRepository implements BlobRepository {
     throwIfAborted(options.signal)
     checkBlobName(tenant)
     const { after = '', limit = 1000 } = options
-    const folder = this.#layout.tenant(tenant)
     const found: BlobInfo[] = []
-    const shards = (await unlessMissing(readdir(folder), folder)) ?? []
-    for (const shard of shards.sort()) {
-      if (shard < after.slice(0, 2)) continue
-      if (found.length >= limit) break
-      throwIfAborted(options.signal)
-      const names = (await unlessMissing(readdir(join(folder, shard)), join(folder, shard))) ?? []
-      for (const key of names.filter((name) => keyPattern.test(name) && name > after).sort()) {
-        if (found.length >= limit) break
+    for await (const keys of this.#keys(tenant, after, options.signal)) {
+      for (const key of keys) {
+        if (found.length >= limit) return found
         const info = await this.#info(tenant, key)
         if (info) found.push(info)
       }
@@ -118,10 +112,37 @@ export class DirectoryBlobRepository implements BlobRepository {
     return found
   }
 
-  async delete(tenant: TenantId, key: string, call?: CallOptions): Promise<boolean> {
+  async *scan(tenant: TenantId, call?: CallOptions): AsyncGenerator<readonly ScannedBlob[]> {
     throwIfAborted(call?.signal)
+    checkBlobName(tenant)
+    for await (const keys of this.#keys(tenant, '', call?.signal)) {
+      const page: ScannedBlob[] = []
+      for (const key of keys) {
+        const path = this.#layout.blob(tenant, key)
+        const stats = await unlessMissing(stat(path), path)
+        if (stats) page.push({ key, size: stats.size, modifiedAt: Math.round(stats.mtimeMs) })
+      }
+      if (page.length > 0) yield page
+    }
+  }
+
+  async *tenants(call?: CallOptions): AsyncGenerator<TenantId> {
+    const folder = this.#layout.tenants
+    for (const name of (await unlessMissing(readdir(folder), folder)) ?? []) {
+      throwIfAborted(call?.signal)
+      const tenant = tenantOf(name)
+      if (tenant !== undefined) yield tenant
+    }
+  }
+
+  async delete(tenant: TenantId, key: string, options: BlobDeleteOptions = {}): Promise<boolean> {
+    throwIfAborted(options.signal)
     checkBlobName(tenant, key)
     const path = this.#layout.blob(tenant, key)
+    if (options.putBefore !== undefined) {
+      const stats = await unlessMissing(stat(path), path)
+      if (!stats || stats.mtimeMs >= options.putBefore) return false
+    }
     const gone = (await unlessMissing(
       unlink(path).then(() => true),
       path,
@@ -129,6 +150,17 @@ export class DirectoryBlobRepository implements BlobRepository {
     const type = this.#layout.contentType(tenant, key)
     await unlessMissing(unlink(type), type)
     return gone === true
+  }
+
+  /** Keys above `after`, ascending: those of one folder after another. */
+  async *#keys(tenant: TenantId, after: string, signal: AbortSignal | undefined): AsyncGenerator<string[]> {
+    const folder = this.#layout.tenant(tenant)
+    for (const shard of ((await unlessMissing(readdir(folder), folder)) ?? []).sort()) {
+      if (shard < after.slice(0, 2)) continue
+      throwIfAborted(signal)
+      const names = (await unlessMissing(readdir(join(folder, shard)), join(folder, shard))) ?? []
+      yield names.filter((name) => keyPattern.test(name) && name > after).sort()
+    }
   }
 
   async #info(tenant: TenantId, key: string): Promise<BlobInfo | null> {

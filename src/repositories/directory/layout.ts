@@ -19,8 +19,12 @@ export class BlobLayout {
     return join(this.root, 'partial')
   }
 
+  get tenants(): string {
+    return join(this.root, 'tenants')
+  }
+
   tenant(tenant: TenantId): string {
-    return join(this.root, 'tenants', folderName(tenant))
+    return join(this.tenants, folderName(tenant))
   }
 
   shard(tenant: TenantId, key: string): string {
@@ -47,4 +51,11 @@ function folderName(tenant: TenantId): string {
     if (letter >= 'A' && letter <= 'Z') mask |= 1n << BigInt(i)
   }
   return `${tenant.length}-${tenant}${mask === 0n ? '' : `~${mask.toString(16)}`}`
+}
+
+/** The tenant of a folder's name; undefined for a folder that is none of ours. */
+export function tenantOf(name: string): TenantId | undefined {
+  const [, length, rest] = /^(\d+)-(.+)$/.exec(name) ?? []
+  const tenant = rest?.slice(0, Number(length)) as TenantId | undefined
+  return tenant !== undefined && folderName(tenant) === name ? tenant : undefined
 }

@@ -3,7 +3,7 @@ import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
 import type { TenantId } from '../../core/ids'
 import { bytesOf, checkBlobName, checkExpectedKey, resolveRange } from '../blob-bytes'
-import type { BlobInfo, BlobPutOptions, BlobRepository, BlobSource } from '../blobs'
+import type { BlobDeleteOptions, BlobInfo, BlobPutOptions, BlobRepository, BlobSource, ScannedBlob } from '../blobs'
 
 interface Blob {
   readonly info: BlobInfo
@@ -11,6 +11,7 @@ interface Blob {
 }
 
 const pieceBytes = 64 * 1024
+const pageSize = 1_000
 
 /** Blobs in memory. */
 export class MemoryBlobRepository implements BlobRepository {
@@ -71,8 +72,26 @@ export class MemoryBlobRepository implements BlobRepository {
     return keys.slice(0, limit).map((key) => ({ ...blobs.get(key)!.info }))
   }
 
-  async delete(tenant: TenantId, key: string, call?: CallOptions): Promise<boolean> {
-    return this.#blob(tenant, key, call) !== undefined && this.#tenants.get(tenant)!.delete(key)
+  async *scan(tenant: TenantId, call?: CallOptions): AsyncGenerator<readonly ScannedBlob[]> {
+    for (let after: string | undefined; ; ) {
+      const page = await this.list(tenant, { ...call, after, limit: pageSize })
+      if (page.length > 0) yield page.map(({ key, size, createdAt }) => ({ key, size, modifiedAt: createdAt }))
+      if (page.length < pageSize) return
+      after = page.at(-1)!.key
+    }
+  }
+
+  async *tenants(call?: CallOptions): AsyncGenerator<TenantId> {
+    for (const [tenant, blobs] of [...this.#tenants]) {
+      throwIfAborted(call?.signal)
+      if (blobs.size > 0) yield tenant
+    }
+  }
+
+  async delete(tenant: TenantId, key: string, options: BlobDeleteOptions = {}): Promise<boolean> {
+    const blob = this.#blob(tenant, key, options)
+    if (blob === undefined || blob.info.createdAt >= (options.putBefore ?? Number.POSITIVE_INFINITY)) return false
+    return this.#tenants.get(tenant)!.delete(key)
   }
 
   #blob(tenant: TenantId, key: string, call: CallOptions | undefined): Blob | undefined {

@@ -97,7 +97,7 @@ export class MemoryDocuments implements DocumentRepository {
         const key = locked(changes, scope, id)
         const held = changes.documents.get(key)
         if (!held) continue
-        const empty = { title: '', text: '', metadata: {}, leaves: {}, source: null }
+        const empty = { title: '', text: '', metadata: {}, leaves: {}, source: null, blob: null }
         changes.documents.put(key, { ...held, ...empty, version, fence, updatedAt: at, buriedAt: at })
       }
     })
@@ -162,13 +162,16 @@ function heads(changes: Changes, scope: Scope, ids: readonly string[]): Document
   return [...new Set(ids)].flatMap((id) => {
     const row = changes.documents.get(documentKey(scope, id))
     if (!row) return []
-    const { contentHash, payloadHash, version, fence, payloadFence, createdAt } = row
-    return [{ id, contentHash, payloadHash, version, fence, payloadFence, createdAt, deleted: row.buriedAt !== null }]
+    const { contentHash, payloadHash, version, fence, payloadFence, createdAt, blob } = row
+    const deleted = row.buriedAt !== null
+    const blobKey = blob?.hash ?? null
+    return [{ id, contentHash, payloadHash, version, fence, payloadFence, createdAt, blobKey, deleted }]
   })
 }
 
 function unborn(id: string, createdAt: number): DocumentHead {
-  return { id, contentHash: '', payloadHash: '', version: 0, fence: 0, payloadFence: 0, createdAt, deleted: true }
+  const hashes = { contentHash: '', payloadHash: '', blobKey: null }
+  return { id, ...hashes, version: 0, fence: 0, payloadFence: 0, createdAt, deleted: true }
 }
 
 function rowOf(row: StoredDocument): DocumentRow {

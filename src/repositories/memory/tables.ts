@@ -45,6 +45,13 @@ export interface StoredCommit {
   readonly createdAt: number
 }
 
+export interface StoredRemoval {
+  readonly tenant: TenantId
+  readonly key: string
+  /** Epoch ms. */
+  readonly begunAt: number
+}
+
 /** The committed state, kept by `MemoryTruth`. */
 export class Tables {
   readonly documents = new Table<StoredDocument>((row) => `${row.tenant}/${row.collection}`)
@@ -53,6 +60,7 @@ export class Tables {
   readonly jobs = new Table<StoredJob>()
   readonly generations = new Table<Generation>()
   readonly commits = new Table<StoredCommit>()
+  readonly removals = new Table<StoredRemoval>()
   readonly records = new Table<Json>()
   readonly workers = new Table<{ readonly worker: string; readonly seenAt: number }>()
   /** Like a sequence, these never go back, not even when a transaction does. */
@@ -78,6 +86,7 @@ export class Changes {
   readonly jobs: Overlay<StoredJob>
   readonly generations: Overlay<Generation>
   readonly commits: Overlay<StoredCommit>
+  readonly removals: Overlay<StoredRemoval>
   readonly records: Overlay<Json>
   readonly workers: Overlay<{ readonly worker: string; readonly seenAt: number }>
   /** Keys of the documents that this transaction has locked. */
@@ -91,6 +100,7 @@ export class Changes {
     this.jobs = new Overlay(tables.jobs)
     this.generations = new Overlay(tables.generations)
     this.commits = new Overlay(tables.commits)
+    this.removals = new Overlay(tables.removals)
     this.records = new Overlay(tables.records)
     this.workers = new Overlay(tables.workers)
   }
@@ -102,6 +112,7 @@ export class Changes {
     this.jobs.commit()
     this.generations.commit()
     this.commits.commit()
+    this.removals.commit()
     this.records.commit()
     this.workers.commit()
   }

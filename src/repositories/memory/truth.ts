@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../core/clock'
 import { HeadwaterError } from '../../core/errors'
 import type { Truth, TruthSession, TruthView } from '../truth'
 import { type Access, type Engine, StatementAccess, TransactionAccess, wait, withSignal } from './access'
+import { MemoryBlobReferences } from './blob-references'
 import { MemoryChunks } from './chunks'
 import { MemoryCommits } from './commits'
 import { MemoryDocuments } from './documents'
@@ -142,5 +143,6 @@ function sessionOver(access: Access): TruthSession {
     generations: new MemoryGenerations(access),
     commits: new MemoryCommits(access),
     registry: new MemoryRegistry(access),
+    blobReferences: new MemoryBlobReferences(access),
   }
 }

@@ -2,7 +2,7 @@ import { type Dialect, prepared, statements } from './statements'
 
 const fields =
   'id, title, text, metadata, leaves, source, content_type, status, content_hash, payload_hash, version, fence, ' +
-  'payload_fence, created_at, updated_at'
+  'payload_fence, created_at, updated_at, blob_key, blob_size, blob_type'
 
 /** Columns that `save` writes beside the id, with the types of their arrays. */
 export const savedColumns = [
@@ -20,11 +20,14 @@ export const savedColumns = [
   ['payload_fence', 'bigint'],
   ['created_at', 'bigint'],
   ['updated_at', 'bigint'],
+  ['blob_key', 'text'],
+  ['blob_size', 'bigint'],
+  ['blob_type', 'text'],
 ] as const
 
 export const documentStatements = statements((dialect) => {
   const documents = dialect.table('documents')
-  const head = `SELECT id, content_hash, payload_hash, version, fence, payload_fence, created_at,
+  const head = `SELECT id, content_hash, payload_hash, version, fence, payload_fence, created_at, blob_key,
       deleted_at IS NOT NULL AS deleted FROM ${documents}`
   const inScope = 'tenant = $1 AND collection = $2'
   return {
@@ -53,7 +56,8 @@ export const documentStatements = statements((dialect) => {
     bury: prepared(
       `UPDATE ${documents} d
        SET version = i.version, fence = i.fence, deleted_at = i.at, updated_at = i.at,
-         title = '', text = '', metadata = '{}', leaves = '{}', source = NULL
+         title = '', text = '', metadata = '{}', leaves = '{}', source = NULL,
+         blob_key = NULL, blob_size = NULL, blob_type = NULL
        FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS i (id, version, fence, at)
        WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id`,
     ),

@@ -111,6 +111,9 @@ export class PostgresDocumentRepository implements DocumentRepository {
       rows.map(({ payloadFence }) => payloadFence),
       rows.map(({ createdAt }) => createdAt),
       rows.map(({ updatedAt }) => updatedAt),
+      rows.map(({ blob }) => blob?.hash ?? null),
+      rows.map(({ blob }) => blob?.size ?? null),
+      rows.map(({ blob }) => blob?.contentType ?? null),
     ])
     if (rowCount === rows.length) return
     throw new HeadwaterError(
@@ -160,6 +163,7 @@ interface StoredHead {
   readonly fence: number | string
   readonly payload_fence: number | string
   readonly created_at: number | string
+  readonly blob_key: string | null
   readonly deleted: boolean
 }
 
@@ -172,6 +176,8 @@ interface StoredRow extends Omit<StoredHead, 'deleted'> {
   readonly content_type: string
   readonly status: string
   readonly updated_at: number | string
+  readonly blob_size: number | string | null
+  readonly blob_type: string | null
 }
 
 function headOf(row: StoredHead): DocumentHead {
@@ -183,6 +189,7 @@ function headOf(row: StoredHead): DocumentHead {
     fence: Number(row.fence),
     payloadFence: Number(row.payload_fence),
     createdAt: Number(row.created_at),
+    blobKey: row.blob_key,
     deleted: row.deleted,
   }
 }
@@ -197,6 +204,8 @@ function rowOf(row: StoredRow): DocumentRow {
     source: row.source,
     contentType: row.content_type,
     status: row.status,
+    blob:
+      row.blob_key === null ? null : { hash: row.blob_key, size: Number(row.blob_size), contentType: row.blob_type! },
     contentHash: row.content_hash,
     payloadHash: row.payload_hash,
     version: Number(row.version),

@@ -5,7 +5,7 @@
  * lease ends. `claim-lock`: rows are locked as they are chosen. `skip-locked`: a claim passes over what another is
  * claiming. `key-order`: jobs are written in one order. `row-lock`: documents are locked before they are changed.
  * `idempotency`: a commit key begins once, after whoever holds it. `refute-by-insert`: an unknown COMMIT is decided by
- * taking its key, not by looking.
+ * taking its key, not by looking. `blob-hold`: a blob that a transaction is about to refer to is not condemned meanwhile.
  */
 export type SqlGuard =
   | 'claim-token'
@@ -18,3 +18,4 @@ export type SqlGuard =
   | 'row-lock'
   | 'idempotency'
   | 'refute-by-insert'
+  | 'blob-hold'

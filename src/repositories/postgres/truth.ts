@@ -1,6 +1,7 @@
 import type { Executor, Identity } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import type { Truth, TruthSession, TruthView } from '../truth'
+import { PostgresBlobReferenceRepository } from './blob-references'
 import { PostgresChunkRepository } from './chunks'
 import { ClaimFloor } from './claim-floor'
 import { PostgresCommitRepository } from './commits'
@@ -93,5 +94,9 @@ class PostgresSession implements TruthSession {
 
   get registry(): PostgresRegistryRepository {
     return new PostgresRegistryRepository(this.#executor, this.#options)
+  }
+
+  get blobReferences(): PostgresBlobReferenceRepository {
+    return new PostgresBlobReferenceRepository(this.#executor, this.#options)
   }
 }

@@ -7,11 +7,11 @@ import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { type TenantId, uuidV7 } from '../../core/ids'
 import { Lazy } from '../../core/lifecycle'
 import { bytesOf, checkBlobName, checkExpectedKey, resolveRange } from '../blob-bytes'
-import type { BlobInfo, BlobPutOptions, BlobRepository, BlobSource } from '../blobs'
+import type { BlobDeleteOptions, BlobInfo, BlobPutOptions, BlobRepository, BlobSource, ScannedBlob } from '../blobs'
 import { readBody, verified } from './body'
 import { ensureBucket, type S3BucketOptions } from './bucket'
-import { blobName, incomingName, partialPrefix, tenantPrefix } from './layout'
-import { objectsUnder } from './orphans'
+import { blobName, incomingName, partialPrefix, tenantOf, tenantPrefix, tenantsPrefix } from './layout'
+import { objectsUnder } from './objects'
 import { partsOf, Upload } from './upload'
 
 export interface S3BlobOptions extends S3BucketOptions {
@@ -21,15 +21,6 @@ export interface S3BlobOptions extends S3BucketOptions {
   readonly maxBytes?: number | undefined
   /** Longest life of a presigned URL, ms; 900,000 by default, a week at most. */
   readonly maxPresignMs?: number | undefined
-}
-
-export interface CollectOptions extends CallOptions {
-  /** Which of these keys are still referred to; asked for up to 1,000 at a time. */
-  readonly referenced: (keys: readonly string[]) => Promise<Iterable<string>>
-  /** What was put within this time stays, ms: its document may not be committed yet. 86,400,000 by default. */
-  readonly graceMs?: number | undefined
-  /** Counts, and deletes nothing. */
-  readonly dryRun?: boolean | undefined
 }
 
 const mebibyte = 1024 * 1024
@@ -171,9 +162,39 @@ export class S3BlobRepository implements BlobRepository {
     return found
   }
 
-  async delete(tenant: TenantId, key: string, call?: CallOptions): Promise<boolean> {
-    if ((await this.head(tenant, key, call)) === null) return false
-    await this.#remove(blobName(tenant, key), call)
+  async *scan(tenant: TenantId, call?: CallOptions): AsyncGenerator<readonly ScannedBlob[]> {
+    checkBlobName(tenant)
+    await this.#ready.get()
+    const prefix = tenantPrefix(tenant)
+    for await (const page of objectsUnder(this.#connection, this.bucket, prefix, '', pageSize, callOf(call))) {
+      const blobs = page.map(({ name, size, modifiedAt }) => ({ key: name.slice(prefix.length), size, modifiedAt }))
+      yield blobs.filter(({ key }) => keyPattern.test(key))
+    }
+  }
+
+  /** One request a tenant. */
+  async *tenants(call?: CallOptions): AsyncGenerator<TenantId> {
+    await this.#ready.get()
+    for (let after = ''; ; ) {
+      const pages = objectsUnder(this.#connection, this.bucket, tenantsPrefix, after, 1, callOf(call))
+      const [first] = (await pages.next()).value ?? []
+      if (!first) return
+      const tenant = tenantOf(first.name)
+      if (tenant !== undefined) yield tenant
+      // Past every key, which are hexadecimal.
+      after = tenant === undefined ? first.name : `${tenantPrefix(tenant)}g`
+    }
+  }
+
+  async delete(tenant: TenantId, key: string, options: BlobDeleteOptions = {}): Promise<boolean> {
+    throwIfAborted(options.signal)
+    checkBlobName(tenant, key)
+    await this.#ready.get()
+    const name = blobName(tenant, key)
+    const call = callOf(options)
+    const stat = await this.#stat(name, call)
+    if (stat === null || stat.lastModified.getTime() >= (options.putBefore ?? Number.POSITIVE_INFINITY)) return false
+    await this.#remove(name, call)
     return true
   }
 
@@ -229,34 +250,6 @@ export class S3BlobRepository implements BlobRepository {
       if (isHeadwaterError(error, 'HW_INVALID_ARGUMENT')) await this.#remove(name, options)
       throw error
     }
-  }
-
-  /** Deletes blobs of the tenant that nothing refers to and that are older than the grace period. */
-  async collectOrphans(tenant: TenantId, options: CollectOptions): Promise<{ checked: number; deleted: number }> {
-    const { referenced, graceMs = 86_400_000, dryRun = false } = options
-    checkBlobName(tenant)
-    await this.#ready.get()
-    const call = callOf(options)
-    const prefix = tenantPrefix(tenant)
-    const before = this.#connection.clock.now() - graceMs
-    let checked = 0
-    let deleted = 0
-    for await (const page of objectsUnder(this.#connection, this.bucket, prefix, '', pageSize, call)) {
-      checked += page.length
-      const old = page.filter(({ modifiedAt }) => modifiedAt < before).map(({ name }) => name.slice(prefix.length))
-      const keys = old.filter((key) => keyPattern.test(key))
-      if (keys.length === 0) continue
-      const kept = new Set(await referenced(keys))
-      for (const key of keys) {
-        if (kept.has(key)) continue
-        // Put again since it was listed: somebody is about to refer to it.
-        const stat = await this.#stat(blobName(tenant, key), call)
-        if (stat === null || stat.lastModified.getTime() >= before) continue
-        if (!dryRun) await this.#remove(blobName(tenant, key), call)
-        deleted++
-      }
-    }
-    return { checked, deleted }
   }
 
   /** One deadline for all the requests of a call. */

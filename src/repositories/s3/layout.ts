@@ -10,8 +10,16 @@ import type { TenantId } from '../../core/ids'
 export const partialPrefix = 'partial/'
 export const incomingPrefix = 'incoming/'
 
+export const tenantsPrefix = 'tenants/'
+
 export function tenantPrefix(tenant: TenantId): string {
-  return `tenants/${tenant.length}-${tenant}/`
+  return `${tenantsPrefix}${tenant.length}-${tenant}/`
+}
+
+/** The tenant of an object's name; undefined for an object that is none of ours. */
+export function tenantOf(name: string): TenantId | undefined {
+  const [, tenant] = /^tenants\/\d+-([^/]+)\//.exec(name) ?? []
+  return tenant !== undefined && name.startsWith(tenantPrefix(tenant as TenantId)) ? (tenant as TenantId) : undefined
 }
 
 export function blobName(tenant: TenantId, key: string): string {

@@ -28,6 +28,7 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
         leaves: { 'n:a.b': [1, 2.5, -1e-9], 's:a.b': ['x'], 'b:a.b': [true], 'd:at': [1_700_000_000_000] },
         version: 7,
         payloadFence: 2 ** 41,
+        blob: { hash: 'a'.repeat(64), size: 2 ** 42, contentType: 'video/mp4; codecs="av1"' },
       })
       await save(truth, scope, [row])
       expect(await documents.get(scope, 'a')).toEqual(row)
@@ -139,10 +140,12 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
     })
 
     test('heads tell what a writer needs', async ({ documents, truth }) => {
-      const row = documentRow('a', 9, { version: 3, payloadFence: 4 })
+      const blob = { hash: 'f'.repeat(64), size: 7, contentType: 'image/png' }
+      const row = documentRow('a', 9, { version: 3, payloadFence: 4, blob })
       await save(truth, scope, [row])
       const { contentHash, payloadHash, version, fence, payloadFence, createdAt } = row
-      const head = { id: 'a', contentHash, payloadHash, version, fence, payloadFence, createdAt, deleted: false }
+      const stamps = { version, fence, payloadFence, createdAt }
+      const head = { id: 'a', contentHash, payloadHash, ...stamps, blobKey: blob.hash, deleted: false }
       expect(await documents.heads(scope, ['a', 'absent'])).toEqual([head])
       await truth.transaction({ tenant: acme }, async (session) => {
         expect(await session.documents.lock(scope, ['a', 'absent', 'a'], { create: false })).toEqual([head])

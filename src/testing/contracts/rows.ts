@@ -44,6 +44,7 @@ export function documentRow(id: string, fence: number, changes: Partial<Document
     source: 'wiki',
     contentType: 'text/plain',
     status: 'active',
+    blob: null,
     contentHash: sha256('content', id, String(fence)),
     payloadHash: sha256('payload', id),
     version: 1,

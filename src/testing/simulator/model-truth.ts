@@ -134,6 +134,9 @@ export class ModelTruth {
       get jobs() {
         return reach('jobs', session.jobs)
       },
+      get blobReferences() {
+        return reach('blobReferences', session.blobReferences)
+      },
       get generations() {
         return reach('generations', session.generations)
       },

@@ -5,7 +5,6 @@ import { S3Connection } from '../../../src/connections/s3/connection'
 import { tenantId } from '../../../src/core/ids'
 import { type S3BlobOptions, S3BlobRepository } from '../../../src/repositories/s3/blobs'
 import { blobRepositoryContract } from '../../../src/testing/contracts/blobs'
-import { FakeClock } from '../../../src/testing/fake-clock'
 import { describeWithS3 } from '../../support/minio'
 
 const acme = tenantId('acme')
@@ -212,35 +211,6 @@ describeWithS3('blobs in S3', (s3) => {
       await blobs.delete(acme, mine.key)
       expect(await blobs.head(globex, mine.key)).toEqual(mine)
     })
-  })
-
-  it('collects what nothing refers to once its grace has passed, of this tenant only', async () => {
-    const clock = new FakeClock(Date.now())
-    const slow = new S3Connection(s3().options, { clock })
-    const blobs = fresh({}, slow)
-    try {
-      const kept = await blobs.put(acme, 'kept')
-      const orphan = await blobs.put(acme, 'orphan')
-      const theirs = await blobs.put(globex, 'theirs')
-      const asked: string[][] = []
-      const referenced = async (keys: readonly string[]): Promise<string[]> => {
-        asked.push([...keys].sort())
-        return [kept.key]
-      }
-      expect(await blobs.collectOrphans(acme, { referenced })).toEqual({ checked: 2, deleted: 0 })
-      expect(asked).toEqual([])
-      await clock.advance(25 * 3_600_000)
-      expect(await blobs.collectOrphans(acme, { referenced, dryRun: true })).toEqual({ checked: 2, deleted: 1 })
-      expect((await blobs.list(acme)).length).toBe(2)
-      expect(await blobs.collectOrphans(acme, { referenced })).toEqual({ checked: 2, deleted: 1 })
-      expect(asked[0]).toEqual([kept.key, orphan.key].sort())
-      expect((await blobs.list(acme)).map(({ key }) => key)).toEqual([kept.key])
-      expect((await blobs.list(globex)).map(({ key }) => key)).toEqual([theirs.key])
-      expect(await blobs.collectOrphans(acme, { referenced })).toEqual({ checked: 1, deleted: 0 })
-    } finally {
-      await slow.close()
-      await empty(blobs.bucket)
-    }
   })
 
   it.each([

@@ -3,6 +3,8 @@ import type { CallOptions } from '../../core/abort'
 
 export interface StoredObject {
   readonly name: string
+  /** Bytes. */
+  readonly size: number
   /** Epoch ms, by the server's clock. */
   readonly modifiedAt: number
 }
@@ -23,8 +25,8 @@ export async function* objectsUnder(
       (client) => client.listObjectsV2Query(bucket, prefix, '', '', pageSize, last),
       { ...call },
     )
-    const objects = page.objects.flatMap(({ name, lastModified }) =>
-      name === undefined ? [] : [{ name, modifiedAt: lastModified?.getTime() ?? 0 }],
+    const objects = page.objects.flatMap(({ name, size, lastModified }) =>
+      name === undefined ? [] : [{ name, size: size ?? 0, modifiedAt: lastModified?.getTime() ?? 0 }],
     )
     if (objects.length > 0) yield objects
     const end = objects.at(-1)?.name
