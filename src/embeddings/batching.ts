@@ -38,6 +38,7 @@ export async function inLanes<T>(
 ): Promise<void> {
   const stop = new AbortController()
   const abort = (): void => stop.abort(signal?.reason)
+  if (signal?.aborted) abort()
   signal?.addEventListener('abort', abort, { once: true })
   let next = 0
   const lane = async (): Promise<void> => {

@@ -1,6 +1,8 @@
 import { HeadwaterError } from '../core/errors'
 import type { Embedder } from './embedder'
 import { HashingEmbedder } from './hashing'
+import { type EmbedderPorts, HttpEmbedder } from './http/embedder'
+import { type HttpEmbedderOptions, type OpenAiEmbedderOptions, openAiDefaults } from './http/options'
 import type { OnnxOptions } from './onnx/options'
 
 /** An embedder of your own, or one that comes with the package. */
@@ -14,15 +16,33 @@ export type EmbedderOption =
       /** A sentence model in this process: a folder, or a pinned download. `all-MiniLM-L6-v2` by default. */
       onnx: OnnxOptions
     }
+  | {
+      /** A model behind an OpenAI-compatible `/embeddings`, wherever it runs. */
+      http: HttpEmbedderOptions
+    }
+  | {
+      /** OpenAI's own: `text-embedding-3-small` unless `model` says otherwise. */
+      openai: OpenAiEmbedderOptions
+    }
 
 /** The embedder that an option stands for; HW_INVALID_OPTIONS, naming `path`, if it is none. */
-export function embedderOf(option: EmbedderOption, path = 'embedder'): Embedder {
+export function embedderOf(option: EmbedderOption, path = 'embedder', ports: EmbedderPorts = {}): Embedder {
   if (typeof option === 'object' && option !== null) {
     if ('hashing' in option) return new HashingEmbedder(option.hashing, `${path}.hashing`)
+    if ('http' in option) return new HttpEmbedder(option.http, `${path}.http`, ports)
+    if ('openai' in option) return openAi(option.openai, `${path}.openai`, ports)
     if ('onnx' in option) throw invalid(path, 'a model has files to be read first: pass `await OnnxEmbedder.open()`')
     return checked(option, path)
   }
   throw invalid(path, `${JSON.stringify(option)} is neither an embedder nor { hashing: {} }`)
+}
+
+function openAi(options: OpenAiEmbedderOptions, path: string, ports: EmbedderPorts): Embedder {
+  if (options.apiKey === undefined && options.baseUrl === undefined) {
+    throw invalid(`${path}.apiKey`, 'is needed; settingsFromEnv() takes it from OPENAI_API_KEY')
+  }
+  const baseUrl = options.baseUrl ?? openAiDefaults.baseUrl
+  return new HttpEmbedder({ ...options, baseUrl, model: options.model ?? openAiDefaults.model }, path, ports)
 }
 
 function checked(embedder: Embedder, path: string): Embedder {
