@@ -15,7 +15,7 @@ const LAYERS = [
   ['tenant'],
   ['backup'],
   ['store-options.ts', 'store-parts.ts', 'row-security.ts'],
-  ['config'],
+  ['config', 'caches.ts'],
   ['engines.ts', 'store-health.ts'],
   ['open-parts.ts'],
   ['store.ts'],

@@ -1,23 +1,19 @@
 import path from 'node:path'
+import { type CachePlace, type Caches, ownCaches, sharedCaches } from './caches'
 import { ElasticsearchConnection } from './connections/elasticsearch/connection'
 import type { PostgresConnection } from './connections/postgres/connection'
 import { QdrantConnection } from './connections/qdrant/connection'
 import { RedisConnection } from './connections/redis/connection'
 import { S3Connection } from './connections/s3/connection'
 import type { CallOptions } from './core/abort'
-import type { Clock } from './core/clock'
-import type { Random } from './core/random'
 import type { MetadataDeclaration } from './filter/metadata'
 import type { BlobRepository } from './repositories/blobs'
-import type { CacheRepository } from './repositories/cache'
 import { DirectoryBlobRepository } from './repositories/directory/blobs'
 import { ElasticsearchTextRepository } from './repositories/elasticsearch/texts'
 import { MemoryBlobRepository } from './repositories/memory/blobs'
-import { MemoryCacheRepository } from './repositories/memory/cache'
 import { PostgresTextRepository } from './repositories/postgres/texts'
 import { PostgresVectorRepository } from './repositories/postgres/vectors'
 import { QdrantVectorRepository } from './repositories/qdrant/vectors'
-import { RedisCacheRepository } from './repositories/redis/cache'
 import { S3BlobRepository } from './repositories/s3/blobs'
 import type { TextRepository } from './repositories/texts'
 import type { VectorRepository } from './repositories/vectors'
@@ -28,10 +24,9 @@ import type { ConnectionHealth } from './store-parts'
 export type Topology = { vector: 'postgres' | 'qdrant'; text: 'postgres' | 'elasticsearch' }
 
 /** The stores beside the truth: those that the options name, else what Postgres and this process offer. */
-export interface Engines {
+export interface Engines extends Caches {
   readonly vectors: VectorRepository
   readonly texts: TextRepository
-  readonly cache: CacheRepository
   readonly blobs: BlobRepository | undefined
   /** Start of the names of vector collections. */
   readonly vectorPrefix: string
@@ -40,7 +35,7 @@ export interface Engines {
 }
 
 /** What the engines are put together from. */
-export interface EnginePlace {
+export interface EnginePlace extends CachePlace {
   readonly postgres: PostgresConnection
   readonly schema: string
   /** Folder of an embedded store. */
@@ -48,8 +43,6 @@ export interface EnginePlace {
   /** Of this database, so that two of them never share an index on one engine. */
   readonly installation: string
   readonly declarations: readonly MetadataDeclaration[]
-  readonly clock: Clock
-  readonly random: Random
 }
 
 interface Connection {
@@ -89,12 +82,11 @@ export function engines(options: StoreOptions<object>, place: EnginePlace): Engi
     const connection = open('elasticsearch', new ElasticsearchConnection(where, ports))
     texts = new ElasticsearchTextRepository(connection, { ...settings, prefix: `${prefix}_${installation}` })
   }
-  let cache: CacheRepository
+  let caches: Caches
   if (redis) {
-    const { cache: settings, ...where } = redis
-    const shared = { ...settings, ...(options.cache?.ttlMs !== undefined && { ttlMs: options.cache.ttlMs }) }
-    cache = new RedisCacheRepository(open('redis', new RedisConnection(where, ports)), { ...shared, ...ports })
-  } else cache = new MemoryCacheRepository({ clock, ...options.cache })
+    const { cache: _cache, vectors: _vectors, ...where } = redis
+    caches = sharedCaches(options, open('redis', new RedisConnection(where, ports)), installation, place)
+  } else caches = ownCaches(options, place)
   let blobs = blobsOf(options, place)
   if (s3) {
     const { blobs: settings, ...where } = s3
@@ -104,7 +96,7 @@ export function engines(options: StoreOptions<object>, place: EnginePlace): Engi
   return {
     vectors,
     texts,
-    cache,
+    ...caches,
     blobs,
     vectorPrefix: qdrant ? `${qdrant.prefix ?? defaultPrefix}_${installation}_` : '',
     checks: Object.fromEntries(

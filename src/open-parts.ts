@@ -6,10 +6,13 @@ import { type Clock, systemClock } from './core/clock'
 import { HeadwaterError, isHeadwaterError } from './core/errors'
 import { canonicalJson } from './core/json'
 import { type Random, systemRandom } from './core/random'
+import { VectorLru } from './embeddings/lru'
 import { openModels } from './embeddings/open-models'
 import { engines, type Topology, topologyOf } from './engines'
 import { migrate } from './migrations/migrate'
 import { assertMigrated } from './migrations/status'
+import { DocumentEntries } from './repositories/document-entries'
+import { EpochWatch } from './repositories/epoch-watch'
 import { PostgresTruth } from './repositories/postgres/truth'
 import { decideRowSecurity } from './row-security'
 import { resolveCollections, type StoreOptions } from './store-options'
@@ -48,7 +51,10 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     await checkTopology(truth, topologyOf(options))
     const installation = await installationOf(truth, random)
     const declarations = [...plans.values()].flatMap(({ metadata }) => metadata ?? [])
-    const beside = engines(options, { postgres: connection, schema, folder, installation, declarations, clock, random })
+    const epoch = new EpochWatch(truth, clock)
+    await epoch.refresh()
+    const place = { postgres: connection, schema, folder, installation, declarations, epoch, clock, random }
+    const beside = engines(options, place)
     closing.unshift(() => beside.close())
     const ports: WriterPorts = {
       truth,
@@ -60,6 +66,8 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       clock,
       random,
       vectorPrefix: beside.vectorPrefix,
+      entries: new DocumentEntries(beside.cache, { shared: options.redis !== undefined }),
+      searches: beside.searches,
       options: { ...options.writer, relay: options.relay ?? 'background' },
     }
     await refuseUnsupported(beside.checks)
@@ -70,6 +78,14 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       ports,
       named,
       cache: beside.cache,
+      searches: beside.searches,
+      queries: new VectorLru({
+        clock,
+        max: options.search?.vectors?.maxEntries,
+        ttlMs: options.search?.vectors?.ttlMs,
+      }),
+      sharedQueries: beside.sharedQueries,
+      epoch,
       blobs: beside.blobs,
       // The caller's role stays; the policies, where he is under them, then let this tenant through.
       adopt: async (transaction, tenant) =>

@@ -14,6 +14,7 @@ import type { MetadataDeclaration } from './filter/metadata'
 import type { ElasticsearchTextOptions } from './repositories/elasticsearch/options'
 import type { QdrantVectorOptions } from './repositories/qdrant/options'
 import type { RedisCacheOptions } from './repositories/redis/cache'
+import type { RedisVectorCacheOptions } from './repositories/redis/vectors'
 import type { S3BlobOptions } from './repositories/s3/blobs'
 import { type SplitterOptions, splitterOf } from './splitter/select'
 import type { Splitter } from './splitter/splitter'
@@ -46,8 +47,16 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
         texts?: Omit<ElasticsearchTextOptions, 'prefix'> | undefined
       })
     | undefined
-  /** The cache in Redis instead of this process. */
-  redis?: (RedisOptions & { cache?: Omit<RedisCacheOptions, 'clock' | 'random'> | undefined }) | undefined
+  /**
+   * The cache in Redis instead of this process, shared by all processes of this database: give it to each of them. Query
+   * vectors are kept there too, 86,400,000 ms unless `vectors` says otherwise.
+   */
+  redis?:
+    | (RedisOptions & {
+        cache?: Omit<RedisCacheOptions, 'clock' | 'random' | 'epoch' | 'namespace'> | undefined
+        vectors?: Pick<RedisVectorCacheOptions, 'ttlMs' | 'jitter'> | undefined
+      })
+    | undefined
   /** Blobs in an S3-compatible store instead of a folder. */
   s3?: (S3Options & { blobs?: S3BlobOptions | undefined }) | undefined
   /** Named embedders, for `embedder` and `rebuild`. */
@@ -66,6 +75,19 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
   blobs?: { path: string } | undefined
   /** Of the cache in this process: 10,000 entries of all tenants, kept for 3,600,000 ms, by default. */
   cache?: { maxEntries?: number | undefined; ttlMs?: number | undefined } | undefined
+  /** What searches keep for the next ones. */
+  search?:
+    | {
+        /**
+         * Keeps what the indexes proposed for page one, ids and scores: in Redis if there is one, else in this process
+         * (10,000 searches unless `maxEntries` says otherwise). Each hit is still read from Postgres. For 3,600,000 ms by
+         * default; false by default.
+         */
+        cache?: boolean | { ttlMs?: number | undefined; maxEntries?: number | undefined } | undefined
+        /** Vectors of queries in this process: 10,000, for 7,200,000 ms, by default. */
+        vectors?: { maxEntries?: number | undefined; ttlMs?: number | undefined } | undefined
+      }
+    | undefined
   /** Sizes and times of the writer and the relay. */
   writer?: Partial<Omit<WriterOptions, 'relay'>> | undefined
   /** Time, for tests; the system's by default. */
@@ -99,6 +121,7 @@ const known = new Set([
   'relay',
   'blobs',
   'cache',
+  'search',
   'writer',
   'clock',
   'random',
@@ -112,6 +135,11 @@ export function checkStoreOptions(options: StoreOptions<object>): void {
   }
   if (options.embedded && options.postgres) throw invalid('embedded', 'give either embedded or postgres, not both')
   if (options.blobs && options.s3) throw invalid('blobs', 'give either blobs.path or s3, not both')
+  const { cache, vectors } = options.search ?? {}
+  positive('search.cache.ttlMs', typeof cache === 'object' ? cache.ttlMs : undefined)
+  positive('search.cache.maxEntries', typeof cache === 'object' ? cache.maxEntries : undefined)
+  positive('search.vectors.ttlMs', vectors?.ttlMs)
+  positive('search.vectors.maxEntries', vectors?.maxEntries)
   oneOf('migrate', options.migrate, ['auto', 'check', 'off'])
   oneOf('relay', options.relay, ['background', 'external'])
 }
@@ -151,6 +179,11 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
     named,
     fallback: options.embedder === undefined,
   }
+}
+
+function positive(path: string, value: number | undefined): void {
+  if (value === undefined || (Number.isInteger(value) && value > 0)) return
+  throw invalid(path, `must be a whole number above 0, got ${value}`)
 }
 
 function oneOf(path: string, value: string | undefined, values: readonly string[]): void {

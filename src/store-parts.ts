@@ -2,10 +2,14 @@ import type { CallOptions } from './core/abort'
 import type { HeadwaterError } from './core/errors'
 import type { TenantId } from './core/ids'
 import type { Embedder } from './embeddings/embedder'
+import type { VectorLru } from './embeddings/lru'
 import type { BlobRepository } from './repositories/blobs'
 import type { CacheRepository } from './repositories/cache'
+import type { EpochWatch } from './repositories/epoch-watch'
 import type { TruthSession } from './repositories/truth'
 import type { BreakerState } from './resilience/breaker'
+import type { SearchPorts } from './search/search'
+import type { SearchCache } from './search/search-cache'
 import type { WriterPorts } from './writer/ports'
 
 /** What a store is put together from: `openStore` brings Postgres, `createTestStore` memory. */
@@ -13,6 +17,11 @@ export interface StoreParts {
   readonly ports: WriterPorts
   readonly named: ReadonlyMap<string, Embedder>
   readonly cache: CacheRepository
+  readonly searches: SearchCache | undefined
+  /** Vectors of queries, in this process. */
+  readonly queries: VectorLru
+  readonly sharedQueries?: SearchPorts['sharedQueries']
+  readonly epoch: EpochWatch
   readonly blobs: BlobRepository | undefined
   readonly adopt?: ((transaction: unknown, tenant: TenantId) => Promise<TruthSession>) | undefined
   /** What health asks beside the truth: each never rejects. */

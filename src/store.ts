@@ -85,8 +85,15 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     this.#context = {
       truth: ports.truth,
       writer: this.#writer,
-      searcher: new Searcher(ports),
+      searcher: new Searcher({
+        ...ports,
+        cache: parts.searches,
+        queries: parts.queries,
+        sharedQueries: parts.sharedQueries,
+      }),
       cache,
+      epoch: parts.epoch,
+      entries: ports.entries,
       blobs,
       clock: ports.clock,
       adopt,
@@ -222,6 +229,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     this.#stop.abort()
     await Promise.allSettled([this.#background, ...this.#runs])
     await this.#parts.cache.close()
+    await this.#parts.searches?.close()
     await this.#parts.close()
     await Promise.all([...this.#made].map((embedder) => embedder.close?.()))
   }

@@ -54,7 +54,7 @@ export interface SearchHit<M = JsonObject> {
   readonly version: number
   /** Passages with the query's words marked; absent without words or with `highlight: false`. */
   readonly highlights?: readonly string[] | undefined
-  /** Rank and score in each leg, with `explain: true`; empty on pages after the first. */
+  /** Rank and score in each leg, with `explain: true`; empty on pages after the first and on cached ones. */
   readonly explain?: Readonly<Partial<Record<Leg, LegRank>>> | undefined
 }
 
@@ -65,6 +65,8 @@ export interface SearchPage<M = JsonObject> {
   readonly degraded: readonly { readonly leg: Leg; readonly reason: string }[]
   /** Where the next page begins; absent on the last. */
   readonly cursor?: string | undefined
+  /** True when the candidates came from the search cache; `explain` is then empty. */
+  readonly cached?: true | undefined
 }
 
 /** How long a search may take. */
@@ -86,7 +88,7 @@ export interface ResolvedQuery {
   readonly weights: Record<Leg, number>
   readonly k: number
   readonly cursor: string | undefined
-  /** Of the request without its cursor, 32 hex digits: what a cursor is bound to. */
+  /** Of the request without cursor, limit and looks, 32 hex digits: what a cursor is bound to. */
   readonly key: string
 }
 
@@ -135,7 +137,8 @@ export function resolveQuery(
     key: sha256(
       scope.tenant,
       scope.collection,
-      text,
+      // What separates words makes no other request.
+      text.trim().replace(/\s+/gu, ' '),
       vector ? Buffer.from(vector.buffer) : '',
       JSON.stringify([legs, filter ?? null, query.groupBy ?? null, weights, k]),
     ).slice(0, 32),

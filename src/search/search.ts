@@ -1,10 +1,11 @@
 import type { Clock } from '../core/clock'
 import { type Deadline, withDeadline, withinDeadline } from '../core/deadline'
 import { asHeadwaterError, HeadwaterError } from '../core/errors'
-import type { Scope } from '../core/ids'
+import type { Scope, TenantId } from '../core/ids'
 import { embedAll, inputHash } from '../embeddings/caching'
 import type { Embedder } from '../embeddings/embedder'
 import { VectorLru } from '../embeddings/lru'
+import type { VectorCache } from '../embeddings/vector-cache'
 import { checkVector } from '../embeddings/vector-codec'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { relaxVolatile } from '../filter/relax'
@@ -17,6 +18,7 @@ import { decodeCursor, encodeCursor } from './cursor'
 import { type Candidate, fuse, type Leg } from './fusion'
 import { PageFiller } from './page-filler'
 import { type ResolvedQuery, resolveQuery, type SearchOptions, type SearchPage, type SearchQuery } from './query'
+import type { Proposed, SearchCache } from './search-cache'
 
 export interface SearchPorts {
   readonly truth: Truth
@@ -24,6 +26,11 @@ export interface SearchPorts {
   readonly texts: TextRepository
   readonly embedders: ReadonlyMap<string, Embedder>
   readonly clock: Clock
+  /** Vectors of queries asked before, by tenant and space; 10,000 of them when left out. */
+  readonly queries?: VectorLru | undefined
+  /** Behind `queries`, where processes share one. */
+  readonly sharedQueries?: ((tenant: TenantId, fingerprint: string) => VectorCache) | undefined
+  readonly cache?: SearchCache | undefined
 }
 
 const legTimeoutMs = 5_000
@@ -41,20 +48,18 @@ type LegHits = Partial<Record<Leg, readonly IndexHit[]>>
  * holds of deleted, changed or other tenants' rows never gets out.
  */
 export class Searcher {
-  readonly #ports: SearchPorts
-  /** Vectors of queries asked before, by tenant and space. */
-  readonly #queries: VectorLru
+  readonly #ports: SearchPorts & { readonly queries: VectorLru }
 
   constructor(ports: SearchPorts) {
-    this.#ports = ports
-    this.#queries = new VectorLru({ clock: ports.clock })
+    this.#ports = { ...ports, queries: ports.queries ?? new VectorLru({ clock: ports.clock }) }
   }
 
+  /** With `fresh`, nothing that was cached before is used. */
   search(
     scope: Scope,
     declaration: MetadataDeclaration | undefined,
     request: SearchQuery,
-    options: SearchOptions = {},
+    options: SearchOptions & { fresh?: boolean | undefined } = {},
   ): Promise<SearchPage> {
     const query = resolveQuery(scope, request, declaration)
     return withinDeadline(this.#ports.clock, options, undefined, async (deadline) => {
@@ -65,25 +70,20 @@ export class Searcher {
       const filler = new PageFiller(this.#ports.truth, scope, chunking, query)
       if (query.cursor !== undefined) {
         const candidates = decodeCursor(query.cursor, query.key).map((left) => ({ ...left, document: '', legs: {} }))
-        return page(query, filler, await filler.fill(candidates, deadline.options()), [])
+        return page(query, filler, await filler.fill(candidates, deadline.options()))
       }
-      const run = new LegRun(
-        this.#ports,
-        this.#queries,
-        scope,
-        query,
-        generations,
-        options.legTimeoutMs ?? legTimeoutMs,
-      )
-      const vector = await run.queryVector(deadline)
+      const run = new LegRun(this.#ports, scope, query, generations, options.legTimeoutMs ?? legTimeoutMs)
       let depth = Math.max(leastPool, query.limit * poolPerHit)
+      const ask = (): Promise<Proposed> => run.propose(depth, deadline)
+      const { cache } = this.#ports
+      const first = { scope, query, generations, depth, fresh: options.fresh ?? false }
+      let found = cache ? await cache.propose(first, deadline, ask) : await ask()
       for (;;) {
-        const hits = await run.ask(depth, vector, deadline)
-        const candidates = fuse(hits, query)
-        const left = await filler.fill(candidates, deadline.options())
-        const exhausted = Object.values(hits).every((found) => found.length < depth)
-        if (filler.full || exhausted || depth >= deepest) return page(query, filler, left, run.degraded)
-        depth = Math.min(depth * growth, deepest)
+        const left = await filler.fill(found.candidates, deadline.options())
+        if (filler.full || found.exhausted || depth >= deepest) return page(query, filler, left, found)
+        // Of what was cached, too much may be gone: then the same depth is asked anew.
+        if (!found.cached) depth = Math.min(depth * growth, deepest)
+        found = await ask()
       }
     })
   }
@@ -93,33 +93,31 @@ function page(
   query: ResolvedQuery,
   filler: PageFiller,
   left: readonly Candidate[],
-  degraded: SearchPage['degraded'],
+  { degraded, cached }: Pick<Proposed, 'degraded' | 'cached'> = { degraded: [], cached: false },
 ): SearchPage {
-  const hits = filler.hits()
-  return { hits, degraded, ...(left.length > 0 && { cursor: encodeCursor(query.key, left) }) }
+  const cursor = left.length > 0 && { cursor: encodeCursor(query.key, left) }
+  return { hits: filler.hits(), degraded, ...cursor, ...(cached && { cached }) }
 }
 
 /** The legs of one search. A leg that fails is left out of the rest of it; if none is left, its error is thrown. */
 class LegRun {
-  readonly degraded: { leg: Leg; reason: string }[] = []
-  readonly #ports: SearchPorts
-  readonly #queries: VectorLru
+  readonly #degraded: { leg: Leg; reason: string }[] = []
+  readonly #ports: SearchPorts & { readonly queries: VectorLru }
   readonly #scope: Scope
   readonly #query: ResolvedQuery
   readonly #generations: Record<Leg, Generation | undefined>
   readonly #timeoutMs: number
   readonly #down = new Map<Leg, HeadwaterError>()
+  #vector: Promise<Float32Array | undefined> | undefined
 
   constructor(
-    ports: SearchPorts,
-    queries: VectorLru,
+    ports: SearchPorts & { readonly queries: VectorLru },
     scope: Scope,
     query: ResolvedQuery,
     generations: readonly Generation[],
     timeoutMs: number,
   ) {
     this.#ports = ports
-    this.#queries = queries
     this.#scope = scope
     this.#query = query
     this.#timeoutMs = timeoutMs
@@ -129,8 +127,16 @@ class LegRun {
     }
   }
 
+  /** The best of each leg, down to this depth, fused. */
+  async propose(depth: number, deadline: Deadline): Promise<Proposed> {
+    this.#vector ??= this.#queryVector(deadline)
+    const hits = await this.#ask(depth, await this.#vector, deadline)
+    const exhausted = Object.values(hits).every((found) => found.length < depth)
+    return { candidates: fuse(hits, this.#query), exhausted, degraded: this.#degraded, cached: false }
+  }
+
   /** The query in the space of the live generation: what was asked with is never compared across spaces. */
-  async queryVector(deadline: Deadline): Promise<Float32Array | undefined> {
+  async #queryVector(deadline: Deadline): Promise<Float32Array | undefined> {
     if (!this.#query.legs.includes('vector')) return undefined
     const generation = this.#generations.vector
     if (this.#query.vector) {
@@ -142,14 +148,15 @@ class LegRun {
       if (!embedder) {
         throw new HeadwaterError('HW_FINGERPRINT_MISMATCH', `embedders: none is configured for ${fingerprint}`)
       }
-      const store = this.#queries.scoped([this.#scope.tenant, fingerprint])
+      const { tenant } = this.#scope
+      const store = this.#ports.queries.scoped([tenant, fingerprint], this.#ports.sharedQueries?.(tenant, fingerprint))
       const text = this.#query.query
       const [vector] = await embedAll(embedder, store, [{ hash: inputHash(text), text }], { kind: 'query', signal })
       return vector!
     })
   }
 
-  async ask(limit: number, vector: Float32Array | undefined, deadline: Deadline): Promise<LegHits> {
+  async #ask(limit: number, vector: Float32Array | undefined, deadline: Deadline): Promise<LegHits> {
     const { tenant } = this.#scope
     const filter = this.#query.filter && relaxVolatile(this.#query.filter)
     const asked = this.#query.legs.filter((leg) => !this.#down.has(leg))
@@ -196,7 +203,7 @@ class LegRun {
       if (deadline.signal.aborted) throw cause
       const error = asHeadwaterError(cause)
       this.#down.set(leg, error)
-      this.degraded.push({ leg, reason: `${error.code}: ${error.message}` })
+      this.#degraded.push({ leg, reason: `${error.code}: ${error.message}` })
       return undefined
     }
   }

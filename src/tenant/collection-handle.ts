@@ -20,7 +20,8 @@ export class CollectionHandle<M = JsonObject> {
   }
 
   /**
-   * Hybrid search over text and vectors; what is shown is read from Postgres. `after` waits for a receipt first.
+   * Hybrid search over text and vectors; what is shown is read from Postgres. `after` waits for a receipt first, and uses
+   * nothing that was cached before.
    * HW_INVALID_ARGUMENT, HW_INVALID_FILTER, HW_INVALID_CURSOR, HW_LIMIT_EXCEEDED; in a single-leg mode also what made
    * that leg fail.
    */
@@ -32,7 +33,8 @@ export class CollectionHandle<M = JsonObject> {
     return this.#context.enter(async () => {
       if (options.after) await writer.waitFor(this.#scope.tenant, options.after, options)
       const { metadata } = writer.plan(this.#scope.collection)
-      return (await searcher.search(this.#scope, metadata, query, options)) as SearchPage<M>
+      const fresh = options.after !== undefined
+      return (await searcher.search(this.#scope, metadata, query, { ...options, fresh })) as SearchPage<M>
     })
   }
 }

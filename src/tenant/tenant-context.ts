@@ -4,6 +4,8 @@ import { HeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
 import type { BlobRepository } from '../repositories/blobs'
 import type { CacheRepository } from '../repositories/cache'
+import type { DocumentEntries } from '../repositories/document-entries'
+import type { EpochWatch } from '../repositories/epoch-watch'
 import type { Truth, TruthSession } from '../repositories/truth'
 import type { Searcher } from '../search/search'
 import type { Receipt } from '../writer/receipt'
@@ -15,6 +17,9 @@ export interface TenantContext {
   readonly writer: CoordinatedWriter
   readonly searcher: Searcher
   readonly cache: CacheRepository
+  readonly epoch: EpochWatch
+  /** Cached values that were made of documents. */
+  readonly entries: DocumentEntries | undefined
   /** Undefined where no place for blobs is configured. */
   readonly blobs: BlobRepository | undefined
   readonly clock: Clock

@@ -68,7 +68,10 @@ export class JobRunner {
   ): Promise<{ applied: number; failed: number }> {
     const { target, collection } = jobs[0]!
     const session = this.#ports.truth.session({ worker: true })
-    if (target === 'cache') return { applied: await this.#complete(jobs, token), failed: 0 }
+    if (target === 'cache') {
+      await this.#ports.entries?.forget(jobs, call)
+      return { applied: await this.#complete(jobs, token), failed: 0 }
+    }
     const generations = await jobGenerations(this.#ports, target, collection)
     const refused = new Map<ClaimedJob, string>()
     const applied = new Map<ClaimedJob, number>(jobs.map((job) => [job, Number.POSITIVE_INFINITY]))
@@ -86,6 +89,7 @@ export class JobRunner {
       }
     }
     const done = jobs.filter((job) => !refused.has(job))
+    await this.#ports.searches?.changed(done)
     await this.#complete(done, token, applied)
     if (refused.size > 0) await this.#fail(refused, token)
     return { applied: done.length, failed: refused.size }

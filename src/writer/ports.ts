@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock'
-import type { CollectionName } from '../core/ids'
+import type { CollectionName, Scope } from '../core/ids'
 import type { Random } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
 import type { MetadataDeclaration } from '../filter/metadata'
 import type { BlobRepository } from '../repositories/blobs'
+import type { DocumentEntries } from '../repositories/document-entries'
 import type { TextRepository } from '../repositories/texts'
 import type { Truth } from '../repositories/truth'
 import type { VectorRepository } from '../repositories/vectors'
@@ -35,6 +36,10 @@ export interface WriterPorts {
   /** Start of the physical names of vector generations, where the engine is shared with others. */
   readonly vectorPrefix?: string | undefined
   readonly options?: Partial<WriterOptions> | undefined
+  /** Cached values that were made of documents: a `cache` job for each document that changes. */
+  readonly entries?: DocumentEntries | undefined
+  /** Told which indexes have changed, before their jobs are done; never rejects. */
+  readonly searches?: { changed(scopes: Iterable<Scope>): Promise<void> } | undefined
 }
 
 /** Times in ms, sizes in bytes. */

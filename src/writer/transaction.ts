@@ -137,6 +137,7 @@ export class WriterTransaction {
       chunking: plan.splitter.id,
       now: this.#ports.clock.now(),
       ifVersion,
+      cached: this.#ports.entries?.wanted ?? false,
     }
   }
 

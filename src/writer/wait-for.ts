@@ -4,6 +4,7 @@ import { withinDeadline } from '../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
 import { textIndexOf, vectorIndexOf } from '../repositories/generations'
+import { allTargets } from './generations'
 import type { WriterPorts } from './ports'
 import type { Receipt } from './receipt'
 
@@ -32,7 +33,7 @@ export async function waitForReceipt(
     }
     for (;;) {
       const pending = await session.jobs.pending(
-        { tenant, collection: receipt.collection, upTo: receipt.fence, documents: receipt.ids },
+        { tenant, collection: receipt.collection, upTo: receipt.fence, documents: receipt.ids, targets: allTargets },
         deadline.options(),
       )
       const parked = pending.find((job) => job.parked)

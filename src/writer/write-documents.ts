@@ -4,7 +4,7 @@ import type { Scope } from '../core/ids'
 import type { BlobRepository } from '../repositories/blobs'
 import type { ChunkHead, ChunkRow, DocumentState } from '../repositories/chunks'
 import type { DocumentHead, DocumentRow } from '../repositories/documents'
-import type { ClaimedJob, NewJob } from '../repositories/jobs'
+import type { ClaimedJob, JobTarget, NewJob } from '../repositories/jobs'
 import type { TruthSession } from '../repositories/truth'
 import { holdBlobs } from './document-blobs'
 import type { PreparedDocument } from './prepared-document'
@@ -44,6 +44,8 @@ export interface WriteContext {
   readonly claim?: Claim | undefined
   /** The one document must have this version; 0: must not exist. */
   readonly ifVersion?: number | undefined
+  /** Something may have been cached that was made of documents. */
+  readonly cached: boolean
 }
 
 /** Puts documents inside a transaction: rows, chunks changed only where their hash changed, embeddings, jobs. */
@@ -119,7 +121,7 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
     changes.remove.push(...removed)
     const state = { ...scope, document: document.id, fence, payload: row, chunks: sent, removed }
     states.set(document.id, { since: head.fence, state })
-    jobs.push(...jobsOf(scope, document.id, fence, head.fence))
+    jobs.push(...jobsOf(context, document.id, fence, head.fence))
     outcomes.set(document.id, { id: document.id, version: row.version, fence, unchanged: false })
   })
 
@@ -158,7 +160,7 @@ export async function buryDocuments(context: WriteContext, ids: readonly string[
     tombs.map(({ id, fence }) => ({ document: id, fence })),
   )
   const claimed = await session.jobs.enqueue(
-    live.flatMap((head, at) => jobsOf(scope, head.id, fences[at]!, head.fence)),
+    live.flatMap((head, at) => jobsOf(context, head.id, fences[at]!, head.fence)),
     context.claim,
   )
   for (const { id, version, fence } of tombs) outcomes.set(id, { id, version, fence, unchanged: false })
@@ -181,11 +183,9 @@ function checkVersion(context: WriteContext, head: Pick<DocumentHead, 'id' | 've
   )
 }
 
-function jobsOf(scope: Scope, document: string, fence: number, since: number): NewJob[] {
-  return [
-    { target: 'text', ...scope, document, fence, since },
-    { target: 'vector', ...scope, document, fence, since },
-  ]
+function jobsOf({ scope, cached }: WriteContext, document: string, fence: number, since: number): NewJob[] {
+  const targets: readonly JobTarget[] = cached ? ['text', 'vector', 'cache'] : ['text', 'vector']
+  return targets.map((target) => ({ target, ...scope, document, fence, since }))
 }
 
 async function storeVectors(session: TruthSession, documents: readonly PreparedDocument[]): Promise<void> {

@@ -85,7 +85,8 @@ export class WritePath {
   ): WriteContext {
     const { blobs, clock, collections } = this.#ports
     const chunking = collections.get(scope.collection)!.splitter.id
-    return { session, blobs, call: deadline.options(), scope, chunking, now: clock.now(), claim, ifVersion }
+    const cached = this.#ports.entries?.wanted ?? false
+    return { session, blobs, call: deadline.options(), scope, chunking, now: clock.now(), claim, ifVersion, cached }
   }
 
   #claim(): Claim | undefined {
@@ -110,10 +111,15 @@ export class WritePath {
       }
       try {
         await withDeadline(this.#ports.clock, options, undefined, async (inline) => {
-          const run = this.#runner.run(written.claimed, token, inline.options(), preset?.(written))
+          const [own, caches] = halved(written.claimed, ({ target }) => target !== 'cache')
+          const run = Promise.all([
+            this.#runner.run(own, token, inline.options(), preset?.(written)),
+            caches.length > 0 ? this.#runner.run(caches, token, inline.options()) : { applied: 0 },
+          ])
           // At the deadline the caller is answered; the run gives back by itself what it holds.
-          const result = await abortable(run, inline.signal)
+          const [result, forgotten] = await abortable(run, inline.signal)
           if (!result.unavailable) applied = result.applied
+          if (forgotten.applied < caches.length) this.#nudge()
         })
       } catch {
         // The lease runs out, and the relay takes over.
@@ -157,6 +163,10 @@ export class WritePath {
     const delivery = (target: string): Delivery => (pending.some((job) => job.target === target) ? 'queued' : 'applied')
     return { vector: delivery('vector'), text: delivery('text') }
   }
+}
+
+function halved<T>(items: readonly T[], first: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(first), items.filter((item) => !first(item))]
 }
 
 function receiptOf(scope: Scope, fence: number, ids: readonly string[] | undefined): Receipt {

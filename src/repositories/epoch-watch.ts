@@ -1,0 +1,45 @@
+import type { Clock } from '../core/clock'
+import type { Truth } from './truth'
+
+/** How long a process may believe what it has read of the epoch, ms. */
+const believedMs = 1_000
+
+/**
+ * The epoch of the truth as this process knows it: what caches put into their keys. It is read again at the first use
+ * after a second, so that within about that time of a restore nothing from before it is served any more. While the
+ * truth cannot be asked, the last known one stands: a cache goes on without it.
+ */
+export class EpochWatch {
+  readonly #truth: Truth
+  readonly #clock: Clock
+  #known: number
+  #readAt = Number.NEGATIVE_INFINITY
+  #reading: Promise<void> | undefined
+
+  constructor(truth: Truth, clock: Clock, known = 0) {
+    this.#truth = truth
+    this.#clock = clock
+    this.#known = known
+  }
+
+  /** For keys; see `refresh`. */
+  readonly current = (): number => this.#known
+
+  /** Reads it if the last reading is old, or older than a receipt of this epoch. Never rejects. */
+  async refresh(atLeast = 0): Promise<void> {
+    if (this.#known >= atLeast && this.#clock.monotonic() - this.#readAt < believedMs) return
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined
+    })
+    await this.#reading
+  }
+
+  async #read(): Promise<void> {
+    try {
+      this.#known = await this.#truth.session({ worker: true }).registry.epoch()
+    } catch {
+      // Asked again a second later.
+    }
+    this.#readAt = this.#clock.monotonic()
+  }
+}

@@ -1,0 +1,171 @@
+import { abortable } from '../core/abort'
+import type { Clock } from '../core/clock'
+import type { Deadline } from '../core/deadline'
+import { type Scope, sha256, uuidV7 } from '../core/ids'
+import type { Json } from '../core/json'
+import type { Random } from '../core/random'
+import type { CacheRepository } from '../repositories/cache'
+import type { EpochWatch } from '../repositories/epoch-watch'
+import type { Generation } from '../repositories/generations'
+import { decodeCursor, encodeCursor } from './cursor'
+import type { Candidate } from './fusion'
+import type { ResolvedQuery, SearchPage } from './query'
+
+/** What the legs proposed, fused: what is cached of a search. */
+export interface Proposed {
+  readonly candidates: readonly Candidate[]
+  /** No leg has more of them. */
+  readonly exhausted: boolean
+  readonly degraded: SearchPage['degraded']
+  readonly cached: boolean
+}
+
+export interface SearchCachePorts {
+  /** Of its own: nothing else is kept in it. */
+  readonly cache: CacheRepository
+  readonly epoch: EpochWatch
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** One request for candidates; `key` of the query says what was asked, its limit and looks aside. */
+export interface Proposal {
+  readonly scope: Scope
+  readonly query: ResolvedQuery
+  readonly generations: readonly Generation[]
+  readonly depth: number
+  /** Not from the cache: for a caller with a receipt. */
+  readonly fresh: boolean
+}
+
+/**
+ * For so long after a change of its index, nothing of a collection is kept: engines show a write only after their next
+ * refresh, and the other index may follow later. In half of that time the mark of a change is not set again.
+ */
+const unsettledMs = 5_000
+/** Above the life of any entry, so that a mark outlives what it outdates. */
+const markLife = 2
+const mostCandidates = 2_000
+
+/**
+ * Candidates of page one, ids and scores only: each hit is read from the truth at every page, so that a cached search
+ * never shows what is deleted, changed or another tenant's. What it may lack is what came since: a projection that has
+ * changed says so by `changed`, which outdates all entries of the tenant's collection. Without the cache, searches go on.
+ */
+export class SearchCache {
+  readonly #ports: SearchCachePorts
+  readonly #ttlMs: number
+  readonly #flights = new Map<string, Promise<Proposed>>()
+  /** When this process last marked a collection. */
+  readonly #marked = new Map<string, number>()
+  /** Changes by this process so far. */
+  #changes = 0
+
+  constructor(ports: SearchCachePorts, options: { ttlMs: number }) {
+    this.#ports = ports
+    this.#ttlMs = options.ttlMs
+  }
+
+  /** Cached, of an equal search under way in this process, or what `ask` finds; that is kept unless a leg was down. */
+  async propose(request: Proposal, deadline: Deadline, ask: () => Promise<Proposed>): Promise<Proposed> {
+    const { scope, query } = request
+    const call = deadline.options()
+    await this.#ports.epoch.refresh()
+    const name = nameOf(request)
+    const marks = marksOf(scope)
+    const [mark, unsettled, held] = await this.#ports.cache.getMany(
+      scope.tenant,
+      [marks.changed, marks.unsettled, name],
+      call,
+    )
+    const entry = request.fresh ? undefined : entryIn(held)
+    if (entry && entry.mark === (mark ?? null)) {
+      const candidates = decodeCursor(entry.found, query.key).map((one) => ({ ...one, document: '', legs: {} }))
+      return { candidates, exhausted: entry.exhausted, degraded: [], cached: true }
+    }
+    const keep = async (found: Proposed): Promise<Proposed> => {
+      if (unsettled !== undefined || found.degraded.length > 0 || found.candidates.length > mostCandidates) return found
+      const { candidates, exhausted } = found
+      const value = { mark: mark ?? null, exhausted, found: encodeCursor(query.key, candidates) }
+      await this.#ports.cache.set(scope.tenant, name, value, { ...call, ttlMs: this.#ttlMs })
+      return found
+    }
+    const run = (): Promise<Proposed> => ask().then(keep)
+    // What is under way may be older than what has changed since: then each asks for itself.
+    if (request.fresh || unsettled !== undefined) return run()
+    return this.#together(JSON.stringify([scope.tenant, name, mark ?? null, this.#changes]), deadline, run)
+  }
+
+  /**
+   * The index of these tenants' collections shows something else now, or will at its next refresh. Never rejects: without
+   * Redis the mark is lost, and what was cached before lasts for its time at most.
+   */
+  async changed(scopes: Iterable<Scope>): Promise<void> {
+    this.#changes++
+    const { cache, clock, random, epoch } = this.#ports
+    const now = clock.monotonic()
+    for (const scope of new Map([...scopes].map((one) => [`${one.tenant}/${one.collection}`, one])).values()) {
+      const place = `${epoch.current()}/${scope.tenant}/${scope.collection}`
+      if (now - (this.#marked.get(place) ?? Number.NEGATIVE_INFINITY) < unsettledMs / 2) continue
+      const marks = marksOf(scope)
+      try {
+        await Promise.all([
+          cache.set(scope.tenant, marks.unsettled, 1, { ttlMs: unsettledMs }),
+          cache.set(scope.tenant, marks.changed, uuidV7(clock, random), {
+            ttlMs: markLife * this.#ttlMs + unsettledMs,
+          }),
+        ])
+      } catch {
+        continue
+      }
+      this.#marked.set(place, now)
+    }
+    // As many as have changed lately, not as many tenants as there are.
+    for (const [place, at] of this.#marked) if (now - at >= unsettledMs / 2) this.#marked.delete(place)
+  }
+
+  close(): Promise<void> {
+    return this.#ports.cache.close()
+  }
+
+  /** One of several equal searches at once asks; what it cannot share (it was given up, or degraded) each asks itself. */
+  async #together(name: string, deadline: Deadline, run: () => Promise<Proposed>): Promise<Proposed> {
+    const flight = this.#flights.get(name)
+    if (flight) {
+      const shared = await abortable(
+        flight.catch(() => undefined),
+        deadline.signal,
+      )
+      return shared?.degraded.length === 0 ? shared : run()
+    }
+    const own = run()
+    this.#flights.set(name, own)
+    try {
+      return await own
+    } finally {
+      if (this.#flights.get(name) === own) this.#flights.delete(name)
+    }
+  }
+}
+
+/** The key of a query holds its tenant, collection, words, vector, filter, legs and weights. */
+function nameOf({ query, generations, depth }: Proposal): string {
+  const live = generations.map(({ id }) => id)
+  return `q:${sha256(query.key, JSON.stringify([live, depth]))}`
+}
+
+function marksOf({ collection }: Scope): { changed: string; unsettled: string } {
+  return { changed: `changed:${collection}`, unsettled: `unsettled:${collection}` }
+}
+
+interface Entry {
+  readonly mark: string | null
+  readonly exhausted: boolean
+  readonly found: string
+}
+
+/** What `keep` stored; what else there is under the name is none of ours. */
+function entryIn(held: Json | undefined): Entry | undefined {
+  const entry = held as Partial<Entry> | null | undefined
+  return typeof entry?.found === 'string' ? (entry as Entry) : undefined
+}
