@@ -10,6 +10,7 @@ export interface ScriptedRequest {
 export interface ScriptedAnswer {
   readonly status?: number
   readonly headers?: Record<string, string>
+  /** Sent as JSON; a text as it is. */
   readonly body?: unknown
 }
 
@@ -33,7 +34,7 @@ export class ScriptedHttp {
           'x-elastic-product': 'Elasticsearch',
           ...more,
         })
-        outgoing.end(JSON.stringify(body))
+        outgoing.end(typeof body === 'string' ? body : JSON.stringify(body))
       })
     })
   }

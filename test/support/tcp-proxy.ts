@@ -1,7 +1,10 @@
 import { createServer, type Server, type Socket, connect as tcpConnect } from 'node:net'
 
-/** What becomes of bytes on their way: on, nowhere, or the connection ends before or after them. */
-export type Verdict = 'pass' | 'swallow' | 'cut-before' | 'cut-after'
+/**
+ * What becomes of bytes on their way: on, nowhere, or the connection ends before them, after them, after so many of them,
+ * or by a reset.
+ */
+export type Verdict = 'pass' | 'swallow' | 'cut-before' | 'cut-after' | 'reset' | number
 
 /** A TCP proxy in this process that misbehaves when told to. */
 export class TcpProxy {
@@ -11,9 +14,11 @@ export class TcpProxy {
   onResponse: (bytes: Buffer) => Verdict = () => 'pass'
   readonly #server: Server
   readonly #pairs = new Set<readonly [Socket, Socket]>()
+  readonly #clients = new Set<Socket>()
   readonly #target: URL
   #stalled = false
   #refusing = false
+  #slow: { readonly bytes: number; readonly everyMs: number } | undefined
   /** Connections made so far. */
   accepted = 0
 
@@ -37,6 +42,11 @@ export class TcpProxy {
     return url.href
   }
 
+  /** Connections of clients that are open now. */
+  get open(): number {
+    return this.#clients.size
+  }
+
   /** Everything hangs: what is sent arrives nowhere, new connections get no answer. */
   stall(): void {
     this.#stalled = true
@@ -54,20 +64,33 @@ export class TcpProxy {
       client.destroy()
       server.destroy()
     }
+    for (const client of this.#clients) client.destroy()
+  }
+
+  /** Connections end by RST instead of an answer. */
+  reset(): void {
+    this.onResponse = () => 'reset'
   }
 
   /** Lets `bytes` more of the server's answers through, then cuts in the middle of a message. */
   truncateAfter(bytes: number): void {
     let left = bytes
     this.onResponse = (chunk) => {
+      const through = Math.max(0, left)
       left -= chunk.length
-      return left > 0 ? 'pass' : 'cut-before'
+      return left > 0 ? 'pass' : through
     }
+  }
+
+  /** Answers drip: `bytes` of them every so many ms, so that no connection is ever silent for long. */
+  slow(bytes: number, everyMs: number): void {
+    this.#slow = { bytes, everyMs }
   }
 
   resume(): void {
     this.#stalled = false
     this.#refusing = false
+    this.#slow = undefined
     this.onRequest = () => 'pass'
     this.onResponse = () => 'pass'
   }
@@ -79,6 +102,8 @@ export class TcpProxy {
 
   #accept(client: Socket): void {
     this.accepted++
+    this.#clients.add(client)
+    client.on('close', () => this.#clients.delete(client))
     if (this.#refusing) {
       client.destroy()
       return
@@ -96,20 +121,43 @@ export class TcpProxy {
       to.destroy()
       this.#pairs.delete(pair)
     }
+    const last = (bytes: Buffer): void => {
+      from.destroy()
+      // The other side gets it and may act on it; only the answer has no way back.
+      to.end(bytes)
+      this.#pairs.delete(pair)
+    }
     from.on('data', (bytes: Buffer) => {
       const verdict = this.#stalled ? 'swallow' : judge(bytes)
       if (verdict === 'cut-before') end()
-      else if (verdict === 'pass') to.write(bytes)
-      else if (verdict === 'cut-after') {
-        from.destroy()
-        // The server gets it and may do it; only the answer has no way back.
-        to.end(bytes)
-        this.#pairs.delete(pair)
+      else if (verdict === 'pass') {
+        if (this.#slow && from === pair[1]) this.#drip(from, to, bytes, this.#slow)
+        else to.write(bytes)
+      } else if (verdict === 'cut-after') last(bytes)
+      else if (typeof verdict === 'number') last(bytes.subarray(0, verdict))
+      else if (verdict === 'reset') {
+        pair[0].resetAndDestroy()
+        end()
       }
     })
     from.on('error', end)
     from.on('close', () => {
       if (!to.writableEnded) end()
     })
+  }
+
+  #drip(from: Socket, to: Socket, bytes: Buffer, { bytes: size, everyMs }: { bytes: number; everyMs: number }): void {
+    from.pause()
+    let sent = 0
+    const timer = setInterval(() => {
+      to.write(bytes.subarray(sent, sent + size))
+      sent += size
+      if (sent < bytes.length && this.#slow) return
+      clearInterval(timer)
+      if (to.destroyed) return
+      if (sent < bytes.length) to.write(bytes.subarray(sent))
+      from.resume()
+    }, everyMs)
+    to.once('close', () => clearInterval(timer))
   }
 }

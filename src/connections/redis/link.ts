@@ -28,6 +28,8 @@ export class RedisLink {
   /** A client that is ready. Callers share one attempt to connect; who aborts leaves it to the others. */
   client(signal: AbortSignal): OwnRedisClient | Promise<OwnRedisClient> {
     if (this.#current?.status === 'ready') return this.#current
+    // A call that is repeated after the close must not open what nobody closes any more.
+    if (this.#closed) return Promise.reject(this.#closedError())
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined
     })
@@ -50,6 +52,7 @@ export class RedisLink {
     const stale = this.#current
     if (stale) this.drop(stale)
     const client = await openClient(this.#address, this.#options)
+    if (this.#closed) throw this.#closedError()
     let failure: unknown
     client.on('error', (error) => {
       failure ??= error
@@ -64,15 +67,19 @@ export class RedisLink {
       await client.connect()
       // A database that cannot be selected is told by the event alone.
       if (failure !== undefined) throw failure
-      if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The connection to Redis is closed')
+      if (this.#closed) throw this.#closedError()
     } catch (cause) {
       this.drop(client)
-      throw this.#refusal(failure ?? cause, late)
+      throw this.#closed ? this.#closedError(cause) : this.#refusal(failure ?? cause, late)
     } finally {
       cancel()
     }
     this.#current = client
     return client
+  }
+
+  #closedError(cause?: unknown): HeadwaterError {
+    return new HeadwaterError('HW_CLOSED', `The connection to ${this.#options.target.shown} is closed`, { cause })
   }
 
   #refusal(cause: unknown, late: boolean): HeadwaterError {
@@ -81,7 +88,6 @@ export class RedisLink {
     const { error } = late
       ? { error: new HeadwaterError('HW_TIMEOUT', `${what}: not ready after ${connectTimeoutMs} ms`, { cause }) }
       : classifyRedis(cause, what)
-    if (error.code === 'HW_CLOSED') return error
     return new HeadwaterError(error.code, error.message, {
       cause: error.cause,
       retryable: error.retryable,

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import http from 'node:http'
 import https from 'node:https'
+import { HeadwaterError } from '../../core/errors'
 import type { S3TlsOptions } from './options'
 
 /** The call that a request belongs to. */
@@ -24,6 +25,7 @@ const unread = new Set([408, 429, 499, 500, 502, 503, 504, 520])
 export class S3Transport {
   readonly #module: typeof http | typeof https
   readonly agent: http.Agent
+  #destroyed = false
 
   constructor(secure: boolean, tls: S3TlsOptions = {}) {
     const shared = { keepAlive: true, scheduling: 'lifo' } as const
@@ -43,6 +45,8 @@ export class S3Transport {
     options: https.RequestOptions,
     answered?: (response: http.IncomingMessage) => void,
   ): http.ClientRequest => {
+    // An agent that was destroyed would open sockets again.
+    if (this.#destroyed) throw new HeadwaterError('HW_CLOSED', 'The connection to S3 is closed')
     const scope = scopes.getStore()
     return this.#module.request({ ...options, ...(scope && { signal: scope.signal }) }, (response) => {
       if (scope) {
@@ -56,6 +60,7 @@ export class S3Transport {
 
   /** Closes every socket, also those in use. */
   destroy(): void {
+    this.#destroyed = true
     this.agent.destroy()
   }
 }
