@@ -43,6 +43,8 @@ export interface OpenPool {
   readonly pool: PostgresPool
   /** Waits for what is running; does nothing to a pool of the user's. */
   close(): Promise<void>
+  /** Cuts off every connection, also one that is still being made; ours only. */
+  readonly destroySockets?: (() => void) | undefined
 }
 
 /** True when statements may be sent without waiting for the answer to the one before. */

@@ -30,7 +30,10 @@ export class Lessor {
   readonly #seen = new WeakMap<PostgresClient, number>()
   #opened: Lazy<OpenPool>
   #pool: PostgresPool | undefined
+  #destroySockets: (() => void) | undefined
   readonly #drained: (() => void)[] = []
+  /** Turns away those who wait for a connection. */
+  readonly #waiting = new Set<() => void>()
   #closed = false
   #retired: Promise<unknown> = Promise.resolve()
 
@@ -47,9 +50,7 @@ export class Lessor {
   }
 
   async pool(): Promise<PostgresPool> {
-    if (this.#closed) {
-      throw new HeadwaterError('HW_CLOSED', `The connection to ${describeTarget(this.#options)} is closed`)
-    }
+    if (this.#closed) throw this.#closedError()
     return (await this.#opened.get()).pool
   }
 
@@ -84,12 +85,37 @@ export class Lessor {
   /** Closes what is out as well. */
   async destroy(): Promise<void> {
     this.#closed = true
+    for (const leave of this.#waiting) leave()
+    this.#waiting.clear()
     for (const lease of this.#leases) lease.destroy()
+    // A connection that is still being made would be waited for.
+    this.#destroySockets?.()
     await this.close()
   }
 
   #take(pool: PostgresPool, signal: AbortSignal): Promise<PostgresClient> {
-    return this.#whileWaiting(() => abortable(pool.connect(), signal, (late) => late.release()))
+    return this.#whileWaiting(() => abortable(this.#untilDestroyed(pool), signal, (late) => late.release()))
+  }
+
+  #untilDestroyed(pool: PostgresPool): Promise<PostgresClient> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => reject(this.#closedError())
+      this.#waiting.add(leave)
+      pool.connect().then(
+        (client) => {
+          if (this.#waiting.delete(leave)) resolve(client)
+          else client.release(true)
+        },
+        (error) => {
+          this.#waiting.delete(leave)
+          reject(error)
+        },
+      )
+    })
+  }
+
+  #closedError(): HeadwaterError {
+    return new HeadwaterError('HW_CLOSED', `The connection to ${describeTarget(this.#options)} is closed`)
   }
 
   /** Says of a failure that it happened on the way to a connection, and what was tried. */
@@ -106,7 +132,8 @@ export class Lessor {
     const aborted = isHeadwaterError(cause, 'HW_TIMEOUT') || isHeadwaterError(cause, 'HW_ABORTED')
     if (isHeadwaterError(cause) && !aborted) return cause
     const { idle, total, leased, max } = this.stats
-    const busy = total >= max && idle === 0
+    // Connections that are still being made count in the total, too; what others hold of their own pool is not told.
+    const busy = this.#options.target.kind === 'pool' ? total >= max && idle === 0 : leased >= max
     const target = describeTarget(this.#options)
     const { error } = classifyPostgres(cause, `Cannot connect to Postgres at ${target}`)
     const details = { ...error.details, phase: 'connect', busy, waitedMs, leased, max }
@@ -148,6 +175,7 @@ export class Lessor {
     return new Lazy(async () => {
       const opened = await openPool(this.#options, this.#ports)
       this.#pool = opened.pool
+      this.#destroySockets = opened.destroySockets
       return opened
     })
   }

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Clock } from '../../core/clock'
 import type { Random } from '../../core/random'
 import type { OpenPool } from './client'
@@ -25,6 +26,7 @@ export async function openPool(options: ResolvedPostgresOptions, ports: PoolPort
 
 async function openServer(url: string, options: ResolvedPostgresOptions): Promise<OpenPool> {
   const pg = await loadPg()
+  const sockets = new Set<Socket>()
   const pool = new pg.Pool({
     connectionString: url,
     max: options.max,
@@ -32,6 +34,11 @@ async function openServer(url: string, options: ResolvedPostgresOptions): Promis
     idleTimeoutMillis: options.idleTimeoutMs,
     maxLifetimeSeconds: options.maxLifetimeSeconds,
     keepAlive: true,
+    stream: () => {
+      const socket = new Socket()
+      sockets.add(socket)
+      return socket.once('close', () => sockets.delete(socket))
+    },
     // Statements of one transaction travel together; our own code never opens a cursor, which this excludes.
     pipeline: true,
     types: typeParsers(pg.types),
@@ -45,7 +52,10 @@ async function openServer(url: string, options: ResolvedPostgresOptions): Promis
   })
   // An idle connection that is lost has left the pool already; unheard, the event would end the process.
   pool.on('error', () => {})
-  return { pool, close: () => pool.end() }
+  const destroySockets = (): void => {
+    for (const socket of sockets) socket.destroy()
+  }
+  return { pool, close: () => pool.end(), destroySockets }
 }
 
 /** Where it is, for messages: no user, no password. */
