@@ -17,6 +17,7 @@ import { PostgresTruth } from './repositories/postgres/truth'
 import { decideRowSecurity } from './row-security'
 import { resolveCollections, type StoreOptions } from './store-options'
 import type { StoreParts } from './store-parts'
+import { checkDatabase } from './writer/epoch'
 import { ensureGenerations } from './writer/generations'
 import type { WriterPorts } from './writer/ports'
 
@@ -47,6 +48,8 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     else if (options.migrate !== 'off') await migrate(connection, { schema })
     const notices = await decideRowSecurity(connection, schema)
     if (fallback) notices.push(noEmbedder)
+    const { system } = await new PostgresTruth(connection, { schema }).session({ worker: true }).registry.database()
+    if (system === null) notices.push(noSystem)
     const truth = new PostgresTruth(connection, { schema })
     await checkTopology(truth, topologyOf(options))
     const installation = await installationOf(truth, random)
@@ -73,6 +76,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     await refuseUnsupported(beside.checks)
     // The folder's lock says that whoever held a claim is dead.
     if (connection.embedded) await truth.session({ worker: true }).jobs.freeClaims()
+    await checkDatabase(ports)
     await ensureGenerations(ports)
     return {
       ports,
@@ -99,6 +103,9 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     throw error
   }
 }
+
+const noSystem =
+  'This login may not call pg_control_system(): a restore that nobody announces is noticed by the indexes alone.'
 
 const noEmbedder =
   'No embedder is named and no model is at hand, so the hashing embedder is used: it finds words, not meanings. Name ' +

@@ -4,6 +4,7 @@ import { asHeadwaterError, type ErrorCode, errorCatalogue } from './core/errors'
 import type { Generation, Target } from './repositories/generations'
 import type { Backlog } from './repositories/jobs'
 import type { ConnectionHealth, StoreParts } from './store-parts'
+import { sweepsUnderWay } from './writer/index-state'
 
 /** What `store.health()` found: made to be logged as JSON, and without secrets. */
 export interface StoreHealth {
@@ -70,7 +71,7 @@ export function storeHealth(parts: StoreParts, options: CallOptions): Promise<St
     ])
     throwIfAborted(options.signal)
     const connections = Object.fromEntries(Object.keys(checks).map((name, at) => [name, states[at]!]))
-    const { backlog, workers, indexes } = truth
+    const { backlog, workers, indexes, sweeps } = truth
     const found = {
       connections,
       backlog,
@@ -80,7 +81,7 @@ export function storeHealth(parts: StoreParts, options: CallOptions): Promise<St
     }
     const idle = ports.options?.relay === 'external' && workers?.length === 0
     if (idle && backlog?.waiting === 0) found.notices.push(`${unseen}, and ${follow}`)
-    const degraded = degradationsOf(found, idle)
+    const degraded = [...degradationsOf(found, idle), ...(sweeps ?? []).map(mending)]
     const down = backlog === null || connections['postgres']?.status === 'down'
     return { status: down ? 'down' : degraded.length > 0 ? 'degraded' : 'ok', degraded, ...found }
   })
@@ -95,13 +96,22 @@ async function askTruth({ ports }: StoreParts, { signal: given }: Deadline) {
   // A signal of its own for each group of questions: many listeners on one look like a leak.
   return withDeadline(ports.clock, { signal: given }, undefined, async ({ signal }) => {
     const inTime = <T>(work: Promise<T>): Promise<T | null> => abortable(work, signal).catch(() => null)
-    const [backlog, workers, indexes] = await Promise.all([
+    const [backlog, workers, indexes, sweeps] = await Promise.all([
       inTime(jobs.backlog(undefined, { signal })),
       inTime(registry.workers(workerSeenMs)),
       inTime(generations.list()),
+      inTime(sweepsUnderWay(ports)),
     ])
-    return { backlog, workers, indexes }
+    return { backlog, workers, indexes, sweeps }
   })
+}
+
+function mending({ name, why }: { name: string; why: string }): Degradation {
+  return {
+    what: name,
+    meaning: `Searches may find less than there is until it is compared with Postgres: ${why}.`,
+    remedy: 'A worker mends it by itself; see that one runs (`headwater relay`).',
+  }
 }
 
 async function askConnection(

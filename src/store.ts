@@ -17,6 +17,7 @@ import type { StoreParts } from './store-parts'
 import type { TenantContext } from './tenant/tenant-context'
 import { TenantHandle } from './tenant/tenant-handle'
 import { type CollectBlobsOptions, type CollectBlobsReport, collectBlobs } from './writer/collect-blobs'
+import { bumpEpoch } from './writer/epoch'
 import { type RebuildProgress, type RebuildResult, rebuild } from './writer/rebuild'
 import { type ReconcileOptions, type ReconcileReport, reconcile } from './writer/reconcile'
 import type { DrainResult } from './writer/relay'
@@ -183,6 +184,15 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
         },
       )
     })
+  }
+
+  /**
+   * To be called after Postgres was restored, at any process: begins a new epoch, so that nothing downstream is trusted
+   * until workers have compared it. Receipts of before are refused (HW_EPOCH_CHANGED). Most restores are noticed without
+   * it. Returns the epoch that now is.
+   */
+  restored(): Promise<{ readonly epoch: number }> {
+    return this.#enter(async () => ({ epoch: await bumpEpoch(this.#parts.ports) }))
   }
 
   /** Jobs that were given up, with their reasons; 100 unless `limit` says otherwise. */

@@ -10,6 +10,7 @@ import { registerMigrate } from './commands/migrate'
 import { registerRebuild } from './commands/rebuild'
 import { registerReconcile } from './commands/reconcile'
 import { registerRelay } from './commands/relay'
+import { registerRestored } from './commands/restored'
 import { registerSearch } from './commands/search'
 import { registerStatus } from './commands/status'
 import { CliContext } from './context'
@@ -26,6 +27,7 @@ const registrations: readonly Register[] = [
   registerRelay,
   registerReconcile,
   registerRebuild,
+  registerRestored,
   registerDlq,
   registerDemo,
 ]

@@ -14,11 +14,24 @@ import { stampOf } from './stamp'
 export interface DriftOptions {
   /** Also compares the payload and vector or text that the index really holds. */
   readonly deep: boolean
+  /** Also tells what a job covers: after a loss its job may not bring all of a document. */
+  readonly distrust?: boolean | undefined
+  /** Goes on above this id. */
+  readonly after?: string | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((checked: number) => void) | undefined
 }
 
 const pageSize = 2_000
+
+/** A stretch of ids that has been compared. */
+export interface ComparedRange {
+  /** Chunks of the truth, or entries where both were equal. */
+  readonly checked: number
+  readonly drift: readonly Drift[]
+  /** Everything up to this id is compared; undefined when that is all there is. */
+  readonly upTo: string | undefined
+}
 
 /**
  * Walks a generation and the truth side by side in ascending id ranges. For each range the index is read first, then a
@@ -29,9 +42,9 @@ export async function* findDrift(
   ports: WriterPorts,
   generation: Generation,
   options: DriftOptions,
-): AsyncGenerator<{ readonly checked: number; readonly drift: readonly Drift[] }> {
+): AsyncGenerator<ComparedRange> {
   const session = ports.truth.session({ worker: true })
-  let after: string | undefined
+  let after = options.after
   for (;;) {
     throwIfAborted(options.signal)
     const page = await scanIndex(ports, generation, { after, limit: pageSize })
@@ -39,7 +52,7 @@ export async function* findDrift(
     const range = { collection: generation.collection, chunking: generation.chunking, after, upTo }
     const digest = await session.chunks.digest({ ...range, space: spaceOf(generation) })
     const equal = digest.count === page.length && digest.sum === digestOf(page)
-    if (equal && !options.deep) yield { checked: page.length, drift: [] }
+    if (equal && !options.deep) yield { checked: page.length, drift: [], upTo }
     else yield* compareRange(ports, session, generation, page, range, options)
     if (upTo === undefined) return
     after = upTo
@@ -70,7 +83,7 @@ async function* compareRange(
     upTo: string | undefined
   },
   options: DriftOptions,
-): AsyncGenerator<{ readonly checked: number; readonly drift: readonly Drift[] }> {
+): AsyncGenerator<ComparedRange> {
   const unmatched = new Map(page.map((entry) => [entry.id, entry]))
   let after = range.after
   for (;;) {
@@ -86,12 +99,18 @@ async function* compareRange(
       else equal.push(entry)
     }
     if (options.deep) suspects.push(...(await deepDifference(ports, session, generation, equal)))
-    yield { checked: entries.length, drift: await confirm(ports, session, generation, suspects) }
-    if (entries.length < pageSize) break
-    after = entries.at(-1)!.id
+    const isLast = entries.length < pageSize
+    after = isLast ? range.upTo : entries.at(-1)!.id
+    // Both come in ascending order: what the truth has passed over is not in it.
+    for (const [id, seen] of unmatched) {
+      if (after !== undefined && id > after) break
+      unmatched.delete(id)
+      suspects.push({ kind: 'orphaned', entry: null, seen })
+    }
+    const drift = options.distrust ? suspects : await confirm(ports, session, generation, suspects)
+    yield { checked: entries.length, drift, upTo: after }
+    if (isLast) return
   }
-  const orphans = [...unmatched.values()].map((seen): Drift => ({ kind: 'orphaned', entry: null, seen }))
-  if (orphans.length > 0) yield { checked: 0, drift: await confirm(ports, session, generation, orphans) }
 }
 
 function difference(generation: Generation, entry: ChunkEntry, seen: IndexEntry | undefined): Drift | null {

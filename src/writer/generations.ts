@@ -8,6 +8,7 @@ import {
   textIndexOf,
   vectorIndexOf,
 } from '../repositories/generations'
+import { markIndex } from './index-state'
 import type { CollectionPlan, WriterPorts } from './ports'
 
 /** Longest time to make an index that is empty, ms. */
@@ -20,7 +21,14 @@ export function spaceOf(generation: Generation): string {
   return generation.fingerprint ?? generation.language!
 }
 
+/** Makes the index of a new generation, and marks it. */
 export async function createPhysical(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
+  await createIndex(ports, generation, call)
+  await markIndex(ports, generation, call)
+}
+
+/** Makes the index alone, if it is missing. */
+export async function createIndex(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
   if (generation.target === 'vector') await ports.vectors.create(vectorIndexOf(generation), call)
   else await ports.texts.create(textIndexOf(generation), call)
 }
@@ -34,6 +42,28 @@ export function physicalExists(ports: WriterPorts, generation: Generation): Prom
   return generation.target === 'vector'
     ? ports.vectors.exists(vectorIndexOf(generation))
     : ports.texts.exists(textIndexOf(generation))
+}
+
+/**
+ * Lets the public alias of the collection lead to its live generation. The row is what counts: an alias that was left
+ * behind is mended at the next check.
+ */
+export async function followAlias(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
+  const { target, collection } = generation
+  if (target === 'vector') {
+    const { alias } = ports.vectors
+    const [name, index] = [`${ports.vectorPrefix ?? ''}${collection}`, vectorIndexOf(generation)]
+    if (alias && !(await alias.leadsTo(name, index, call))) await alias.set(name, index, call)
+  } else {
+    const { alias } = ports.texts
+    const index = textIndexOf(generation)
+    if (alias && !(await alias.leadsTo(collection, index, call))) await alias.set(collection, index, call)
+  }
+}
+
+/** Numbers of generations go back when the truth is restored; in a new epoch the names are others all the same. */
+export function inEpoch(wanted: NewGeneration, epoch: number): NewGeneration {
+  return epoch === 1 ? wanted : { ...wanted, prefix: `${wanted.prefix}_e${epoch}` }
 }
 
 /** The row of a generation that does not exist yet. */
@@ -96,7 +126,7 @@ interface EnsuredRow {
 
 function ensureRow(ports: WriterPorts, plan: CollectionPlan, target: Target): Promise<EnsuredRow> {
   const wanted = blueprint(ports, plan, target)
-  return ports.truth.transaction({ worker: true }, async ({ generations }) => {
+  return ports.truth.transaction({ worker: true }, async ({ generations, registry }) => {
     const live = await generations.list({ target, collection: plan.name, states: ['live'] })
     if (live[0]) return { found: live[0], given: [] }
     await generations.lock(target, plan.name)
@@ -105,7 +135,7 @@ function ensureRow(ports: WriterPorts, plan: CollectionPlan, target: Target): Pr
     if (fit) return { found: fit, given: [] }
     // Begun with other options by an opening that failed: nothing was ever in it.
     for (const { id } of existing) await generations.update(id, { state: 'dropped' })
-    return { found: await generations.create(wanted), given: existing }
+    return { found: await generations.create(inEpoch(wanted, await registry.epoch())), given: existing }
   })
 }
 
@@ -122,7 +152,9 @@ async function makeLive(ports: WriterPorts, plan: CollectionPlan, { found, given
     const live = await generations.list({ target, collection: plan.name, states: ['live'] })
     if (live.length === 0) await generations.switch(found.id)
   })
-  return liveGeneration(ports, target, plan.name)
+  const made = await liveGeneration(ports, target, plan.name)
+  await followAlias(ports, made, { timeoutMs: makingMs }).catch(() => undefined)
+  return made
 }
 
 /** True when an engine did not answer, and may do so later. */

@@ -52,6 +52,12 @@ export interface WriterOptions {
   readonly leaseMs: number
   /** Idle poll of the relay. */
   readonly pollMs: number
+  /** How often workers look whether the indexes are still what they were. */
+  readonly checkMs: number
+  /** How often an index is marked anew: an older state that comes back is known by its marker after that. */
+  readonly markMs: number
+  /** How often an index is compared with the truth, entry by entry, though nothing is wrong as far as is known. */
+  readonly sweepMs: number
   /** Jobs of one claim. */
   readonly claimBatch: number
   /** Attempts before a job is parked. */
@@ -79,6 +85,9 @@ export const writerDefaults = Object.freeze({
   inlineTimeoutMs: 5_000,
   leaseMs: 30_000,
   pollMs: 500,
+  checkMs: 60_000,
+  markMs: 600_000,
+  sweepMs: 24 * 3_600_000,
   claimBatch: 250,
   maxAttempts: 8,
   backoffMs: 200,

@@ -8,7 +8,7 @@ import type { ChunkEntry } from '../repositories/chunks'
 import { type Generation, type Target, textIndexOf, vectorIndexOf } from '../repositories/generations'
 import type { IndexRemoval } from '../repositories/index-entry'
 import { findDrift } from './drift'
-import { blueprint, createPhysical, dropPhysical, spaceOf } from './generations'
+import { blueprint, createPhysical, dropPhysical, followAlias, inEpoch, spaceOf } from './generations'
 import type { CollectionPlan, WriterPorts } from './ports'
 import { inputText } from './prepared-document'
 import { embedStored } from './projection'
@@ -27,6 +27,8 @@ export interface RebuildOptions extends CallOptions {
   collection: CollectionPlan
   /** The space to rebuild in; the collection's own when left out. */
   embedder?: Embedder | undefined
+  /** 'standby' leaves the live generation live: for a fallback of another space. 'live' by default. */
+  as?: 'live' | 'standby' | undefined
   onProgress?: ((progress: RebuildProgress) => void) | undefined
 }
 
@@ -88,7 +90,7 @@ class Rebuild {
     const { target } = this.#options
     const wanted = blueprint(this.#ports, this.#plan, target)
     const collection = collectionName(this.#plan.name)
-    return this.#ports.truth.transaction({ worker: true }, async ({ generations }) => {
+    return this.#ports.truth.transaction({ worker: true }, async ({ generations, registry }) => {
       await generations.lock(target, collection)
       const building = await generations.list({ target, collection, states: ['building'] })
       const same = building.find(
@@ -97,7 +99,7 @@ class Rebuild {
           found.language === wanted.language &&
           found.chunking === wanted.chunking,
       )
-      return same ?? generations.create(wanted)
+      return same ?? generations.create(inEpoch(wanted, await registry.epoch()))
     })
   }
 
@@ -191,6 +193,7 @@ class Rebuild {
     })
     if (!switched) return false
     this.#progress('switch')
+    await followAlias(this.#ports, generation).catch(() => undefined)
     for (const old of older) {
       await this.#ports.truth.session({ worker: true }).generations.update(old.id, { state: 'dropped' })
       await dropPhysical(this.#ports, old)

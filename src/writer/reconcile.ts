@@ -1,12 +1,13 @@
 import type { CallOptions } from '../core/abort'
 import { withinDeadline } from '../core/deadline'
-import type { CollectionName, Scope } from '../core/ids'
-import { type Generation, type Target, textIndexOf, vectorIndexOf } from '../repositories/generations'
-import type { IndexRemoval } from '../repositories/index-entry'
+import type { CollectionName } from '../core/ids'
+import type { Generation, Target } from '../repositories/generations'
 import { findDrift } from './drift'
 import type { Drift } from './drift-entry'
-import { createPhysical, physicalExists } from './generations'
+import { createIndex, physicalExists } from './generations'
+import { dueSweep } from './index-state'
 import type { WriterPorts } from './ports'
+import { repairDrift } from './repair'
 
 /** What to compare, and whether to mend it. No time limit but `timeoutMs`. */
 export interface ReconcileOptions extends CallOptions {
@@ -89,7 +90,9 @@ class ReconcileRun {
     // An index that is gone holds nothing: everything is missing, and a repair makes it anew first.
     if (!(await physicalExists(this.#ports, generation))) {
       if (!this.#options.repair) return this.#allMissing(generation)
-      await createPhysical(this.#ports, generation)
+      // Left half done by a process that dies, it is a worker's.
+      await dueSweep(this.#ports, this.#ports.truth.session({ worker: true }).registry, generation.id, 'gone')
+      await createIndex(this.#ports, generation)
     }
     let checked = 0
     for await (const range of findDrift(this.#ports, generation, { deep: this.#options.deep ?? false, signal })) {
@@ -115,57 +118,9 @@ class ReconcileRun {
   }
 
   async #repair(generation: Generation, drift: readonly Drift[]): Promise<void> {
-    const removals: IndexRemoval[] = []
-    for (const { kind, entry, seen } of drift) {
-      const blocked = seen !== null && (seen.fence === null || (entry !== null && seen.fence > entry.fence))
-      if (kind === 'orphaned' || kind === 'foreign' || blocked) {
-        removals.push({ id: seen!.id, tenant: seen!.tenant, fence: seen!.fence, when: 'exactly' })
-      }
-    }
-    const allowed = removals.slice(0, Math.max(0, this.#deletesLeft))
-    this.#deletesLeft -= allowed.length
-    this.#counts.spared += removals.length - allowed.length
-    if (generation.target === 'vector') await this.#ports.vectors.remove(vectorIndexOf(generation), allowed)
-    else await this.#ports.texts.remove(textIndexOf(generation), allowed)
-    this.#counts.repaired += drift.filter(({ kind }) => kind === 'orphaned').length - (removals.length - allowed.length)
-
-    const scopes = new Map<string, { scope: Scope; documents: Set<string> }>()
-    for (const { entry } of drift) {
-      if (!entry) continue
-      const scope = { tenant: entry.tenant, collection: generation.collection }
-      const group = scopes.get(entry.tenant) ?? { scope, documents: new Set() }
-      scopes.set(entry.tenant, group)
-      group.documents.add(entry.document)
-    }
-    for (const { scope, documents } of scopes.values()) {
-      this.#counts.repaired += await restamp(this.#ports, generation.target, scope, [...documents])
-    }
+    const { repaired, deleted, spared } = await repairDrift(this.#ports, generation, drift, this.#deletesLeft)
+    this.#deletesLeft -= deleted
+    this.#counts.repaired += repaired
+    this.#counts.spared += spared
   }
-}
-
-/**
- * Gives live documents a new fence and enqueues a whole job for the target (and one for the payload of the other, whose
- * fence moves with it). Returns how many there were.
- */
-async function restamp(ports: WriterPorts, target: Target, scope: Scope, ids: readonly string[]): Promise<number> {
-  return ports.truth.transaction({ worker: true }, async (session) => {
-    const heads = (await session.documents.lock(scope, ids, { create: false })).filter((head) => !head.deleted)
-    if (heads.length === 0) return 0
-    const fences = await session.documents.fences(heads.length)
-    await session.documents.restamp(
-      scope,
-      heads.map(({ id }, at) => ({ id, fence: fences[at]! })),
-    )
-    const other: Target = target === 'vector' ? 'text' : 'vector'
-    await session.jobs.enqueue(
-      heads.flatMap((head, at) => {
-        const job = { ...scope, document: head.id, fence: fences[at]! }
-        return [
-          { ...job, target, since: 0 },
-          { ...job, target: other, since: head.fence },
-        ]
-      }),
-    )
-    return heads.length
-  })
 }

@@ -1,9 +1,10 @@
 import type { CallOptions } from '../core/abort'
 import { sleep } from '../core/clock'
 import { withDeadline } from '../core/deadline'
-import { asHeadwaterError, type HeadwaterError } from '../core/errors'
+import { asHeadwaterError, type HeadwaterError, isHeadwaterError } from '../core/errors'
 import { uuidV7 } from '../core/ids'
 import type { JobTarget } from '../repositories/jobs'
+import { IndexWatch } from './index-watch'
 import type { JobRunner } from './job-runner'
 import { purgeExpired } from './maintenance'
 import type { WriterOptions, WriterPorts } from './ports'
@@ -33,6 +34,7 @@ export class Relay {
   readonly #options: WriterOptions
   readonly #runner: JobRunner
   readonly #worker: string
+  readonly #watch: IndexWatch
   readonly #paused = new Map<JobTarget, { until: number; failures: number; error: HeadwaterError }>()
   /** Nudges so far: a loop that sees another number than before its round has missed one, and looks again. */
   #nudges = 0
@@ -43,6 +45,7 @@ export class Relay {
     this.#options = options
     this.#runner = runner
     this.#worker = uuidV7(ports.clock, ports.random)
+    this.#watch = new IndexWatch(ports, options, this.#worker)
   }
 
   /** Says that there may be jobs: a running relay looks at once instead of at its next poll. */
@@ -53,6 +56,11 @@ export class Relay {
 
   /** Works until the signal aborts; then what it holds is finished or given back, and the promise resolves. */
   async run(options: { signal: AbortSignal }): Promise<void> {
+    // Beside the jobs: an index that is slow to answer or long to sweep keeps none of them waiting.
+    await Promise.all([this.#work(options), this.#watch.run(options.signal)])
+  }
+
+  async #work(options: { signal: AbortSignal }): Promise<void> {
     const { clock } = this.#ports
     let heartbeatAt = Number.NEGATIVE_INFINITY
     let purgeAt = clock.monotonic() + purgeMs
@@ -78,7 +86,7 @@ export class Relay {
 
   /** The last failure that no retry will mend; for health. */
   get lastError(): HeadwaterError | undefined {
-    return this.#lastError
+    return this.#lastError ?? this.#watch.lastError
   }
   #lastError: HeadwaterError | undefined
 
@@ -126,6 +134,7 @@ export class Relay {
     if (jobs.length === 0) return 0
     const result = await this.#runner.run(jobs, token, { signal })
     if (result.unavailable) {
+      if (isHeadwaterError(result.unavailable, 'HW_GENERATION_MISSING')) this.#watch.nudge()
       const failures = (this.#paused.get(target)?.failures ?? 0) + 1
       const delay = this.#runner.backoff(failures)
       this.#paused.set(target, { until: this.#ports.clock.monotonic() + delay, failures, error: result.unavailable })

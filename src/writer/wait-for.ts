@@ -1,9 +1,10 @@
 import type { CallOptions } from '../core/abort'
 import { sleep } from '../core/clock'
-import { withinDeadline } from '../core/deadline'
+import { type Deadline, withinDeadline } from '../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
 import { textIndexOf, vectorIndexOf } from '../repositories/generations'
+import type { TruthSession } from '../repositories/truth'
 import { allTargets } from './generations'
 import type { WriterPorts } from './ports'
 import type { Receipt } from './receipt'
@@ -28,7 +29,7 @@ export async function waitForReceipt(
     const session = ports.truth.session({ tenant })
     let pollMs = firstPollMs
     if (receipt.commit !== undefined) await awaitCommit(ports, tenant, receipt.commit, deadline.options())
-    if ((await session.registry.epoch()) !== receipt.epoch && receipt.fence > 0) {
+    if ((await session.registry.epoch()) !== receipt.epoch && !(await stillStands(session, receipt, deadline))) {
       throw new HeadwaterError('HW_EPOCH_CHANGED', `The database was restored since this receipt (${receipt.epoch})`)
     }
     for (;;) {
@@ -63,6 +64,15 @@ export async function waitForReceipt(
     if (!isHeadwaterError(error, 'HW_TIMEOUT') || options.signal?.aborted) throw error
     throw new HeadwaterError('HW_TIMEOUT', 'waitFor: the projections did not follow in time', { cause: error })
   })
+}
+
+/** A document that nobody has touched since an earlier epoch keeps its fence: then the receipt's write was not lost. */
+async function stillStands(session: TruthSession, receipt: Receipt, deadline: Deadline): Promise<boolean> {
+  const { tenant, collection, ids, fence } = receipt
+  if (fence === 0) return true
+  if (!collection || !ids) return false
+  const heads = await session.documents.heads({ tenant, collection }, ids, deadline.options())
+  return heads.some((head) => head.fence === fence)
 }
 
 /** A write in the caller's transaction: known to be gone once its marker can be taken, which waits for an open one. */

@@ -1,0 +1,84 @@
+import type { CallOptions } from '../core/abort'
+import { isHeadwaterError } from '../core/errors'
+import { uuidV7 } from '../core/ids'
+import type { Generation } from '../repositories/generations'
+import { findDrift } from './drift'
+import { createIndex, dropPhysical } from './generations'
+import { changeIndexState, type DueSweep, markIndex, readIndexState } from './index-state'
+import type { WriterPorts } from './ports'
+import { repairDrift } from './repair'
+
+/**
+ * Compares one index with the truth from where the last attempt stopped and repairs what differs, range by range, if a
+ * sweep of it is due. An index that is gone is made anew first. `goesOn` is asked after each range.
+ */
+export async function sweepIndex(
+  ports: WriterPorts,
+  generation: Generation,
+  sweepMs: number,
+  call: CallOptions & { readonly signal: AbortSignal },
+  goesOn: () => Promise<boolean>,
+): Promise<void> {
+  const { registry } = ports.truth.session({ worker: true })
+  const sweep = await begin(ports, generation, sweepMs)
+  if (!sweep) return
+  if ((await readIndexState(registry, generation.id)).mark === null) {
+    await makeAnew(ports, generation, call)
+    await markIndex(ports, generation, call)
+  }
+  const ranges = findDrift(ports, generation, {
+    deep: false,
+    // After a loss no job can be trusted to bring all of its document: it may leave out what the index once had.
+    distrust: sweep.reason !== 'turn',
+    after: sweep.after ?? undefined,
+    signal: call.signal,
+  })
+  for await (const { drift, upTo } of ranges) {
+    if (drift.length > 0) await repairDrift(ports, generation, drift, Number.POSITIVE_INFINITY)
+    if (upTo === undefined) continue
+    if (!(await advance(ports, generation, sweep, (now) => ({ ...now, after: upTo }))) || !(await goesOn())) return
+  }
+  await advance(ports, generation, sweep, () => null)
+}
+
+/** The sweep that is due, or one whose turn has come. */
+async function begin(ports: WriterPorts, generation: Generation, sweepMs: number): Promise<DueSweep | null> {
+  const { registry } = ports.truth.session({ worker: true })
+  const now = await registry.now()
+  const state = await readIndexState(registry, generation.id)
+  if (state.sweep || now - state.sweptAt < sweepMs) return state.sweep
+  const turn: DueSweep = { id: uuidV7(ports.clock, ports.random), reason: 'turn', after: null, since: now }
+  const begun = await changeIndexState(registry, generation.id, (current) =>
+    current.sweep ? undefined : { ...current, sweep: turn },
+  )
+  return begun ? turn : null
+}
+
+/** Stores how far it has come, or with null that it is over. False when it is not this sweep's business any more. */
+async function advance(
+  ports: WriterPorts,
+  generation: Generation,
+  { id, since }: DueSweep,
+  change: (sweep: DueSweep) => DueSweep | null,
+): Promise<boolean> {
+  const { registry } = ports.truth.session({ worker: true })
+  const stored = await changeIndexState(registry, generation.id, (state) => {
+    if (state.sweep?.id !== id || state.mark === null) return undefined
+    const sweep = change(state.sweep)
+    return { ...state, sweep, sweptAt: sweep ? state.sweptAt : since }
+  })
+  return stored !== undefined
+}
+
+/** Under a name of ours stands what is ours: an index of another make, put there by somebody else, gives way. */
+async function makeAnew(ports: WriterPorts, generation: Generation, call: CallOptions): Promise<void> {
+  try {
+    await createIndex(ports, generation, call)
+  } catch (error) {
+    const isOther =
+      isHeadwaterError(error, 'HW_FINGERPRINT_MISMATCH') || isHeadwaterError(error, 'HW_TOPOLOGY_MISMATCH')
+    if (!isOther) throw error
+    await dropPhysical(ports, generation)
+    await createIndex(ports, generation, call)
+  }
+}
