@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream, existsSync, readdirSync, statSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { abortError, throwIfAborted } from '../../core/abort'
 import { systemClock } from '../../core/clock'
@@ -15,6 +14,8 @@ import type { DownloadProgress, HubModel } from './options'
 const defaultHub = 'https://huggingface.co'
 /** A server that sends nothing for so long is given up. */
 const stallMs = 30_000
+/** Attempts in a row that bring nothing. */
+const mostFruitless = 3
 const flights = new Map<string, Promise<void>>()
 
 export interface DownloadOptions {
@@ -71,15 +72,15 @@ class FileDownload {
       makeFolder(dirname(this.#target))
       await this.#adopt()
       // A line that breaks is taken up again as long as that brings something.
-      for (let before = -1, whole = false; !whole; ) {
+      for (let fruitless = 0, whole = false; !whole; ) {
         const start = sizeOf(this.#part)
         try {
           await this.#receive(start)
           whole = true
         } catch (error) {
-          if (this.#options.signal?.aborted || !isCut(error) || sizeOf(this.#part) <= before) throw error
+          fruitless = sizeOf(this.#part) > start ? 0 : fruitless + 1
+          if (this.#options.signal?.aborted || !isCut(error) || fruitless === mostFruitless) throw error
         }
-        before = Math.max(before, sizeOf(this.#part))
       }
       await this.#verify()
       await rename(this.#part, this.#target)
@@ -121,17 +122,14 @@ class FileDownload {
       let received = resumed ? start : 0
       const length = response.headers.get('content-length')
       const total = length === null ? undefined : received + Number(length)
-      const body = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream)
-      const counted = async function* (source: AsyncIterable<Buffer>) {
-        for await (const bytes of source) {
-          watch.heard()
-          yield bytes
-          received += bytes.length
-          onProgress?.({ file, received, total })
-        }
+      await using part = await open(this.#part, resumed ? 'a' : 'w')
+      // Each piece is on the disk before the next: what came before a cut counts. That bytes are missing tells fetch.
+      for await (const bytes of response.body) {
+        await part.writeFile(bytes)
+        watch.heard()
+        received += bytes.length
+        onProgress?.({ file, received, total })
       }
-      // Bytes that were announced and do not come are an error of fetch's.
-      await pipeline(body, counted, createWriteStream(this.#part, { flags: resumed ? 'a' : 'w' }))
     } finally {
       watch.end()
     }
