@@ -136,8 +136,12 @@ export class TcpProxy {
       } else if (verdict === 'cut-after') last(bytes)
       else if (typeof verdict === 'number') last(bytes.subarray(0, verdict))
       else if (verdict === 'reset') {
-        pair[0].resetAndDestroy()
-        end()
+        const [client, server] = pair
+        // Node never closes a socket that is told to reset while it is being shut down.
+        if (client.writable) client.resetAndDestroy()
+        else client.destroy()
+        server.destroy()
+        this.#pairs.delete(pair)
       }
     })
     from.on('error', end)
