@@ -40,24 +40,23 @@ export interface Proposal {
 
 /**
  * For so long after a change of its index, nothing of a collection is kept: engines show a write only after their next
- * refresh, and the other index may follow later. In half of that time the mark of a change is not set again.
+ * refresh, and the other index may follow later. In half of that time a change is not announced again.
  */
 const unsettledMs = 5_000
-/** Above the life of any entry, so that a mark outlives what it outdates. */
-const markLife = 2
 const mostCandidates = 2_000
 
 /**
  * Candidates of page one, ids and scores only: each hit is read from the truth at every page, so that a cached search
- * never shows what is deleted, changed or another tenant's. What it may lack is what came since: a projection that has
- * changed says so by `changed`, which outdates all entries of the tenant's collection. Without the cache, searches go on.
+ * never shows what is deleted, changed or another tenant's. What it may lack is what came since: an entry counts while
+ * its tenant's collection has the mark under which it was made, and a change takes the mark away. Without the cache,
+ * searches go on.
  */
 export class SearchCache {
   readonly #ports: SearchCachePorts
   readonly #ttlMs: number
   readonly #flights = new Map<string, Promise<Proposed>>()
-  /** When this process last marked a collection. */
-  readonly #marked = new Map<string, number>()
+  /** When this process last told of a collection's change. */
+  readonly #announced = new Map<string, number>()
   /** Changes by this process so far. */
   #changes = 0
 
@@ -70,24 +69,26 @@ export class SearchCache {
   async propose(request: Proposal, deadline: Deadline, ask: () => Promise<Proposed>): Promise<Proposed> {
     const { scope, query } = request
     const call = deadline.options()
-    await this.#ports.epoch.refresh()
+    const { cache, epoch, clock, random } = this.#ports
+    await epoch.refresh()
     const name = nameOf(request)
     const marks = marksOf(scope)
-    const [mark, unsettled, held] = await this.#ports.cache.getMany(
-      scope.tenant,
-      [marks.changed, marks.unsettled, name],
-      call,
-    )
+    const [mark, unsettled, held] = await cache.getMany(scope.tenant, [marks.settled, marks.unsettled, name], call)
     const entry = request.fresh ? undefined : entryIn(held)
-    if (entry && entry.mark === (mark ?? null)) {
+    if (entry && entry.mark === mark) {
       const candidates = decodeCursor(entry.found, query.key).map((one) => ({ ...one, document: '', legs: {} }))
       return { candidates, exhausted: entry.exhausted, degraded: [], cached: true }
     }
+    if (mark === undefined && unsettled === undefined) {
+      // For the next ones: a change since the look above would be missed by an entry of this one.
+      await cache.set(scope.tenant, marks.settled, uuidV7(clock, random), { ...call, ttlMs: this.#ttlMs })
+    }
     const keep = async (found: Proposed): Promise<Proposed> => {
-      if (unsettled !== undefined || found.degraded.length > 0 || found.candidates.length > mostCandidates) return found
-      const { candidates, exhausted } = found
-      const value = { mark: mark ?? null, exhausted, found: encodeCursor(query.key, candidates) }
-      await this.#ports.cache.set(scope.tenant, name, value, { ...call, ttlMs: this.#ttlMs })
+      const { candidates, exhausted, degraded } = found
+      const last = mark === undefined || unsettled !== undefined || candidates.length > mostCandidates
+      if (last || degraded.length > 0) return found
+      const value = { mark, exhausted, found: encodeCursor(query.key, candidates) }
+      await cache.set(scope.tenant, name, value, { ...call, ttlMs: this.#ttlMs })
       return found
     }
     const run = (): Promise<Proposed> => ask().then(keep)
@@ -97,31 +98,23 @@ export class SearchCache {
   }
 
   /**
-   * The index of these tenants' collections shows something else now, or will at its next refresh. Never rejects: without
-   * Redis the mark is lost, and what was cached before lasts for its time at most.
+   * The index of these tenants' collections shows something else now, or will at its next refresh. Rejects when Redis
+   * cannot be told.
    */
   async changed(scopes: Iterable<Scope>): Promise<void> {
     this.#changes++
-    const { cache, clock, random, epoch } = this.#ports
+    const { cache, clock, epoch } = this.#ports
     const now = clock.monotonic()
+    // As many as have changed lately, not as many as there are.
+    for (const [place, at] of this.#announced) if (now - at >= unsettledMs / 2) this.#announced.delete(place)
     for (const scope of new Map([...scopes].map((one) => [`${one.tenant}/${one.collection}`, one])).values()) {
       const place = `${epoch.current()}/${scope.tenant}/${scope.collection}`
-      if (now - (this.#marked.get(place) ?? Number.NEGATIVE_INFINITY) < unsettledMs / 2) continue
+      if (this.#announced.has(place)) continue
       const marks = marksOf(scope)
-      try {
-        await Promise.all([
-          cache.set(scope.tenant, marks.unsettled, 1, { ttlMs: unsettledMs }),
-          cache.set(scope.tenant, marks.changed, uuidV7(clock, random), {
-            ttlMs: markLife * this.#ttlMs + unsettledMs,
-          }),
-        ])
-      } catch {
-        continue
-      }
-      this.#marked.set(place, now)
+      await cache.set(scope.tenant, marks.unsettled, 1, { ttlMs: unsettledMs })
+      await cache.delete(scope.tenant, marks.settled)
+      this.#announced.set(place, now)
     }
-    // As many as have changed lately, not as many tenants as there are.
-    for (const [place, at] of this.#marked) if (now - at >= unsettledMs / 2) this.#marked.delete(place)
   }
 
   close(): Promise<void> {
@@ -154,12 +147,12 @@ function nameOf({ query, generations, depth }: Proposal): string {
   return `q:${sha256(query.key, JSON.stringify([live, depth]))}`
 }
 
-function marksOf({ collection }: Scope): { changed: string; unsettled: string } {
-  return { changed: `changed:${collection}`, unsettled: `unsettled:${collection}` }
+function marksOf({ collection }: Scope): { settled: string; unsettled: string } {
+  return { settled: `settled:${collection}`, unsettled: `unsettled:${collection}` }
 }
 
 interface Entry {
-  readonly mark: string | null
+  readonly mark: string
   readonly exhausted: boolean
   readonly found: string
 }
@@ -167,5 +160,5 @@ interface Entry {
 /** What `keep` stored; what else there is under the name is none of ours. */
 function entryIn(held: Json | undefined): Entry | undefined {
   const entry = held as Partial<Entry> | null | undefined
-  return typeof entry?.found === 'string' ? (entry as Entry) : undefined
+  return typeof entry?.mark === 'string' && typeof entry.found === 'string' ? (entry as Entry) : undefined
 }

@@ -1,4 +1,4 @@
-import type { CallOptions } from '../core/abort'
+import { type CallOptions, throwIfAborted } from '../core/abort'
 import { sleep } from '../core/clock'
 import { asHeadwaterError, type HeadwaterError, isHeadwaterError } from '../core/errors'
 import type { Generation } from '../repositories/generations'
@@ -70,11 +70,13 @@ export class JobRunner {
     const session = this.#ports.truth.session({ worker: true })
     if (target === 'cache') {
       await this.#ports.entries?.forget(jobs, call)
+      await this.#ports.searches?.changed(jobs)
       return { applied: await this.#complete(jobs, token), failed: 0 }
     }
     const generations = await jobGenerations(this.#ports, target, collection)
     const refused = new Map<ClaimedJob, string>()
     const applied = new Map<ClaimedJob, number>(jobs.map((job) => [job, Number.POSITIVE_INFINITY]))
+    const failures = new Map<Generation, HeadwaterError>()
     for (const generation of generations) {
       const states = await this.#states(jobs, generation, call, preset)
       const tasks = jobs.map((job, at) => ({ job, change: states[at]! }))
@@ -84,12 +86,16 @@ export class JobRunner {
       try {
         await this.#projectTasks(generation, tasks, call, vectors, refused)
       } catch (error) {
-        if (generation.state === 'live') throw error
-        await session.generations.update(generation.id, { error: asHeadwaterError(error).message })
+        throwIfAborted(call.signal)
+        // Those beside it go on: a fallback is wanted most while the live one's embedder is down.
+        failures.set(generation, asHeadwaterError(error))
       }
     }
+    for (const [{ state }, error] of failures) if (state === 'live') throw error
+    for (const [{ id }, { message }] of failures) await session.generations.update(id, { error: message })
     const done = jobs.filter((job) => !refused.has(job))
-    await this.#ports.searches?.changed(done)
+    // Where the cache cannot be told, its own job tells it later.
+    await this.#ports.searches?.changed(done).catch(() => undefined)
     await this.#complete(done, token, applied)
     if (refused.size > 0) await this.#fail(refused, token)
     return { applied: done.length, failed: refused.size }
