@@ -1,35 +1,29 @@
-/** `documents.get` against one prepared statement of the raw driver, in turn, with and without row level security. */
+/** `documents.get` against the same prepared statement through the raw driver's pool, with and without row level security. */
 import pg from 'pg'
 import { openStore } from '../index'
-import { ms, percentile } from './figures'
+import { documentStatements } from '../src/repositories/postgres/document-sql'
+import { add, argument, finish, inTurn, medianRun } from './report'
 
-const url = process.argv[2]
+const url = argument(0) ?? process.env['HW_TEST_PGVECTOR_URL']
 if (!url) throw new Error('usage: npm run bench -- get POSTGRES_URL')
-const rounds = 3_000
 const raw = new pg.Pool({ connectionString: url, max: 1 })
 
 for (const rowLevelSecurity of ['off', 'auto'] as const) {
-  const store = await openStore({ embedder: { hashing: {} }, postgres: { url, rowLevelSecurity } })
+  const store = await openStore({ embedder: { hashing: {} }, relay: 'external', postgres: { url, rowLevelSecurity } })
+  const guarded = !(await store.health()).notices.some((notice) => notice.startsWith('Row level security'))
   const acme = store.forTenant('bench')
   await acme.documents.put({ id: 'one', title: 'One', text: 'a text of some words '.repeat(20), metadata: { year: 1 } })
-  const query = {
-    name: 'get',
-    text: `SELECT * FROM headwater.documents WHERE tenant = $1 AND collection = $2 AND id = $3 AND deleted_at IS NULL`,
-    values: ['bench', 'documents', 'one'],
-  }
-  const times: Record<'raw' | 'ours', number[]> = { raw: [], ours: [] }
-  for (let at = 0; at < rounds; at++) {
-    let started = performance.now()
-    await raw.query(query)
-    times.raw.push(performance.now() - started)
-    started = performance.now()
-    await acme.documents.get('one')
-    times.ours.push(performance.now() - started)
-  }
-  const [rawMs, oursMs] = [percentile(times.raw.slice(200), 0.5), percentile(times.ours.slice(200), 0.5)]
-  console.log(
-    `row level security ${rowLevelSecurity}: raw ${ms(rawMs)}, get ${ms(oursMs)}, ratio ${(oursMs / rawMs).toFixed(2)}`,
-  )
+  const { text, name } = documentStatements().get
+  const values = ['bench', 'documents', 'one']
+  const measure = () =>
+    inTurn(4_000, {
+      raw: () => raw.query({ ...(name !== undefined && { name }), text, values }),
+      ours: () => acme.documents.get('one'),
+    })
+  const { raw: rawUs, ours } = await medianRun(5, measure, (times) => times.ours / times.raw)
+  const row = guarded ? 'get, row level security' : 'get'
+  add(row, 'us', rawUs, ours, { compare: 'ratio', atMost: guarded ? 1.4 : 1.15 })
   await store.close()
 }
 await raw.end()
+finish()

@@ -8,7 +8,15 @@ export interface CallOptions {
   timeoutMs?: number | undefined
 }
 
-export function abortError(signal: AbortSignal): HeadwaterError {
+/** What waiting needs of an AbortSignal; a Deadline is one too, and costs much less to make. */
+export interface Signal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
+export function abortError(signal: Signal): HeadwaterError {
   const reason: unknown = signal.reason
   if (isHeadwaterError(reason)) return reason
   const timedOut = reason instanceof Error && reason.name === 'TimeoutError'
@@ -17,7 +25,7 @@ export function abortError(signal: AbortSignal): HeadwaterError {
   })
 }
 
-export function throwIfAborted(signal: AbortSignal | undefined): void {
+export function throwIfAborted(signal: Signal | undefined): void {
   if (signal?.aborted) throw abortError(signal)
 }
 
@@ -25,7 +33,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
  * Settles as `work` does, unless the signal aborts first: then it rejects at once, and what arrives late is handed to
  * `late` so that nothing leaks.
  */
-export function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined, late?: (value: T) => void): Promise<T> {
+export function abortable<T>(work: Promise<T>, signal: Signal | undefined, late?: (value: T) => void): Promise<T> {
   if (!signal) return work
   return new Promise<T>((resolve, reject) => {
     let over = false

@@ -1,4 +1,4 @@
-import { throwIfAborted } from './abort'
+import { type Signal, throwIfAborted } from './abort'
 
 /**
  * Time as a port: the simulator and the tests bring their own, so that no code under test ever waits in earnest.
@@ -22,12 +22,7 @@ export const systemClock: Clock = {
 }
 
 /** Waits `ms`; rejects with HW_ABORTED as soon as the signal aborts, and leaves no timer and no listener behind. */
-export function sleep(
-  clock: Clock,
-  ms: number,
-  signal?: AbortSignal,
-  options?: { background?: boolean },
-): Promise<void> {
+export function sleep(clock: Clock, ms: number, signal?: Signal, options?: { background?: boolean }): Promise<void> {
   throwIfAborted(signal)
   return new Promise((resolve, reject) => {
     const cancel = clock.timer(ms, done, options)

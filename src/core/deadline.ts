@@ -1,19 +1,29 @@
-import type { CallOptions } from './abort'
-import { abortable, throwIfAborted } from './abort'
+import { abortable, type CallOptions, type Signal, throwIfAborted } from './abort'
 import type { Clock } from './clock'
 import { HeadwaterError } from './errors'
 
+/** As CallOptions, from within. */
+export interface DeadlineOptions {
+  signal?: Signal | undefined
+  timeoutMs?: number | undefined
+}
+
 /**
- * An absolute point in time and a signal that fires then (or when the caller aborts). It is made once at the public
- * method and handed down, so that retries and layers share one allowance.
+ * An absolute point in time, and a signal that fires then (or when the caller aborts). It is made once at the public
+ * method and handed down, so that retries and layers share one allowance. Most calls never need a real AbortSignal, so
+ * `signal` makes one when it is first asked for.
  */
-export class Deadline implements Disposable {
+export class Deadline implements Disposable, Signal {
   readonly #clock: Clock
   readonly #at: number
-  readonly #controller = new AbortController()
-  readonly #undo: (() => void)[] = []
+  readonly #source: Signal | undefined
+  readonly #cancel: (() => void) | undefined
+  #listeners: Set<() => void> | undefined
+  #controller: AbortController | undefined
+  #aborted = false
+  #reason: unknown
 
-  constructor(clock: Clock, options: CallOptions = {}, defaultTimeoutMs = Number.POSITIVE_INFINITY) {
+  constructor(clock: Clock, options: DeadlineOptions = {}, defaultTimeoutMs = Number.POSITIVE_INFINITY) {
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
     if (!(timeoutMs >= 0)) {
       throw new HeadwaterError('HW_INVALID_ARGUMENT', `timeoutMs must be 0 or more, got ${timeoutMs}`, {
@@ -23,20 +33,36 @@ export class Deadline implements Disposable {
     throwIfAborted(options.signal)
     this.#clock = clock
     this.#at = clock.monotonic() + timeoutMs
-    const { signal } = options
-    if (signal) {
-      const abort = (): void => this.#controller.abort(signal.reason)
-      signal.addEventListener('abort', abort, { once: true })
-      this.#undo.push(() => signal.removeEventListener('abort', abort))
-    }
-    if (Number.isFinite(timeoutMs)) {
-      const expire = (): void => this.#controller.abort(this.error())
-      this.#undo.push(clock.timer(timeoutMs, expire))
-    }
+    this.#source = options.signal
+    this.#source?.addEventListener('abort', this.#follow, { once: true })
+    if (Number.isFinite(timeoutMs)) this.#cancel = clock.timer(timeoutMs, this.#expire)
   }
 
+  get aborted(): boolean {
+    return this.#aborted
+  }
+
+  get reason(): unknown {
+    return this.#reason
+  }
+
+  /** The same for code that is not ours, such as a driver. */
   get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#aborted) this.#controller.abort(this.#reason)
+    }
     return this.#controller.signal
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    if (this.#aborted) return
+    this.#listeners ??= new Set()
+    this.#listeners.add(listener)
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners?.delete(listener)
   }
 
   /** Milliseconds left, never below 0; Infinity when there is no limit. */
@@ -55,8 +81,28 @@ export class Deadline implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const undo of this.#undo.splice(0)) undo()
+    this.#cancel?.()
+    this.#source?.removeEventListener('abort', this.#follow)
   }
+
+  readonly #follow = (): void => this.#abort(this.#source?.reason)
+
+  readonly #expire = (): void => this.#abort(this.error())
+
+  #abort(reason: unknown): void {
+    if (this.#aborted) return
+    this.#aborted = true
+    this.#reason = reason
+    const listeners = this.#listeners
+    this.#listeners = undefined
+    this.#controller?.abort(reason)
+    for (const listener of listeners ?? []) listener()
+  }
+}
+
+/** A signal for code that is not ours. */
+export function abortSignalOf(signal: Signal): AbortSignal {
+  return signal instanceof Deadline ? signal.signal : (signal as AbortSignal)
 }
 
 /**
@@ -65,17 +111,17 @@ export class Deadline implements Disposable {
  */
 export function withinDeadline<T>(
   clock: Clock,
-  options: CallOptions | undefined,
+  options: DeadlineOptions | undefined,
   defaultTimeoutMs: number | undefined,
   work: (deadline: Deadline) => Promise<T>,
 ): Promise<T> {
-  return withDeadline(clock, options, defaultTimeoutMs, (deadline) => abortable(work(deadline), deadline.signal))
+  return withDeadline(clock, options, defaultTimeoutMs, (deadline) => abortable(work(deadline), deadline))
 }
 
 /** Runs `work` under a deadline made of the caller's options, and clears its timer and listeners afterwards. */
 export async function withDeadline<T>(
   clock: Clock,
-  options: CallOptions | undefined,
+  options: DeadlineOptions | undefined,
   defaultTimeoutMs: number | undefined,
   work: (deadline: Deadline) => Promise<T>,
 ): Promise<T> {

@@ -1,3 +1,4 @@
+import type { Signal } from '../core/abort'
 import type { Clock } from '../core/clock'
 import { withDeadline } from '../core/deadline'
 import { HeadwaterError } from '../core/errors'
@@ -76,7 +77,7 @@ export class CircuitBreaker {
   }
 
   /** `work` must settle soon after its signal aborts. */
-  async run<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  async run<T>(work: (signal: Signal) => Promise<T>, signal: Signal): Promise<T> {
     this.check()
     if (this.#state.kind === 'open') return this.#probe(work, signal, this.#state.trials + 1)
     const began = this.#state
@@ -98,7 +99,7 @@ export class CircuitBreaker {
     else if (this.#counter.failure('closed')) this.#open(1, error)
   }
 
-  async #probe<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal, trials: number): Promise<T> {
+  async #probe<T>(work: (signal: Signal) => Promise<T>, signal: Signal, trials: number): Promise<T> {
     const mine: State = { kind: 'half-open', trials }
     this.#state = mine
     const startedAt = this.#clock.monotonic()
@@ -107,7 +108,7 @@ export class CircuitBreaker {
         this.#clock,
         { signal, timeoutMs: this.#options.probeTimeoutMs },
         undefined,
-        (deadline) => work(deadline.signal),
+        work,
       )
       this.#counter.success('half-open')
       this.#state = { kind: 'closed' }

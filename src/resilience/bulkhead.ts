@@ -1,4 +1,4 @@
-import { abortError, throwIfAborted } from '../core/abort'
+import { abortError, type Signal, throwIfAborted } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
 
 export interface BulkheadOptions {
@@ -32,10 +32,22 @@ export class Bulkhead {
   }
 
   /** Waits for a slot; the function returned gives it back and may be called more than once. */
-  async enter(signal: AbortSignal): Promise<() => void> {
+  async enter(signal: Signal): Promise<() => void> {
     throwIfAborted(signal)
-    if (this.#active < this.#options.concurrency) this.#active++
-    else await this.#queue(signal)
+    const leave = this.tryEnter()
+    if (leave) return leave
+    await this.#queue(signal)
+    return this.#exit()
+  }
+
+  /** A slot, given back as with `enter`, if one is free. */
+  tryEnter(): (() => void) | undefined {
+    if (this.#active >= this.#options.concurrency) return undefined
+    this.#active++
+    return this.#exit()
+  }
+
+  #exit(): () => void {
     let left = false
     return () => {
       if (left) return
@@ -50,7 +62,7 @@ export class Bulkhead {
     else this.#active--
   }
 
-  #queue(signal: AbortSignal): Promise<void> {
+  #queue(signal: Signal): Promise<void> {
     const { concurrency, queue } = this.#options
     if (this.#waiting.size >= queue) {
       throw new HeadwaterError(

@@ -1,6 +1,6 @@
-import { abortable, type CallOptions } from '../core/abort'
+import { abortable, type CallOptions, type Signal } from '../core/abort'
 import { type Clock, systemClock } from '../core/clock'
-import { type Deadline, withDeadline } from '../core/deadline'
+import { abortSignalOf, Deadline } from '../core/deadline'
 import { HeadwaterError } from '../core/errors'
 import { type Random, systemRandom } from '../core/random'
 import { type BreakerOptions, CircuitBreaker, type FailureCounter, type Outcome } from './breaker'
@@ -94,10 +94,36 @@ export class Policy {
    * HW_TIMEOUT, HW_ABORTED, HW_CIRCUIT_OPEN or HW_OVERLOADED.
    */
   run<T>(work: (signal: AbortSignal) => Promise<T>, options: RunOptions): Promise<T> {
-    return withDeadline(this.#clock, options, this.#options.timeoutMs, (deadline) => {
+    return this.call((signal) => work(abortSignalOf(signal)), options)
+  }
+
+  /**
+   * As `run`, for work that needs no real AbortSignal. Where the circuit is closed and a slot is free, which is nearly
+   * always, the first attempt takes the short way: the same rules and counts, without the layers in between.
+   */
+  async call<T>(work: (signal: Signal) => Promise<T>, options: RunOptions): Promise<T> {
+    const deadline = new Deadline(this.#clock, options, this.#options.timeoutMs)
+    try {
       this.budget.earn()
-      return this.retry((attempt) => this.#attempt(work, deadline, options, attempt), deadline, options.idempotent)
-    })
+      let first: { readonly error: unknown } | undefined
+      const leave = this.breaker.state === 'closed' ? this.#slot(options) : undefined
+      if (leave) {
+        try {
+          return await this.breaker.run((signal) => this.#work(work, signal, options, leave), deadline)
+        } catch (error) {
+          first = { error }
+        }
+      }
+      const attempts = async (attempt: Attempt): Promise<T> => {
+        if (!first) return this.#attempt(work, deadline, options, attempt)
+        const { error } = first
+        first = undefined
+        throw error
+      }
+      return await this.retry(attempts, deadline, options.idempotent)
+    } finally {
+      deadline[Symbol.dispose]()
+    }
   }
 
   /** Retries alone, on this store's budget: for work that is protected piece by piece, such as a transaction. */
@@ -125,7 +151,7 @@ export class Policy {
           clock: this.#clock,
           random: this.#random,
           budget: this.budget,
-          signal: deadline.signal,
+          signal: deadline,
           remaining: () => deadline.remaining(),
           mayRetry: (error) =>
             !attempt.refused && error.retryable && (typeof idempotent === 'function' ? idempotent(error) : idempotent),
@@ -133,12 +159,12 @@ export class Policy {
       )
     } catch (error) {
       // Refused by ourselves after a real failure: the failure is what the caller needs to know.
-      throw attempt.refused && earlier !== undefined && !deadline.signal.aborted ? earlier : error
+      throw attempt.refused && earlier !== undefined && !deadline.aborted ? earlier : error
     }
   }
 
   async #attempt<T>(
-    work: (signal: AbortSignal) => Promise<T>,
+    work: (signal: Signal) => Promise<T>,
     deadline: Deadline,
     options: RunOptions,
     attempt: Attempt,
@@ -147,13 +173,11 @@ export class Policy {
     let started = false
     try {
       this.breaker.check()
-      if (options.queued !== false) leave = await this.bulkhead.enter(deadline.signal)
+      if (options.queued !== false) leave = await this.bulkhead.enter(deadline)
       return await this.breaker.run((signal) => {
         started = true
-        const running = startWork(work, signal)
-        running.then(leave, leave)
-        return options.prompt ? running : abortable(running, signal)
-      }, deadline.signal)
+        return this.#work(work, signal, options, leave)
+      }, deadline)
     } catch (error) {
       if (!started) {
         leave()
@@ -162,14 +186,26 @@ export class Policy {
       throw error
     }
   }
+
+  #slot(options: RunOptions): (() => void) | undefined {
+    return options.queued === false ? noSlot : this.bulkhead.tryEnter()
+  }
+
+  #work<T>(work: (signal: Signal) => Promise<T>, signal: Signal, options: RunOptions, leave: () => void): Promise<T> {
+    const running = startWork(work, signal)
+    running.then(leave, leave)
+    return options.prompt ? running : abortable(running, signal)
+  }
 }
+
+function noSlot(): void {}
 
 /** State of one run's attempts: refused means that the bulkhead or the breaker turned it away. */
 export interface Attempt {
   refused: boolean
 }
 
-async function startWork<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+async function startWork<T>(work: (signal: Signal) => Promise<T>, signal: Signal): Promise<T> {
   return work(signal)
 }
 

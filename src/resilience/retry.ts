@@ -1,3 +1,4 @@
+import type { Signal } from '../core/abort'
 import type { Clock } from '../core/clock'
 import { sleep } from '../core/clock'
 import { asHeadwaterError, HeadwaterError } from '../core/errors'
@@ -15,7 +16,7 @@ export interface RetryContext extends RetryOptions {
   readonly random: Random
   readonly budget: RetryBudget
   /** Ends a wait at once; nothing is called afterwards. */
-  readonly signal: AbortSignal
+  readonly signal: Signal
   /** Milliseconds left for everything, waits included. */
   remaining(): number
   /** Whether this failure may be followed by another call: retryable, and safe to repeat. */

@@ -1,3 +1,5 @@
+import type { ScopedQuery } from './scoped-query'
+
 /**
  * The part of `pg` that is used here, by structure: any version of the user's that has it fits, and no type of the
  * driver's appears in the public surface. test/types proves that a real `pg.Pool` does.
@@ -41,6 +43,8 @@ export interface PostgresResult {
 /** A pool that is open, and how to be rid of it. */
 export interface OpenPool {
   readonly pool: PostgresPool
+  /** Where pg is ours and pipelined. */
+  readonly scoped?: ScopedQuery | undefined
   /** Waits for what is running; does nothing to a pool of the user's. */
   close(): Promise<void>
   /** Cuts off every connection, also one that is still being made; ours only. */

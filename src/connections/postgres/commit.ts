@@ -1,3 +1,4 @@
+import type { Signal } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { commitIsUnknown } from '../../resilience/classify-postgres'
 import type { Lease } from './lease'
@@ -6,11 +7,7 @@ import type { Lease } from './lease'
  * COMMIT, and what came of it. Of a failed transaction it answers ROLLBACK without an error, so the tag is checked
  * (HW_TRANSACTION_ABORTED, with the first failure as its cause); an answer that was lost is HW_COMMIT_UNKNOWN.
  */
-export async function commit(
-  lease: Lease,
-  signal: AbortSignal,
-  firstFailure: HeadwaterError | undefined,
-): Promise<void> {
+export async function commit(lease: Lease, signal: Signal, firstFailure: HeadwaterError | undefined): Promise<void> {
   const answer = await lease.ask({ text: 'COMMIT' }, signal)
   if (answer.ok) {
     if (answer.result.command === 'COMMIT') return

@@ -48,7 +48,7 @@ export class PostgresConnection implements AsyncDisposable {
   readonly #policy: Lazy<Policy>
   readonly #calls = new Set<Promise<unknown>>()
   readonly #core: ConnectionCore
-  #breaker: Policy['breaker'] | undefined
+  #loaded: Policy | undefined
   #security: RowSecurity = Object.freeze({ active: false })
   #closed: Promise<void> | undefined
 
@@ -64,7 +64,7 @@ export class PostgresConnection implements AsyncDisposable {
         { ...this.options.policy, judge: (error, elapsedMs) => this.#judge(error, elapsedMs) },
         { clock, random },
       )
-      this.#breaker = policy.breaker
+      this.#loaded = policy
       return policy
     })
     const connection = this
@@ -75,11 +75,11 @@ export class PostgresConnection implements AsyncDisposable {
         return connection.#security
       },
       call: (work) => this.#call(work),
-      lease: (signal) => this.#lessor.lease(signal, this.#breaker?.state === 'half-open'),
+      lease: (signal) => this.#lessor.lease(signal, this.#loaded?.breaker.state === 'half-open'),
       statement: (text, values, name) => this.#statement(text, values, name),
       result: (result) => this.#result(result),
       explain: (error) => this.#explain(error),
-      lost: (error) => this.#breaker?.record('failure', error),
+      lost: (error) => this.#loaded?.breaker.record('failure', error),
     }
   }
 
@@ -146,7 +146,7 @@ export class PostgresConnection implements AsyncDisposable {
       latencyMs: this.#clock.monotonic() - startedAt,
       serverVersion,
       pool: this.stats,
-      breaker: this.#breaker?.state ?? 'closed',
+      breaker: this.#loaded?.breaker.state ?? 'closed',
       error,
     }
   }
@@ -169,7 +169,7 @@ export class PostgresConnection implements AsyncDisposable {
 
   async #call<T>(work: (policy: Policy) => Promise<T>): Promise<T> {
     this.#assertOpen()
-    const call = this.#policy.get().then(work)
+    const call = this.#loaded ? work(this.#loaded) : this.#policy.get().then(work)
     this.#calls.add(call)
     try {
       return await call

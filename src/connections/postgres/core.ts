@@ -1,3 +1,4 @@
+import type { Signal } from '../../core/abort'
 import type { Clock } from '../../core/clock'
 import type { HeadwaterError } from '../../core/errors'
 import type { Policy } from '../../resilience/policy'
@@ -15,7 +16,7 @@ export interface ConnectionCore {
   /** Runs a call, which `close` then waits for; HW_CLOSED after it. */
   call<T>(work: (policy: Policy) => Promise<T>): Promise<T>
   /** A sound connection, or HW_UNAVAILABLE, HW_OVERLOADED and the like with `details.phase` 'connect'. */
-  lease(signal: AbortSignal): Promise<Lease>
+  lease(signal: Signal): Promise<Lease>
   statement(text: string, values: readonly unknown[] | undefined, name: string | undefined): PostgresQuery
   /** Rows in the types that `Executor` promises. */
   result<R>(result: PostgresResult): StatementResult<R>

@@ -1,7 +1,9 @@
-import { abortable, abortError, throwIfAborted } from '../../core/abort'
+import { abortable, abortError, type Signal, throwIfAborted } from '../../core/abort'
 import { asHeadwaterError, HeadwaterError } from '../../core/errors'
 import { classifyPostgres, type PostgresFailure } from '../../resilience/classify-postgres'
 import { destroySocket, isPipelined, type PostgresClient, type PostgresQuery, type PostgresResult } from './client'
+import type { ScopedQuery } from './scoped-query'
+import type { Setting } from './statement'
 
 export type Answer =
   | { readonly ok: true; readonly result: PostgresResult }
@@ -15,6 +17,7 @@ export type Answer =
 export interface LeaseOptions {
   /** PGlite: a running statement cannot be left behind, because the session that it runs in is the only one. */
   readonly embedded: boolean
+  readonly scoped: ScopedQuery | undefined
   readonly released: (lease: Lease, brokenBy: Error | undefined) => void
   /** The whole pool leads to a server that is no longer the primary. */
   readonly demoted: () => void
@@ -46,12 +49,26 @@ export class Lease {
   }
 
   /** Sends a statement; never rejects. */
-  async ask(query: PostgresQuery, signal: AbortSignal): Promise<Answer> {
+  ask(query: PostgresQuery, signal: Signal): Promise<Answer> {
+    return this.#ask(query, signal, () => this.#client.query(query))
+  }
+
+  /** Whether `askScoped` is to be had: for named statements, on our own pools. */
+  canScope(query: PostgresQuery): boolean {
+    return this.#options.scoped !== undefined && query.name !== undefined
+  }
+
+  /** As `ask`, in a transaction of the statement's own, with settings that end with it. */
+  askScoped(settings: readonly Setting[], query: PostgresQuery, signal: Signal): Promise<Answer> {
+    return this.#ask(query, signal, () => this.#options.scoped!(this.#client, settings, query))
+  }
+
+  async #ask(query: PostgresQuery, signal: Signal, send: () => Promise<PostgresResult>): Promise<Answer> {
     if (signal.aborted) return unsent(abortError(signal))
     if (this.#released) return unsent(new HeadwaterError('HW_CLOSED', 'The connection was given back already'))
     if (this.#brokenBy) return unsent(classifyPostgres(this.#brokenBy, 'Postgres connection').error)
     try {
-      const running = this.#client.query(query)
+      const running = send()
       const result = await (this.#options.embedded ? running : abortable(running, signal))
       return { ok: true, result }
     } catch (error) {
@@ -66,7 +83,7 @@ export class Lease {
   }
 
   /** As `ask`, rejecting. */
-  async query(query: PostgresQuery, signal: AbortSignal): Promise<PostgresResult> {
+  async query(query: PostgresQuery, signal: Signal): Promise<PostgresResult> {
     const answer = await this.ask(query, signal)
     if (!answer.ok) throw answer.failure.error
     throwIfAborted(signal)
@@ -115,7 +132,7 @@ function unsent(error: HeadwaterError): Answer {
   return { ok: false, failure: { error, evict: 'none', answered: false }, sent: false }
 }
 
-function timedOut(signal: AbortSignal): HeadwaterError {
+function timedOut(signal: Signal): HeadwaterError {
   const error = abortError(signal)
   return new HeadwaterError(error.code, `${error.message} while waiting for an answer of Postgres`, {
     cause: asHeadwaterError(error),

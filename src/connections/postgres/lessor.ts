@@ -1,4 +1,4 @@
-import { abortable } from '../../core/abort'
+import { abortable, type Signal } from '../../core/abort'
 import { withDeadline } from '../../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
@@ -8,6 +8,7 @@ import type { OpenPool, PostgresClient, PostgresPool } from './client'
 import { Lease } from './lease'
 import type { ResolvedPostgresOptions } from './options'
 import { describeTarget, openPool, type PoolPorts } from './pool'
+import type { ScopedQuery } from './scoped-query'
 
 /** Longest wait for `SELECT 1` on a connection that was long unused, ms. */
 const checkTimeoutMs = 2_000
@@ -31,6 +32,7 @@ export class Lessor {
   #opened: Lazy<OpenPool>
   #pool: PostgresPool | undefined
   #destroySockets: (() => void) | undefined
+  #scoped: ScopedQuery | undefined
   readonly #drained: (() => void)[] = []
   /** Turns away those who wait for a connection. */
   readonly #waiting = new Set<() => void>()
@@ -54,13 +56,15 @@ export class Lessor {
     return (await this.#opened.get()).pool
   }
 
-  async lease(signal: AbortSignal, check = false): Promise<Lease> {
-    const pool = await this.#whileWaiting(() => abortable(this.pool(), signal))
+  async lease(signal: Signal, check = false): Promise<Lease> {
+    const pool =
+      this.#closed || !this.#pool ? await this.#whileWaiting(() => abortable(this.pool(), signal)) : this.#pool
     // Each turn either takes a connection or closes a dead one, and a new one needs no check: it ends.
     for (;;) {
       const client = await this.#take(pool, signal)
       const lease = new Lease(client, {
         embedded: this.#options.target.kind === 'embedded',
+        scoped: this.#scoped,
         released: (released, brokenBy) => this.#release(released, client, brokenBy),
         demoted: () => this.#retire(),
       })
@@ -93,7 +97,7 @@ export class Lessor {
     await this.close()
   }
 
-  #take(pool: PostgresPool, signal: AbortSignal): Promise<PostgresClient> {
+  #take(pool: PostgresPool, signal: Signal): Promise<PostgresClient> {
     return this.#whileWaiting(() => abortable(this.#untilDestroyed(pool), signal, (late) => late.release()))
   }
 
@@ -148,10 +152,10 @@ export class Lessor {
     return new HeadwaterError(code, message, { cause, retryable, details })
   }
 
-  async #isSound(lease: Lease, signal: AbortSignal): Promise<boolean> {
+  async #isSound(lease: Lease, signal: Signal): Promise<boolean> {
     const ports = this.#ports
     return withDeadline(ports.clock, { signal, timeoutMs: checkTimeoutMs }, undefined, async (deadline) => {
-      const answer = await lease.ask({ text: 'SELECT 1' }, deadline.signal)
+      const answer = await lease.ask({ text: 'SELECT 1' }, deadline)
       if (!answer.ok) lease.spoil(answer.failure.error)
       return answer.ok
     })
@@ -168,6 +172,7 @@ export class Lessor {
     if (this.#options.target.kind !== 'server') return
     const old = this.#opened
     this.#opened = this.#lazy()
+    this.#pool = undefined
     this.#retired = Promise.all([this.#retired, old.take().then((opened) => opened?.close())])
   }
 
@@ -176,6 +181,7 @@ export class Lessor {
       const opened = await openPool(this.#options, this.#ports)
       this.#pool = opened.pool
       this.#destroySockets = opened.destroySockets
+      this.#scoped = opened.scoped
       return opened
     })
   }

@@ -6,6 +6,7 @@ import { loadPg } from './driver'
 import { openEmbedded } from './embedded'
 import type { ResolvedPostgresOptions } from './options'
 import { typeParsers } from './row-types'
+import { scopedQuery } from './scoped-query'
 
 export interface PoolPorts {
   readonly clock: Clock
@@ -55,7 +56,7 @@ async function openServer(url: string, options: ResolvedPostgresOptions): Promis
   const destroySockets = (): void => {
     for (const socket of sockets) socket.destroy()
   }
-  return { pool, close: () => pool.end(), destroySockets }
+  return { pool, scoped: scopedQuery(pg.Query), close: () => pool.end(), destroySockets }
 }
 
 /** Where it is, for messages: no user, no password. */

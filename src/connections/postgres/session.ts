@@ -1,3 +1,4 @@
+import type { Signal } from '../../core/abort'
 import { type HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { commitIsUnknown } from '../../resilience/classify-postgres'
 import type { Policy } from '../../resilience/policy'
@@ -5,8 +6,8 @@ import type { PostgresQuery, PostgresResult } from './client'
 import { commit, unknownCommit } from './commit'
 import type { ConnectionCore } from './core'
 import type { Executor, Identity, StatementOptions, StatementResult } from './executor'
-import type { Lease } from './lease'
-import { isRead, limitsOf, needsOpening, openingStatement } from './statement'
+import type { Answer, Lease } from './lease'
+import { isRead, limitsOf, needsOpening, openingStatement, settingsOf } from './statement'
 
 /** How far an attempt got: what came to nothing may be repeated, what may have happened may not. */
 interface Progress {
@@ -17,7 +18,8 @@ interface Progress {
 
 /**
  * Statements that commit on their own. Where they must carry a tenant or a role, each is a transaction by itself, sent
- * in one go on our own pools (pipeline mode) and step by step on a pool of the user's without it.
+ * in one go on our own pools (scoped where it has a name, else in pipeline mode) and step by step on a pool of the
+ * user's without it.
  *
  * Repeated after a failure: what never left, what the server refused, and reads. A change whose answer was lost is
  * HW_COMMIT_UNKNOWN, never a plain failure.
@@ -44,7 +46,7 @@ export class SessionExecutor implements Executor {
     const read = isRead(query.text)
     const progress: Progress = { read, sent: false }
     try {
-      return await policy.run((signal) => this.#once(query, signal, options, progress), {
+      return await policy.call((signal) => this.#once(query, signal, options, progress), {
         signal: options.signal,
         timeoutMs: options.timeoutMs ?? this.#core.options.queryTimeoutMs,
         idempotent: (error) => error.code !== 'HW_TIMEOUT' && (read || !progress.sent),
@@ -58,7 +60,7 @@ export class SessionExecutor implements Executor {
 
   async #once(
     query: PostgresQuery,
-    signal: AbortSignal,
+    signal: Signal,
     options: StatementOptions,
     progress: Progress,
   ): Promise<PostgresResult> {
@@ -67,15 +69,15 @@ export class SessionExecutor implements Executor {
     try {
       return this.#needsTransaction(options)
         ? await this.#enclosed(lease, query, signal, options, progress)
-        : await this.#bare(lease, query, signal, progress)
+        : await this.#alone(progress, () => lease.ask(query, signal))
     } finally {
       lease.release()
     }
   }
 
-  async #bare(lease: Lease, query: PostgresQuery, signal: AbortSignal, progress: Progress): Promise<PostgresResult> {
+  async #alone(progress: Progress, ask: () => Promise<Answer>): Promise<PostgresResult> {
     progress.sent = true
-    const answer = await lease.ask(query, signal)
+    const answer = await ask()
     if (answer.ok) {
       progress.sent = false
       return answer.result
@@ -87,18 +89,20 @@ export class SessionExecutor implements Executor {
   async #enclosed(
     lease: Lease,
     query: PostgresQuery,
-    signal: AbortSignal,
+    signal: Signal,
     options: StatementOptions,
     progress: Progress,
   ): Promise<PostgresResult> {
     const timeoutMs = options.timeoutMs ?? this.#core.options.queryTimeoutMs
-    const opening = {
-      text: openingStatement({
-        as: this.#as,
-        security: this.#core.security,
-        limits: limitsOf(this.#core.options, timeoutMs, options.timeoutMs !== undefined),
-      }),
+    const needed = {
+      as: this.#as,
+      security: this.#core.security,
+      limits: limitsOf(this.#core.options, timeoutMs, options.timeoutMs !== undefined),
     }
+    if (lease.canScope(query)) {
+      return this.#alone(progress, () => lease.askScoped(settingsOf(needed), query, signal))
+    }
+    const opening = { text: openingStatement(needed) }
     if (lease.pipelined) return this.#together(lease, opening, query, signal, progress)
     const opened = await lease.ask(opening, signal)
     const answer = opened.ok ? await lease.ask(query, signal) : opened
@@ -116,7 +120,7 @@ export class SessionExecutor implements Executor {
     lease: Lease,
     opening: PostgresQuery,
     query: PostgresQuery,
-    signal: AbortSignal,
+    signal: Signal,
     progress: Progress,
   ): Promise<PostgresResult> {
     progress.sent = true
@@ -137,7 +141,7 @@ export class SessionExecutor implements Executor {
   }
 
   /** Of a read nothing depends on whether its COMMIT arrived. */
-  async #commit(lease: Lease, signal: AbortSignal, progress: Progress): Promise<void> {
+  async #commit(lease: Lease, signal: Signal, progress: Progress): Promise<void> {
     try {
       await commit(lease, signal, undefined)
     } catch (error) {

@@ -12,6 +12,9 @@ export interface RowSecurity {
   readonly workerRole?: string | undefined
 }
 
+/** A setting's name and its value. */
+export type Setting = readonly [name: string, value: string]
+
 export interface Opening {
   readonly as: Identity
   readonly security: RowSecurity
@@ -26,20 +29,26 @@ export interface Opening {
  * left on a connection that somebody else (or PgBouncer) uses next.
  */
 export function openingStatement(opening: Opening): string {
-  const { as, security, isolation, readOnly, limits = {} } = opening
+  const { isolation, readOnly } = opening
   const modes = [
     isolation === 'repeatable read' && ' ISOLATION LEVEL REPEATABLE READ',
     readOnly && ' READ ONLY',
   ].filter(Boolean)
-  const settings: [string, string][] = []
-  if ('tenant' in as) settings.push(['headwater.tenant', as.tenant])
-  for (const [name, ms] of Object.entries(limits)) settings.push([name, String(Math.ceil(ms))])
-  const role = roleOf(as, security)
-  if (role !== undefined) settings.push(['role', role])
+  const settings = settingsOf(opening)
   const begin = `BEGIN${modes.join('')}`
   if (settings.length === 0) return begin
   const calls = settings.map(([name, value]) => `set_config(${literal(name)}, ${literal(value)}, true)`)
   return `${begin}; SELECT ${calls.join(', ')}`
+}
+
+/** What must hold inside; the role last, since it may have no right to the others. */
+export function settingsOf({ as, security, limits }: Opening): Setting[] {
+  const settings: Setting[] = []
+  if ('tenant' in as) settings.push(['headwater.tenant', as.tenant])
+  if (limits) for (const [name, ms] of Object.entries(limits)) settings.push([name, String(Math.ceil(ms))])
+  const role = roleOf(as, security)
+  if (role !== undefined) settings.push(['role', role])
+  return settings
 }
 
 export function roleOf(as: Identity, security: RowSecurity): string | undefined {

@@ -68,7 +68,7 @@ class Transaction implements Executor {
     let leave = (): void => {}
     try {
       leave = await this.#policy.bulkhead.enter(signal)
-      this.#lease = await this.#policy.run((within) => this.#core.lease(within), {
+      this.#lease = await this.#policy.call((within) => this.#core.lease(within), {
         ...this.#deadline.options(),
         idempotent: true,
         queued: false,
@@ -106,7 +106,7 @@ class Transaction implements Executor {
     const signal = options.signal ? AbortSignal.any([whole, options.signal]) : whole
     const timeoutMs = options.timeoutMs ?? this.#core.options.queryTimeoutMs
     const answer = await withDeadline(this.#core.clock, { signal, timeoutMs }, undefined, (own) =>
-      this.#inTurn(lease, () => lease.ask(query, own.signal)),
+      this.#inTurn(lease, () => lease.ask(query, own)),
     )
     if (answer.ok) {
       this.#firstFailure = undefined

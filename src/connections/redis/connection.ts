@@ -1,4 +1,4 @@
-import { abortable, type CallOptions } from '../../core/abort'
+import { abortable, type CallOptions, type Signal } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
@@ -146,7 +146,7 @@ export class RedisConnection implements AsyncDisposable {
 
   async #run(what: string, call: RedisCall, work: (client: RedisClient) => Promise<unknown>): Promise<unknown> {
     const policy = this.#loaded ?? (await this.#policy.get())
-    return policy.run((signal) => abortable(this.#send(what, signal, work), signal), {
+    return policy.call((signal) => abortable(this.#send(what, signal, work), signal), {
       ...(call.signal && { signal: call.signal }),
       ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
       idempotent: call.idempotent === false ? wasNotSent : true,
@@ -155,7 +155,7 @@ export class RedisConnection implements AsyncDisposable {
   }
 
   /** Settles by the driver's own timeout even where nobody waits any more. */
-  async #send(what: string, signal: AbortSignal, work: (client: RedisClient) => Promise<unknown>): Promise<unknown> {
+  async #send(what: string, signal: Signal, work: (client: RedisClient) => Promise<unknown>): Promise<unknown> {
     const { target } = this.options
     if (target.kind === 'client') {
       try {
@@ -165,7 +165,8 @@ export class RedisConnection implements AsyncDisposable {
       }
     }
     const link = this.#links[this.#next++ % this.#links.length]!
-    const client = await link.client(signal)
+    const ready = link.client(signal)
+    const client = ready instanceof Promise ? await ready : ready
     try {
       return await work(client)
     } catch (cause) {

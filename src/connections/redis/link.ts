@@ -1,4 +1,4 @@
-import { abortable } from '../../core/abort'
+import { abortable, type Signal } from '../../core/abort'
 import type { Clock } from '../../core/clock'
 import { HeadwaterError } from '../../core/errors'
 import { classifyRedis } from '../../resilience/classify-redis'
@@ -26,7 +26,7 @@ export class RedisLink {
   }
 
   /** A client that is ready. Callers share one attempt to connect; who aborts leaves it to the others. */
-  client(signal: AbortSignal): OwnRedisClient | Promise<OwnRedisClient> {
+  client(signal: Signal): OwnRedisClient | Promise<OwnRedisClient> {
     if (this.#current?.status === 'ready') return this.#current
     // A call that is repeated after the close must not open what nobody closes any more.
     if (this.#closed) return Promise.reject(this.#closedError())
