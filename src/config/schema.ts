@@ -103,7 +103,7 @@ export function environmentSchema(z: typeof Zod) {
     OPENAI_API_KEY: secret.optional(),
     OPENAI_BASE_URL: url(web, 'https://host/v1').default('https://api.openai.com/v1'),
     BATCH_SIZE: whole(1, 10_000).default(64),
-    EMBEDDING_CACHE_SIZE: whole(0).default(10_000),
+    EMBEDDING_CACHE_SIZE: whole(1).default(10_000),
     EMBEDDING_CACHE_TTL: seconds.default(7_200_000),
 
     MAX_WORKERS: whole(1, 1_000).default(4),

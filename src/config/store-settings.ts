@@ -16,6 +16,7 @@ export function storeOptionsFrom(settings: Settings): StoreOptions {
     ...enginesFrom(settings),
     ...(migrationUrl && { migrate: 'check' as const }),
     ...embedderFrom(settings),
+    search: { vectors: { maxEntries: settings.embeddings.cacheSize, ttlMs: settings.embeddings.cacheTtlMs } },
   }
 }
 

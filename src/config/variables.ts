@@ -85,8 +85,8 @@ export const variableGroups = {
     OPENAI_API_KEY: { fallback: '', about: 'API key of an OpenAI-compatible server', secret: true, later: true },
     OPENAI_BASE_URL: { fallback: 'https://api.openai.com/v1', about: 'Where that server is', later: true },
     BATCH_SIZE: { fallback: '64', about: 'Texts of one embedding call', later: true },
-    EMBEDDING_CACHE_SIZE: { fallback: '10000', about: 'Vectors kept in process', later: true },
-    EMBEDDING_CACHE_TTL: { fallback: '7200', about: 'How long they are kept, seconds', later: true },
+    EMBEDDING_CACHE_SIZE: { fallback: '10000', about: 'Vectors of queries kept in process' },
+    EMBEDDING_CACHE_TTL: { fallback: '7200', about: 'How long they are kept, seconds' },
   },
   Worker: {
     MAX_WORKERS: { fallback: '4', about: 'Batches that a worker has under way', later: true },

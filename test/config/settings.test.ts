@@ -143,6 +143,8 @@ describe('settings from the environment', () => {
 })
 
 describe('options of a store from settings', () => {
+  const search = { vectors: { maxEntries: 10_000, ttlMs: 7_200_000 } }
+
   it('takes the server, the pool and the schema', async () => {
     const env = { ...server, DATABASE_SCHEMA: 'mine', DATABASE_POOL_TIMEOUT: '5' }
     expect(storeOptionsFrom(await settingsFromEnv(env))).toEqual({
@@ -153,6 +155,7 @@ describe('options of a store from settings', () => {
         connectionTimeoutMs: 5_000,
         maxLifetimeSeconds: 3_600,
       },
+      search,
     })
   })
 
@@ -161,6 +164,7 @@ describe('options of a store from settings', () => {
     expect(storeOptionsFrom(await settingsFromEnv(env))).toEqual({
       embedded: { path: '/data' },
       embedder: { hashing: {} },
+      search,
     })
     const roles = { ...server, DATABASE_MIGRATION_URL: 'postgres://owner@db/app' }
     expect(storeOptionsFrom(await settingsFromEnv(roles))).toMatchObject({ migrate: 'check' })
