@@ -1,4 +1,8 @@
+import { basename, join, resolve } from 'node:path'
 import { HeadwaterError } from '../core/errors'
+import { cachedModel, defaultCacheFolder } from '../embeddings/onnx/model-cache'
+import { isModelFolder } from '../embeddings/onnx/model-folder'
+import { defaultModel } from '../embeddings/onnx/options'
 import type { StoreOptions } from '../store-options'
 import type { Settings } from './settings'
 
@@ -54,13 +58,27 @@ function enginesFrom({ qdrant, elasticsearch, redis, s3 }: Settings): StoreOptio
   }
 }
 
-/** A model that is named and cannot be had must not become another space in silence. */
-function embedderFrom({ embeddings: { model } }: Settings): Pick<StoreOptions, 'embedder'> {
-  if (model === undefined) return {}
+/**
+ * A model that is named and cannot be had must not become another space in silence. When none is named, the default one
+ * is taken where HEADWATER_MODEL_DIR has it; `openStore` knows what to do otherwise.
+ */
+function embedderFrom({ embeddings: { model, modelFolder } }: Settings): Pick<StoreOptions, 'embedder'> {
   if (model === 'hashing') return { embedder: { hashing: {} } }
+  const path = modelFolder === undefined ? undefined : modelIn(modelFolder, model ?? defaultModel)
+  if (path !== undefined) return { embedder: { onnx: { path } } }
+  if (model === undefined) return {}
+  if (cachedModel(defaultCacheFolder(), model) !== undefined) return { embedder: { onnx: { model } } }
+  const looked = [...(modelFolder === undefined ? [] : [modelFolder]), defaultCacheFolder()].join(' and ')
   throw new HeadwaterError(
     'HW_INVALID_SETTINGS',
-    `EMBEDDING_MODEL: this version has no ${JSON.stringify(model)}; set hashing, or leave it out and pass an embedder of your own`,
+    `EMBEDDING_MODEL: there is no ${JSON.stringify(model)} in ${looked}; set HEADWATER_MODEL_DIR to the folder that has it, or EMBEDDING_MODEL to hashing`,
     { path: 'EMBEDDING_MODEL' },
   )
+}
+
+/** A folder of models, or of this one. */
+function modelIn(folder: string, model: string): string | undefined {
+  const within = join(folder, model)
+  if (isModelFolder(within)) return within
+  return basename(resolve(folder)) === basename(model) && isModelFolder(folder) ? folder : undefined
 }

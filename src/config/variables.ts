@@ -78,10 +78,11 @@ export const variableGroups = {
   Embeddings: {
     EMBEDDING_MODEL: {
       fallback: 'all-MiniLM-L6-v2',
-      about: 'Embedding model; this version has "hashing" alone, which also stands in when nothing is set',
+      about:
+        'Embedding model: "hashing", or one in HEADWATER_MODEL_DIR or in the cache; unset, hashing stands in for it',
     },
     DEFAULT_EMBEDDING_MODEL: { fallback: '', about: 'Another name of EMBEDDING_MODEL' },
-    HEADWATER_MODEL_DIR: { fallback: '', about: 'Folder of ONNX models', later: true },
+    HEADWATER_MODEL_DIR: { fallback: '', about: 'Folder of ONNX models, each in a folder by its name' },
     OPENAI_API_KEY: { fallback: '', about: 'API key of an OpenAI-compatible server', secret: true, later: true },
     OPENAI_BASE_URL: { fallback: 'https://api.openai.com/v1', about: 'Where that server is', later: true },
     BATCH_SIZE: { fallback: '64', about: 'Texts of one embedding call', later: true },

@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { settingsFromEnv } from '../../src/config/from-env'
@@ -168,6 +171,29 @@ describe('options of a store from settings', () => {
     })
     const roles = { ...server, DATABASE_MIGRATION_URL: 'postgres://owner@db/app' }
     expect(storeOptionsFrom(await settingsFromEnv(roles))).toMatchObject({ migrate: 'check' })
+  })
+
+  it('takes a model from its folder, and the default one where it is there', async () => {
+    const models = await mkdtemp(join(tmpdir(), 'headwater-settings-'))
+    const optionsOf = async (env: Environment) => storeOptionsFrom(await settingsFromEnv({ ...server, ...env }))
+    try {
+      expect(await optionsOf({ HEADWATER_MODEL_DIR: models })).not.toHaveProperty('embedder')
+      for (const name of ['all-MiniLM-L6-v2', 'other']) {
+        await mkdir(join(models, name))
+        for (const file of ['tokenizer.json', 'model.onnx']) await writeFile(join(models, name, file), '')
+      }
+      const path = join(models, 'all-MiniLM-L6-v2')
+      for (const env of [{ HEADWATER_MODEL_DIR: models }, { HEADWATER_MODEL_DIR: path }]) {
+        expect(await optionsOf(env)).toMatchObject({ embedder: { onnx: { path } } })
+      }
+      const named = { HEADWATER_MODEL_DIR: models, EMBEDDING_MODEL: 'other' }
+      expect(await optionsOf(named)).toMatchObject({ embedder: { onnx: { path: join(models, 'other') } } })
+      const hashing = { HEADWATER_MODEL_DIR: models, EMBEDDING_MODEL: 'hashing' }
+      expect(await optionsOf(hashing)).toMatchObject({ embedder: { hashing: {} } })
+      await expect(optionsOf({ HEADWATER_MODEL_DIR: models, EMBEDDING_MODEL: 'third' })).rejects.toThrow(models)
+    } finally {
+      await rm(models, { recursive: true })
+    }
   })
 
   it('refuses a model that it has not, instead of another space in silence', async () => {
