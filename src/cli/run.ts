@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { asHeadwaterError, HeadwaterError } from '../core/errors'
 import { version } from '../core/version'
 import type { Register } from './command'
+import { registerBlobs } from './commands/blobs'
 import { registerDemo } from './commands/demo'
 import { registerDlq } from './commands/dlq'
 import { registerIngest } from './commands/ingest'
@@ -29,6 +30,7 @@ const registrations: readonly Register[] = [
   registerRebuild,
   registerRestored,
   registerDlq,
+  registerBlobs,
   registerDemo,
 ]
 

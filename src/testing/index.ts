@@ -1,5 +1,6 @@
 export type { Clock } from '../core/clock'
 export { type Random, seededRandom } from '../core/random'
+export { blobReferenceRepositoryContract } from './contracts/blob-references'
 export { type BlobFixture, blobRepositoryContract } from './contracts/blobs'
 export { type CacheFixture, cacheRepositoryContract } from './contracts/cache'
 export { chunkRepositoryContract } from './contracts/chunks'

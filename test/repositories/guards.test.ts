@@ -272,6 +272,37 @@ describe('guards in SQL', () => {
     },
   )
 
+  guarded(
+    'blob-hold',
+    'a blob that a document is about to own is not condemned, by whoever does not wait for it',
+    async (without) => {
+      const key = 'a'.repeat(64)
+      await a.run('BEGIN')
+      const condemned = await a.session(without).blobReferences.hold(scope.tenant, [key])
+      await a.session().documents.lock(scope, ['d'], { create: true })
+      const blob = { hash: key, size: 1, contentType: 'text/plain' }
+      await a.session().documents.save(scope, [documentRow('d', 1, { blob })])
+      await b.run('BEGIN')
+      const doomed = await b.session(without).blobReferences.condemn(scope.tenant, [key])
+      await b.run('COMMIT')
+      await a.run('COMMIT')
+      const owned = await c.session().blobReferences.referenced(scope.tenant, [key])
+      await c.session().blobReferences.release(scope.tenant, [key])
+      return { condemned, doomed: doomed.length, owned: owned.length }
+    },
+    {
+      safe: { condemned: [], doomed: 0, owned: 1 },
+      // Owned, and about to be deleted.
+      broken: { condemned: [], doomed: 1, owned: 1 },
+    },
+  )
+
+  it('a document takes no blob by a snapshot that may be older than a removal', async () => {
+    await a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    const holding = a.session().blobReferences.hold(scope.tenant, ['a'.repeat(64)])
+    expect(await codeOf(holding)).toBe('HW_INVALID_ARGUMENT')
+  })
+
   it('a transaction that rolls back leaves its key to the one that waited', async () => {
     await a.run('BEGIN')
     await a.session().commits.begin(acme, 'key', 'one')

@@ -4,6 +4,7 @@ import { MemoryCacheRepository } from '../../src/repositories/memory/cache'
 import { MemoryTextRepository } from '../../src/repositories/memory/texts'
 import { MemoryTruth } from '../../src/repositories/memory/truth'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
+import { blobReferenceRepositoryContract } from '../../src/testing/contracts/blob-references'
 import { blobRepositoryContract } from '../../src/testing/contracts/blobs'
 import { cacheRepositoryContract } from '../../src/testing/contracts/cache'
 import { chunkRepositoryContract } from '../../src/testing/contracts/chunks'
@@ -31,6 +32,7 @@ describe('in memory', () => {
     generationRepositoryContract,
     commitRepositoryContract,
     registryRepositoryContract,
+    blobReferenceRepositoryContract,
   ]) {
     contract(runner, async () => ({ truth: new MemoryTruth(), dispose }))
   }

@@ -3,6 +3,7 @@ import { PostgresConnection } from '../../src/connections/postgres/connection'
 import { migrate } from '../../src/migrations/migrate'
 import { ensureRoles } from '../../src/migrations/roles'
 import { PostgresTruth } from '../../src/repositories/postgres/truth'
+import { blobReferenceRepositoryContract } from '../../src/testing/contracts/blob-references'
 import { chunkRepositoryContract } from '../../src/testing/contracts/chunks'
 import { commitRepositoryContract } from '../../src/testing/contracts/commits'
 import { documentRepositoryContract } from '../../src/testing/contracts/documents'
@@ -23,6 +24,7 @@ const contracts = [
   generationRepositoryContract,
   commitRepositoryContract,
   registryRepositoryContract,
+  blobReferenceRepositoryContract,
 ]
 
 describe('in PGlite', () => {
@@ -56,7 +58,17 @@ function contractsOver(open: () => PostgresConnection, secured = false): void {
 
 async function empty(connection: PostgresConnection, schema: string): Promise<void> {
   const quoted = `"${schema.replaceAll('"', '""')}"`
-  const tables = ['documents', 'chunks', 'embeddings', 'jobs', 'generations', 'commits', 'registry', 'workers']
+  const tables = [
+    'documents',
+    'chunks',
+    'embeddings',
+    'jobs',
+    'generations',
+    'commits',
+    'registry',
+    'workers',
+    'blob_removals',
+  ]
   // The tables are all but empty, and then DELETE is ten times as fast as TRUNCATE.
   const deletes = tables.map((table) => `DELETE FROM ${quoted}.${table};`).join(' ')
   await connection.session({ worker: true }).query(`${deletes} INSERT INTO ${quoted}.registry VALUES ('epoch', '1')`)

@@ -136,6 +136,7 @@ export const cases: Readonly<Record<string, Case>> = {
     await me.handle.documents.put(input(me)),
     await me.handle.documents.put({ ...input(me), id: theirsToo }, { ifVersion: 0 }),
     await refusal(me.handle.documents.put(them.prepared), foreign),
+    await refusal(me.handle.documents.put({ ...input(me), blob: { hash: them.blobKey } }), 'HW_NOT_FOUND'),
     // Their idempotency key is none of mine.
     await me.handle.documents.put({ ...input(me), id: 'keyed' }, { idempotencyKey: `key of ${them.handle.tenant}` }),
   ],
@@ -145,9 +146,10 @@ export const cases: Readonly<Record<string, Case>> = {
     return result
   },
   'Documents.prepare': async ({ me }) => ({ ...(await me.handle.documents.prepare(input(me))) }),
-  'Documents.patch': async ({ me }) => [
+  'Documents.patch': async ({ me, them }) => [
     await me.handle.documents.patch('same', { title: 'Patched', metadata: { note: null } as never }),
     await refusal(me.handle.documents.patch(theirsOnly, { title: 'x' }), 'HW_NOT_FOUND'),
+    await refusal(me.handle.documents.patch('same', { blob: { key: them.blobKey } }), 'HW_NOT_FOUND'),
   ],
   'Documents.delete': async ({ me }) => {
     const none = await me.handle.documents.delete(theirsOnly)
@@ -231,7 +233,11 @@ export const cases: Readonly<Record<string, Case>> = {
       return found
     }),
 
-  'TenantCache.get': ({ me }) => Promise.all(['k', 'theirs'].map((key) => me.handle.cache.get(key))),
+  'TenantCache.get': async ({ me, them }) => [
+    ...(await Promise.all(['k', 'theirs'].map((key) => me.handle.cache.get(key)))),
+    await me.handle.cache.get('k', { after: me.receipt }),
+    await refusal(me.handle.cache.get('k', { after: them.receipt }), foreign),
+  ],
   'TenantCache.getMany': async ({ me }) => {
     const found = await me.handle.cache.getMany(['k', 'theirs'])
     expect(found[1]).toBeUndefined()
@@ -248,14 +254,23 @@ export const cases: Readonly<Record<string, Case>> = {
     const [mine, theirs] = await Promise.all([load(me), load(them)])
     expect(theirs).toContain(them.marker)
     await Promise.all([me, them].map((side) => side.handle.cache.delete('loaded')))
-    return mine
+    // Of documents by their ids, of which they have one too: my write to mine leaves theirs as it is.
+    const documents = ['same', theirsOnly, theirsToo]
+    const made = (side: Side) => side.handle.cache.getOrLoad('made', async () => `made ${side.marker}`, { documents })
+    const own = [await made(me), await made(them)][0]
+    await me.handle.documents.put(input(me))
+    expect(await them.handle.cache.get('made')).toContain(them.marker)
+    await Promise.all([me, them].map((side) => side.handle.cache.delete('made')))
+    const after = them.receipt
+    return [mine, own, await refusal(me.handle.cache.getOrLoad('loaded', async () => '', { after }), foreign)]
   },
   'TenantCache.delete': async ({ me }) => {
     expect(await me.handle.cache.delete('theirs')).toBe(false)
     return me.handle.cache.delete('k')
   },
   'TenantCache.deleteByTag': async ({ me }) => {
-    expect(await me.handle.cache.deleteByTag('tag')).toBe(1)
+    expect(await me.handle.cache.deleteByTag(['tag', 'absent'])).toBe(1)
+    expect(await me.handle.cache.deleteByTag('tag')).toBe(0)
   },
   'TenantCache.stats': async ({ me, them }) => {
     const before = await me.handle.cache.stats()

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
-import type { BlobRepository } from '../../repositories/blobs'
+import type { BlobRepository, ScannedBlob } from '../../repositories/blobs'
 import { codeOf, type Fixture, fixtureTest, type TestRunner } from '../runner'
 import { acme, globex, hostileStrings } from './rows'
 
@@ -130,6 +130,32 @@ export function blobRepositoryContract(runner: TestRunner, make: () => Promise<B
       expect(seen).toEqual(keys)
     })
 
+    test('scans a tenant by key, and tells who has blobs', async ({ blobs }) => {
+      expect([await scanned(blobs, acme), await tenantsOf(blobs)]).toEqual([[], []])
+      const before = Date.now()
+      for (let i = 0; i < 20; i++) await blobs.put(acme, `blob ${i}`, { contentType: 'text/plain' })
+      const theirs = await blobs.put('Acme' as TenantId, 'theirs')
+      await blobs.put('acme.b' as TenantId, 'theirs too')
+      const found = await scanned(blobs, acme)
+      const listed = await blobs.list(acme)
+      expect(found.map(({ key, size }) => [key, size])).toEqual(listed.map(({ key, size }) => [key, size]))
+      // The clock of another machine, at most some minutes off.
+      for (const { modifiedAt } of found) expect(Math.abs(modifiedAt - before)).toBeLessThan(600_000)
+      expect((await scanned(blobs, 'Acme' as TenantId)).map(({ key }) => key)).toEqual([theirs.key])
+      expect((await tenantsOf(blobs)).sort()).toEqual(['Acme', 'acme', 'acme.b'])
+      await blobs.delete(acme, listed[0]!.key)
+      expect((await scanned(blobs, acme)).length).toBe(19)
+    })
+
+    test('deletes only what was put before a given time, if one is given', async ({ blobs }) => {
+      const { key } = await blobs.put(acme, 'x')
+      const [{ modifiedAt }] = (await scanned(blobs, acme)) as [ScannedBlob]
+      expect(await blobs.delete(acme, key, { putBefore: modifiedAt - 1_000 })).toBe(false)
+      expect((await read(blobs, key))?.toString()).toBe('x')
+      expect(await blobs.delete(acme, key, { putBefore: modifiedAt + 1_000 })).toBe(true)
+      expect(await blobs.delete(acme, key, { putBefore: modifiedAt + 1_000 })).toBe(false)
+    })
+
     test('tenants are apart, also those of like names', async ({ blobs }) => {
       const names = ['acme', 'Acme', 'ACME', '.', '..', 'a', 'a.', '-', 'a-b', '1-a', 'x'.repeat(128), 'X'.repeat(128)]
       const tenants = names as TenantId[]
@@ -221,4 +247,16 @@ async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = []
   for await (const piece of stream) pieces.push(piece)
   return Buffer.concat(pieces)
+}
+
+async function scanned(blobs: BlobRepository, tenant: TenantId): Promise<ScannedBlob[]> {
+  const found: ScannedBlob[] = []
+  for await (const page of blobs.scan(tenant)) found.push(...page)
+  return found
+}
+
+async function tenantsOf(blobs: BlobRepository): Promise<string[]> {
+  const found: string[] = []
+  for await (const tenant of blobs.tenants()) found.push(tenant)
+  return found
 }
