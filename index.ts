@@ -1,3 +1,4 @@
+export type { ModelInfo } from './src/available-models'
 export { settingsFromEnv } from './src/config/from-env'
 export type {
   ElasticsearchSettings,
@@ -30,8 +31,11 @@ export type { Json, JsonObject } from './src/core/json'
 export type { Random } from './src/core/random'
 export type { Secret } from './src/core/secret'
 export type { Embedder, EmbedOptions } from './src/embeddings/embedder'
+export { FallbackEmbedder } from './src/embeddings/fallback'
 export { fingerprintOf } from './src/embeddings/fingerprint'
 export { HashingEmbedder, type HashingOptions } from './src/embeddings/hashing'
+export { type EmbedderUsage, HttpEmbedder } from './src/embeddings/http/embedder'
+export type { HttpEmbedderOptions, OpenAiEmbedderOptions } from './src/embeddings/http/options'
 export { OnnxEmbedder } from './src/embeddings/onnx/onnx-embedder'
 export type { DownloadProgress, HubModel, OnnxOptions } from './src/embeddings/onnx/options'
 export type { EmbedderOption } from './src/embeddings/select'

@@ -15,7 +15,7 @@ const LAYERS = [
   ['tenant'],
   ['backup'],
   ['store-options.ts', 'store-parts.ts', 'row-security.ts'],
-  ['config', 'caches.ts'],
+  ['config', 'caches.ts', 'available-models.ts'],
   ['engines.ts', 'store-health.ts'],
   ['open-parts.ts'],
   ['store.ts'],

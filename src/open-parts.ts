@@ -27,7 +27,7 @@ const answeringMs = 2_000
 
 /** Puts a store together: Postgres (a server, a pool of the user's, or PGlite here) and the engines beside it. */
 export async function openParts(given: StoreOptions<object>): Promise<StoreParts> {
-  const { options, opened } = await openModels(given)
+  const { options, opened } = await openModels(given, { clock: given.clock, random: given.random })
   const { plans, embedders, named, fallback } = resolveCollections(options)
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom

@@ -26,6 +26,11 @@ export interface CollectionOptions<M = JsonObject> {
   metadata?: MetadataDeclaration<M> | undefined
   /** A name of `embedders`, or an embedder; the store's default when left out. */
   embedder?: string | EmbedderOption | undefined
+  /**
+   * Embeds queries while the embedder fails: a name of `embedders`, or an embedder; the store's when left out. It is of
+   * another space, and answers from a standby generation of its own: `rebuild({ target: 'vector', embedder, as: 'standby' })`.
+   */
+  fallback?: string | EmbedderOption | undefined
   /** Sizes of the default splitter, or one of your own; the store's when left out. */
   splitter?: SplitterOptions | Splitter | undefined
   /** Postgres text search configuration; `english` by default. */
@@ -63,6 +68,8 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
   embedders?: Readonly<Record<string, EmbedderOption>> | undefined
   /** Default of every collection: a name of `embedders`, or an embedder; hashing when left out. */
   embedder?: string | EmbedderOption | undefined
+  /** Default of every collection: what embeds queries, in a standby generation of its own, while `embedder` fails. */
+  fallback?: string | EmbedderOption | undefined
   /** Default of every collection: sizes of the splitter for text and Markdown, or one of your own. */
   splitter?: SplitterOptions | Splitter | undefined
   /** By name; `documents` is always there. */
@@ -115,6 +122,7 @@ const known = new Set([
   's3',
   'embedders',
   'embedder',
+  'fallback',
   'splitter',
   'collections',
   'migrate',
@@ -159,20 +167,31 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
     )
   }
   const standard = pick(options.embedder, 'embedder')
+  const substitute = options.fallback === undefined ? undefined : pick(options.fallback, 'fallback')
   const given = options.collections as Record<string, CollectionOptions | undefined> | undefined
   const plans = new Map<string, CollectionPlan>()
   const declared: Record<string, CollectionOptions | undefined> = { documents: undefined, ...given }
   for (const [name, collection] of Object.entries(declared)) {
     const path = `collections.${name}`
+    const embedder = collection?.embedder === undefined ? standard : pick(collection.embedder, `${path}.embedder`)
+    const standIn = collection?.fallback === undefined ? substitute : pick(collection.fallback, `${path}.fallback`)
+    if (standIn && collection?.fallback !== undefined && standIn.fingerprint === embedder.fingerprint) {
+      throw invalid(`${path}.fallback`, `is of the embedder's own space: use embedder: { fallback: [...] }`)
+    }
     plans.set(name, {
       name: collectionName(name),
-      embedder: collection?.embedder === undefined ? standard : pick(collection.embedder, `${path}.embedder`),
+      embedder,
+      fallback: standIn?.fingerprint === embedder.fingerprint ? undefined : standIn,
       splitter: splitterOf(collection?.splitter ?? options.splitter, `${path}.splitter`),
       metadata: collection?.metadata as MetadataDeclaration | undefined,
       language: collection?.language ?? 'english',
     })
   }
-  const all = [standard, ...named.values(), ...[...plans.values()].map(({ embedder }) => embedder)]
+  const all = [
+    standard,
+    ...named.values(),
+    ...[...plans.values()].flatMap(({ embedder, fallback }) => (fallback ? [embedder, fallback] : [embedder])),
+  ]
   return {
     plans,
     embedders: new Map(all.map((embedder) => [embedder.fingerprint, embedder])),

@@ -1,3 +1,4 @@
+import { AvailableModels, type ModelInfo } from './available-models'
 import type { Settings } from './config/settings'
 import { storeOptionsFrom } from './config/store-settings'
 import type { CallOptions } from './core/abort'
@@ -31,6 +32,11 @@ export interface StoreRebuildOptions extends CallOptions {
   collection?: string | undefined
   /** The space to move to: a name of `embedders`, or an embedder. The collection's own when left out. */
   embedder?: string | EmbedderOption | undefined
+  /**
+   * 'standby' keeps what is live and leaves the new generation in step beside it: for the `fallback` of a collection,
+   * whose embedder is named here. 'live' by default.
+   */
+  as?: 'live' | 'standby' | undefined
   /** Called after each batch, each check and the switch. */
   onProgress?: ((progress: RebuildProgress) => void) | undefined
 }
@@ -76,12 +82,14 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   readonly #runs = new Set<Promise<void>>()
   /** Embedders that a rebuild made from options. */
   readonly #made = new Set<Embedder>()
+  readonly #models: AvailableModels
   #background: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
   private constructor(parts: StoreParts) {
     const { ports, cache, blobs, adopt } = parts
     this.#parts = parts
+    this.#models = new AvailableModels(parts)
     this.#writer = createWriter(ports)
     this.#context = {
       truth: ports.truth,
@@ -138,17 +146,18 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
       const embedder = (await this.#embedder(options.embedder)) ?? plan.embedder
       const { embedders, collections } = this.#parts.ports
       if (options.target === 'vector') embedders.set(embedder.fingerprint, embedder)
-      const { signal, timeoutMs, target, onProgress } = options
+      const { signal, timeoutMs, target, as, onProgress } = options
       const result = await rebuild(this.#parts.ports, {
         target,
         collection: plan,
         embedder,
+        as,
         onProgress,
         signal: signal ?? this.#stop.signal,
         timeoutMs,
       })
       // From here on new chunks are embedded for the space that is live.
-      if (target === 'vector') collections.set(plan.name, { ...plan, embedder })
+      if (target === 'vector' && as !== 'standby') collections.set(plan.name, { ...plan, embedder })
       return result
     })
   }
@@ -214,6 +223,14 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   /** How many jobs wait, are claimed and are parked, of all tenants, and the age of the oldest (ms). */
   backlog(): Promise<Backlog> {
     return this.#enter(() => this.#worker().jobs.backlog())
+  }
+
+  /**
+   * The embedders of this store, named ones first, and spaces that have vectors and no embedder: where each is in use
+   * and whether it works. Each is asked for the vector of one word (5 s at most), and the answer kept for 30 s.
+   */
+  availableModels(options: CallOptions = {}): Promise<ModelInfo[]> {
+    return this.#enter(() => this.#models.list(options))
   }
 
   /** The physical indexes that there are. */

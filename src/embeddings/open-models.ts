@@ -1,41 +1,63 @@
 import type { Embedder } from './embedder'
+import type { EmbedderPorts } from './http/embedder'
 import { cachedModel, defaultCacheFolder } from './onnx/model-cache'
 import { OnnxEmbedder } from './onnx/onnx-embedder'
 import { defaultModel } from './onnx/options'
-import { type EmbedderOption, embedderOf } from './select'
+import { type EmbedderOption, embedderOf, fallbackOf } from './select'
 
 /** The options that name embedders. */
 interface Places {
   readonly embedders?: Readonly<Record<string, EmbedderOption>> | undefined
   readonly embedder?: string | EmbedderOption | undefined
+  readonly fallback?: string | EmbedderOption | undefined
   readonly collections?: object | undefined
 }
 
 /** As `embedderOf`, for options too whose files have to be read first. */
-export async function openEmbedder(option: EmbedderOption, path = 'embedder'): Promise<Embedder> {
-  return isModel(option) ? OnnxEmbedder.open(option.onnx, `${path}.onnx`) : embedderOf(option, path)
+export async function openEmbedder(
+  option: EmbedderOption,
+  path = 'embedder',
+  ports: EmbedderPorts = {},
+): Promise<Embedder> {
+  if (isMade(option)) {
+    if ('onnx' in option) return OnnxEmbedder.open(option.onnx, `${path}.onnx`)
+    if ('fallback' in option) {
+      const open = (one: EmbedderOption, at: number) => openEmbedder(one, `${path}.fallback[${at}]`, ports)
+      return fallbackOf(option, await Promise.all(option.fallback.map(open)), path, ports)
+    }
+  }
+  return embedderOf(option, path, ports)
 }
 
 /**
- * The options with an embedder in the place of each ONNX model, and those embedders, which are the caller's to close.
+ * The options with an embedder in the place of each that holds files, threads or connections, and those embedders,
+ * which are the caller's to close.
  * Where no embedder is named it is the default model, if that is in the user's cache.
  */
-export async function openModels<O extends Places>(options: O): Promise<{ options: O; opened: Embedder[] }> {
+export async function openModels<O extends Places>(
+  options: O,
+  ports: EmbedderPorts = {},
+): Promise<{ options: O; opened: Embedder[] }> {
   const opened: Embedder[] = []
   const open = async <T>(option: T, path: string): Promise<T | Embedder> => {
-    if (!isModel(option)) return option
-    const embedder = await openEmbedder(option, path)
+    if (!isMade(option)) return option
+    const embedder = await openEmbedder(option, path, ports)
     opened.push(embedder)
     return embedder
   }
   const embedders = await mapped(options.embedders, (option, name) => open(option, `embedders.${name}`))
   const embedder = await open(options.embedder ?? cachedDefault(), 'embedder')
+  const fallback = await open(options.fallback, 'fallback')
   const collections = await mapped(options.collections, async (collection, name) => {
-    const choice = (collection as Places | undefined)?.embedder
-    if (!isModel(choice)) return collection
-    return { ...(collection as Places), embedder: await open(choice, `collections.${name}.embedder`) }
+    const { embedder, fallback } = (collection ?? {}) as Places
+    if (!isMade(embedder) && !isMade(fallback)) return collection
+    return {
+      ...(collection as Places),
+      embedder: await open(embedder, `collections.${name}.embedder`),
+      fallback: await open(fallback, `collections.${name}.fallback`),
+    }
   })
-  return { options: { ...options, embedders, embedder, collections }, opened }
+  return { options: { ...options, embedders, embedder, fallback, collections }, opened }
 }
 
 function cachedDefault(): EmbedderOption | undefined {
@@ -43,8 +65,12 @@ function cachedDefault(): EmbedderOption | undefined {
   return path === undefined ? undefined : { onnx: { model: defaultModel } }
 }
 
-function isModel(option: unknown): option is Extract<EmbedderOption, { onnx: unknown }> {
-  return typeof option === 'object' && option !== null && 'onnx' in option
+type Made = Extract<EmbedderOption, { onnx: unknown } | { http: unknown } | { openai: unknown } | { fallback: unknown }>
+
+/** True for what holds something that has to be let go of. */
+function isMade(option: unknown): option is Made {
+  const kinds = ['onnx', 'http', 'openai', 'fallback']
+  return typeof option === 'object' && option !== null && kinds.some((kind) => kind in option)
 }
 
 async function mapped<T extends object>(

@@ -1,5 +1,6 @@
 import { HeadwaterError } from '../core/errors'
 import type { Embedder } from './embedder'
+import { FallbackEmbedder } from './fallback'
 import { HashingEmbedder } from './hashing'
 import { type EmbedderPorts, HttpEmbedder } from './http/embedder'
 import { type HttpEmbedderOptions, type OpenAiEmbedderOptions, openAiDefaults } from './http/options'
@@ -24,6 +25,12 @@ export type EmbedderOption =
       /** OpenAI's own: `text-embedding-3-small` unless `model` says otherwise. */
       openai: OpenAiEmbedderOptions
     }
+  | {
+      /** Endpoints of one model, asked in turn; another fingerprint among them is refused. */
+      fallback: readonly EmbedderOption[]
+      /** Longest time that all but the last one are given, ms. Default 10,000. */
+      patienceMs?: number | undefined
+    }
 
 /** The embedder that an option stands for; HW_INVALID_OPTIONS, naming `path`, if it is none. */
 export function embedderOf(option: EmbedderOption, path = 'embedder', ports: EmbedderPorts = {}): Embedder {
@@ -31,10 +38,25 @@ export function embedderOf(option: EmbedderOption, path = 'embedder', ports: Emb
     if ('hashing' in option) return new HashingEmbedder(option.hashing, `${path}.hashing`)
     if ('http' in option) return new HttpEmbedder(option.http, `${path}.http`, ports)
     if ('openai' in option) return openAi(option.openai, `${path}.openai`, ports)
+    if ('fallback' in option) {
+      const chain = option.fallback.map((one, at) => embedderOf(one, `${path}.fallback[${at}]`, ports))
+      return fallbackOf(option, chain, path, ports)
+    }
     if ('onnx' in option) throw invalid(path, 'a model has files to be read first: pass `await OnnxEmbedder.open()`')
     return checked(option, path)
   }
-  throw invalid(path, `${JSON.stringify(option)} is neither an embedder nor { hashing: {} }`)
+  throw invalid(path, `${JSON.stringify(option)} is neither an embedder nor { hashing: {} } or the like`)
+}
+
+/** The chain that `option` stands for, of embedders that are open. */
+export function fallbackOf(
+  option: { readonly fallback: readonly EmbedderOption[]; readonly patienceMs?: number | undefined },
+  chain: readonly Embedder[],
+  path: string,
+  { clock }: EmbedderPorts,
+): Embedder {
+  const own = chain.filter((embedder, at) => embedder !== option.fallback[at])
+  return new FallbackEmbedder(chain, { patienceMs: option.patienceMs, clock, own }, `${path}.fallback`)
 }
 
 function openAi(options: OpenAiEmbedderOptions, path: string, ports: EmbedderPorts): Embedder {

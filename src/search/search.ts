@@ -1,35 +1,26 @@
-import type { Clock } from '../core/clock'
 import { type Deadline, withDeadline, withinDeadline } from '../core/deadline'
 import { asHeadwaterError, HeadwaterError } from '../core/errors'
-import type { Scope, TenantId } from '../core/ids'
-import { embedAll, inputHash } from '../embeddings/caching'
-import type { Embedder } from '../embeddings/embedder'
+import type { Scope } from '../core/ids'
 import { VectorLru } from '../embeddings/lru'
-import type { VectorCache } from '../embeddings/vector-cache'
 import { checkVector } from '../embeddings/vector-codec'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { relaxVolatile } from '../filter/relax'
 import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
 import type { IndexHit } from '../repositories/index-entry'
 import type { TextRepository } from '../repositories/texts'
-import type { Truth } from '../repositories/truth'
 import type { VectorRepository } from '../repositories/vectors'
 import { decodeCursor, encodeCursor } from './cursor'
 import { type Candidate, fuse, type Leg } from './fusion'
 import { PageFiller } from './page-filler'
 import { type ResolvedQuery, resolveQuery, type SearchOptions, type SearchPage, type SearchQuery } from './query'
+import { embedQuery, type QueryVectorPorts } from './query-vector'
 import type { Proposed, SearchCache } from './search-cache'
 
-export interface SearchPorts {
-  readonly truth: Truth
+export interface SearchPorts extends Omit<QueryVectorPorts, 'queries'> {
   readonly vectors: VectorRepository
   readonly texts: TextRepository
-  readonly embedders: ReadonlyMap<string, Embedder>
-  readonly clock: Clock
   /** Vectors of queries asked before, by tenant and space; 10,000 of them when left out. */
   readonly queries?: VectorLru | undefined
-  /** Behind `queries`, where processes share one. */
-  readonly sharedQueries?: ((tenant: TenantId, fingerprint: string) => VectorCache) | undefined
   readonly cache?: SearchCache | undefined
 }
 
@@ -135,25 +126,21 @@ class LegRun {
     return { candidates: fuse(hits, this.#query), exhausted, degraded: this.#degraded, cached: false }
   }
 
-  /** The query in the space of the live generation: what was asked with is never compared across spaces. */
+  /** The query in the space of the generation that is asked: vectors are never compared across spaces. */
   async #queryVector(deadline: Deadline): Promise<Float32Array | undefined> {
     if (!this.#query.legs.includes('vector')) return undefined
     const generation = this.#generations.vector
     if (this.#query.vector) {
       return generation ? checkVector(this.#query.vector, generation.dimensions!, 'vector') : undefined
     }
-    return this.#guard('vector', deadline, async (signal) => {
-      const fingerprint = this.#generation('vector').fingerprint!
-      const embedder = this.#ports.embedders.get(fingerprint)
-      if (!embedder) {
-        throw new HeadwaterError('HW_FINGERPRINT_MISMATCH', `embedders: none is configured for ${fingerprint}`)
-      }
-      const { tenant } = this.#scope
-      const store = this.#ports.queries.scoped([tenant, fingerprint], this.#ports.sharedQueries?.(tenant, fingerprint))
-      const text = this.#query.query
-      const [vector] = await embedAll(embedder, store, [{ hash: inputHash(text), text }], { kind: 'query', signal })
-      return vector!
+    const found = await this.#guard('vector', deadline, async (signal, timeoutMs) => {
+      const live = this.#generation('vector')
+      return embedQuery(this.#ports, this.#scope, this.#query.query, live, { signal, timeoutMs })
     })
+    if (!found) return undefined
+    this.#generations.vector = found.generation
+    if (found.degraded) this.#degraded.push({ leg: 'vector', reason: found.degraded })
+    return found.vector
   }
 
   async #ask(limit: number, vector: Float32Array | undefined, deadline: Deadline): Promise<LegHits> {

@@ -30,7 +30,7 @@ export interface Faults {
 export interface TestStoreOptions<C extends object>
   extends Pick<
     StoreOptions<C>,
-    'collections' | 'embedders' | 'embedder' | 'splitter' | 'relay' | 'writer' | 'cache' | 'search'
+    'collections' | 'embedders' | 'embedder' | 'fallback' | 'splitter' | 'relay' | 'writer' | 'cache' | 'search'
   > {
   /** Equal seeds give equal ids and jitter; 1 by default. */
   seed?: number | undefined
@@ -50,7 +50,13 @@ export async function createTestStore<C extends object = { documents: JsonObject
   const { plans, embedders, named } = resolveCollections(rest as StoreOptions<object>)
   const down = new Set<FaultTarget>()
   const faulty = <T extends object>(target: T, name: FaultTarget): T => guarded(target, name, down)
-  const faultyEmbedder = (embedder: Embedder): Embedder => faulty(embedder, 'embedder')
+  const proxies = new Map<Embedder, Embedder>()
+  // One for each, so that what is known of an embedder is known of it under every name.
+  const faultyEmbedder = (embedder: Embedder): Embedder => {
+    const proxy = proxies.get(embedder) ?? faulty(embedder, 'embedder')
+    proxies.set(embedder, proxy)
+    return proxy
+  }
   const blobs = new MemoryBlobRepository({ clock })
   const truth = new MemoryTruth({ clock })
   const random = seededRandom(seed)
@@ -79,7 +85,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
   })
   const store = Store.start<C>({
     ports,
-    named,
+    named: new Map([...named].map(([name, embedder]) => [name, faultyEmbedder(embedder)])),
     cache,
     searches,
     queries: new VectorLru({ clock, max: rest.search?.vectors?.maxEntries, ttlMs: rest.search?.vectors?.ttlMs }),

@@ -14,6 +14,8 @@ import type { Splitter } from '../splitter/splitter'
 export interface CollectionPlan {
   readonly name: CollectionName
   readonly embedder: Embedder
+  /** Of another space, for queries while `embedder` fails. */
+  readonly fallback?: Embedder | undefined
   readonly splitter: Splitter
   readonly metadata?: MetadataDeclaration | undefined
   /** Text search configuration, `english` by default. */
@@ -38,7 +40,7 @@ export interface WriterPorts {
   readonly options?: Partial<WriterOptions> | undefined
   /** Cached values that were made of documents: a `cache` job for each document that changes. */
   readonly entries?: DocumentEntries | undefined
-  /** Told which indexes have changed, before their jobs are done; never rejects. */
+  /** Told which indexes have changed, before their jobs are done; rejects when it cannot take note. */
   readonly searches?: { changed(scopes: Iterable<Scope>): Promise<void> } | undefined
 }
 

@@ -5,7 +5,14 @@ import { HeadwaterError } from '../core/errors'
 import { collectionName, type TenantId } from '../core/ids'
 import type { Embedder } from '../embeddings/embedder'
 import type { ChunkEntry } from '../repositories/chunks'
-import { type Generation, type Target, textIndexOf, vectorIndexOf } from '../repositories/generations'
+import {
+  type Generation,
+  type GenerationRepository,
+  type NewGeneration,
+  type Target,
+  textIndexOf,
+  vectorIndexOf,
+} from '../repositories/generations'
 import type { IndexRemoval } from '../repositories/index-entry'
 import { findDrift } from './drift'
 import { blueprint, createPhysical, dropPhysical, followAlias, inEpoch, spaceOf } from './generations'
@@ -57,6 +64,7 @@ class Rebuild {
   readonly #options: RebuildOptions
   readonly #signal: AbortSignal
   readonly #plan: CollectionPlan
+  readonly #standby: boolean
   #copied = 0
   #total = 0
 
@@ -64,6 +72,13 @@ class Rebuild {
     this.#ports = ports
     this.#options = options
     this.#signal = signal
+    const { as = 'live' } = options
+    if (as !== 'live' && as !== 'standby') {
+      throw new HeadwaterError('HW_INVALID_OPTIONS', `as: must be live or standby, got ${JSON.stringify(as)}`, {
+        path: 'as',
+      })
+    }
+    this.#standby = as === 'standby'
     this.#plan = { ...options.collection, embedder: options.embedder ?? options.collection.embedder }
   }
 
@@ -92,6 +107,7 @@ class Rebuild {
     const collection = collectionName(this.#plan.name)
     return this.#ports.truth.transaction({ worker: true }, async ({ generations, registry }) => {
       await generations.lock(target, collection)
+      if (this.#standby) await this.#assertOther(wanted, generations)
       const building = await generations.list({ target, collection, states: ['building'] })
       const same = building.find(
         (found) =>
@@ -101,6 +117,18 @@ class Rebuild {
       )
       return same ?? generations.create(inEpoch(wanted, await registry.epoch()))
     })
+  }
+
+  /** A standby generation of the live one's space would serve nobody. */
+  async #assertOther({ target, fingerprint }: NewGeneration, generations: GenerationRepository): Promise<void> {
+    const collection = collectionName(this.#plan.name)
+    const live = await generations.list({ target, collection, states: ['live'] })
+    if (target === 'vector' && live.every((one) => one.fingerprint !== fingerprint)) return
+    throw new HeadwaterError(
+      'HW_INVALID_OPTIONS',
+      `as: 'standby' is for target 'vector' and an embedder of another space than ${live[0]?.fingerprint ?? target}`,
+      { path: 'as' },
+    )
   }
 
   async #copy(generation: Generation): Promise<void> {
@@ -185,15 +213,22 @@ class Rebuild {
       await generations.lock(target, collection)
       const all = await generations.list({ target, collection })
       const now = all.find(({ id }) => id === generation.id)
-      if (now?.state === 'live') return { switched: true, older: [] }
-      if (!now || now.error !== null || !(await generations.switch(generation.id)))
-        return { switched: false, older: [] }
-      // The one that was live stays for a rollback; those before it have had their time.
-      return { switched: true, older: all.filter(({ state, id }) => state !== 'live' && id !== generation.id) }
+      const rest = all.filter(({ state, id }) => state !== 'live' && id !== generation.id)
+      const { fallback } = this.#options.collection
+      if (now?.state === (this.#standby ? 'standby' : 'live')) return { switched: true, older: [] }
+      if (!now || now.error !== null) return { switched: false, older: [] }
+      if (this.#standby) {
+        await generations.update(generation.id, { state: 'standby' })
+        return { switched: true, older: rest.filter(({ fingerprint }) => fingerprint === generation.fingerprint) }
+      }
+      if (!(await generations.switch(generation.id))) return { switched: false, older: [] }
+      // The one that was live stays for a rollback, and the fallback's for its sake; others have had their time.
+      const kept = target === 'vector' ? fallback?.fingerprint : undefined
+      return { switched: true, older: rest.filter(({ fingerprint }) => !kept || fingerprint !== kept) }
     })
     if (!switched) return false
     this.#progress('switch')
-    await followAlias(this.#ports, generation).catch(() => undefined)
+    if (!this.#standby) await followAlias(this.#ports, generation).catch(() => undefined)
     for (const old of older) {
       await this.#ports.truth.session({ worker: true }).generations.update(old.id, { state: 'dropped' })
       await dropPhysical(this.#ports, old)
