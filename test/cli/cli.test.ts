@@ -125,6 +125,7 @@ describe('the command line, from init to rebuild', () => {
     [['reconcile', '--target', 'everything'], 'HW_INVALID_ARGUMENT'],
     [['migrate', 'down'], 'HW_INVALID_ARGUMENT'],
     [['rebuild'], 'HW_INVALID_ARGUMENT'],
+    [['blobs', 'collect', '--grace-hours', 'none'], 'HW_INVALID_ARGUMENT'],
     [['fly'], 'HW_INVALID_ARGUMENT'],
   ])('%j is a wrong use: exit code 2', async (args, code) => {
     const { json, stdout, stderr, code: exit } = await run(...args, '--json')
