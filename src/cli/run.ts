@@ -5,6 +5,7 @@ import type { Register } from './command'
 import { registerBlobs } from './commands/blobs'
 import { registerDemo } from './commands/demo'
 import { registerDlq } from './commands/dlq'
+import { registerDoctor } from './commands/doctor'
 import { registerIngest } from './commands/ingest'
 import { registerInit } from './commands/init'
 import { registerMigrate } from './commands/migrate'
@@ -25,6 +26,7 @@ const registrations: readonly Register[] = [
   registerIngest,
   registerSearch,
   registerStatus,
+  registerDoctor,
   registerRelay,
   registerReconcile,
   registerRebuild,

@@ -61,6 +61,25 @@ export async function ensureRoles(executor: Executor, options: RoleOptions = {})
   }
 }
 
+/** As `ensureRoles` would find it, without making anything: with the roles that are there already. */
+export async function readRoles(
+  executor: Executor,
+  options: RoleOptions = {},
+): Promise<Roles & { readonly login: string }> {
+  const { app = 'headwater_app', worker = 'headwater_worker' } = options
+  const login = await readLogin(executor, schemaOf(options))
+  const usable = async (role: string): Promise<string | undefined> =>
+    (await exists(executor, role)) && (await isMember(executor, role)) ? role : undefined
+  const sees = login.superuser || login.bypasses
+  const appRole = await usable(app)
+  return {
+    login: login.name,
+    app: appRole,
+    worker: sees || login.owner ? undefined : await usable(worker),
+    enforced: appRole !== undefined || login.superuser || login.may_create || !sees,
+  }
+}
+
 async function readLogin(executor: Executor, schema: string): Promise<Login> {
   const { rows } = await executor.query<Login>(
     `SELECT rolname AS name, rolsuper AS superuser, rolbypassrls AS bypasses, rolcreaterole AS may_create,

@@ -190,7 +190,8 @@ export async function liveGeneration(
   throw new HeadwaterError('HW_GENERATION_MISSING', `No live ${target} generation of collection ${collection}`)
 }
 
-function checkLive(generation: Generation, plan: CollectionPlan): void {
+/** Refuses a plan that is not what the live generation was made with. */
+export function checkLive(generation: Generation, plan: CollectionPlan): void {
   const path = `collections.${plan.name}`
   const { fingerprint, language, chunking } = generation
   if (generation.target === 'vector' && fingerprint !== plan.embedder.fingerprint) {

@@ -1,0 +1,79 @@
+import type { PostgresConnection } from '../../connections/postgres/connection'
+import { errorCatalogue, HeadwaterError } from '../../core/errors'
+import { readRoles } from '../../migrations/roles'
+import { assertNotAhead, assertWhole, migrationStatus } from '../../migrations/status'
+import type { TruthSession } from '../../repositories/truth'
+import type { Check } from './check'
+import { failed, ok, warning } from './check'
+
+const workerSeenMs = 60_000
+
+/** Whether the tables are as this version needs them; the first check says so. */
+export async function checkMigrations(connection: PostgresConnection, schema: string): Promise<Check[]> {
+  const name = 'migrations'
+  const status = await migrationStatus(connection, { schema })
+  try {
+    assertNotAhead(status)
+    assertWhole(status)
+  } catch (error) {
+    return [failed(name, error)]
+  }
+  const { pending, applied } = status
+  if (pending.length === 0) return [ok(name, `${applied.length} applied, the last ${applied.at(-1)?.name}`)]
+  const what = `schema: "${schema}" lacks ${pending.join(', ')}`
+  return [failed(name, new HeadwaterError('HW_MIGRATION_NEEDED', what, { path: 'schema' }))]
+}
+
+/** Vectors in Postgres need pgvector. */
+export async function checkExtension(connection: PostgresConnection): Promise<Check[]> {
+  const name = 'pgvector'
+  const { rows } = await connection.session({ worker: true }).query<{ version: string; installed: boolean }>(
+    `SELECT coalesce(installed_version, default_version) AS version, installed_version IS NOT NULL AS installed
+     FROM pg_available_extensions WHERE name = 'vector'`,
+  )
+  const found = rows[0]
+  if (found) return [ok(name, found.installed ? `${found.version}, installed` : `${found.version}, not installed yet`)]
+  return [failed(name, new HeadwaterError('HW_EXTENSION_MISSING', 'The server has no extension vector (pgvector)'))]
+}
+
+/** Whether the policies keep tenants apart for this login; the session then works as the store's would. */
+export async function checkRowSecurity(connection: PostgresConnection, schema: string): Promise<Check[]> {
+  const name = 'row level security'
+  if (connection.embedded) return [ok(name, 'Not used: the embedded database has one login.')]
+  const session = connection.session({ worker: true })
+  const { app, worker } = connection.options.roles ?? {}
+  const roles = await readRoles(session, { schema, app, worker })
+  const { rows: open } = await session.query<{ name: string }>(
+    `SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant'
+     WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND c.relkind = 'r'
+       AND NOT a.attisdropped AND NOT (c.relrowsecurity AND c.relforcerowsecurity) ORDER BY 1`,
+    [schema],
+  )
+  if (open.length > 0) {
+    const tables = open.map((row) => row.name).join(', ')
+    const error = new HeadwaterError('HW_RLS_REQUIRED', `No policies are forced on ${tables}`)
+    return [failed(name, error, 'ALTER TABLE ... ENABLE and FORCE ROW LEVEL SECURITY, or restore the schema.')]
+  }
+  if (!roles.enforced) {
+    const detail = `Login ${roles.login} bypasses the policies: tenants are kept apart by conditions alone.`
+    return [warning(name, detail, 'Connect with a role under the policies (docs/tenants.md).')]
+  }
+  connection.security = { active: true, appRole: roles.app, workerRole: roles.worker }
+  const as = roles.app === undefined ? `login ${roles.login}` : `login ${roles.login} as ${roles.app}`
+  return [ok(name, `The policies hold for ${as}.`)]
+}
+
+/** Jobs that wait or were given up, and whether somebody does them. */
+export async function checkJobs({ jobs, registry }: TruthSession): Promise<Check[]> {
+  const [backlog, workers] = await Promise.all([jobs.backlog(), registry.workers(workerSeenMs)])
+  const { waiting, claimed, parked, oldestMs } = backlog
+  const oldest = oldestMs === null ? '' : `, the oldest ${(oldestMs / 1_000).toFixed(1)} s old`
+  const counts = `${waiting} waiting, ${claimed} claimed, ${parked} parked${oldest}`
+  const seen = `${workers.length} seen in the last minute`
+  return [
+    parked > 0 ? warning('jobs', counts, errorCatalogue.HW_JOB_PARKED.remedy) : ok('jobs', counts),
+    waiting > 0 && workers.length === 0
+      ? warning('workers', `${seen}, and jobs wait: what was written since is not found.`, 'Run `headwater relay`.')
+      : ok('workers', seen),
+  ]
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import type { Settings } from '../../config/settings'
+import { storeOptionsFrom } from '../../config/store-settings'
+import { systemClock } from '../../core/clock'
+import { type Deadline, withDeadline } from '../../core/deadline'
+import { HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { topologyOf } from '../../engines'
+import { PostgresTruth } from '../../repositories/postgres/truth'
+import { resolveCollections, type StoreOptions } from '../../store-options'
+import type { CollectionPlan } from '../../writer/ports'
+import type { CliContext } from '../context'
+import { attempt, type Check, failed, ok, unseen } from './check'
+import { checkExtension, checkJobs, checkMigrations, checkRowSecurity } from './database'
+import { checkIndexes } from './indexes'
+import { checkFences, checkStores, connectStores, disconnect, type Stores } from './stores'
+
+interface Configured {
+  readonly settings: Settings
+  readonly stores: Stores
+  readonly options: StoreOptions<object>
+  readonly plans: ReadonlyMap<string, CollectionPlan>
+}
+
+/** Everything that can be looked at without changing anything, within one deadline. */
+export async function examine(context: CliContext, timeoutMs: number): Promise<Check[]> {
+  const found = await configure(context)
+  if (Array.isArray(found)) return found
+  const { settings, stores } = found
+  return withDeadline(systemClock, { signal: context.signal, timeoutMs }, undefined, async (deadline) => {
+    try {
+      const { postgres, ...beside } = stores
+      const absent = absenceOf(settings)
+      const answers = await checkStores(absent ? beside : stores, deadline)
+      const isUp = (name: string): boolean => answers.some((one) => one.name === name && one.state !== 'failed')
+      const [fences, database] = await Promise.all([
+        stores.qdrant && isUp('qdrant') ? checkFences(stores.qdrant, deadline) : [],
+        absent ? [absent] : isUp('postgres') ? checkDatabase(context, found, isUp, deadline) : unasked('postgres'),
+      ])
+      return [ok('settings', `profile ${settings.profile}`), ...answers, ...fences, ...database]
+    } finally {
+      await disconnect(stores)
+    }
+  })
+}
+
+/** The settings, or what is wrong with them: all of it at once. */
+async function configure(context: CliContext): Promise<Configured | Check[]> {
+  try {
+    const settings = await context.settings()
+    const options = { ...storeOptionsFrom(settings), collections: { [context.collection]: {} } }
+    const stores = connectStores(options, settings.postgres.migrationUrl?.reveal())
+    return { settings, options, stores, plans: resolveCollections(options).plans }
+  } catch (error) {
+    if (!isHeadwaterError(error, 'HW_INVALID_SETTINGS') && !isHeadwaterError(error, 'HW_INVALID_OPTIONS')) throw error
+    const problems = error.details?.['problems'] as { variable: string; problem: string }[] | undefined
+    if (!problems) return [failed('settings', error)]
+    return problems.map(({ variable, problem }) =>
+      failed('settings', new HeadwaterError(error.code, `${variable} ${problem}`, { path: variable })),
+    )
+  }
+}
+
+/** An embedded store that does not exist yet must not come to be by being looked at. */
+function absenceOf({ profile, path: folder }: Settings): Check | undefined {
+  if (profile !== 'embedded') return undefined
+  if (folder === ':memory:') return ok('postgres', 'In memory: nothing is kept, so there is nothing to look at.')
+  const made = existsSync(path.join(folder, 'postgres')) && !existsSync(path.join(folder, 'initialising'))
+  if (made) return undefined
+  const error = new HeadwaterError('HW_MIGRATION_NEEDED', `${folder}: there is no store in this folder`)
+  return failed('postgres', error, 'Run `headwater init`, or correct HEADWATER_PATH.')
+}
+
+async function checkDatabase(
+  context: CliContext,
+  { settings, options, plans, stores }: Configured,
+  isUp: (name: string) => boolean,
+  deadline: Deadline,
+): Promise<Check[]> {
+  const { postgres } = stores
+  const { schema } = settings.postgres
+  const checks = await attempt('migrations', deadline, () => checkMigrations(postgres, schema))
+  const migrated = checks.every(({ state }) => state === 'ok')
+  if (topologyOf(options).vector === 'postgres' && !postgres.embedded) {
+    checks.push(...(await attempt('pgvector', deadline, () => checkExtension(postgres))))
+  }
+  if (!migrated) return [...checks, ...unasked('migrations')]
+  checks.push(...(await attempt('row level security', deadline, () => checkRowSecurity(postgres, schema))))
+  const session = new PostgresTruth(postgres, { schema }).session({ worker: true })
+  const place = { session, options, schema, stores, collection: context.collection, plans, answers: isUp }
+  const [indexes, jobs] = await Promise.all([
+    attempt('indexes', deadline, () => checkIndexes(place)),
+    attempt('jobs', deadline, () => checkJobs(session)),
+  ])
+  return [...checks, ...indexes, ...jobs]
+}
+
+function unasked(because: 'postgres' | 'migrations'): Check[] {
+  const rest = ['row level security', 'topology', 'indexes', 'jobs']
+  return [...(because === 'postgres' ? ['migrations'] : []), ...rest].map((name) => unseen(name, because))
+}

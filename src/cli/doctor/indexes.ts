@@ -1,0 +1,115 @@
+import { HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { canonicalJson } from '../../core/json'
+import { type Topology, topologyOf } from '../../engines'
+import { physicalName, writeAlias } from '../../repositories/elasticsearch/names'
+import { ElasticsearchTextRepository } from '../../repositories/elasticsearch/texts'
+import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { PostgresTextRepository } from '../../repositories/postgres/texts'
+import { PostgresVectorRepository } from '../../repositories/postgres/vectors'
+import { QdrantVectorRepository } from '../../repositories/qdrant/vectors'
+import type { TruthSession } from '../../repositories/truth'
+import type { StoreOptions } from '../../store-options'
+import { checkLive } from '../../writer/generations'
+import type { CollectionPlan } from '../../writer/ports'
+import { type Check, failed, ok, unseen, warning } from './check'
+import type { Stores } from './stores'
+
+export interface IndexesPlace {
+  readonly session: TruthSession
+  readonly options: StoreOptions<object>
+  readonly schema: string
+  readonly stores: Stores
+  /** The collection that the settings are for, and the plans of those that are known. */
+  readonly collection: string
+  readonly plans: ReadonlyMap<string, CollectionPlan>
+  /** True for a store that answered. */
+  answers(store: 'qdrant' | 'elasticsearch'): boolean
+}
+
+/** What is written down of the indexes, against what is configured and against what the engines hold. */
+export async function checkIndexes(place: IndexesPlace): Promise<Check[]> {
+  const { session, options } = place
+  const configured = topologyOf(options)
+  const recorded = (await session.registry.read('topology')) as Topology | null
+  const checks = [checkTopology(recorded, configured)]
+  const installation = await session.registry.read('installation')
+  const generations = await session.generations.list()
+  if (generations.length === 0) checks.push(ok('indexes', 'None yet: they are made when a store is opened.'))
+  for (const generation of generations) {
+    const { state, target } = generation
+    if (state === 'live') checks.push(checkMake(place, generation))
+    if (generation.error !== null) {
+      const remedy = `Run \`headwater rebuild --target ${target}\` again.`
+      checks.push(warning(`rebuild of ${generation.name}`, `It cannot be switched to: ${generation.error}`, remedy))
+    }
+    // Engines that are configured otherwise than recorded hold something else.
+    if (state !== 'building' && recorded?.[target] === configured[target]) {
+      checks.push(await checkPhysical(place, generation, configured[target], String(installation)))
+    }
+  }
+  return checks
+}
+
+function checkTopology(recorded: Topology | null, configured: Topology): Check {
+  const shown = `vectors in ${configured.vector}, texts in ${configured.text}`
+  if (recorded === null) return ok('topology', `${shown}; written down when a store is opened.`)
+  if (canonicalJson(recorded) === canonicalJson(configured)) return ok('topology', shown)
+  const what = `this database feeds ${canonicalJson(recorded)}, the settings mean ${canonicalJson(configured)}`
+  return failed('topology', new HeadwaterError('HW_TOPOLOGY_MISMATCH', what))
+}
+
+/** Embedder, splitter and language. A collection that the settings do not name may be declared in the service. */
+function checkMake({ collection, plans }: IndexesPlace, generation: Generation): Check {
+  const { target, fingerprint, language } = generation
+  const name = `${target === 'vector' ? 'embedder' : 'language'} of ${generation.collection}`
+  const plan = plans.get(generation.collection) ?? plans.get(collection)!
+  try {
+    checkLive(generation, { ...plan, name: generation.collection })
+  } catch (error) {
+    if (plans.has(generation.collection)) return failed(name, error)
+    const remedy = 'Right if your service declares this collection so; the command line does not know it.'
+    return warning(name, isHeadwaterError(error) ? error.message : String(error), remedy)
+  }
+  return ok(name, `${fingerprint ?? language}, cut by ${generation.chunking}`)
+}
+
+async function checkPhysical(
+  place: IndexesPlace,
+  generation: Generation,
+  engine: Topology[Generation['target']],
+  installation: string,
+): Promise<Check> {
+  const name = `index ${generation.name}`
+  if (engine !== 'postgres' && !place.answers(engine)) return unseen(name, engine)
+  try {
+    const flaw = await flawOf(place, generation, installation)
+    if (flaw === undefined) return ok(name, `${generation.state}, in ${engine}`)
+    const remedy = `Run \`headwater rebuild --target ${generation.target} --collection ${generation.collection}\`.`
+    return failed(name, new HeadwaterError('HW_GENERATION_MISSING', flaw), remedy)
+  } catch (error) {
+    return failed(name, error)
+  }
+}
+
+/** What is missing of an index in its engine. */
+async function flawOf(
+  { stores, options, schema }: IndexesPlace,
+  generation: Generation,
+  installation: string,
+): Promise<string | undefined> {
+  const { postgres, qdrant, elasticsearch } = stores
+  if (generation.target === 'vector') {
+    const vectors = qdrant ? new QdrantVectorRepository(qdrant) : new PostgresVectorRepository(postgres, { schema })
+    return (await vectors.exists(vectorIndexOf(generation))) ? undefined : 'There is no such index any more'
+  }
+  const prefix = `${options.elasticsearch?.prefix ?? 'headwater'}_${installation}`
+  const texts = elasticsearch
+    ? new ElasticsearchTextRepository(elasticsearch, { prefix })
+    : new PostgresTextRepository(postgres, { schema })
+  if (!(await texts.exists(textIndexOf(generation)))) return 'There is no such index any more'
+  if (!elasticsearch) return undefined
+  const [index, alias] = [physicalName(prefix, generation.name), writeAlias(prefix, generation.name)]
+  const request = { method: 'GET', path: `/${encodeURIComponent(index)}/_alias` }
+  const found = (await elasticsearch.request(request, { idempotent: true })) as Record<string, { aliases?: object }>
+  return alias in (found[index]?.aliases ?? {}) ? undefined : `It has lost its alias ${alias}, which writes go through`
+}

@@ -1,0 +1,271 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openStore, settingsFromEnv, storeOptionsFrom } from '../../index'
+import type { Check } from '../../src/cli/doctor/check'
+import { describeWithElasticsearch } from '../support/elasticsearch'
+import { describeWithS3 } from '../support/minio'
+import { useDatabase } from '../support/postgres'
+import { clearFaults, type QdrantDouble, startQdrantDouble } from '../support/qdrant-double'
+import { describeWithRedis } from '../support/redis'
+import { TcpProxy } from '../support/tcp-proxy'
+import { type CliOptions, cli, useFolder } from './harness'
+
+interface Diagnosis {
+  readonly code: number
+  readonly status: string
+  readonly checks: readonly Check[]
+  readonly bad: readonly Check[]
+  /** The checks of this name. */
+  of(name: string): readonly Check[]
+}
+
+async function doctor(options: CliOptions, ...args: string[]): Promise<Diagnosis> {
+  const { code, json, stdout, stderr } = await cli(['doctor', '--json', ...args], options)
+  expect(stdout.trim().split('\n')).toHaveLength(1)
+  for (const secret of ['hush', options.env?.['S3_SECRET_KEY'] ?? 'hush']) {
+    expect(stdout + stderr).not.toContain(secret)
+  }
+  const { status, checks } = json() as Diagnosis
+  for (const check of checks) {
+    expect(Object.keys(check)).toEqual(['name', 'state', 'detail', 'remedy', 'code'])
+    if (check.state === 'ok') expect(check.remedy).toBeNull()
+    else expect(check.remedy).toMatch(/\w{3,}/)
+  }
+  const bad = checks.filter(({ state }) => state !== 'ok')
+  expect(code).toBe(checks.some(({ state }) => state === 'failed') ? 1 : 0)
+  return { code, status, checks, bad, of: (name) => checks.filter((check) => check.name === name) }
+}
+
+describe('doctor of settings and folders', () => {
+  const folder = useFolder()
+
+  it('names every problem of the settings at once', async () => {
+    const env = { QDRANT_PORT: 'many', REDIS_URL: 'http://me:hush@x', S3_ENDPOINT: 'http://x' }
+    const { code, checks } = await doctor({ cwd: folder(), env })
+    expect(code).toBe(1)
+    const details = checks.map(({ detail }) => detail).join('\n')
+    for (const name of ['DATABASE_URL', 'QDRANT_PORT', 'REDIS_URL', 'S3_ACCESS_KEY']) expect(details).toContain(name)
+    expect(checks.every((check) => check.code === 'HW_INVALID_SETTINGS')).toBe(true)
+  })
+
+  it.each([
+    ['--timeout', '0'],
+    ['--timeout', 'soon'],
+    ['--collection', 'a b'],
+  ])('%s %s is a wrong use', async (...args) => {
+    const { code } = await cli(['doctor', '--path', '.x', ...args], { cwd: folder() })
+    expect(code).toBe(2)
+  })
+
+  it('looks at an embedded store, and makes none', async () => {
+    const options = { cwd: folder() }
+    const none = await doctor(options, '--path', '.none')
+    expect(none.bad).toMatchObject([{ name: 'postgres', state: 'failed', code: 'HW_MIGRATION_NEEDED' }])
+    expect(none.bad[0]?.remedy).toContain('headwater init')
+    expect(existsSync(path.join(folder(), '.none'))).toBe(false)
+    expect(await doctor(options, '--path', ':memory:')).toMatchObject({ code: 0, status: 'ok' })
+
+    await cli(['init'], options)
+    const well = await doctor(options)
+    expect(well).toMatchObject({ code: 0, status: 'ok', bad: [] })
+    const names = ['settings', 'postgres', 'migrations', 'row level security', 'topology', 'jobs', 'workers']
+    expect(well.checks.map(({ name }) => name)).toEqual(expect.arrayContaining(names))
+    expect(well.of('index vector_documents_1')).toMatchObject([{ state: 'ok' }])
+
+    await using store = await openStore({ embedded: { path: path.join(folder(), '.headwater') } })
+    const locked = await doctor(options)
+    expect(locked.of('postgres')).toMatchObject([{ state: 'failed', code: 'HW_EMBEDDED_LOCKED' }])
+    expect(locked.of('migrations')).toMatchObject([{ state: 'warning' }])
+    expect(await store.backlog()).toMatchObject({ waiting: 0 })
+  }, 120_000)
+
+  it('another embedder, splitter or language is failed; of a collection unknown here a warning', async () => {
+    const made = { embedder: { hashing: { dimensions: 16 } }, language: 'german' } as const
+    const collections = { documents: made, policies: made }
+    const store = await openStore({ embedded: { path: path.join(folder(), '.other') }, collections })
+    await store.close()
+    const { of } = await doctor({ cwd: folder() }, '--path', '.other')
+    expect(of('embedder of documents')).toMatchObject([
+      { state: 'failed', code: 'HW_FINGERPRINT_MISMATCH', remedy: expect.stringContaining('embedder') },
+    ])
+    expect(of('language of documents')).toMatchObject([{ state: 'failed', code: 'HW_TOPOLOGY_MISMATCH' }])
+    expect(of('embedder of policies')).toMatchObject([{ state: 'warning' }])
+  }, 120_000)
+
+  it('is a table for people, with what is wrong in bold', async () => {
+    const { code, stdout } = await cli(['doctor', '--path', '.none'], { cwd: folder(), tty: true })
+    expect(code).toBe(1)
+    expect(stdout).toContain('\u001b[1mfailed\u001b[22m')
+    expect(stdout).toContain('remedy')
+    expect(stdout.split('\n').every((line) => line.length < 160)).toBe(true)
+  })
+
+  it('when nothing can be reached, says so of each store, in time', async () => {
+    const env = {
+      DATABASE_URL: 'postgres://me:hush@127.0.0.1:1/app',
+      QDRANT_URL: 'http://127.0.0.1:1',
+      ELASTICSEARCH_URL: 'http://127.0.0.1:1',
+      REDIS_URL: 'redis://me:hush@127.0.0.1:1/0',
+      S3_ENDPOINT: 'http://127.0.0.1:1',
+      S3_ACCESS_KEY: 'me',
+      S3_SECRET_KEY: 'hushhush',
+    }
+    const { of } = await doctor({ env })
+    for (const name of ['postgres', 'qdrant', 'elasticsearch', 'redis', 's3']) {
+      expect(of(name)).toMatchObject([{ state: 'failed', code: 'HW_UNAVAILABLE' }])
+      expect(of(name)[0]?.detail).toMatch(/127\.0\.0\.1.*While it is so: /)
+    }
+    expect(of('migrations')).toMatchObject([{ state: 'warning', remedy: expect.stringContaining('postgres') }])
+  })
+})
+
+describeWithElasticsearch('doctor of the full profile', (elasticsearch) => {
+  describeWithRedis('and Redis', (redis) => {
+    describeWithS3('and S3', (s3) => {
+      const folder = useFolder()
+      const database = useDatabase()
+      let double: QdrantDouble
+      let proxy: TcpProxy
+      let env: Record<string, string>
+      const look = (changed: Record<string, string> = {}, ...args: string[]) =>
+        doctor({ cwd: folder(), env: { ...env, ...changed } }, ...args)
+
+      beforeAll(async () => {
+        double = await startQdrantDouble()
+        proxy = await TcpProxy.to(double.url)
+        const { accessKey, secretKey } = s3().options
+        env = {
+          DATABASE_URL: database().url,
+          QDRANT_URL: new URL(proxy.url).origin,
+          ELASTICSEARCH_URL: elasticsearch,
+          REDIS_URL: redis().url,
+          S3_ENDPOINT: s3().endpoint,
+          S3_ACCESS_KEY: accessKey!,
+          S3_SECRET_KEY: secretKey!,
+        }
+      })
+      afterAll(async () => {
+        await proxy.close()
+        await double.close()
+      })
+
+      it('before the first migration: says what is pending, and changes nothing', async () => {
+        const { bad } = await look()
+        const [migrations, ...rest] = bad
+        expect(migrations).toMatchObject({ name: 'migrations', state: 'failed', code: 'HW_MIGRATION_NEEDED' })
+        expect(migrations?.remedy).toContain('headwater migrate up')
+        expect(rest.every(({ state }) => state === 'warning')).toBe(true)
+        const { rows } = await database().admin(`SELECT nspname FROM pg_namespace WHERE nspname = 'headwater'`)
+        expect(rows).toEqual([])
+        expect(double.collections().size).toBe(0)
+      })
+
+      it('migrated and never opened: nothing is wrong', async () => {
+        await cli(['migrate', 'up'], { cwd: folder(), env })
+        expect(await look()).toMatchObject({ code: 0, bad: [] })
+        const { rows } = await database().admin(`SELECT name FROM headwater.registry WHERE name = 'topology'`)
+        expect(rows).toEqual([])
+      })
+
+      it('healthy: every store, version, and index', async () => {
+        const store = await openStore(settingsFromEnv(env))
+        await store.forTenant('acme').documents.put({ id: 'a', text: 'words' })
+        await store.relay.drain()
+        await store.close()
+        const { code, bad, checks, of } = await look()
+        expect(bad).toEqual([])
+        expect(code).toBe(0)
+        expect(of('elasticsearch')[0]?.detail).toMatch(/\d+\.\d+\.\d+, [\d.]+ ms$/)
+        expect(of('qdrant fences')).toMatchObject([{ state: 'ok' }])
+        expect(of('row level security')[0]?.detail).toContain('headwater_app')
+        const indexes = checks.filter(({ name }) => name.startsWith('index ')).map(({ detail }) => detail)
+        expect(indexes).toEqual(['live, in qdrant', 'live, in elasticsearch'])
+        expect([...double.collections().keys()].filter((name) => name.includes('canary'))).toEqual([])
+      })
+
+      it('Qdrant down: failed with what users notice, and its index is not looked at', async () => {
+        proxy.refuse()
+        const { code, bad } = await look()
+        proxy.resume()
+        expect(code).toBe(1)
+        expect(bad).toMatchObject([
+          { name: 'qdrant', state: 'failed', code: 'HW_UNAVAILABLE', detail: expect.stringContaining('words alone') },
+          { name: expect.stringContaining('index '), state: 'warning', remedy: expect.stringContaining('qdrant') },
+        ])
+      })
+
+      it('Qdrant hangs: the rest is looked at all the same, within the time given', async () => {
+        proxy.stall()
+        const startedAt = performance.now()
+        const { bad, of } = await look({}, '--timeout', '3')
+        expect(performance.now() - startedAt).toBeLessThan(4_500)
+        proxy.cut()
+        proxy.resume()
+        expect(bad[0]).toMatchObject({ name: 'qdrant', state: 'failed', code: 'HW_TIMEOUT' })
+        expect(of('topology')).toMatchObject([{ state: 'ok' }])
+      })
+
+      it('Qdrant too old for fences', async () => {
+        double.faults.forgetVersion = '1.15.4'
+        const { bad } = await look()
+        clearFaults(double.faults)
+        expect(bad[0]).toMatchObject({ name: 'qdrant', state: 'failed', code: 'HW_SERVER_UNSUPPORTED' })
+        expect(bad[0]?.detail).toContain('1.15.4')
+        expect(bad[0]?.remedy).toContain('Upgrade')
+      })
+
+      it('another topology than the recorded one', async () => {
+        const { bad } = await look({ QDRANT_URL: '' })
+        expect(bad.map(({ name }) => name)).toContain('topology')
+        const [topology] = bad.filter(({ name }) => name === 'topology')
+        expect(topology).toMatchObject({ state: 'failed', code: 'HW_TOPOLOGY_MISMATCH' })
+        expect(topology?.detail).toContain('qdrant')
+      })
+
+      it('an index that lost its alias, and one that is gone', async () => {
+        const text = (await look()).checks.find(({ detail }) => detail.endsWith(', in elasticsearch'))
+        const { rows } = await database().admin(`SELECT value FROM headwater.registry WHERE name = 'installation'`)
+        const index = `headwater_${rows[0].value}-${text!.name.replace('index ', '')}`
+        const alias = `${index}.write`
+        await fetch(`${elasticsearch}/${index}/_alias/${alias}`, { method: 'DELETE' })
+        expect((await look()).bad).toMatchObject([{ name: text!.name, state: 'failed', code: 'HW_GENERATION_MISSING' }])
+        await fetch(`${elasticsearch}/${index}`, { method: 'DELETE' })
+        const gone = await look()
+        expect(gone.bad).toMatchObject([{ name: text!.name, state: 'failed', code: 'HW_GENERATION_MISSING' }])
+        expect(gone.bad[0]?.remedy).toContain('headwater rebuild --target text')
+        expect((await cli(['rebuild', '--target', 'text'], { cwd: folder(), env })).code).toBe(0)
+        const after = (await look()).checks.filter(({ detail }) => detail === 'live, in elasticsearch')
+        expect(after).toMatchObject([{ state: 'ok' }])
+      })
+
+      it('jobs that nobody does, a table without policies, a newer database', async () => {
+        const url = database().url
+        const store = await openStore({ ...storeOptionsFrom(settingsFromEnv(env)), relay: 'external' })
+        await store.forTenant('acme').documents.put({ id: 'b', text: 'more words' })
+        await store.close()
+        await database().admin(`DELETE FROM headwater.workers`)
+        const idle = await look()
+        expect(idle.of('workers')).toMatchObject([{ state: 'warning', remedy: 'Run `headwater relay`.' }])
+        await database().admin(`UPDATE headwater.jobs SET parked_at = now(), reason = 'HW_X: no'`)
+        expect((await look()).of('jobs')).toMatchObject([{ state: 'warning', remedy: expect.stringContaining('dlq') }])
+
+        await database().admin('ALTER TABLE headwater.jobs NO FORCE ROW LEVEL SECURITY')
+        const open = await look({ DATABASE_URL: url })
+        expect(open.of('row level security')).toMatchObject([{ state: 'failed', code: 'HW_RLS_REQUIRED' }])
+        expect(open.of('row level security')[0]?.detail).toContain('jobs')
+        await database().admin('ALTER TABLE headwater.jobs FORCE ROW LEVEL SECURITY')
+
+        await database().admin(`CREATE ROLE doctor_bypass LOGIN PASSWORD 'hush' BYPASSRLS`)
+        await database().admin('GRANT USAGE ON SCHEMA headwater TO doctor_bypass')
+        await database().admin('GRANT SELECT ON ALL TABLES IN SCHEMA headwater TO doctor_bypass')
+        const bypass = await look({ DATABASE_URL: database().urlAs('doctor_bypass', 'hush') })
+        expect(bypass.of('row level security')).toMatchObject([{ state: 'warning' }])
+        await database().admin('DROP OWNED BY doctor_bypass; DROP ROLE doctor_bypass')
+
+        await database().admin(`INSERT INTO headwater.migrations (name, timestamp) VALUES ('9999_later', now())`)
+        expect((await look()).of('migrations')).toMatchObject([{ state: 'failed', code: 'HW_MIGRATION_AHEAD' }])
+      })
+    })
+  })
+})
