@@ -262,7 +262,14 @@ export const cases: Readonly<Record<string, Case>> = {
     expect(await them.handle.cache.get('made')).toContain(them.marker)
     await Promise.all([me, them].map((side) => side.handle.cache.delete('made')))
     const after = them.receipt
-    return [mine, own, await refusal(me.handle.cache.getOrLoad('loaded', async () => '', { after }), foreign)]
+    return [
+      mine,
+      own,
+      await refusal(
+        me.handle.cache.getOrLoad('loaded', async () => '', { after }),
+        foreign,
+      ),
+    ]
   },
   'TenantCache.delete': async ({ me }) => {
     expect(await me.handle.cache.delete('theirs')).toBe(false)

@@ -171,7 +171,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 leakSuite('memory', async () => {
-  const store = await createTestStore(options)
+  const store = await createTestStore({ ...options, search: { cache: true } })
   return { store, close: () => store.close() }
 })
 
