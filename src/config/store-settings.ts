@@ -1,5 +1,6 @@
 import { basename, join, resolve } from 'node:path'
 import { HeadwaterError } from '../core/errors'
+import { type OpenAiEmbedderOptions, openAiDefaults } from '../embeddings/http/options'
 import { cachedModel, defaultCacheFolder } from '../embeddings/onnx/model-cache'
 import { isModelFolder } from '../embeddings/onnx/model-folder'
 import { defaultModel } from '../embeddings/onnx/options'
@@ -62,18 +63,31 @@ function enginesFrom({ qdrant, elasticsearch, redis, s3 }: Settings): StoreOptio
  * A model that is named and cannot be had must not become another space in silence. When none is named, the default one
  * is taken where HEADWATER_MODEL_DIR has it; `openStore` knows what to do otherwise.
  */
-function embedderFrom({ embeddings: { model, modelFolder } }: Settings): Pick<StoreOptions, 'embedder'> {
+function embedderFrom({ embeddings }: Settings): Pick<StoreOptions, 'embedder'> {
+  const { model, modelFolder } = embeddings
   if (model === 'hashing') return { embedder: { hashing: {} } }
   const path = modelFolder === undefined ? undefined : modelIn(modelFolder, model ?? defaultModel)
   if (path !== undefined) return { embedder: { onnx: { path } } }
   if (model === undefined) return {}
+  if (model.startsWith('text-embedding-')) return { embedder: { openai: openAiFrom(embeddings, model) } }
   if (cachedModel(defaultCacheFolder(), model) !== undefined) return { embedder: { onnx: { model } } }
   const looked = [...(modelFolder === undefined ? [] : [modelFolder]), defaultCacheFolder()].join(' and ')
   throw new HeadwaterError(
     'HW_INVALID_SETTINGS',
-    `EMBEDDING_MODEL: there is no ${JSON.stringify(model)} in ${looked}; set HEADWATER_MODEL_DIR to the folder that has it, or EMBEDDING_MODEL to hashing`,
+    `EMBEDDING_MODEL: there is no ${JSON.stringify(model)} in ${looked}; set HEADWATER_MODEL_DIR to the folder that has it, or EMBEDDING_MODEL to hashing or to a text-embedding-... of OpenAI`,
     { path: 'EMBEDDING_MODEL' },
   )
+}
+
+/** OpenAI's own names: asked of OpenAI, or of what stands in for it at OPENAI_BASE_URL. */
+function openAiFrom({ openai, batchSize }: Settings['embeddings'], model: string): OpenAiEmbedderOptions {
+  const { apiKey, baseUrl } = openai
+  if (apiKey === undefined && baseUrl === openAiDefaults.baseUrl) {
+    throw new HeadwaterError('HW_INVALID_SETTINGS', `OPENAI_API_KEY: is missing, and EMBEDDING_MODEL is ${model}`, {
+      path: 'OPENAI_API_KEY',
+    })
+  }
+  return { model, baseUrl, apiKey, batchSize }
 }
 
 /** A folder of models, or of this one. */

@@ -79,13 +79,13 @@ export const variableGroups = {
     EMBEDDING_MODEL: {
       fallback: 'all-MiniLM-L6-v2',
       about:
-        'Embedding model: "hashing", or one in HEADWATER_MODEL_DIR or in the cache; unset, hashing stands in for it',
+        'Embedding model: "hashing", one in HEADWATER_MODEL_DIR or in the cache, or a "text-embedding-..." of OpenAI; unset, hashing stands in for it',
     },
     DEFAULT_EMBEDDING_MODEL: { fallback: '', about: 'Another name of EMBEDDING_MODEL' },
     HEADWATER_MODEL_DIR: { fallback: '', about: 'Folder of ONNX models, each in a folder by its name' },
-    OPENAI_API_KEY: { fallback: '', about: 'API key of an OpenAI-compatible server', secret: true, later: true },
-    OPENAI_BASE_URL: { fallback: 'https://api.openai.com/v1', about: 'Where that server is', later: true },
-    BATCH_SIZE: { fallback: '64', about: 'Texts of one embedding call', later: true },
+    OPENAI_API_KEY: { fallback: '', about: 'API key of an OpenAI-compatible server', secret: true },
+    OPENAI_BASE_URL: { fallback: 'https://api.openai.com/v1', about: 'Where that server is' },
+    BATCH_SIZE: { fallback: '64', about: 'Texts of one embedding request to that server' },
     EMBEDDING_CACHE_SIZE: { fallback: '10000', about: 'Vectors of queries kept in process' },
     EMBEDDING_CACHE_TTL: { fallback: '7200', about: 'How long they are kept, seconds' },
   },

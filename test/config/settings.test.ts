@@ -197,7 +197,17 @@ describe('options of a store from settings', () => {
   })
 
   it('refuses a model that it has not, instead of another space in silence', async () => {
-    const settings = await settingsFromEnv({ ...server, EMBEDDING_MODEL: 'text-embedding-3-small' })
+    const settings = await settingsFromEnv({ ...server, EMBEDDING_MODEL: 'no-such-model' })
     expect(() => storeOptionsFrom(settings)).toThrow(/EMBEDDING_MODEL/)
+  })
+
+  it("takes OpenAI's models from OpenAI with its key, or from another address", async () => {
+    const named = { ...server, EMBEDDING_MODEL: 'text-embedding-3-large', BATCH_SIZE: '32' }
+    expect(() => storeOptionsFrom(settingsFromEnv(named))).toThrow(/OPENAI_API_KEY: is missing/)
+    const options = storeOptionsFrom(settingsFromEnv({ ...named, OPENAI_API_KEY: 'hush-9' }))
+    expect(options.embedder).toMatchObject({ openai: { model: 'text-embedding-3-large', batchSize: 32 } })
+    expect(inspect(options, { depth: null }) + JSON.stringify(options.embedder)).not.toContain('hush-9')
+    const local = storeOptionsFrom(settingsFromEnv({ ...named, OPENAI_BASE_URL: 'http://localhost:8080/v1' }))
+    expect(local.embedder).toMatchObject({ openai: { baseUrl: 'http://localhost:8080/v1' } })
   })
 })
