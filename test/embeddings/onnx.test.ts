@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Worker } from 'node:worker_threads'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { OnnxEmbedder } from '../../src/embeddings/onnx/onnx-embedder'
 import type { OnnxOptions } from '../../src/embeddings/onnx/options'
 import { TextTokenizer } from '../../src/embeddings/onnx/text-tokenizer'
@@ -197,6 +197,23 @@ describe.skipIf(!hasModel)('the ONNX embedder', () => {
     await failed
     expect(cosine(await one(embedder, 'again'), await one(shared, 'again'))).toBeCloseTo(1, 5)
     expect(threads.at(-1)).not.toBe(thread)
+  })
+
+  it('says which package is missing, and how to install it', async () => {
+    const hook = `export async function resolve(specifier, context, next) {
+      if (specifier !== 'onnxruntime-node') return next(specifier, context)
+      throw Object.assign(new Error('Cannot find package ' + specifier), { code: 'ERR_MODULE_NOT_FOUND' })
+    }`
+    const url = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`
+    const register = url(`import { register } from 'node:module'\nregister(${JSON.stringify(url(hook))})`)
+    vi.stubEnv('NODE_OPTIONS', `--import ${register}`)
+    const embedder = await open()
+    await expect(one(embedder, 'x')).rejects.toMatchObject({
+      code: 'HW_DRIVER_MISSING',
+      message: expect.stringContaining('npm install onnxruntime-node'),
+      details: { package: 'onnxruntime-node' },
+    })
+    vi.unstubAllEnvs()
   })
 
   it('closes after the calls that run, and then refuses', async () => {
