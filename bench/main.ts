@@ -1,19 +1,55 @@
 /**
- * `npm run bench -- NAME [arguments]`. Figures are for comparing within one run on one machine; the ratios are what
- * counts.
+ * `npm run bench -- NAME [arguments] [--json]`. Figures are for comparing within one run on one machine; the ratios are
+ * what counts.
  */
-const benches: Record<string, { readonly about: string; load(): Promise<unknown> }> = {
-  store: { about: 'ingest, the same again, hybrid search: [chunks] [postgres url]', load: () => import('./store') },
-  get: { about: 'documents.get against the raw driver: postgres url', load: () => import('./get') },
-  legs: { about: 'the two projections alone: [chunks] [postgres url]', load: () => import('./legs') },
+const benches: Record<string, { readonly about: string; readonly needs: string; load(): Promise<unknown> }> = {
+  get: {
+    about: 'documents.get against the raw driver, without and with row level security',
+    needs: 'POSTGRES_URL as argument',
+    load: () => import('./get'),
+  },
+  cache: {
+    about: 'cache.get and getMany against ioredis',
+    needs: 'POSTGRES_URL as argument; redis-server or REDIS_URL',
+    load: () => import('./cache'),
+  },
+  ingest: {
+    about:
+      'Postgres + Qdrant + Elasticsearch against the raw clients and LangChain.js, then unchanged: [documents] [runs]',
+    needs:
+      'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else the double; npm install --prefix bench/peers for LangChain.js',
+    load: () => import('./ingest'),
+  },
+  hybrid: {
+    about: 'hybrid search with hydration against both raw legs at once: [documents]',
+    needs: 'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else the double',
+    load: () => import('./hybrid'),
+  },
+  embed: {
+    about: 'the ONNX embedder against transformers.js: MODEL_FOLDER [texts] [threads]',
+    needs: 'a model; npm install --prefix bench/peers',
+    load: () => import('./embed'),
+  },
+  store: {
+    about: 'ingest, the same again, hybrid search, embedded or on a server: [chunks] [POSTGRES_URL]',
+    needs: 'nothing',
+    load: () => import('./store'),
+  },
+  legs: {
+    about: 'the two projections in Postgres alone: [chunks] [POSTGRES_URL]',
+    needs: 'nothing',
+    load: () => import('./legs'),
+  },
 }
 
 const [name] = process.argv.splice(2, 1)
 const bench = name === undefined ? undefined : benches[name]
 if (bench) await bench.load()
 else {
-  console.error('usage: npm run bench -- NAME [arguments]')
-  for (const [known, { about }] of Object.entries(benches)) console.error(`  ${known.padEnd(8)}${about}`)
+  console.error('usage: npm run bench -- NAME [arguments] [--json]')
+  for (const [known, { about, needs }] of Object.entries(benches)) {
+    console.error(`  ${known.padEnd(8)}${about}\n  ${' '.repeat(8)}needs ${needs}`)
+  }
   process.exitCode = 2
 }
 

@@ -1,0 +1,144 @@
+/** Postgres, Qdrant and Elasticsearch with the same documents, for headwater, a hand-written loop and LangChain.js. */
+import { createHash, randomBytes } from 'node:crypto'
+import { Client } from '@elastic/elasticsearch'
+import { QdrantClient } from '@qdrant/js-client-rest'
+import pg from 'pg'
+import { type DocumentInput, openStore, type Store } from '../index'
+import { seededRandom } from '../src/core/random'
+import type { Embedder } from '../src/embeddings/embedder'
+import { HashingEmbedder } from '../src/embeddings/hashing'
+import { inputText } from '../src/writer/prepared-document'
+import { openQdrant } from './qdrant-server'
+import { note } from './report'
+
+export interface BenchDocument extends DocumentInput {
+  readonly id: string
+  readonly title: string
+  readonly text: string
+  readonly metadata: { readonly section: string; readonly year: number }
+  readonly hash: string
+  readonly vector: Float32Array
+}
+
+export interface FullProfile {
+  readonly documents: readonly BenchDocument[]
+  /** Vectors that are there already: a model would hide everything else. */
+  readonly embedder: Embedder
+  readonly vectors: ReadonlyMap<string, Float32Array>
+  readonly postgresUrl: string
+  readonly qdrantUrl: string
+  readonly qdrant: QdrantClient
+  readonly elasticsearch: Client
+  /** A name of its own for each run. */
+  name(): string
+  /** A database of its own, dropped by `close`. */
+  database(): Promise<string>
+  open(): Promise<Store>
+  close(): Promise<void>
+}
+
+export const batchSize = 250
+
+export async function fullProfile(size: number): Promise<FullProfile> {
+  const postgresUrl = process.env['DATABASE_URL'] ?? process.env['HW_TEST_PGVECTOR_URL']
+  const elasticsearchUrl = process.env['ELASTICSEARCH_URL'] ?? process.env['HW_TEST_ELASTICSEARCH_URL']
+  if (!postgresUrl || !elasticsearchUrl) throw new Error('needs DATABASE_URL and ELASTICSEARCH_URL')
+  const hashing = new HashingEmbedder()
+  const documents = await corpus(size, hashing)
+  const vectors = new Map(documents.map(({ title, text, vector }) => [inputText(title, text), vector]))
+  const server = await openQdrant()
+  note('vectors in', server.real ? 'Qdrant' : 'the Qdrant double, which is JavaScript: set QDRANT_URL for a real one')
+  const qdrant = new QdrantClient({
+    url: server.url,
+    checkCompatibility: false,
+    headers: { 'accept-encoding': 'identity' },
+  })
+  const elasticsearch = new Client({ node: elasticsearchUrl })
+  const admin = new pg.Pool({ connectionString: postgresUrl, max: 1 })
+  const names: string[] = []
+  const stores: Store[] = []
+  const name = (): string => {
+    const made = `hw_bench_${randomBytes(5).toString('hex')}`
+    names.push(made)
+    return made
+  }
+  const database = async (): Promise<string> => {
+    const made = name()
+    await admin.query(`CREATE DATABASE ${made}`)
+    const url = new URL(postgresUrl)
+    url.pathname = `/${made}`
+    return url.href
+  }
+  const embedder: Embedder = {
+    fingerprint: hashing.fingerprint,
+    dimensions: hashing.dimensions,
+    maxTokens: Number.POSITIVE_INFINITY,
+    embed: async (texts) => texts.map((text) => vectors.get(text) ?? missing(text)),
+  }
+  return {
+    documents,
+    embedder,
+    vectors,
+    postgresUrl,
+    qdrantUrl: server.url,
+    qdrant,
+    elasticsearch,
+    name,
+    database,
+    async open() {
+      const prefix = name()
+      const store = await openStore({
+        embedder,
+        postgres: { url: await database() },
+        qdrant: { url: server.url, prefix },
+        elasticsearch: { url: elasticsearchUrl, prefix },
+        writer: { batchDocuments: batchSize },
+      })
+      stores.push(store)
+      return store
+    },
+    async close() {
+      for (const store of stores) await store.close()
+      for (const made of names) {
+        await admin.query(`DROP DATABASE IF EXISTS ${made} WITH (FORCE)`)
+        await dropIndexes(elasticsearch, made)
+        const { collections } = await qdrant.getCollections()
+        for (const { name } of collections) if (name.startsWith(made)) await qdrant.deleteCollection(name)
+      }
+      await admin.end()
+      await elasticsearch.close()
+      await server.stop()
+    },
+  }
+}
+
+async function dropIndexes(elasticsearch: Client, prefix: string): Promise<void> {
+  const found = await elasticsearch.indices.get({ index: `${prefix}*` })
+  for (const index of Object.keys(found)) await elasticsearch.indices.delete({ index })
+}
+
+function missing(text: string): never {
+  throw new Error(`no vector was made for ${JSON.stringify(text.slice(0, 60))}`)
+}
+
+/** Texts of 90 to 130 words, one chunk each. */
+async function corpus(size: number, embedder: HashingEmbedder): Promise<BenchDocument[]> {
+  const random = seededRandom(11)
+  const words = Array.from({ length: 8_000 }, (_, at) => `${'bcdfgklmnprstv'[at % 14]}${(at * 7_919).toString(36)}a`)
+  const word = (): string => words[Math.floor(words.length * random.next() ** 3)]!
+  const drawn = Array.from({ length: size }, (_, at) => {
+    const text = Array.from({ length: 90 + Math.floor(random.next() * 40) }, word).join(' ')
+    return {
+      id: `document-${at}`,
+      title: `Document ${at}`,
+      text,
+      metadata: { section: `s${at % 9}`, year: 2000 + (at % 25) },
+    }
+  })
+  const vectors = await embedder.embed(drawn.map(({ title, text }) => inputText(title, text)))
+  return drawn.map((document, at) => ({
+    ...document,
+    hash: createHash('sha256').update(document.text).digest('hex'),
+    vector: vectors[at]!,
+  }))
+}
