@@ -12,14 +12,13 @@ const believedMs = 1_000
 export class EpochWatch {
   readonly #truth: Truth
   readonly #clock: Clock
-  #known: number
+  #known = 0
   #readAt = Number.NEGATIVE_INFINITY
   #reading: Promise<void> | undefined
 
-  constructor(truth: Truth, clock: Clock, known = 0) {
+  constructor(truth: Truth, clock: Clock) {
     this.#truth = truth
     this.#clock = clock
-    this.#known = known
   }
 
   /** For keys; see `refresh`. */
