@@ -66,10 +66,13 @@ export class FallbackEmbedder implements Embedder {
   }
 }
 
-/** It would be so with every endpoint of the same model. */
+/** One text is named as the one at fault: so it would be with every endpoint of the same model. */
 function isOfTheTexts(error: unknown): boolean {
   if (!isHeadwaterError(error)) return false
-  return error.code === 'HW_LIMIT_EXCEEDED' || (error.code === 'HW_EMBEDDER_FAILED' && !error.retryable)
+  return (
+    error.code === 'HW_LIMIT_EXCEEDED' ||
+    (error.code === 'HW_EMBEDDER_FAILED' && error.details?.['index'] !== undefined)
+  )
 }
 
 function invalid(path: string, problem: string): HeadwaterError {

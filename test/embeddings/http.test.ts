@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Clock } from '../../src/core/clock'
 import { Secret } from '../../src/core/secret'
+import { FallbackEmbedder } from '../../src/embeddings/fallback'
 import { HttpEmbedder } from '../../src/embeddings/http/embedder'
 import type { HttpEmbedderOptions } from '../../src/embeddings/http/options'
 import { embedderOf } from '../../src/embeddings/select'
@@ -413,6 +414,27 @@ describe('texts that are refused', () => {
       path: 'embedders.mine.http.model',
     })
     expect(server.requests).toHaveLength(1)
+  })
+})
+
+describe('a chain of endpoints', () => {
+  it('asks the next when one is away, hangs or talks nonsense, and not for a text that is refused', async () => {
+    const away = embedderWith({ baseUrl: 'http://127.0.0.1:1', retry: { maxAttempts: 1 } })
+    const other = embedderWith()
+    const chainOf = (first: HttpEmbedder) => new FallbackEmbedder([first, other], { patienceMs: 777, clock })
+    expectVectors(await chainOf(away).embed(['a'], passage), ['a'])
+    const chain = chainOf(embedderWith())
+    server.next.push(json(200, { data: [] }))
+    expectVectors(await chain.embed(['ab'], passage), ['ab'])
+    server.next.push(() => undefined)
+    const work = chain.embed(['abc'], passage)
+    await vi.waitFor(() => expect(server.requests.at(-1)!.body.input).toEqual(['abc']))
+    await clock.pass(777)
+    expectVectors(await work, ['abc'])
+    const before = server.requests.length
+    server.next.push(json(400, { error: { message: 'invalid' } }))
+    expect(await failureOf(chain.embed(['abcd'], passage))).toMatchObject({ details: { index: 0 } })
+    expect(server.requests).toHaveLength(before + 1)
   })
 })
 
