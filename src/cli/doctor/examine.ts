@@ -5,6 +5,7 @@ import { storeOptionsFrom } from '../../config/store-settings'
 import { systemClock } from '../../core/clock'
 import { type Deadline, withDeadline } from '../../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { openModels } from '../../embeddings/open-models'
 import { topologyOf } from '../../engines'
 import { PostgresTruth } from '../../repositories/postgres/truth'
 import { resolveCollections, type StoreOptions } from '../../store-options'
@@ -50,7 +51,10 @@ async function configure(context: CliContext): Promise<Configured | Check[]> {
     const settings = await context.settings()
     const options = { ...storeOptionsFrom(settings), collections: { [context.collection]: {} } }
     const stores = connectStores(options, settings.postgres.migrationUrl?.reveal())
-    return { settings, options, stores, plans: resolveCollections(options).plans }
+    // As a store would: a model that is in the cache is the default.
+    const models = await openModels(options, { clock: undefined, random: undefined })
+    await Promise.all(models.opened.map((model) => model.close?.()))
+    return { settings, options, stores, plans: resolveCollections(models.options).plans }
   } catch (error) {
     if (!isHeadwaterError(error, 'HW_INVALID_SETTINGS') && !isHeadwaterError(error, 'HW_INVALID_OPTIONS')) throw error
     const problems = error.details?.['problems'] as { variable: string; problem: string }[] | undefined
