@@ -35,7 +35,6 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     needs: 'nothing',
     load: () => import('./store'),
   },
-  embed: { about: 'ONNX against transformers.js: model folder [texts] [threads]', load: () => import('./embed') },
   legs: {
     about: 'the two projections in Postgres alone: [chunks] [POSTGRES_URL]',
     needs: 'nothing',
