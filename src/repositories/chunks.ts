@@ -1,7 +1,8 @@
 import type { CallOptions } from '../core/abort'
 import type { CollectionName, Scope, TenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
-import type { Leaves } from '../filter/parsed'
+import type { Leaves, ParsedFilter } from '../filter/parsed'
+import type { IndexHit } from './index-entry'
 
 /** A live chunk as stored. Offsets are UTF-16 units of the document's text. */
 export interface ChunkRow {
@@ -99,6 +100,14 @@ export interface ChunkScan {
   readonly limit: number
 }
 
+/** A search of the truth itself, for when no index answers: no statistics are kept for it. */
+export interface ChunkWords {
+  /** Beginnings of words, lower case, letters and digits alone; at most 16 count. */
+  readonly words: readonly string[]
+  readonly filter?: ParsedFilter | undefined
+  readonly limit: number
+}
+
 /** Chunks of documents, tombstones included, in every chunking. */
 export interface ChunkRepository {
   /** Live chunks of a document in order. */
@@ -113,6 +122,11 @@ export interface ChunkRepository {
   ): Promise<void>
   /** Live chunks of live documents by id; those that are gone, buried or another tenant's are left out. */
   hydrate(scope: Scope, chunking: string, ids: readonly string[], call?: CallOptions): Promise<HydratedChunk[]>
+  /**
+   * Live chunks of live documents whose title or text holds a word with one of these beginnings, best first, ties by id.
+   * A word counts more the rarer it is. Reads every chunk of the tenant: give it a deadline.
+   */
+  searchWords(scope: Scope, chunking: string, query: ChunkWords, call?: CallOptions): Promise<IndexHit[]>
   /** States of documents, each what changed after its `since` (0: everything). In the order asked. */
   states(
     documents: readonly {

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../core/abort'
-import type { TenantId } from '../core/ids'
+import type { Scope, TenantId } from '../core/ids'
 
 /** Stored vectors by (tenant, fingerprint, input hash), so that a rebuild costs no inference. */
 export interface EmbeddingRepository {
@@ -8,6 +8,14 @@ export interface EmbeddingRepository {
     tenant: TenantId,
     fingerprint: string,
     inputHashes: readonly string[],
+    call?: CallOptions,
+  ): Promise<Map<string, Float32Array>>
+  /** Those of live chunks, by the chunks' ids; chunks that are gone or have none yet are left out. */
+  ofChunks(
+    scope: Scope,
+    chunking: string,
+    fingerprint: string,
+    ids: readonly string[],
     call?: CallOptions,
   ): Promise<Map<string, Float32Array>>
   /** The first to store a vector wins; storing again is no error. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { CallOptions } from '../../core/abort'
 import type { CollectionName, Scope, TenantId } from '../../core/ids'
+import { matches } from '../../filter/predicate'
 import type {
   ChunkChanges,
   ChunkEntry,
@@ -8,10 +9,13 @@ import type {
   ChunkRepository,
   ChunkRow,
   ChunkScan,
+  ChunkWords,
   DocumentPayload,
   DocumentState,
   HydratedChunk,
 } from '../chunks'
+import type { IndexHit } from '../index-entry'
+import { WordRanking } from '../word-ranking'
 import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
 import { documentKey, live } from './documents'
@@ -87,6 +91,17 @@ export class MemoryChunks implements ChunkRepository {
         return chunk && document ? [hydrated(chunk, document)] : []
       }),
     )
+  }
+
+  searchWords(scope: Scope, chunking: string, query: ChunkWords, call?: CallOptions): Promise<IndexHit[]> {
+    return this.#read('chunks.searchWords', scope, call, (changes) => {
+      const ranking = new WordRanking(query.words)
+      for (const [chunk, document] of this.#entries(changes, scope, chunking)) {
+        if (!matches(query.filter, document)) continue
+        ranking.add({ id: chunk.id, document: chunk.document, fence: chunk.fence }, `${document.title} ${chunk.text}`)
+      }
+      return ranking.best(query.limit)
+    })
   }
 
   states(
@@ -205,7 +220,7 @@ export class MemoryChunks implements ChunkRepository {
 }
 
 /** Chunk ids hold no slash, a chunking may. */
-function chunkKey({ tenant, collection }: Scope, chunking: string, id: string): string {
+export function chunkKey({ tenant, collection }: Scope, chunking: string, id: string): string {
   return `${tenant}/${collection}/${id}/${chunking}`
 }
 

@@ -1,7 +1,8 @@
 import type { CallOptions } from '../../core/abort'
-import type { TenantId } from '../../core/ids'
+import type { Scope, TenantId } from '../../core/ids'
 import type { EmbeddingRepository } from '../embeddings'
 import { type Access, checkSight, sees } from './access'
+import { chunkKey } from './chunks'
 
 export class MemoryEmbeddings implements EmbeddingRepository {
   readonly #access: Access
@@ -22,6 +23,26 @@ export class MemoryEmbeddings implements EmbeddingRepository {
       for (const inputHash of inputHashes) {
         const held = changes.embeddings.get(keyOf(tenant, fingerprint, inputHash))
         if (held) found.set(inputHash, held.vector.slice())
+      }
+      return found
+    })
+  }
+
+  ofChunks(
+    scope: Scope,
+    chunking: string,
+    fingerprint: string,
+    ids: readonly string[],
+    call?: CallOptions,
+  ): Promise<Map<string, Float32Array>> {
+    return this.#access.read('embeddings.ofChunks', call, (changes) => {
+      checkSight(this.#access.view, scope.tenant)
+      const found = new Map<string, Float32Array>()
+      for (const id of ids) {
+        const chunk = changes.chunks.get(chunkKey(scope, chunking, id))
+        if (chunk?.buriedAt !== null) continue
+        const held = changes.embeddings.get(keyOf(scope.tenant, fingerprint, chunk.inputHash))
+        if (held) found.set(id, held.vector.slice())
       }
       return found
     })

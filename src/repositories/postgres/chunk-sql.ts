@@ -1,3 +1,4 @@
+import { frequencySql } from '../word-ranking'
 import { type Dialect, nowMs, prepared, statements } from './statements'
 
 const payload = 'd.title, d.source, d.leaves, d.version, d.created_at, d.updated_at'
@@ -24,6 +25,21 @@ export const chunkStatements = statements((dialect) => {
          d.metadata, ${payload} ${living}
        WHERE ${inScope} AND c.id = ANY($4::uuid[]) AND c.removed_at IS NULL`,
     ),
+    /** Conditions of a filter and `searchWordsEnd` follow. */
+    searchWords: `WITH found AS MATERIALIZED (
+        SELECT e.id, e.document, e.fence, w.at, length(e.body)::float8 AS size,
+          (length(e.body) - length(replace(e.body, w.word, '')))::float8 / length(w.word) AS count
+        FROM (SELECT c.id, c.document, c.fence, lower(d.title || ' ' || c.text) AS body ${living}
+          WHERE ${inScope} AND c.removed_at IS NULL`,
+    searchWordsEnd: ` OFFSET 0) e
+        CROSS JOIN unnest($4::text[], $5::text[]) WITH ORDINALITY AS w (word, pattern, at)
+        WHERE strpos(e.body, w.word) > 0 AND e.body ~ w.pattern),
+      total AS (SELECT count(*) AS entries FROM ${chunks} c WHERE ${inScope} AND c.removed_at IS NULL),
+      weights AS (
+        SELECT at, ln(1 + greatest(0, (SELECT entries FROM total) - count(*) + 0.5) / (count(*) + 0.5))::float8 AS idf
+        FROM found GROUP BY at)
+      SELECT f.id, f.document, f.fence, sum(w.idf * ${frequencySql}) AS score FROM found f JOIN weights w USING (at)
+      GROUP BY f.id, f.document, f.fence ORDER BY score DESC, f.id LIMIT $6::bigint`,
     apply: applySql(chunks),
     bury: prepared(
       `UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', metadata = '{}'

@@ -10,12 +10,25 @@ import type {
   ChunkRepository,
   ChunkRow,
   ChunkScan,
+  ChunkWords,
   DocumentState,
   HydratedChunk,
 } from '../chunks'
+import type { IndexHit } from '../index-entry'
+import { countedWords, patternOf } from '../word-ranking'
 import { chunkStatements } from './chunk-sql'
 import { type AskedState, readStates } from './chunk-states'
+import { compileFilter, type FilterColumns } from './filter-sql'
 import { type PostgresRepositoryOptions, run } from './statements'
+
+const documentColumns: FilterColumns = {
+  leaves: 'd.leaves',
+  id: 'd.id',
+  source: 'd.source',
+  createdAt: 'd.created_at',
+  updatedAt: 'd.updated_at',
+  version: 'd.version',
+}
 
 /** Chunks in Postgres. Writes are meant for a transaction that has locked their documents. */
 export class PostgresChunkRepository implements ChunkRepository {
@@ -129,6 +142,26 @@ export class PostgresChunkRepository implements ChunkRepository {
       createdAt: Number(row.created_at),
       updatedAt: Number(row.updated_at),
     }))
+  }
+
+  async searchWords(
+    { tenant, collection }: Scope,
+    chunking: string,
+    { words, filter, limit }: ChunkWords,
+    call?: CallOptions,
+  ): Promise<IndexHit[]> {
+    const counted = countedWords(words)
+    if (counted.length === 0) return []
+    const values: unknown[] = [tenant, collection, chunking, counted, counted.map(patternOf), limit]
+    const condition = filter ? ` AND ${compileFilter(filter, documentColumns, values)}` : ''
+    const text = `${this.#sql.searchWords}${condition}${this.#sql.searchWordsEnd}`
+    const { rows } = await run<Omit<IndexHit, 'score'> & { score: number | string }>(
+      this.#executor,
+      { text },
+      values,
+      call,
+    )
+    return rows.map(({ id, document, fence, score }) => ({ id, document, fence: Number(fence), score: Number(score) }))
   }
 
   states(documents: readonly AskedState[], chunking: string, call?: CallOptions): Promise<DocumentState[]> {

@@ -1,6 +1,6 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
-import type { TenantId } from '../../core/ids'
+import type { Scope, TenantId } from '../../core/ids'
 import { vectorFromBytes, vectorToBytes } from '../../embeddings/vector-codec'
 import type { EmbeddingRepository } from '../embeddings'
 import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
@@ -11,6 +11,11 @@ const embeddingStatements = statements(({ table }) => {
     get: prepared(
       `SELECT input_hash, vector FROM ${embeddings}
        WHERE tenant = $1 AND fingerprint = $2 AND input_hash = ANY($3::text[])`,
+    ),
+    ofChunks: prepared(
+      `SELECT c.id, e.vector FROM ${table('chunks')} c
+         JOIN ${embeddings} e ON e.tenant = c.tenant AND e.fingerprint = $4 AND e.input_hash = c.input_hash
+       WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = ANY($5::uuid[]) AND c.removed_at IS NULL`,
     ),
     // All vectors come as one run of bytes, which pg sends as it is; an array of them would be sent as hex.
     set: prepared(
@@ -52,6 +57,19 @@ export class PostgresEmbeddingRepository implements EmbeddingRepository {
     const values = [tenant, fingerprint, inputHashes]
     const { rows } = await run<{ input_hash: string; vector: Buffer }>(this.#executor, this.#sql.get, values, call)
     return new Map(rows.map((row) => [row.input_hash, vectorFromBytes(row.vector)]))
+  }
+
+  async ofChunks(
+    { tenant, collection }: Scope,
+    chunking: string,
+    fingerprint: string,
+    ids: readonly string[],
+    call?: CallOptions,
+  ): Promise<Map<string, Float32Array>> {
+    if (ids.length === 0) return new Map()
+    const values = [tenant, collection, chunking, fingerprint, ids]
+    const { rows } = await run<{ id: string; vector: Buffer }>(this.#executor, this.#sql.ofChunks, values, call)
+    return new Map(rows.map((row) => [row.id, vectorFromBytes(row.vector)]))
   }
 
   async setMany(

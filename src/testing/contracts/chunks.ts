@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { parseFilter } from '../../filter/parse'
+import type { ParsedFilter } from '../../filter/parsed'
 import type { ChunkChanges, ChunkEntry, ChunkRepository } from '../../repositories/chunks'
 import { codeOf, fixtureTest, type TestRunner } from '../runner'
 import {
@@ -323,6 +325,38 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       expect(hydrated?.chunkMetadata).toEqual({ page: 0 })
       hydrated!.metadata['section'] = 'changed'
       expect((await chunks.hydrate(scope, chunking, [first.id]))[0]?.metadata).toEqual(documentRow('a', 5).metadata)
+    })
+
+    test('finds words in the truth: beginnings, rarer ones first, in its tenant and filter alone', async ({
+      chunks,
+      truth,
+    }) => {
+      const text = (at: number, words: string, of = scope) => chunkRow(of, at < 3 ? 'a' : 'b', at, 5, { text: words })
+      const rows = [
+        text(0, 'Parental LEAVE is sixteen weeks.'),
+        text(1, 'You may leave the office.'),
+        text(2, 'Nothing of the kind; a transparent box.'),
+        text(3, 'To leave, and leave, and leave.'),
+      ]
+      const years = (id: string, year: number) => documentRow(id, 5, { title: 'Manual', leaves: { 'n:year': [year] } })
+      await save(truth, scope, [years('a', 2024), years('b', 2026)], rows)
+      await save(truth, otherTenant, [documentRow('a', 6)], [text(0, 'Parental leave of others', otherTenant)])
+      const found = async (words: string[], more: { filter?: ParsedFilter; limit?: number } = {}) =>
+        (await chunks.searchWords(scope, chunking, { words, limit: 10, ...more })).map(({ id }) => id)
+      const [a, b, c, d] = rows.map(({ id }) => id)
+      expect((await found(['parent', 'leav']))[0]).toBe(a)
+      expect((await found(['parent', 'leav'])).sort()).toEqual([a, b, d].sort())
+      expect(await found(['parent'])).toEqual([a])
+      expect((await found(['leav']))[0]).toBe(d)
+      expect((await found(['manual'])).sort()).toEqual([a, b, c, d].sort())
+      expect((await found(['leav'], { limit: 1 })).length).toBe(1)
+      expect(await found(['leav'], { filter: parseFilter({ year: { gte: 2025 } }) })).toEqual([d])
+      expect(await found(['%', "';", 'a(b', '\\'])).toEqual([])
+      expect(await found([])).toEqual([])
+      const [hit] = await chunks.searchWords(scope, chunking, { words: ['parent'], limit: 1 })
+      expect({ ...hit, score: hit!.score > 0 }).toEqual({ id: a, document: 'a', fence: 5, score: true })
+      await bury(truth, scope, ['a'], 9)
+      expect(await found(['leav'])).toEqual([d])
     })
 
     test('an aborted signal ends a read', async ({ chunks }) => {

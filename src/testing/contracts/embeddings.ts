@@ -35,6 +35,23 @@ export function embeddingRepositoryContract(runner: TestRunner, make: () => Prom
       expect((await embeddings.getMany(globex, 'other space', ['h'])).size).toBe(0)
     })
 
+    test('gives the vectors of live chunks, of one tenant and space', async ({ embeddings, truth }) => {
+      const [one, two] = [chunkRow(scope, 'a', 0, 1), chunkRow(scope, 'a', 1, 1)]
+      await save(truth, scope, [documentRow('a', 1)], [one, two])
+      await embeddings.setMany(acme, space, [entry(one.inputHash, 1), entry(two.inputHash, 2)])
+      await embeddings.setMany(globex, space, [entry(one.inputHash, 3)])
+      const ids = [two.id, one.id, chunkRow(scope, 'b', 0, 1).id]
+      const ofChunks = async (of = scope, fingerprint = space) =>
+        plain(await embeddings.ofChunks(of, chunking, fingerprint, ids))
+      expect(await ofChunks()).toEqual({ [one.id]: [1], [two.id]: [2] })
+      expect(await ofChunks(scope, 'other space')).toEqual({})
+      expect(await ofChunks({ ...scope, tenant: globex })).toEqual({})
+      await truth.transaction({ tenant: acme }, (session) =>
+        session.chunks.apply(scope, chunking, { upsert: [], move: [], remove: [{ id: one.id, fence: 2 }] }),
+      )
+      expect(await ofChunks()).toEqual({ [two.id]: [2] })
+    })
+
     test('the first to store a vector wins', async ({ embeddings }) => {
       await embeddings.setMany(acme, space, [entry('h', 1)])
       await embeddings.setMany(acme, space, [entry('h', 2), entry('new', 3), entry('new', 3)])
