@@ -1,6 +1,7 @@
 import type { CallOptions } from '../core/abort'
 import type { TenantId } from '../core/ids'
 import type { ParsedFilter } from '../filter/parsed'
+import type { Facet, FacetQuery } from './facets'
 import type { IndexEntry, IndexHit, IndexPayload, IndexRemoval, IndexScan } from './index-entry'
 import type { IndexAlias, IndexMarker } from './index-marker'
 
@@ -45,6 +46,8 @@ export interface TextRepository {
   remove(index: TextIndex, removals: readonly IndexRemoval[], call?: CallOptions): Promise<void>
   /** Entries that hold at least one of the words, best first; ties by id. */
   search(index: TextIndex, query: TextQuery, call?: CallOptions): Promise<IndexHit[]>
+  /** How often the values of paths occur among the tenant's entries that match; one facet a path, in their order. */
+  facets(index: TextIndex, query: FacetQuery, call?: CallOptions): Promise<Facet[]>
   scan(index: TextIndex, scan: IndexScan, call?: CallOptions): Promise<IndexEntry[]>
   read(index: TextIndex, ids: readonly string[], call?: CallOptions): Promise<TextEntry[]>
   refresh(index: TextIndex, call?: CallOptions): Promise<void>

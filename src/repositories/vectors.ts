@@ -46,6 +46,8 @@ export interface VectorRepository {
   remove(index: VectorIndex, removals: readonly IndexRemoval[], call?: CallOptions): Promise<void>
   /** Best first, by cosine similarity; ties by id. */
   search(index: VectorIndex, query: VectorQuery, call?: CallOptions): Promise<IndexHit[]>
+  /** Several searches in one round trip, answered in their order; without it they are asked side by side. */
+  searchMany?(index: VectorIndex, queries: readonly VectorQuery[], call?: CallOptions): Promise<IndexHit[][]>
   /** Entries of all tenants in ascending id order. */
   scan(index: VectorIndex, scan: IndexScan, call?: CallOptions): Promise<IndexEntry[]>
   /** Points as held, for deep checks; absent ids are left out. */

@@ -1,26 +1,6 @@
-import type { TenantId } from '../../core/ids'
-import type { LeafValue, ParsedFilter } from '../../filter/parsed'
+import type { Facet } from '../facets'
 import { type Query, tokenField } from './filter-query'
 import { existsToken, valueOfToken } from './filter-tokens'
-
-export interface FacetQuery {
-  readonly tenant: TenantId
-  /** Plain words; without them all entries that pass the filter are counted. */
-  readonly query?: string | undefined
-  readonly filter?: ParsedFilter | undefined
-  /** Metadata paths, or `$source`. */
-  readonly paths: readonly string[]
-  /** Values a path, most frequent first. 10 by default. */
-  readonly limit?: number | undefined
-}
-
-export interface Facet {
-  readonly path: string
-  /** Counts are of index entries (chunks), not of documents. */
-  readonly values: readonly { readonly value: LeafValue; readonly count: number }[]
-  /** The index may lag behind the truth, and strings over 512 bytes are not listed. */
-  readonly approximate: true
-}
 
 interface Buckets {
   readonly buckets: readonly { readonly key: string; readonly doc_count: number }[]

@@ -1,12 +1,13 @@
 import type { ElasticsearchConnection } from '../../connections/elasticsearch/connection'
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
+import type { Facet, FacetQuery } from '../facets'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
 import type { IndexAlias, IndexMarker } from '../index-marker'
 import type { TextEntry, TextIndex, TextRepository } from '../texts'
 import { runBulk } from './bulk'
 import { indexEntryOf, type SearchHit, sourceOf, textEntryOf } from './entry-source'
-import { type Facet, type FacetQuery, facetAggregations, facetsOf } from './facets'
+import { facetAggregations, facetsOf } from './facets'
 import type { Query } from './filter-query'
 import { TextIndexes } from './indexes'
 import { engineId } from './names'
@@ -111,7 +112,6 @@ export class ElasticsearchTextRepository implements TextRepository {
     }))
   }
 
-  /** How often the values of metadata paths occur among the entries that match. */
   async facets(index: TextIndex, query: FacetQuery, call?: CallOptions): Promise<Facet[]> {
     const { tenant, query: words, paths, limit = 10 } = query
     const form = words === undefined ? undefined : { ...query, query: words, limit: 0 }

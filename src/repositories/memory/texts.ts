@@ -3,10 +3,12 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { terms } from '../../core/words'
 import { matches } from '../../filter/predicate'
+import type { Facet, FacetQuery } from '../facets'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
 import type { IndexMarker } from '../index-marker'
 import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
 import { MemoryAlias } from './alias'
+import { countFacets } from './facets'
 import { copyPayload, type HeldEntry, type IndexGuard, IndexTable, missingIndex, subjectOf } from './index-table'
 import { Postings } from './postings'
 import { bestFirst } from './vectors'
@@ -110,6 +112,20 @@ export class MemoryTextRepository implements TextRepository {
       hits.push({ id, document: entry.payload.document, score, fence: entry.fence ?? 0 })
     }
     return hits.sort(bestFirst).slice(0, query.limit)
+  }
+
+  async facets(index: TextIndex, query: FacetQuery, call?: CallOptions): Promise<Facet[]> {
+    throwIfAborted(call?.signal)
+    const { table, postings, language } = this.#collection(index)
+    const { tenant, filter, paths, limit = 10 } = query
+    const own = postings.get(tenant)
+    const words = query.query === undefined ? undefined : new Set(terms(query.query, language))
+    const ids = words ? (own?.scores(words).keys() ?? []) : table.entries.keys()
+    const matching = [...ids].flatMap((id) => {
+      const payload = table.get(id)?.payload
+      return payload?.tenant === tenant && matches(filter, subjectOf(payload)) ? [payload] : []
+    })
+    return countFacets(matching, paths, limit)
   }
 
   async scan(index: TextIndex, scan: IndexScan, call?: CallOptions): Promise<IndexEntry[]> {

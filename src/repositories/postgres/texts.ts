@@ -1,6 +1,7 @@
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
+import type { Facet, FacetQuery } from '../facets'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
 import type { IndexMarker } from '../index-marker'
 import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
@@ -8,7 +9,8 @@ import { indexEntries } from './bm25/indexing'
 import type { Lexicon } from './bm25/lexicon'
 import { tidy } from './bm25/merge'
 import type { Bm25Constants, Bm25Options } from './bm25/ranking'
-import { searchTexts } from './bm25/searching'
+import { matchingEntries, searchTexts } from './bm25/searching'
+import { readFacets } from './facets'
 import { type IndexConnection, workerView } from './index-connection'
 import {
   batches,
@@ -122,6 +124,16 @@ export class PostgresTextRepository implements TextRepository {
       })
       const trigrams = await this.#trigrams
       return trigrams ? searchSimilar(executor, tables, trigrams, query, call) : []
+    })
+  }
+
+  facets(index: TextIndex, query: FacetQuery, call?: CallOptions): Promise<Facet[]> {
+    const executor = this.#connection.session({ tenant: query.tenant })
+    const tables = this.#tables(index)
+    return this.#on(index, async () => {
+      const words = query.query === undefined ? undefined : { tenant: query.tenant, query: query.query }
+      const numbers = words && (await matchingEntries(executor, tables, index, this.#lexicon, words, this.#bm25, call))
+      return readFacets(executor, tables.entries, query, numbers, call)
     })
   }
 

@@ -1,3 +1,4 @@
+import { parseFilter } from '../../filter/parse'
 import type { TextEntry, TextIndex, TextRepository } from '../../repositories/texts'
 import { codeOf, type Fixture, fixtureTest, type TestRunner } from '../runner'
 import { filterCases, filterSubjects } from './filters'
@@ -84,6 +85,57 @@ export function textRepositoryContract(runner: TestRunner, make: () => Promise<T
       await texts.upsert(index, [textEntry('a', 5, 'alpha')])
       await texts.upsert(index, [textEntry('a', 4, 'bravo'), textEntry('b', 4, 'bravo')])
       expect(await found(texts, 'bravo')).toEqual(['b'])
+    })
+
+    test('counts the values of paths among the entries that match, of one tenant', async ({ texts }) => {
+      const long = 'x'.repeat(513)
+      const entry = (id: string, words: string, tags: string[], more: Partial<TextEntry['payload']> = {}) =>
+        textEntry(id, 1, words, {
+          source: null,
+          leaves: { 's:tags': tags, 'n:year': [id.length], 'b:ok': [true] },
+          ...more,
+        })
+      await texts.upsert(index, [
+        entry('a', 'parental leave', ['x', 'y']),
+        entry('bb', 'parental matters', ['x', long]),
+        entry('ccc', 'something else', ['z', ...hostileStrings], { source: 'wiki' }),
+        entry('other', 'parental leave', ['theirs'], { tenant: globex }),
+      ])
+      await texts.refresh(index)
+      const paths = ['tags', 'year', 'ok', '$source', 'absent']
+      const words = await texts.facets(index, { tenant: acme, query: 'parental', paths })
+      expect(words).toEqual([
+        {
+          path: 'tags',
+          values: [
+            { value: 'x', count: 2 },
+            { value: 'y', count: 1 },
+          ],
+          approximate: true,
+        },
+        {
+          path: 'year',
+          values: [
+            { value: 1, count: 1 },
+            { value: 2, count: 1 },
+          ],
+          approximate: true,
+        },
+        { path: 'ok', values: [{ value: true, count: 2 }], approximate: true },
+        { path: '$source', values: [], approximate: true },
+        { path: 'absent', values: [], approximate: true },
+      ])
+      const [filtered] = await texts.facets(index, {
+        tenant: acme,
+        paths: ['$source'],
+        filter: parseFilter({ year: 3 }),
+      })
+      expect(filtered!.values).toEqual([{ value: 'wiki', count: 1 }])
+      const [all] = await texts.facets(index, { tenant: acme, paths: ['tags'], limit: 100 })
+      expect(all!.values.map(({ value }) => value).sort()).toEqual(['x', 'y', 'z', ...hostileStrings].sort())
+      expect((await texts.facets(index, { tenant: acme, paths: ['tags'], limit: 1 }))[0]!.values.length).toBe(1)
+      expect((await texts.facets(index, { tenant: acme, query: 'the of', paths: ['tags'] }))[0]!.values).toEqual([])
+      expect(await codeOf(texts.facets(second, { tenant: acme, paths: ['tags'] }))).toBe('HW_GENERATION_MISSING')
     })
 
     test('what is removed is not found', async ({ texts }) => {

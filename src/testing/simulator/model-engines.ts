@@ -151,6 +151,7 @@ export class ModelTextEngine extends ModelEngine<MemoryTextRepository> {
           write(index, removals, () => memory.remove(index, removals)),
         ),
       search: (index, query: TextQuery, call) => send('search', call, () => memory.search(index, query)),
+      facets: (index, query, call) => send('facets', call, () => memory.facets(index, query)),
       scan: (index, scan: IndexScan, call) => send('scan', call, () => memory.scan(index, scan)),
       read: (index, ids, call) => send('read', call, () => memory.read(index, ids)),
       refresh: (index, call) => send('refresh', call, () => memory.refresh(index)),

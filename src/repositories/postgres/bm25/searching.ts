@@ -22,8 +22,7 @@ export async function searchTexts(
   options: Bm25Constants,
   call?: CallOptions,
 ): Promise<IndexHit[]> {
-  const [lexemes] = await readLexemes(executor, lexicon, index.language, [query.query], call)
-  const terms = [...new Set(lexemes)].slice(0, mostTerms)
+  const terms = await termsOf(executor, index, lexicon, query.query, call)
   if (terms.length === 0) return []
   const ranking = await rank(executor, tables, query, terms, options, call)
   const hits: IndexHit[] = []
@@ -34,10 +33,37 @@ export async function searchTexts(
   return hits.slice(0, query.limit)
 }
 
+/** Numbers of all entries that hold one of the words, those of dead ones among them. */
+export async function matchingEntries(
+  executor: Executor,
+  tables: TextTables,
+  index: TextIndex,
+  lexicon: Lexicon,
+  query: Pick<TextQuery, 'tenant' | 'query'>,
+  options: Bm25Constants,
+  call?: CallOptions,
+): Promise<number[]> {
+  const terms = await termsOf(executor, index, lexicon, query.query, call)
+  if (terms.length === 0) return []
+  const ranking = await rank(executor, tables, query, terms, options, call)
+  return ranking.take(ranking.left).map(({ number }) => number)
+}
+
+async function termsOf(
+  executor: Executor,
+  index: TextIndex,
+  lexicon: Lexicon,
+  query: string,
+  call: CallOptions | undefined,
+): Promise<string[]> {
+  const [lexemes] = await readLexemes(executor, lexicon, index.language, [query], call)
+  return [...new Set(lexemes)].slice(0, mostTerms)
+}
+
 async function rank(
   executor: Executor,
   tables: TextTables,
-  query: TextQuery,
+  query: Pick<TextQuery, 'tenant'>,
   terms: readonly string[],
   options: Bm25Constants,
   call: CallOptions | undefined,

@@ -1,0 +1,25 @@
+import type { TenantId } from '../core/ids'
+import type { LeafValue, ParsedFilter } from '../filter/parsed'
+
+export interface FacetQuery {
+  readonly tenant: TenantId
+  /** Plain words; without them all entries that pass the filter are counted. */
+  readonly query?: string | undefined
+  readonly filter?: ParsedFilter | undefined
+  /** Checked metadata paths, or `$source`. */
+  readonly paths: readonly string[]
+  /** Values a path, most frequent first. 10 by default. */
+  readonly limit?: number | undefined
+}
+
+/** How often the values of one path occur. */
+export interface Facet {
+  readonly path: string
+  /** Most frequent first. Counts are of index entries (chunks), not of documents. */
+  readonly values: readonly { readonly value: LeafValue; readonly count: number }[]
+  /** The index may lag behind the truth, and strings over 512 bytes are not listed. */
+  readonly approximate: true
+}
+
+/** Longest string, in UTF-8 bytes, that a facet lists. */
+export const longestFacetValue = 512
