@@ -1,5 +1,3 @@
-import type { ScopedQuery } from './scoped-query'
-
 /**
  * The part of `pg` that is used here, by structure: any version of the user's that has it fits, and no type of the
  * driver's appears in the public surface. test/types proves that a real `pg.Pool` does.
@@ -39,6 +37,16 @@ export interface PostgresResult {
   /** Name and type of each column. */
   readonly fields?: readonly { readonly name: string; readonly dataTypeID: number }[] | undefined
 }
+
+/** A setting's name and its value. */
+export type Setting = readonly [name: string, value: string]
+
+/** Runs a named statement in a transaction of its own, under settings that end with it, in one round trip. */
+export type ScopedQuery = (
+  client: PostgresClient,
+  settings: readonly Setting[],
+  query: PostgresQuery,
+) => Promise<PostgresResult>
 
 /** A pool that is open, and how to be rid of it. */
 export interface OpenPool {

@@ -1,9 +1,15 @@
 import { abortable, abortError, type Signal, throwIfAborted } from '../../core/abort'
 import { asHeadwaterError, HeadwaterError } from '../../core/errors'
 import { classifyPostgres, type PostgresFailure } from '../../resilience/classify-postgres'
-import { destroySocket, isPipelined, type PostgresClient, type PostgresQuery, type PostgresResult } from './client'
-import type { ScopedQuery } from './scoped-query'
-import type { Setting } from './statement'
+import {
+  destroySocket,
+  isPipelined,
+  type PostgresClient,
+  type PostgresQuery,
+  type PostgresResult,
+  type ScopedQuery,
+  type Setting,
+} from './client'
 
 export type Answer =
   | { readonly ok: true; readonly result: PostgresResult }

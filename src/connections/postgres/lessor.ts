@@ -4,11 +4,10 @@ import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
 import { messageOf } from '../../resilience/classify-network'
 import { classifyPostgres } from '../../resilience/classify-postgres'
-import type { OpenPool, PostgresClient, PostgresPool } from './client'
+import type { OpenPool, PostgresClient, PostgresPool, ScopedQuery } from './client'
 import { Lease } from './lease'
 import type { ResolvedPostgresOptions } from './options'
 import { describeTarget, openPool, type PoolPorts } from './pool'
-import type { ScopedQuery } from './scoped-query'
 
 /** Longest wait for `SELECT 1` on a connection that was long unused, ms. */
 const checkTimeoutMs = 2_000

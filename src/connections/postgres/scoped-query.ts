@@ -1,14 +1,6 @@
 import { HeadwaterError } from '../../core/errors'
 import { sha256 } from '../../core/ids'
-import type { PostgresClient, PostgresQuery, PostgresResult } from './client'
-import type { Setting } from './statement'
-
-/** Runs a named statement in a transaction of its own, under settings that end with it, in one round trip. */
-export type ScopedQuery = (
-  client: PostgresClient,
-  settings: readonly Setting[],
-  query: PostgresQuery,
-) => Promise<PostgresResult>
+import type { PostgresClient, PostgresQuery, PostgresResult, ScopedQuery, Setting } from './client'
 
 type Callback = (error: Error | null, result: PostgresResult) => void
 

@@ -1,3 +1,4 @@
+import type { Setting } from './client'
 import type { Identity } from './executor'
 import type { ResolvedPostgresOptions } from './options'
 
@@ -11,9 +12,6 @@ export interface RowSecurity {
   readonly appRole?: string | undefined
   readonly workerRole?: string | undefined
 }
-
-/** A setting's name and its value. */
-export type Setting = readonly [name: string, value: string]
 
 export interface Opening {
   readonly as: Identity
