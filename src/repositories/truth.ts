@@ -24,11 +24,21 @@ export interface TruthSession {
   readonly blobReferences: BlobReferenceRepository
 }
 
+/** 'There may be jobs', between processes. Nothing depends on a hint: one that is lost costs a poll. */
+export interface Hints {
+  /** Tells everybody soon; never waits and never fails. */
+  send(): void
+  /** Calls `heard` for each hint, and where some may have been missed, until the signal aborts. Never rejects. */
+  listen(heard: () => void, signal: AbortSignal): Promise<void>
+}
+
 /**
  * The source of truth. `transaction` commits when `work` resolves and rolls back when it rejects; it rejects with
  * HW_COMMIT_UNKNOWN when the answer to COMMIT was lost. `work` may run again after a serialization failure.
  */
 export interface Truth {
+  /** Undefined where processes cannot wake each other. */
+  readonly hints?: Hints | undefined
   session(view: TruthView): TruthSession
   transaction<T>(view: TruthView, work: (session: TruthSession) => Promise<T>, options?: CallOptions): Promise<T>
 }

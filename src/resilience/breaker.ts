@@ -2,6 +2,7 @@ import type { Signal } from '../core/abort'
 import type { Clock } from '../core/clock'
 import { withDeadline } from '../core/deadline'
 import { HeadwaterError } from '../core/errors'
+import { publish } from '../observability/channels'
 
 /** What a call tells about the store: it answered, it was not there, or nothing (aborted, refused by ourselves). */
 export type Outcome = 'success' | 'failure' | 'ignored'
@@ -100,8 +101,7 @@ export class CircuitBreaker {
   }
 
   async #probe<T>(work: (signal: Signal) => Promise<T>, signal: Signal, trials: number): Promise<T> {
-    const mine: State = { kind: 'half-open', trials }
-    this.#state = mine
+    this.#become({ kind: 'half-open', trials })
     const startedAt = this.#clock.monotonic()
     try {
       const value = await withDeadline(
@@ -111,7 +111,7 @@ export class CircuitBreaker {
         work,
       )
       this.#counter.success('half-open')
-      this.#state = { kind: 'closed' }
+      this.#become({ kind: 'closed' })
       return value
     } catch (error) {
       const elapsed = this.#clock.monotonic() - startedAt
@@ -121,9 +121,9 @@ export class CircuitBreaker {
         this.#open(trials, error)
       } else if (outcome === 'success') {
         this.#counter.success('half-open')
-        this.#state = { kind: 'closed' }
+        this.#become({ kind: 'closed' })
       } else {
-        this.#state = { kind: 'open', until: this.#clock.monotonic(), trials: trials - 1 }
+        this.#become({ kind: 'open', until: this.#clock.monotonic(), trials: trials - 1 })
       }
       throw error
     }
@@ -132,7 +132,12 @@ export class CircuitBreaker {
   #open(trials: number, error: unknown): void {
     const openMs = Math.min(this.#options.maxOpenMs, this.#options.openMs * 2 ** Math.min(trials - 1, 30))
     this.#lastFailure = error
-    this.#state = { kind: 'open', until: this.#clock.monotonic() + openMs, trials }
+    this.#become({ kind: 'open', until: this.#clock.monotonic() + openMs, trials })
+  }
+
+  #become(state: State): void {
+    this.#state = state
+    publish('headwater:breaker', () => ({ store: this.#store, state: state.kind }))
   }
 
   #refusal(waitMs: number): HeadwaterError {

@@ -3,6 +3,8 @@ import { type Clock, systemClock } from '../core/clock'
 import { abortSignalOf, Deadline } from '../core/deadline'
 import { HeadwaterError } from '../core/errors'
 import { type Random, systemRandom } from '../core/random'
+import { isHeard } from '../observability/channels'
+import { told } from '../observability/told'
 import { type BreakerOptions, CircuitBreaker, type FailureCounter, type Outcome } from './breaker'
 import { type BudgetOptions, RetryBudget } from './budget'
 import { Bulkhead, type BulkheadOptions } from './bulkhead'
@@ -101,7 +103,17 @@ export class Policy {
    * As `run`, for work that needs no real AbortSignal. Where the circuit is closed and a slot is free, which is nearly
    * always, the first attempt takes the short way: the same rules and counts, without the layers in between.
    */
-  async call<T>(work: (signal: Signal) => Promise<T>, options: RunOptions): Promise<T> {
+  call<T>(work: (signal: Signal) => Promise<T>, options: RunOptions): Promise<T> {
+    if (!isHeard('headwater:call')) return this.#call(work, options)
+    return told(
+      'headwater:call',
+      this.#clock,
+      () => this.#call(work, options),
+      (ended) => ({ ...ended, store: this.store }),
+    )
+  }
+
+  async #call<T>(work: (signal: Signal) => Promise<T>, options: RunOptions): Promise<T> {
     const deadline = new Deadline(this.#clock, options, this.#options.timeoutMs)
     try {
       this.budget.earn()

@@ -5,6 +5,7 @@ import { VectorLru } from '../embeddings/lru'
 import { checkVector } from '../embeddings/vector-codec'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { relaxVolatile } from '../filter/relax'
+import { told } from '../observability/told'
 import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
 import type { IndexHit } from '../repositories/index-entry'
 import type { TextRepository } from '../repositories/texts'
@@ -53,6 +54,26 @@ export class Searcher {
     options: SearchOptions & { fresh?: boolean | undefined } = {},
   ): Promise<SearchPage> {
     const query = resolveQuery(scope, request, declaration)
+    return told(
+      'headwater:search',
+      this.#ports.clock,
+      () => this.#search(scope, query, options),
+      (ended, found) => ({
+        ...ended,
+        ...scope,
+        mode: query.legs.length > 1 ? 'hybrid' : query.legs[0]!,
+        hits: found?.hits.length ?? 0,
+        degraded: found?.degraded.map(({ leg }) => leg) ?? [],
+        cached: found?.cached ?? false,
+      }),
+    )
+  }
+
+  #search(
+    scope: Scope,
+    query: ResolvedQuery,
+    options: SearchOptions & { fresh?: boolean | undefined },
+  ): Promise<SearchPage> {
     return withinDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const generations = await this.#ports.truth
         .session({ tenant: scope.tenant })

@@ -1,6 +1,8 @@
 import { type CallOptions, throwIfAborted } from '../core/abort'
 import { sleep } from '../core/clock'
 import { asHeadwaterError, type HeadwaterError, isHeadwaterError } from '../core/errors'
+import { publish } from '../observability/channels'
+import { told } from '../observability/told'
 import type { Generation } from '../repositories/generations'
 import type { ClaimedJob, JobKey } from '../repositories/jobs'
 import { isOfTheStore } from './error-scope'
@@ -46,7 +48,15 @@ export class JobRunner {
       let unavailable: HeadwaterError | null = null
       for (const group of groups(jobs)) {
         try {
-          const result = await this.#runGroup(group, token, call, preset)
+          const result = await told(
+            'headwater:batch',
+            this.#ports.clock,
+            () => this.#runGroup(group, token, call, preset),
+            (ended, done) => {
+              const { applied = 0, failed = 0 } = done ?? {}
+              return { ...ended, target: group[0]!.target, claimed: group.length, applied, failed }
+            },
+          )
           applied += result.applied
           failed += result.failed
         } catch (cause) {
@@ -178,6 +188,10 @@ export class JobRunner {
     const failures = [...refused].map(([job, reason]) => ({ ...job, reason, delayMs: this.backoff(job.attempts) }))
     const { maxAttempts } = this.#options
     await this.#ports.truth.session({ worker: true }).jobs.fail(failures, token, { maxAttempts })
+    for (const { target, tenant, collection, document, attempts, reason } of failures) {
+      if (attempts + 1 < maxAttempts) continue
+      publish('headwater:parked', () => ({ target, tenant, collection, document, reason }))
+    }
   }
 
   /** Gives claims back; if even that fails, their lease runs out. */

@@ -62,6 +62,8 @@ export interface WriterOptions {
   readonly sweepMs: number
   /** Jobs of one claim. */
   readonly claimBatch: number
+  /** Batches that the relay has under way at once for each target, at most; it begins with one and feels its way. */
+  readonly maxWorkers: number
   /** Attempts before a job is parked. */
   readonly maxAttempts: number
   /** First delay after a failure; doubles with full jitter up to `backoffMaxMs`. */
@@ -91,6 +93,7 @@ export const writerDefaults = Object.freeze({
   markMs: 600_000,
   sweepMs: 24 * 3_600_000,
   claimBatch: 250,
+  maxWorkers: 4,
   maxAttempts: 8,
   backoffMs: 200,
   backoffMaxMs: 60_000,

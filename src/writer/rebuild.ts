@@ -1,9 +1,10 @@
 import type { CallOptions } from '../core/abort'
 import { throwIfAborted } from '../core/abort'
 import { withinDeadline } from '../core/deadline'
-import { HeadwaterError } from '../core/errors'
+import { asHeadwaterError, type ErrorCode, HeadwaterError } from '../core/errors'
 import { collectionName, type TenantId } from '../core/ids'
 import type { Embedder } from '../embeddings/embedder'
+import { publish } from '../observability/channels'
 import type { ChunkEntry } from '../repositories/chunks'
 import {
   type Generation,
@@ -83,6 +84,15 @@ class Rebuild {
   }
 
   async run(): Promise<RebuildResult> {
+    try {
+      return await this.#build()
+    } catch (error) {
+      this.#tell('failed', asHeadwaterError(error).code)
+      throw error
+    }
+  }
+
+  async #build(): Promise<RebuildResult> {
     const generation = await this.#begin()
     await createPhysical(this.#ports, generation)
     const { chunks } = this.#ports.truth.session({ worker: true })
@@ -237,6 +247,12 @@ class Rebuild {
   }
 
   #progress(phase: RebuildProgress['phase']): void {
+    this.#tell(phase, null)
     this.#options.onProgress?.({ phase, copied: this.#copied, total: this.#total })
+  }
+
+  #tell(phase: RebuildProgress['phase'] | 'failed', code: ErrorCode | null): void {
+    const { target } = this.#options
+    publish('headwater:rebuild', () => ({ target, collection: this.#plan.name, phase, done: this.#copied, code }))
   }
 }

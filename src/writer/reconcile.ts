@@ -1,6 +1,7 @@
 import type { CallOptions } from '../core/abort'
 import { withinDeadline } from '../core/deadline'
 import type { CollectionName } from '../core/ids'
+import { told } from '../observability/told'
 import type { Generation, Target } from '../repositories/generations'
 import { findDrift } from './drift'
 import type { Drift } from './drift-entry'
@@ -56,16 +57,18 @@ const mostDifferences = 100
 
 /** Compares the truth with the generations that take jobs, in both directions, and repairs when asked. */
 export function reconcile(ports: WriterPorts, options: ReconcileOptions = {}): Promise<ReconcileReport> {
-  return withinDeadline(ports.clock, options, undefined, async (deadline) => {
-    const generations = await ports.truth.session({ worker: true }).generations.list({
-      target: options.target,
-      collection: options.collection as CollectionName | undefined,
-      states: ['live', 'standby'],
+  const run = new ReconcileRun(ports, options)
+  const whole = (): Promise<ReconcileReport> =>
+    withinDeadline(ports.clock, options, undefined, async (deadline) => {
+      const generations = await ports.truth.session({ worker: true }).generations.list({
+        target: options.target,
+        collection: options.collection as CollectionName | undefined,
+        states: ['live', 'standby'],
+      })
+      for (const generation of generations) await run.generation(generation, deadline.signal)
+      return run.report()
     })
-    const run = new ReconcileRun(ports, options)
-    for (const generation of generations) await run.generation(generation, deadline.signal)
-    return run.report()
-  })
+  return told('headwater:reconcile', ports.clock, whole, (ended) => ({ ...ended, ...run.found() }))
 }
 
 class ReconcileRun {
@@ -79,6 +82,11 @@ class ReconcileRun {
     this.#ports = ports
     this.#options = options
     this.#deletesLeft = options.maxDeletes ?? 10_000
+  }
+
+  found() {
+    const { spared: _, ...found } = this.#counts
+    return found
   }
 
   report(): ReconcileReport {

@@ -3,7 +3,9 @@ import { sleep } from '../core/clock'
 import { withDeadline } from '../core/deadline'
 import { asHeadwaterError, type HeadwaterError, isHeadwaterError } from '../core/errors'
 import { uuidV7 } from '../core/ids'
-import type { JobTarget } from '../repositories/jobs'
+import { isHeard, publish } from '../observability/channels'
+import type { ClaimedJob, JobTarget } from '../repositories/jobs'
+import { AdaptiveLimit } from './adaptive-limit'
 import { IndexWatch } from './index-watch'
 import type { JobRunner } from './job-runner'
 import { purgeExpired } from './maintenance'
@@ -35,7 +37,8 @@ export class Relay {
   readonly #runner: JobRunner
   readonly #worker: string
   readonly #watch: IndexWatch
-  readonly #paused = new Map<JobTarget, { until: number; failures: number; error: HeadwaterError }>()
+  readonly #limits: ReadonlyMap<JobTarget, AdaptiveLimit>
+  readonly #paused = new Map<JobTarget, { since: number; until: number; failures: number; error: HeadwaterError }>()
   /** Nudges so far: a loop that sees another number than before its round has missed one, and looks again. */
   #nudges = 0
   readonly #sleepers = new Set<() => void>()
@@ -46,42 +49,78 @@ export class Relay {
     this.#runner = runner
     this.#worker = uuidV7(ports.clock, ports.random)
     this.#watch = new IndexWatch(ports, options, this.#worker)
+    this.#limits = new Map(targets.map((target) => [target, new AdaptiveLimit(options.maxWorkers)]))
   }
 
-  /** Says that there may be jobs: a running relay looks at once instead of at its next poll. */
+  /** Says that there may be jobs: running relays, here and elsewhere, look at once instead of at their next poll. */
   nudge(): void {
+    this.#wake()
+    if (this.#options.relay === 'external') this.#ports.truth.hints?.send()
+  }
+
+  #wake(): void {
     this.#nudges++
     for (const wake of this.#sleepers) wake()
   }
 
   /** Works until the signal aborts; then what it holds is finished or given back, and the promise resolves. */
   async run(options: { signal: AbortSignal }): Promise<void> {
-    // Beside the jobs: an index that is slow to answer or long to sweep keeps none of them waiting.
-    await Promise.all([this.#work(options), this.#watch.run(options.signal)])
+    const { signal } = options
+    const { hints } = this.#ports.truth
+    // Side by side: what is slow at one target, or long to sweep, keeps no other waiting.
+    await Promise.all([
+      ...targets.map((target) => this.#work(target, signal)),
+      this.#tend(signal),
+      this.#watch.run(signal),
+      this.#options.relay === 'external' && hints?.listen(() => this.#wake(), signal),
+    ])
   }
 
-  async #work(options: { signal: AbortSignal }): Promise<void> {
+  /** Drains one target. */
+  async #work(target: JobTarget, signal: AbortSignal): Promise<void> {
     const { clock } = this.#ports
+    while (!signal.aborted) {
+      const nudges = this.#nudges
+      const pausedMs = (this.#paused.get(target)?.until ?? 0) - clock.monotonic()
+      try {
+        if (pausedMs <= 0 && (await this.#round(target, signal)) > 0) continue
+      } catch (error) {
+        this.#note(error, signal)
+      }
+      await this.#idle(this.#options.pollMs, nudges, signal)
+    }
+  }
+
+  /** What a worker does from time to time. */
+  async #tend(signal: AbortSignal): Promise<void> {
+    const { clock, truth } = this.#ports
     let heartbeatAt = Number.NEGATIVE_INFINITY
     let purgeAt = clock.monotonic() + purgeMs
-    while (!options.signal.aborted) {
-      const nudges = this.#nudges
+    while (!signal.aborted) {
       try {
         if (clock.monotonic() - heartbeatAt >= heartbeatMs) {
-          await this.#ports.truth.session({ worker: true }).registry.heartbeat(this.#worker)
+          const { registry, jobs } = truth.session({ worker: true })
+          await registry.heartbeat(this.#worker)
           heartbeatAt = clock.monotonic()
+          if (isHeard('headwater:backlog')) {
+            const { oldestMs, ...counts } = await jobs.backlog()
+            publish('headwater:backlog', () => ({ ...counts, oldestAgeMs: oldestMs }))
+          }
         }
         if (clock.monotonic() >= purgeAt) {
           await purgeExpired(this.#ports, this.#options)
           purgeAt = clock.monotonic() + purgeMs
         }
-        if ((await this.#pass(options.signal, false)) > 0) continue
       } catch (error) {
-        // The truth itself is out of reach: wait as when idle, and never end for it.
-        if (!asHeadwaterError(error).retryable && !options.signal.aborted) this.#lastError = asHeadwaterError(error)
+        this.#note(error, signal)
       }
-      await this.#idle(this.#options.pollMs, nudges, options.signal)
+      await sleep(clock, this.#options.pollMs, signal).catch(() => undefined)
     }
+  }
+
+  /** The truth itself is out of reach: a worker waits as when idle, and never ends for it. */
+  #note(error: unknown, signal: AbortSignal): void {
+    if (!asHeadwaterError(error).retryable && !signal.aborted) this.#lastError = asHeadwaterError(error)
   }
 
   /** The last failure that no retry will mend; for health. */
@@ -100,7 +139,8 @@ export class Relay {
       let applied = 0
       for (;;) {
         const nudges = this.#nudges
-        const done = await this.#pass(deadline.signal, true)
+        const rounds = await Promise.all(targets.map((target) => this.#round(target, deadline.signal)))
+        const done = rounds.reduce((sum, count) => sum + count, 0)
         applied += done
         // Counting reads every job: only when a round found none to do.
         if (done > 0 && deadline.remaining() > 0 && !options.signal?.aborted) continue
@@ -116,15 +156,11 @@ export class Relay {
     })
   }
 
-  /** One round: claims what is due for each target that answers and applies it. Returns how many jobs were settled. */
-  async #pass(signal: AbortSignal, eager: boolean): Promise<number> {
-    const now = this.#ports.clock.monotonic()
-    const due = targets.filter((target) => eager || (this.#paused.get(target)?.until ?? 0) <= now)
-    const counts = await Promise.all(due.map((target) => this.#serve(target, signal)))
-    return counts.reduce((sum, count) => sum + count, 0)
-  }
-
-  async #serve(target: JobTarget, signal: AbortSignal): Promise<number> {
+  /**
+   * One round of a target: claims what is due and applies it, and while claims are full as many batches at once as the
+   * target bears. Returns how many jobs were settled.
+   */
+  async #round(target: JobTarget, signal: AbortSignal, lanes = this.#limits.get(target)!.size): Promise<number> {
     if (signal.aborted) return 0
     const token = uuidV7(this.#ports.clock, this.#ports.random)
     const { claimBatch, leaseMs } = this.#options
@@ -132,14 +168,36 @@ export class Relay {
       .session({ worker: true })
       .jobs.claim({ targets: [target], limit: claimBatch, token, leaseMs })
     if (jobs.length === 0) return 0
-    const result = await this.#runner.run(jobs, token, { signal })
-    if (result.unavailable) {
-      if (isHeadwaterError(result.unavailable, 'HW_GENERATION_MISSING')) this.#watch.nudge()
-      const failures = (this.#paused.get(target)?.failures ?? 0) + 1
-      const delay = this.#runner.backoff(failures)
-      this.#paused.set(target, { until: this.#ports.clock.monotonic() + delay, failures, error: result.unavailable })
+    const more = jobs.length === claimBatch && lanes > 1
+    const [own, others] = await Promise.all([
+      this.#apply(target, jobs, token, signal),
+      // What was claimed is seen through, also when the truth can give no more.
+      more ? this.#round(target, signal, lanes - 1).catch(() => 0) : 0,
+    ])
+    return own + others
+  }
+
+  async #apply(target: JobTarget, jobs: readonly ClaimedJob[], token: string, signal: AbortSignal): Promise<number> {
+    const { clock } = this.#ports
+    const startedAt = clock.monotonic()
+    const { applied, failed, unavailable } = await this.#runner.run(jobs, token, { signal })
+    const endedAt = clock.monotonic()
+    const full = jobs.length === this.#options.claimBatch
+    if (!signal.aborted) this.#limits.get(target)!.note({ startedAt, endedAt, full, ok: unavailable === null })
+    if (unavailable) {
+      if (isHeadwaterError(unavailable, 'HW_GENERATION_MISSING')) this.#watch.nudge()
+      this.#pause(target, unavailable, startedAt)
     } else this.#paused.delete(target)
-    return result.applied + result.failed
+    return applied + failed
+  }
+
+  /** Batches that were under way together and fail together are one failure. */
+  #pause(target: JobTarget, error: HeadwaterError, startedAt: number): void {
+    const earlier = this.#paused.get(target)
+    if (earlier && startedAt < earlier.since) return
+    const failures = (earlier?.failures ?? 0) + 1
+    const since = this.#ports.clock.monotonic()
+    this.#paused.set(target, { since, until: since + this.#runner.backoff(failures), failures, error })
   }
 
   async #idle(ms: number, nudges: number, signal: AbortSignal): Promise<void> {

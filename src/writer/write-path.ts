@@ -1,6 +1,7 @@
 import { abortable } from '../core/abort'
 import { type Deadline, withDeadline } from '../core/deadline'
 import { type Scope, uuidV7 } from '../core/ids'
+import { told } from '../observability/told'
 import type { TruthSession } from '../repositories/truth'
 import type { BatchTally } from './batch-write'
 import { committed, once } from './committed'
@@ -39,14 +40,19 @@ export class WritePath {
   ): Promise<DocumentReceipt> {
     let written: Written | undefined
     const claim = this.#claim()
-    const receipt = await committed(this.#ports, scope.tenant, deadline.options(), async (session) => {
-      written = undefined
-      return once(session, scope.tenant, options.idempotencyKey, request, async (): Promise<DocumentReceipt> => {
-        written = await write(this.#context(session, scope, claim, deadline, options.ifVersion))
-        const outcome = written.outcomes[0]!
-        return { ...receiptOf(scope, outcome.fence, [outcome.id]), ...outcome }
-      })
-    })
+    const receipt = await this.#committed(
+      scope,
+      deadline,
+      () => written?.outcomes,
+      async (session) => {
+        written = undefined
+        return once(session, scope.tenant, options.idempotencyKey, request, async (): Promise<DocumentReceipt> => {
+          written = await write(this.#context(session, scope, claim, deadline, options.ifVersion))
+          const outcome = written.outcomes[0]!
+          return { ...receiptOf(scope, outcome.fence, [outcome.id]), ...outcome }
+        })
+      },
+    )
     const done = written as Written | undefined
     if (!done) return receipt
     if (receipt.unchanged) return this.settled(scope, done.outcomes[0]!, deadline)
@@ -65,15 +71,40 @@ export class WritePath {
   ): Promise<{ written: Written; token: string | undefined }> {
     const claim = this.#claim()
     const key = options.idempotencyKey === undefined ? undefined : `${options.idempotencyKey}#${number}`
-    const written = await committed(this.#ports, scope.tenant, deadline.options(), async (session) => {
-      let fresh: Written | undefined
-      const outcomes = await once(session, scope.tenant, key, request, async () => {
-        fresh = await write(this.#context(session, scope, claim, deadline))
-        return fresh.outcomes
-      })
-      return fresh ?? { outcomes, claimed: [], states: new Map() }
-    })
+    let fresh: Written | undefined
+    const written = await this.#committed(
+      scope,
+      deadline,
+      () => fresh?.outcomes,
+      async (session) => {
+        fresh = undefined
+        const outcomes = await once(session, scope.tenant, key, request, async () => {
+          fresh = await write(this.#context(session, scope, claim, deadline))
+          return fresh.outcomes
+        })
+        return fresh ?? { outcomes, claimed: [], states: new Map() }
+      },
+    )
     return { written, token: claim?.token }
+  }
+
+  /** One transaction to a known end, and what is told of it. */
+  #committed<T>(
+    scope: Scope,
+    deadline: Deadline,
+    outcomes: () => Written['outcomes'] | undefined,
+    work: (session: TruthSession) => Promise<T>,
+  ): Promise<T> {
+    return told(
+      'headwater:write',
+      this.#ports.clock,
+      () => committed(this.#ports, scope.tenant, deadline.options(), work),
+      (ended) => {
+        const done = ended.code === null ? (outcomes() ?? []) : []
+        const unchanged = done.filter((outcome) => outcome.unchanged).length
+        return { ...ended, ...scope, written: done.length - unchanged, unchanged }
+      },
+    )
   }
 
   #context(

@@ -4,6 +4,7 @@ import { HeadwaterError } from '../core/errors'
 import { type Scope, sha256, type TenantId } from '../core/ids'
 import { parseFilter } from '../filter/parse'
 import type { ParsedFilter } from '../filter/parsed'
+import { told } from '../observability/told'
 import type { DocumentRow } from '../repositories/documents'
 import type { TruthSession } from '../repositories/truth'
 import { type BatchProgress, BatchWrite } from './batch-write'
@@ -92,7 +93,13 @@ export class CoordinatedWriter {
       const [head] = await this.#ports.truth.session(scope).documents.heads(scope, [id], deadline.options())
       const unchanged = head && !head.deleted && head.contentHash === prepared.contentHash
       if (unchanged && options.idempotencyKey === undefined && options.ifVersion === undefined) {
-        return this.#path.settled(scope, { id, version: head.version, fence: head.fence, unchanged: true }, deadline)
+        const outcome = { id, version: head.version, fence: head.fence, unchanged: true }
+        return told(
+          'headwater:write',
+          this.#ports.clock,
+          () => this.#path.settled(scope, outcome, deadline),
+          (ended) => ({ ...ended, ...scope, written: 0, unchanged: 1 }),
+        )
       }
       if (!unchanged && options.embed !== 'deferred')
         await embedAhead(this.#ports, scope, this.plan(scope.collection), [prepared], deadline.options())

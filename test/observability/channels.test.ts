@@ -1,0 +1,173 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { PostgresConnection } from '../../src/connections/postgres/connection'
+import { HeadwaterError } from '../../src/core/errors'
+import { type ChannelEvents, type ChannelName, listen } from '../../src/observability/channels'
+import { Policy } from '../../src/resilience/policy'
+import { createTestStore } from '../../src/testing'
+import { FakeClock } from '../../src/testing/fake-clock'
+
+function heard<N extends ChannelName>(name: N): ChannelEvents[N][] {
+  const events: ChannelEvents[N][] = []
+  onTestFinished(listen(name, (event) => events.push(event)))
+  return events
+}
+
+async function open(options: Parameters<typeof createTestStore>[0] = {}) {
+  const store = await createTestStore({ embedder: { hashing: { dimensions: 32 } }, ...options })
+  onTestFinished(() => store.close())
+  return { store, acme: store.forTenant('acme') }
+}
+
+const place = { tenant: 'acme', collection: 'documents' }
+const well = { code: null, durationMs: expect.any(Number) }
+
+describe('what is told', () => {
+  it('headwater:call: a call to a store, well and failed', async () => {
+    const calls = heard('headwater:call')
+    const connection = new PostgresConnection({ embedded: { path: ':memory:' } })
+    onTestFinished(() => connection.close())
+    await connection.session({ worker: true }).query('SELECT 1')
+    expect(calls).toContainEqual({ store: 'postgres', ...well })
+    await connection
+      .session({ worker: true })
+      .query('SELECT nothing')
+      .catch(() => undefined)
+    expect(calls.at(-1)).toMatchObject({ store: 'postgres', code: expect.stringMatching(/^HW_/) })
+  })
+
+  it('headwater:breaker: open, tried, closed', async () => {
+    const clock = new FakeClock()
+    const policy = await Policy.create(
+      'qdrant',
+      { retry: { maxAttempts: 1 }, breaker: { minimumCalls: 2, window: 2 } },
+      { clock },
+    )
+    const states = heard('headwater:breaker')
+    const fail = () => Promise.reject(new HeadwaterError('HW_UNAVAILABLE', 'away'))
+    for (let at = 0; at < 5; at++) await policy.call(fail, { idempotent: false }).catch(() => undefined)
+    await clock.advance(60_000)
+    await policy.call(async () => 1, { idempotent: false })
+    expect(states.map(({ store, state }) => `${store} ${state}`)).toEqual([
+      'qdrant open',
+      'qdrant half-open',
+      'qdrant closed',
+    ])
+  })
+
+  it('headwater:write: written, unchanged, failed', async () => {
+    const { acme } = await open()
+    const writes = heard('headwater:write')
+    await acme.documents.put({ id: 'a', text: 'some words' })
+    await acme.documents.put({ id: 'a', text: 'some words' })
+    await acme.documents.putMany([
+      { id: 'a', text: 'some words' },
+      { id: 'b', text: 'others' },
+    ])
+    await acme.documents.put({ id: 'a', text: 'new words' }, { ifVersion: 9 }).catch(() => undefined)
+    expect(writes).toEqual([
+      { ...place, ...well, written: 1, unchanged: 0 },
+      { ...place, ...well, written: 0, unchanged: 1 },
+      { ...place, ...well, written: 1, unchanged: 1 },
+      { ...place, ...well, written: 0, unchanged: 0, code: 'HW_VERSION_CONFLICT' },
+    ])
+  })
+
+  it('headwater:search: mode, hits and the legs that did not answer', async () => {
+    const { store, acme } = await open()
+    await acme.documents.put({ id: 'a', text: 'some words' })
+    const searches = heard('headwater:search')
+    await acme.search({ query: 'words' })
+    store.faults.down('text')
+    await acme.search({ query: 'words' }, {})
+    await acme.search({ query: 'some words', mode: 'text' }).catch(() => undefined)
+    expect(searches).toMatchObject([
+      { ...place, ...well, mode: 'hybrid', hits: 1, degraded: [], cached: false },
+      { ...place, ...well, mode: 'hybrid', hits: 1 },
+      { ...place, mode: 'text' },
+    ])
+  })
+
+  it('headwater:batch: inline and by the relay', async () => {
+    const { store, acme } = await open()
+    const batches = heard('headwater:batch')
+    await acme.documents.put({ id: 'a', text: 'some words' })
+    expect(batches).toContainEqual({ ...well, target: 'text', claimed: 1, applied: 1, failed: 0 })
+    expect(batches).toContainEqual({ ...well, target: 'vector', claimed: 1, applied: 1, failed: 0 })
+    batches.length = 0
+    store.faults.down('text')
+    await acme.documents.put({ id: 'b', text: 'other words' })
+    expect(batches).toContainEqual({
+      ...well,
+      target: 'text',
+      claimed: 1,
+      applied: 0,
+      failed: 0,
+      code: 'HW_UNAVAILABLE',
+    })
+    store.faults.up('text')
+    batches.length = 0
+    await store.relay.drain()
+    expect(batches).toContainEqual({ ...well, target: 'text', claimed: 1, applied: 1, failed: 0 })
+  })
+
+  it('headwater:parked: the document and its reason', async () => {
+    const poison = (texts: readonly string[]) => {
+      if (texts.some((text) => text.includes('poison'))) throw new HeadwaterError('HW_INVALID_DOCUMENT', 'not this')
+      return texts.map(() => Float32Array.of(1, 0))
+    }
+    const { store, acme } = await open({
+      relay: 'external',
+      writer: { maxAttempts: 1 },
+      embedder: {
+        fingerprint: 'picky',
+        dimensions: 2,
+        maxTokens: 100,
+        embed: async (texts: readonly string[]) => poison(texts),
+      } as never,
+    })
+    const parked = heard('headwater:parked')
+    await acme.documents.put({ id: 'bad', text: 'poison' })
+    await store.relay.drain()
+    expect(parked).toEqual([
+      { ...place, document: 'bad', target: 'vector', reason: expect.stringContaining('HW_INVALID_DOCUMENT') },
+    ])
+  })
+
+  it('headwater:backlog: with the heartbeat', async () => {
+    const clock = new FakeClock()
+    const { store, acme } = await open({ clock, relay: 'external' })
+    store.faults.down('text')
+    await acme.documents.put({ id: 'a', text: 'some words' })
+    const backlogs = heard('headwater:backlog')
+    const stop = new AbortController()
+    const running = store.relay.run({ signal: stop.signal })
+    await clock.advance(11_000)
+    stop.abort()
+    await clock.advance(0)
+    await running
+    expect(backlogs.length).toBeGreaterThanOrEqual(2)
+    const last = backlogs.at(-1)!
+    expect(last.waiting + last.claimed).toBe(1)
+    expect(last).toMatchObject({ parked: 0, oldestAgeMs: expect.any(Number) })
+  })
+
+  it('headwater:rebuild: its phases, and its failure', async () => {
+    const { store, acme } = await open()
+    await acme.documents.put({ id: 'a', text: 'some words' })
+    const steps = heard('headwater:rebuild')
+    await store.rebuild({ target: 'text' })
+    const of = { target: 'text', collection: 'documents', code: null, done: 1 }
+    expect(steps).toEqual(['copy', 'verify', 'switch'].map((phase) => ({ ...of, phase })))
+    store.faults.down('text')
+    await store.rebuild({ target: 'text' }).catch(() => undefined)
+    expect(steps.at(-1)).toMatchObject({ phase: 'failed', code: 'HW_UNAVAILABLE' })
+  })
+
+  it('headwater:reconcile: what was found', async () => {
+    const { store, acme } = await open()
+    await acme.documents.put({ id: 'a', text: 'some words' })
+    const found = heard('headwater:reconcile')
+    await store.reconcile({ target: 'text' })
+    expect(found).toEqual([{ ...well, checked: 1, missing: 0, stale: 0, orphaned: 0, foreign: 0, repaired: 0 }])
+  })
+})
