@@ -1,6 +1,7 @@
 import type { RedisConnection } from './connections/redis/connection'
 import type { Clock } from './core/clock'
 import type { TenantId } from './core/ids'
+import { refuseUnknown } from './core/known-options'
 import type { Random } from './core/random'
 import type { VectorCache } from './embeddings/vector-cache'
 import type { CacheRepository } from './repositories/cache'
@@ -8,7 +9,7 @@ import type { EpochWatch } from './repositories/epoch-watch'
 import { MemoryCacheRepository } from './repositories/memory/cache'
 import { type RedisCacheOptions, RedisCacheRepository } from './repositories/redis/cache'
 import { RedisVectorCache } from './repositories/redis/vectors'
-import { SearchCache } from './search/search-cache'
+import { cacheTimeoutMs, SearchCache } from './search/search-cache'
 import type { StoreOptions } from './store-options'
 
 /** What is kept for speed alone. */
@@ -46,17 +47,27 @@ export function sharedCaches(
   { epoch, clock, random }: CachePlace,
 ): Caches {
   const { cache: settings, vectors } = options.redis ?? {}
+  refuseUnknown(vectors, { ttlMs: true, jitter: true }, 'redis.vectors')
   const prefix = `${settings?.prefix ?? 'headwater'}_${installation}`
   const make = (own: RedisCacheOptions): CacheRepository =>
     new RedisCacheRepository(connection, { ...settings, ...own, prefix, epoch: epoch.current, clock, random })
   const life = searchLife(options)
+  const timeoutMs = options.search?.cacheTimeoutMs ?? cacheTimeoutMs
   const ttlMs = options.cache?.ttlMs
   return {
     cache: make(ttlMs === undefined ? {} : { ttlMs }),
-    searches: life && new SearchCache({ cache: make({ namespace: 'searches' }), epoch, clock, random }, life),
+    searches:
+      life && new SearchCache({ cache: make({ namespace: 'searches' }), epoch, clock, random }, { ...life, timeoutMs }),
     // Vectors of the same words are the same in every epoch.
     sharedQueries: (tenant, fingerprint) =>
-      new RedisVectorCache(connection, { ...vectors, tenant, scope: [fingerprint, 'query'], prefix, random }),
+      new RedisVectorCache(connection, {
+        ...vectors,
+        tenant,
+        scope: [fingerprint, 'query'],
+        prefix,
+        random,
+        timeoutMs,
+      }),
   }
 }
 

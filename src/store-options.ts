@@ -7,6 +7,7 @@ import type { Clock } from './core/clock'
 import { HeadwaterError } from './core/errors'
 import { collectionName } from './core/ids'
 import type { JsonObject } from './core/json'
+import { type KnownOptions, refuseUnknown } from './core/known-options'
 import type { Random } from './core/random'
 import type { Embedder } from './embeddings/embedder'
 import { type EmbedderOption, embedderOf } from './embeddings/select'
@@ -18,7 +19,7 @@ import type { RedisVectorCacheOptions } from './repositories/redis/vectors'
 import type { S3BlobOptions } from './repositories/s3/blobs'
 import { type SplitterOptions, splitterOf } from './splitter/select'
 import type { Splitter } from './splitter/splitter'
-import type { CollectionPlan, WriterOptions } from './writer/ports'
+import { type CollectionPlan, type WriterOptions, writerDefaults } from './writer/ports'
 
 /** What a collection is made with. Embedder, splitter and language are recorded: another one is refused later. */
 export interface CollectionOptions<M = JsonObject> {
@@ -93,6 +94,8 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
         cache?: boolean | { ttlMs?: number | undefined; maxEntries?: number | undefined } | undefined
         /** Vectors of queries in this process: 10,000, for 7,200,000 ms, by default. */
         vectors?: { maxEntries?: number | undefined; ttlMs?: number | undefined } | undefined
+        /** How long a search waits for each answer of Redis before it goes on without, ms; 100 by default. */
+        cacheTimeoutMs?: number | undefined
       }
     | undefined
   /** Sizes and times of the writer and the relay. */
@@ -113,39 +116,64 @@ export interface ResolvedCollections {
   readonly fallback: boolean
 }
 
-const known = new Set([
-  'embedded',
-  'postgres',
-  'qdrant',
-  'elasticsearch',
-  'redis',
-  's3',
-  'embedders',
-  'embedder',
-  'fallback',
-  'splitter',
-  'collections',
-  'migrate',
-  'relay',
-  'blobs',
-  'cache',
-  'search',
-  'writer',
-  'clock',
-  'random',
-])
+const known = {
+  embedded: true,
+  postgres: true,
+  qdrant: true,
+  elasticsearch: true,
+  redis: true,
+  s3: true,
+  embedders: true,
+  embedder: true,
+  fallback: true,
+  splitter: true,
+  collections: true,
+  migrate: true,
+  relay: true,
+  blobs: true,
+  cache: true,
+  search: true,
+  writer: true,
+  clock: true,
+  random: true,
+} satisfies KnownOptions<StoreOptions>
+
+const knownOfCollection = {
+  metadata: true,
+  embedder: true,
+  fallback: true,
+  splitter: true,
+  language: true,
+} satisfies KnownOptions<CollectionOptions>
+
+const sizes = { maxEntries: true, ttlMs: true } satisfies KnownOptions<NonNullable<StoreOptions['cache']>>
+const knownOfSearch = {
+  cache: true,
+  vectors: true,
+  cacheTimeoutMs: true,
+} satisfies KnownOptions<NonNullable<StoreOptions['search']>>
+const { relay: _, ...knownOfWriter } = writerDefaults
 
 /** Refuses what is misspelt or contradictory, naming the path. */
 export function checkStoreOptions(options: StoreOptions<object>): void {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'must be an object')
-  for (const key of Object.keys(options)) {
-    if (!known.has(key)) throw invalid(key, `unknown option; known are ${[...known].join(', ')}`)
+  refuseUnknown(options, known, '')
+  refuseUnknown(options.embedded, { path: true }, 'embedded')
+  refuseUnknown(options.blobs, { path: true }, 'blobs')
+  refuseUnknown(options.cache, sizes, 'cache')
+  refuseUnknown(options.search, knownOfSearch, 'search')
+  refuseUnknown(options.search?.vectors, sizes, 'search.vectors')
+  if (typeof options.search?.cache !== 'boolean') refuseUnknown(options.search?.cache, sizes, 'search.cache')
+  refuseUnknown(options.writer, knownOfWriter, 'writer')
+  for (const [name, collection] of Object.entries(options.collections ?? {})) {
+    refuseUnknown(collection, knownOfCollection, `collections.${name}`)
   }
   if (options.embedded && options.postgres) throw invalid('embedded', 'give either embedded or postgres, not both')
   if (options.blobs && options.s3) throw invalid('blobs', 'give either blobs.path or s3, not both')
   const { cache, vectors } = options.search ?? {}
   positive('search.cache.ttlMs', typeof cache === 'object' ? cache.ttlMs : undefined)
   positive('search.cache.maxEntries', typeof cache === 'object' ? cache.maxEntries : undefined)
+  positive('search.cacheTimeoutMs', options.search?.cacheTimeoutMs)
   positive('search.vectors.ttlMs', vectors?.ttlMs)
   positive('search.vectors.maxEntries', vectors?.maxEntries)
   oneOf('migrate', options.migrate, ['auto', 'check', 'off'])

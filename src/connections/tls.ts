@@ -1,3 +1,5 @@
+import type { KnownOptions } from '../core/known-options'
+
 /** TLS towards a server over HTTPS. Certificates and keys as PEM. */
 export interface TlsOptions {
   /** Certificate authorities to trust instead of the system's. */
@@ -10,3 +12,11 @@ export interface TlsOptions {
   /** False takes any certificate: for development alone. */
   readonly verify?: boolean | undefined
 }
+
+export const knownTls = {
+  ca: true,
+  cert: true,
+  key: true,
+  serverName: true,
+  verify: true,
+} satisfies KnownOptions<TlsOptions>

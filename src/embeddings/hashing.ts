@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
+import { type KnownOptions, refuseUnknown } from '../core/known-options'
 import { stem, terms, words } from '../core/words'
 import type { Embedder, EmbedOptions } from './embedder'
 import { fingerprintOf } from './fingerprint'
@@ -26,6 +27,7 @@ export class HashingEmbedder implements Embedder {
   readonly #sum: Float64Array
 
   constructor(options: HashingOptions = {}, path = 'hashing') {
+    refuseUnknown(options, { dimensions: true } satisfies KnownOptions<HashingOptions>, path)
     const { dimensions = 384 } = options
     if (!Number.isSafeInteger(dimensions) || dimensions < 16 || dimensions > 16_000) {
       throw new HeadwaterError(

@@ -3,7 +3,7 @@ import type { EmbedderPorts } from './http/embedder'
 import { cachedModel, defaultCacheFolder } from './onnx/model-cache'
 import { OnnxEmbedder } from './onnx/onnx-embedder'
 import { defaultModel } from './onnx/options'
-import { type EmbedderOption, embedderOf, fallbackOf } from './select'
+import { checkKind, type EmbedderOption, embedderOf, fallbackOf } from './select'
 
 /** The options that name embedders. */
 interface Places {
@@ -20,6 +20,7 @@ export async function openEmbedder(
   ports: EmbedderPorts = {},
 ): Promise<Embedder> {
   if (isMade(option)) {
+    checkKind(option, path)
     if ('onnx' in option) return OnnxEmbedder.open(option.onnx, `${path}.onnx`)
     if ('fallback' in option) {
       const open = (one: EmbedderOption, at: number) => openEmbedder(one, `${path}.fallback[${at}]`, ports)

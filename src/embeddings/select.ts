@@ -1,4 +1,5 @@
 import { HeadwaterError } from '../core/errors'
+import { refuseUnknown } from '../core/known-options'
 import type { Embedder } from './embedder'
 import { FallbackEmbedder } from './fallback'
 import { HashingEmbedder } from './hashing'
@@ -35,6 +36,7 @@ export type EmbedderOption =
 /** The embedder that an option stands for; HW_INVALID_OPTIONS, naming `path`, if it is none. */
 export function embedderOf(option: EmbedderOption, path = 'embedder', ports: EmbedderPorts = {}): Embedder {
   if (typeof option === 'object' && option !== null) {
+    checkKind(option, path)
     if ('hashing' in option) return new HashingEmbedder(option.hashing, `${path}.hashing`)
     if ('http' in option) return new HttpEmbedder(option.http, `${path}.http`, ports)
     if ('openai' in option) return openAi(option.openai, `${path}.openai`, ports)
@@ -46,6 +48,20 @@ export function embedderOf(option: EmbedderOption, path = 'embedder', ports: Emb
     return checked(option, path)
   }
   throw invalid(path, `${JSON.stringify(option)} is neither an embedder nor { hashing: {} } or the like`)
+}
+
+const kinds = {
+  hashing: { hashing: true },
+  onnx: { onnx: true },
+  http: { http: true },
+  openai: { openai: true },
+  fallback: { fallback: true, patienceMs: true },
+} as const
+
+/** Of the kinds that come with the package one is named, and nothing beside it. */
+export function checkKind(option: EmbedderOption, path: string): void {
+  const kind = (Object.keys(kinds) as (keyof typeof kinds)[]).find((one) => one in option)
+  if (kind) refuseUnknown(option, kinds[kind], path)
 }
 
 /** The chain that `option` stands for, of embedders that are open. */

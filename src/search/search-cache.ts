@@ -9,14 +9,15 @@ import type { EpochWatch } from '../repositories/epoch-watch'
 import type { Generation } from '../repositories/generations'
 import { decodeCursor, encodeCursor } from './cursor'
 import type { Candidate } from './fusion'
-import type { ResolvedQuery, SearchPage } from './query'
+import type { SearchDegradation } from './query'
+import type { ResolvedQuery } from './resolve-query'
 
 /** What the legs proposed, fused: what is cached of a search. */
 export interface Proposed {
   readonly candidates: readonly Candidate[]
   /** No leg has more of them. */
   readonly exhausted: boolean
-  readonly degraded: SearchPage['degraded']
+  readonly degraded: readonly SearchDegradation[]
   readonly cached: boolean
 }
 
@@ -28,7 +29,7 @@ export interface SearchCachePorts {
   readonly random: Random
 }
 
-/** One request for candidates; `key` of the query says what was asked, its limit and looks aside. */
+/** One request for candidates; `proposal` of the query says what was asked, its limit and looks aside. */
 export interface Proposal {
   readonly scope: Scope
   readonly query: ResolvedQuery
@@ -44,6 +45,8 @@ export interface Proposal {
  */
 const unsettledMs = 5_000
 const mostCandidates = 2_000
+/** How long a search waits for each answer of its caches by default, ms: longer than that it is sooner done without. */
+export const cacheTimeoutMs = 100
 
 /**
  * Candidates of page one, ids and scores only: each hit is read from the truth at every page, so that a cached search
@@ -54,21 +57,23 @@ const mostCandidates = 2_000
 export class SearchCache {
   readonly #ports: SearchCachePorts
   readonly #ttlMs: number
+  readonly #timeoutMs: number
   readonly #flights = new Map<string, Promise<Proposed>>()
   /** When this process last told of a collection's change. */
   readonly #announced = new Map<string, number>()
   /** Changes by this process so far. */
   #changes = 0
 
-  constructor(ports: SearchCachePorts, options: { ttlMs: number }) {
+  constructor(ports: SearchCachePorts, options: { ttlMs: number; timeoutMs?: number | undefined }) {
     this.#ports = ports
     this.#ttlMs = options.ttlMs
+    this.#timeoutMs = options.timeoutMs ?? cacheTimeoutMs
   }
 
   /** Cached, of an equal search under way in this process, or what `ask` finds; that is kept unless a leg was down. */
   async propose(request: Proposal, deadline: Deadline, ask: () => Promise<Proposed>): Promise<Proposed> {
     const { scope, query } = request
-    const call = deadline.options()
+    const call = { signal: deadline.signal, timeoutMs: this.#timeoutMs }
     const { cache, epoch, clock, random } = this.#ports
     await epoch.refresh()
     const name = nameOf(request)
@@ -76,7 +81,7 @@ export class SearchCache {
     const [mark, unsettled, held] = await cache.getMany(scope.tenant, [marks.settled, marks.unsettled, name], call)
     const entry = request.fresh ? undefined : entryIn(held)
     if (entry && entry.mark === mark) {
-      const candidates = decodeCursor(entry.found, query.key).map((one) => ({ ...one, document: '', legs: {} }))
+      const candidates = decodeCursor(entry.found, query.proposal).map((one) => ({ ...one, document: '', legs: {} }))
       return { candidates, exhausted: entry.exhausted, degraded: [], cached: true }
     }
     if (mark === undefined && unsettled === undefined) {
@@ -87,7 +92,7 @@ export class SearchCache {
       const { candidates, exhausted, degraded } = found
       const last = mark === undefined || unsettled !== undefined || candidates.length > mostCandidates
       if (last || degraded.length > 0) return found
-      const value = { mark, exhausted, found: encodeCursor(query.key, candidates) }
+      const value = { mark, exhausted, found: encodeCursor(query.proposal, candidates) }
       await cache.set(scope.tenant, name, value, { ...call, ttlMs: this.#ttlMs })
       return found
     }
@@ -141,10 +146,10 @@ export class SearchCache {
   }
 }
 
-/** The key of a query holds its tenant, collection, words, vector, filter, legs and weights. */
+/** The proposal of a query holds its tenant, collection, words, vector, filter, legs and how they are fused. */
 function nameOf({ query, generations, depth }: Proposal): string {
   const live = generations.map(({ id }) => id)
-  return `q:${sha256(query.key, JSON.stringify([live, depth]))}`
+  return `q:${sha256(query.proposal, JSON.stringify([live, depth]))}`
 }
 
 function marksOf({ collection }: Scope): { settled: string; unsettled: string } {

@@ -1,4 +1,5 @@
 import { HeadwaterError } from '../core/errors'
+import { type KnownOptions, refuseUnknown } from '../core/known-options'
 import { ContentSplitter } from './content-splitter'
 import type { Splitter } from './splitter'
 
@@ -12,6 +13,8 @@ export interface SplitterOptions {
   countTokens?: ((text: string) => number) | undefined
 }
 
+const known = { size: true, max: true, countTokens: true } satisfies KnownOptions<SplitterOptions>
+
 /** The splitter that an option stands for; HW_INVALID_OPTIONS, naming `path`, if it is none. */
 export function splitterOf(option: SplitterOptions | Splitter = {}, path = 'splitter'): Splitter {
   if (typeof option !== 'object' || option === null) {
@@ -24,6 +27,7 @@ export function splitterOf(option: SplitterOptions | Splitter = {}, path = 'spli
     }
     return option
   }
+  refuseUnknown(option, known, path)
   const { countTokens } = option
   if (countTokens !== undefined && typeof countTokens !== 'function') {
     throw invalid(`${path}.countTokens`, 'is not a function')

@@ -2,6 +2,7 @@ import { type CallOptions, throwIfAborted } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
 import { collectionName, type TenantId } from '../core/ids'
 import type { Json } from '../core/json'
+import { type KnownOptions, refuseUnknown } from '../core/known-options'
 import type { CacheRepository, CacheSetOptions, CacheStats } from '../repositories/cache'
 import { documentTag } from '../repositories/document-entries'
 import type { Receipt } from '../writer/receipt'
@@ -20,6 +21,9 @@ export interface CacheLoadOptions extends CacheSetOptions {
   /** Nothing older than what this receipt stands for: what cannot be shown to be newer is loaded anew. */
   after?: Receipt | undefined
 }
+
+const knownToSet = { ttlMs: true, tags: true, signal: true, timeoutMs: true } satisfies KnownOptions<CacheSetOptions>
+const knownToLoad = { ...knownToSet, documents: true, after: true } satisfies KnownOptions<CacheLoadOptions>
 
 /** A document and its fence before the value was loaded; 0 when there was none. */
 type Dependency = [collection: string, id: string, fence: number]
@@ -67,6 +71,7 @@ export class TenantCache {
    */
   set(key: string, value: Json, options: CacheSetOptions = {}): Promise<void> {
     return this.#with(undefined, options, (cache) => {
+      refuseUnknown(options, knownToSet, '', 'HW_INVALID_ARGUMENT')
       this.#context.entries?.expect(options.tags ?? [])
       return cache.set(this.#tenant, key, [value], options)
     })
@@ -80,6 +85,7 @@ export class TenantCache {
   getOrLoad<T extends Json = Json>(key: string, load: () => Promise<T>, options: CacheLoadOptions = {}): Promise<T> {
     const { after, documents = [], tags = [], ...call } = options
     return this.#with(after, call, async (cache) => {
+      refuseUnknown(options, knownToLoad, '', 'HW_INVALID_ARGUMENT')
       const places = documents.map(placeOf)
       const all = [...tags, ...places.map(({ collection, id }) => documentTag(collection, id))]
       this.#context.entries?.expect(all)

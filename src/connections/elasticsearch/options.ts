@@ -1,7 +1,9 @@
 import { HeadwaterError } from '../../core/errors'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import { Secret } from '../../core/secret'
+import { checkPolicyOptions } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
-import type { TlsOptions } from '../tls'
+import { knownTls, type TlsOptions } from '../tls'
 import type { ElasticsearchClient } from './client'
 
 /** Where Elasticsearch is (exactly one of `url` and `client`) and how it is used. Times in ms. */
@@ -40,6 +42,20 @@ export const elasticsearchDefaults = Object.freeze({
   allowInsecure: false,
 }) satisfies ElasticsearchOptions
 
+const known = {
+  ...elasticsearchDefaults,
+  url: true,
+  client: true,
+  apiKey: true,
+  username: true,
+  password: true,
+  caFingerprint: true,
+  tls: true,
+  retry: true,
+  budget: true,
+  breaker: true,
+} satisfies KnownOptions<ElasticsearchOptions>
+
 export interface ServerTarget {
   readonly kind: 'server'
   readonly nodes: readonly URL[]
@@ -63,6 +79,9 @@ export interface ResolvedElasticsearchOptions {
 
 /** Checks and completes; HW_INVALID_OPTIONS names what is wrong, never a secret. */
 export function resolveElasticsearchOptions(options: ElasticsearchOptions): ResolvedElasticsearchOptions {
+  refuseUnknown(options, known, 'elasticsearch')
+  refuseUnknown(options.tls, knownTls, 'elasticsearch.tls')
+  checkPolicyOptions(options, 'elasticsearch')
   const number = (key: 'maxConnections' | 'maxQueue' | 'timeoutMs'): number => {
     const value = options[key] ?? elasticsearchDefaults[key]
     if (Number.isInteger(value) && value >= 1 && value < 2 ** 31) return value

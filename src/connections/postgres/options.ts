@@ -1,4 +1,6 @@
 import { HeadwaterError } from '../../core/errors'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
+import { checkPolicyOptions } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
 import type { PostgresPool } from './client'
 
@@ -40,6 +42,10 @@ export interface PostgresOptions {
   readonly preparedStatements?: boolean | undefined
   /** False behind PgBouncer, which refuses them: timeouts are then set inside transactions only. */
   readonly startupParameters?: boolean | undefined
+  /** False where workers shall only poll: writers send no NOTIFY, and no worker keeps a connection to listen on. */
+  readonly hints?: boolean | undefined
+  /** How soon a worker notices that the connection it listens on is dead. */
+  readonly hintHeartbeatMs?: number | undefined
   readonly rowLevelSecurity?: RowLevelSecurityMode | undefined
   /** Roles to take on in transactions where the login itself is not under the policies. */
   readonly roles?: { readonly app?: string | undefined; readonly worker?: string | undefined } | undefined
@@ -79,10 +85,28 @@ export const postgresDefaults = Object.freeze({
   applicationName: 'headwater',
   preparedStatements: true,
   startupParameters: true,
+  hints: true,
+  hintHeartbeatMs: 10_000,
   rowLevelSecurity: 'auto',
 }) satisfies PostgresOptions
 
+const known = {
+  ...postgresDefaults,
+  url: true,
+  pool: true,
+  embedded: true,
+  ssl: true,
+  roles: true,
+  retry: true,
+  budget: true,
+  breaker: true,
+} satisfies KnownOptions<PostgresOptions>
+
 export function resolvePostgresOptions(options: PostgresOptions): ResolvedPostgresOptions {
+  refuseUnknown(options, known, 'postgres')
+  refuseUnknown(options.embedded, { path: true }, 'postgres.embedded')
+  refuseUnknown(options.roles, { app: true, worker: true }, 'postgres.roles')
+  checkPolicyOptions(options, 'postgres')
   const given = Object.fromEntries(
     Object.keys(postgresDefaults)
       .map((key) => [key, Reflect.get(options, key)])

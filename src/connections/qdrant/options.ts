@@ -1,7 +1,9 @@
 import { HeadwaterError } from '../../core/errors'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import { Secret } from '../../core/secret'
+import { checkPolicyOptions } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
-import type { TlsOptions } from '../tls'
+import { knownTls, type TlsOptions } from '../tls'
 import type { QdrantClient } from './client'
 
 /** Where Qdrant is (exactly one of `url` and `client`) and how it is used. Times in ms. */
@@ -41,6 +43,18 @@ export const qdrantDefaults = Object.freeze({
   allowInsecure: false,
 }) satisfies QdrantOptions
 
+const known = {
+  ...qdrantDefaults,
+  url: true,
+  client: true,
+  apiKey: true,
+  tls: true,
+  headers: true,
+  retry: true,
+  budget: true,
+  breaker: true,
+} satisfies KnownOptions<QdrantOptions>
+
 export type QdrantTarget =
   | { readonly kind: 'client'; readonly client: QdrantClient }
   | { readonly kind: 'server'; readonly url: URL }
@@ -58,6 +72,9 @@ export interface ResolvedQdrantOptions {
 
 /** Checks and completes; HW_INVALID_OPTIONS names what is wrong, never a secret. */
 export function resolveQdrantOptions(options: QdrantOptions): ResolvedQdrantOptions {
+  refuseUnknown(options, known, 'qdrant')
+  refuseUnknown(options.tls, knownTls, 'qdrant.tls')
+  checkPolicyOptions(options, 'qdrant')
   const number = (key: 'maxConnections' | 'maxQueue' | 'timeoutMs' | 'idleTimeoutMs'): number => {
     const value = options[key] ?? qdrantDefaults[key]
     if (Number.isInteger(value) && value >= 1 && value < 2 ** 31) return value

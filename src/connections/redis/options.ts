@@ -1,5 +1,7 @@
 import { HeadwaterError } from '../../core/errors'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import { redactUrl } from '../../core/secret'
+import { checkPolicyOptions } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
 import type { RedisClient } from './client'
 
@@ -63,6 +65,24 @@ export const redisDefaults = Object.freeze({
   connectionName: 'headwater',
 }) satisfies RedisOptions
 
+const known = {
+  ...redisDefaults,
+  url: true,
+  client: true,
+  tls: true,
+  retry: true,
+  budget: true,
+  breaker: true,
+} satisfies KnownOptions<RedisOptions>
+
+const knownTls = {
+  ca: true,
+  cert: true,
+  key: true,
+  servername: true,
+  rejectUnauthorized: true,
+} satisfies KnownOptions<RedisTlsOptions>
+
 type Defaulted = {
   -readonly [K in keyof typeof redisDefaults]: (typeof redisDefaults)[K] extends number ? number : string
 }
@@ -73,6 +93,9 @@ export interface ResolvedRedisOptions extends Readonly<Defaulted> {
 }
 
 export function resolveRedisOptions(options: RedisOptions): ResolvedRedisOptions {
+  refuseUnknown(options, known, 'redis')
+  refuseUnknown(options.tls, knownTls, 'redis.tls')
+  checkPolicyOptions(options, 'redis')
   const given = Object.fromEntries(
     Object.keys(redisDefaults)
       .map((key) => [key, Reflect.get(options, key)])

@@ -1,5 +1,7 @@
 import { HeadwaterError } from '../../core/errors'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import { Secret } from '../../core/secret'
+import { checkPolicyOptions } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
 import type { S3Client } from './client'
 
@@ -64,6 +66,21 @@ export const s3Defaults = Object.freeze({
   maxQueue: 1_000,
 }) satisfies S3Options
 
+const known = {
+  ...s3Defaults,
+  endpoint: true,
+  accessKey: true,
+  secretKey: true,
+  sessionToken: true,
+  client: true,
+  tls: true,
+  retry: true,
+  budget: true,
+  breaker: true,
+} satisfies KnownOptions<S3Options>
+
+const knownTls = { ca: true, cert: true, key: true, rejectUnauthorized: true } satisfies KnownOptions<S3TlsOptions>
+
 export interface ResolvedS3Options {
   readonly target: S3Target
   readonly region: string
@@ -74,6 +91,9 @@ export interface ResolvedS3Options {
 }
 
 export function resolveS3Options(options: S3Options): ResolvedS3Options {
+  refuseUnknown(options, known, 's3')
+  refuseUnknown(options.tls, knownTls, 's3.tls')
+  checkPolicyOptions(options, 's3')
   const region = options.region ?? s3Defaults.region
   const bucketPrefix = options.bucketPrefix ?? s3Defaults.bucketPrefix
   const pathStyle = options.pathStyle ?? s3Defaults.pathStyle

@@ -1,5 +1,7 @@
 import { HeadwaterError } from '../../core/errors'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import { Secret } from '../../core/secret'
+import { checkPolicyOptions } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
 
 /** A server that speaks OpenAI's `/embeddings`: OpenAI, another provider, or one of your own. Times in ms. */
@@ -72,6 +74,23 @@ export const httpEmbedderDefaults = Object.freeze({
 
 export const openAiDefaults = Object.freeze({ baseUrl: 'https://api.openai.com/v1', model: 'text-embedding-3-small' })
 
+const knownOptions = {
+  ...httpEmbedderDefaults,
+  baseUrl: true,
+  model: true,
+  dimensions: true,
+  shorten: true,
+  apiKey: true,
+  queryPrefix: true,
+  passagePrefix: true,
+  maxTokens: true,
+  pricePerMillionTokens: true,
+  headers: true,
+  retry: true,
+  budget: true,
+  breaker: true,
+} satisfies KnownOptions<HttpEmbedderOptions>
+
 /** What the makers say of their models. */
 const knownModels: Readonly<Record<string, { dimensions: number; maxTokens: number; shortens: boolean }>> = {
   'text-embedding-3-small': { dimensions: 1_536, maxTokens: 8_191, shortens: true },
@@ -106,6 +125,8 @@ export interface ResolvedHttpOptions {
 
 /** Checks and completes; HW_INVALID_OPTIONS names what is wrong, never a secret. */
 export function resolveHttpOptions(options: HttpEmbedderOptions, path: string): ResolvedHttpOptions {
+  refuseUnknown(options, knownOptions, path)
+  checkPolicyOptions(options, path)
   const defaults = httpEmbedderDefaults
   const invalid = (key: string, problem: string): HeadwaterError =>
     new HeadwaterError('HW_INVALID_OPTIONS', `${path}.${key}: ${problem}`, { path: `${path}.${key}` })

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { HeadwaterError } from '../../core/errors'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import type { Pooling } from './messages'
 
 /** A model to be downloaded once, pinned: what arrives is exactly this or nothing. */
@@ -55,22 +56,22 @@ export interface OnnxOptions {
 
 export const defaultModel = 'all-MiniLM-L6-v2'
 const poolings: readonly unknown[] = ['mean', 'cls', 'last'] satisfies Pooling[]
-const known = new Set<string>([
-  'path',
-  'model',
-  'cacheDir',
-  'baseUrl',
-  'onProgress',
-  'file',
-  'pooling',
-  'normalize',
-  'queryPrefix',
-  'passagePrefix',
-  'maxTokens',
-  'dimensions',
-  'threads',
-  'batchTokens',
-] satisfies (keyof OnnxOptions)[])
+const known = {
+  path: true,
+  model: true,
+  cacheDir: true,
+  baseUrl: true,
+  onProgress: true,
+  file: true,
+  pooling: true,
+  normalize: true,
+  queryPrefix: true,
+  passagePrefix: true,
+  maxTokens: true,
+  dimensions: true,
+  threads: true,
+  batchTokens: true,
+} satisfies KnownOptions<OnnxOptions>
 
 export const defaultBatchTokens = 512
 export const defaultThreads = (): number => Math.min(availableParallelism(), 4)
@@ -78,9 +79,7 @@ export const defaultThreads = (): number => Math.min(availableParallelism(), 4)
 /** Refuses what is misspelt or out of range: HW_INVALID_OPTIONS, naming the path. */
 export function checkOnnxOptions(options: OnnxOptions, path: string): void {
   if (typeof options !== 'object' || options === null) throw invalid(path, 'must be an object')
-  for (const key of Object.keys(options)) {
-    if (!known.has(key)) throw invalid(`${path}.${key}`, `unknown option; known are ${[...known].join(', ')}`)
-  }
+  refuseUnknown(options, known, path)
   const { pooling, maxTokens, dimensions, threads, batchTokens } = options
   if (options.path !== undefined && options.model !== undefined) throw invalid(path, 'give either path or model')
   if (pooling !== undefined && !poolings.includes(pooling)) {
@@ -94,7 +93,9 @@ export function checkOnnxOptions(options: OnnxOptions, path: string): void {
   if (typeof options.model === 'object') checkHubModel(options.model, `${path}.model`)
 }
 
-function checkHubModel({ hub, revision, files }: HubModel, path: string): void {
+function checkHubModel(model: HubModel, path: string): void {
+  refuseUnknown(model, { hub: true, revision: true, files: true } satisfies KnownOptions<HubModel>, path)
+  const { hub, revision, files } = model
   if (typeof hub !== 'string' || !/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(hub)) {
     throw invalid(`${path}.hub`, `${JSON.stringify(hub)} is not owner/name`)
   }

@@ -1,4 +1,5 @@
 import { HeadwaterError } from '../../core/errors'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import type { AnalysisChoice, Synonyms } from './analysis'
 import type { BulkLimits } from './bulk'
 import type { IndexSettings } from './index-definition'
@@ -28,7 +29,20 @@ export interface ResolvedTextOptions {
   readonly limits: BulkLimits
 }
 
+const known = {
+  prefix: true,
+  k1: true,
+  b: true,
+  shards: true,
+  replicas: true,
+  analysis: true,
+  synonyms: true,
+  batchSize: true,
+  batchBytes: true,
+} satisfies KnownOptions<ElasticsearchTextOptions>
+
 export function resolveTextOptions(options: ElasticsearchTextOptions): ResolvedTextOptions {
+  refuseUnknown(options, known, 'elasticsearch.texts')
   const { prefix = 'headwater', analysis = 'auto', synonyms, replicas } = options
   if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(prefix)) {
     throw invalid('prefix', `must be 1 to 64 of a-z, 0-9, _ and -, got ${JSON.stringify(prefix)}`)

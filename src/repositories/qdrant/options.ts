@@ -1,4 +1,5 @@
 import { HeadwaterError } from '../../core/errors'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import type { MetadataDeclaration } from '../../filter/declaration'
 
 export type QdrantDistance = 'cosine' | 'dot' | 'euclid'
@@ -84,6 +85,12 @@ export const qdrantVectorDefaults = Object.freeze({
   snapshotTimeoutMs: 600_000,
 }) satisfies QdrantVectorOptions
 
+const known = {
+  ...qdrantVectorDefaults,
+  metadata: true,
+  hnswEf: true,
+} satisfies KnownOptions<QdrantVectorOptions>
+
 type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> }
 
 export interface ResolvedQdrantVectorOptions {
@@ -104,8 +111,13 @@ export interface ResolvedQdrantVectorOptions {
 }
 
 export function resolveQdrantVectorOptions(options: QdrantVectorOptions): ResolvedQdrantVectorOptions {
+  refuseUnknown(options, known, 'qdrant.vectors')
   const given = qdrantVectorDefaults
   const { quantization = false } = options
+  for (const group of ['hnsw', 'optimizers', 'batch'] as const) {
+    refuseUnknown(options[group], given[group], `qdrant.vectors.${group}`)
+  }
+  if (typeof quantization !== 'boolean') refuseUnknown(quantization, given.quantization, 'qdrant.vectors.quantization')
   const resolved: ResolvedQdrantVectorOptions = {
     distance: options.distance ?? 'cosine',
     layout: options.layout ?? 'shared',

@@ -5,6 +5,7 @@ import { type Deadline, withDeadline } from '../../core/deadline'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { Json } from '../../core/json'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import { type Random, systemRandom } from '../../core/random'
 import type { CacheRepository, CacheSetOptions, CacheStats } from '../cache'
 import { FailOpen } from './fail-open'
@@ -33,6 +34,20 @@ export interface RedisCacheOptions extends RedisKeyOptions {
   readonly clock?: Clock | undefined
   readonly random?: Random | undefined
 }
+
+const known = {
+  prefix: true,
+  epoch: true,
+  namespace: true,
+  ttlMs: true,
+  jitter: true,
+  leaseMs: true,
+  pollMs: true,
+  tombstoneMs: true,
+  loadsWhileDown: true,
+  clock: true,
+  random: true,
+} satisfies KnownOptions<RedisCacheOptions>
 
 /** How a value is stored in Redis. */
 export interface RedisCacheSetOptions extends CacheSetOptions {
@@ -85,6 +100,8 @@ export class RedisCacheRepository implements CacheRepository {
   #closed = false
 
   constructor(connection: RedisConnection, options: RedisCacheOptions = {}) {
+    refuseUnknown(options, known, 'redis.cache')
+    refuseUnknown(options.loadsWhileDown, { concurrency: true, queue: true }, 'redis.cache.loadsWhileDown')
     const { namespace = 'entries', clock = systemClock, random = systemRandom } = options
     if (!/^[A-Za-z0-9._-]{1,64}$/.test(namespace)) {
       const message = `redis.namespace must be 1 to 64 characters of [A-Za-z0-9._-], got ${JSON.stringify(namespace)}`

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '../../connections/redis/connection'
+import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import { type Random, systemRandom } from '../../core/random'
 import type { VectorCache } from '../../embeddings/vector-cache'
@@ -18,6 +19,8 @@ export interface RedisVectorCacheOptions extends RedisKeyOptions {
   /** Share by which that is shortened at random; 0.1 by default. */
   readonly jitter?: number | undefined
   readonly random?: Random | undefined
+  /** Longest wait for Redis at each call, ms; the connection's own by default. */
+  readonly timeoutMs?: number | undefined
 }
 
 const batch = 500
@@ -31,6 +34,7 @@ export class RedisVectorCache implements VectorCache {
   readonly #ttlMs: number
   readonly #jitter: number
   readonly #random: Random
+  readonly #call: CallOptions
   readonly #open = new FailOpen()
 
   constructor(connection: RedisConnection, options: RedisVectorCacheOptions) {
@@ -41,13 +45,14 @@ export class RedisVectorCache implements VectorCache {
     this.#ttlMs = checkTtl(options.ttlMs ?? 86_400_000, 'redis.ttlMs', 'HW_INVALID_OPTIONS')
     this.#jitter = checkJitter(options.jitter ?? 0.1)
     this.#random = options.random ?? systemRandom
+    this.#call = { timeoutMs: options.timeoutMs }
   }
 
   async getMany(hashes: readonly string[]): Promise<Map<string, Float32Array>> {
     const found = new Map<string, Float32Array>()
     for (let at = 0; at < hashes.length; at += batch) {
       const part = hashes.slice(at, at + batch)
-      const asked = this.#connection.command('MGET', part.map(this.#name), { binary: true })
+      const asked = this.#connection.command('MGET', part.map(this.#name), { ...this.#call, binary: true })
       const held = (await this.#open.try(asked, [], undefined)) as readonly unknown[]
       for (const [i, hash] of part.entries()) {
         const bytes = held[i]
@@ -63,7 +68,8 @@ export class RedisVectorCache implements VectorCache {
       const names = part.map(({ hash }) => this.#name(hash))
       const bytes = part.map(({ vector }) => vectorToBytes(vector))
       const life = jittered(this.#ttlMs, this.#jitter, this.#random)
-      await this.#open.try(this.#connection.script(storeVectorsScript, names, [life, ...bytes]), 0, undefined)
+      const stored = this.#connection.script(storeVectorsScript, names, [life, ...bytes], this.#call)
+      await this.#open.try(stored, 0, undefined)
     }
   }
 

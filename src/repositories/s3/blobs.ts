@@ -5,6 +5,7 @@ import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { withDeadline } from '../../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { type TenantId, uuidV7 } from '../../core/ids'
+import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import { Lazy } from '../../core/lifecycle'
 import { bytesOf, checkBlobName, checkExpectedKey, resolveRange } from '../blob-bytes'
 import type { BlobDeleteOptions, BlobInfo, BlobPutOptions, BlobRepository, BlobSource, ScannedBlob } from '../blobs'
@@ -22,6 +23,18 @@ export interface S3BlobOptions extends S3BucketOptions {
   /** Longest life of a presigned URL, ms; 900,000 by default, a week at most. */
   readonly maxPresignMs?: number | undefined
 }
+
+const known = {
+  bucket: true,
+  createBucket: true,
+  versioning: true,
+  noncurrentDays: true,
+  leftoverDays: true,
+  policy: true,
+  partBytes: true,
+  maxBytes: true,
+  maxPresignMs: true,
+} satisfies KnownOptions<S3BlobOptions>
 
 const mebibyte = 1024 * 1024
 const defaultType = 'application/octet-stream'
@@ -43,6 +56,7 @@ export class S3BlobRepository implements BlobRepository {
   readonly #ready: Lazy<void>
 
   constructor(connection: S3Connection, options: S3BlobOptions = {}) {
+    refuseUnknown(options, known, 's3.blobs')
     this.#connection = connection
     this.bucket = options.bucket ?? `${connection.options.bucketPrefix}-blobs`
     this.#partBytes = within('partBytes', options.partBytes ?? 8 * mebibyte, 5 * mebibyte, 512 * mebibyte)
