@@ -30,7 +30,8 @@ export class Lessor {
   readonly #seen = new WeakMap<PostgresClient, number>()
   #opened: Lazy<OpenPool>
   #pool: PostgresPool | undefined
-  #destroySockets: (() => void) | undefined
+  /** Of every pool that is not closed yet: a retired one may still have connections out. */
+  readonly #destroySockets = new Set<() => void>()
   #scoped: ScopedQuery | undefined
   readonly #drained: (() => void)[] = []
   /** Turns away those who wait for a connection. */
@@ -81,7 +82,7 @@ export class Lessor {
     this.#closed = true
     const opened = await this.#opened.take()
     if (this.#leases.size > 0) await new Promise<void>((resolve) => this.#drained.push(resolve))
-    await opened?.close()
+    if (opened) await this.#end(opened)
     await this.#retired
   }
 
@@ -92,7 +93,7 @@ export class Lessor {
     this.#waiting.clear()
     for (const lease of this.#leases) lease.destroy()
     // A connection that is still being made would be waited for.
-    this.#destroySockets?.()
+    for (const destroySockets of this.#destroySockets) destroySockets()
     await this.close()
   }
 
@@ -172,14 +173,19 @@ export class Lessor {
     const old = this.#opened
     this.#opened = this.#lazy()
     this.#pool = undefined
-    this.#retired = Promise.all([this.#retired, old.take().then((opened) => opened?.close())])
+    this.#retired = Promise.all([this.#retired, old.take().then((opened) => opened && this.#end(opened))])
+  }
+
+  async #end({ close, destroySockets }: OpenPool): Promise<void> {
+    await close()
+    if (destroySockets) this.#destroySockets.delete(destroySockets)
   }
 
   #lazy(): Lazy<OpenPool> {
     return new Lazy(async () => {
       const opened = await openPool(this.#options, this.#ports)
       this.#pool = opened.pool
-      this.#destroySockets = opened.destroySockets
+      if (opened.destroySockets) this.#destroySockets.add(opened.destroySockets)
       this.#scoped = opened.scoped
       return opened
     })

@@ -195,6 +195,27 @@ describe('through a network that fails', () => {
     expect(error).toMatchObject({ code: 'HW_UNAVAILABLE', details: { network: 'ECONNREFUSED' } })
     expect(error.message).toContain(new URL(proxy.url).port)
   })
+
+  it('destroy cuts off a connection that is still being made in the pool of before a demotion', async () => {
+    const connection = connectTo({ url: proxy.url, max: 3 })
+    let making: Promise<unknown> | undefined
+    const demoted = rejection(
+      connection.transaction(acme, async (tx) => {
+        await tx.query('SELECT 1')
+        // Startup packets of new connections arrive nowhere.
+        proxy.onRequest = (bytes) => (bytes.includes('user\0') ? 'swallow' : 'pass')
+        making = rejection(connection.session(acme).query('SELECT 2'))
+        await expect.poll(() => proxy.open).toBe(2)
+        await tx.query("DO $$ BEGIN RAISE SQLSTATE '25006'; END $$")
+      }),
+    )
+    expect((await demoted).code).toBe('HW_UNAVAILABLE')
+    proxy.resume()
+    await connection.session(acme).query('SELECT 3')
+    await connection.destroy()
+    expect(await making).toMatchObject({ name: 'HeadwaterError' })
+    await expect.poll(() => proxy.open).toBe(0)
+  })
 })
 
 describe('a pool that is used up', () => {
