@@ -1,10 +1,8 @@
 import type { CallOptions } from '../core/abort'
-import { isHeadwaterError } from '../core/errors'
-import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
-import type { IndexMarker } from '../repositories/index-marker'
+import type { Generation } from '../repositories/generations'
 import { bumpEpoch, checkDatabase } from './epoch'
 import { followAlias } from './generations'
-import { dueSweep, markIndex, readIndexState } from './index-state'
+import { dueSweep, markerIn, markIndex, readIndexState } from './index-state'
 import type { WriterPorts } from './ports'
 
 /**
@@ -47,18 +45,6 @@ async function checkIndex(
   else if (mark === null ? sweep === null : seen.fence < mark.fence) {
     await dueSweep(ports, registry, generation.id, 'changed')
   } else if (mark !== null && sweep === null && (await registry.now()) - mark.at >= markMs) {
-    await markIndex(ports, generation, call)
-  }
-}
-
-/** Null where the index is gone, or says nothing. */
-async function markerIn(ports: WriterPorts, generation: Generation, call: CallOptions): Promise<IndexMarker | null> {
-  try {
-    return generation.target === 'vector'
-      ? await ports.vectors.marker(vectorIndexOf(generation), call)
-      : await ports.texts.marker(textIndexOf(generation), call)
-  } catch (error) {
-    if (isHeadwaterError(error, 'HW_GENERATION_MISSING')) return null
-    throw error
+    await markIndex(ports, generation, call, mark.fence)
   }
 }

@@ -1,4 +1,5 @@
 import type { CallOptions } from '../core/abort'
+import { isHeadwaterError } from '../core/errors'
 import { uuidV7 } from '../core/ids'
 import type { Json } from '../core/json'
 import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
@@ -68,9 +69,15 @@ export async function dueSweep(
 
 /**
  * Writes a new marker. The truth records it first: a marker that is ahead of the record can then only mean that the
- * truth has been restored since.
+ * truth has been restored since. Where `over` is given and the index has another marker by now, it keeps that one: an
+ * older state has come back this moment, and the next check is to see it.
  */
-export async function markIndex(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
+export async function markIndex(
+  ports: WriterPorts,
+  generation: Generation,
+  call: CallOptions = {},
+  over?: number,
+): Promise<void> {
   const { documents, registry } = ports.truth.session({ worker: true })
   const installation = await registry.read('installation')
   const { system, timeline } = await registry.database()
@@ -88,8 +95,25 @@ export async function markIndex(ports: WriterPorts, generation: Generation, call
     system,
     timeline,
   }
+  if (over !== undefined && (await markerIn(ports, generation, call))?.fence !== over) return
   if (generation.target === 'vector') await ports.vectors.mark(vectorIndexOf(generation), marker, call)
   else await ports.texts.mark(textIndexOf(generation), marker, call)
+}
+
+/** Null where the index is gone, or says nothing. */
+export async function markerIn(
+  ports: WriterPorts,
+  generation: Generation,
+  call: CallOptions,
+): Promise<IndexMarker | null> {
+  try {
+    return generation.target === 'vector'
+      ? await ports.vectors.marker(vectorIndexOf(generation), call)
+      : await ports.texts.marker(textIndexOf(generation), call)
+  } catch (error) {
+    if (isHeadwaterError(error, 'HW_GENERATION_MISSING')) return null
+    throw error
+  }
 }
 
 /** The indexes that are being mended, and why. */

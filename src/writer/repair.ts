@@ -1,7 +1,8 @@
 import type { Scope } from '../core/ids'
-import { type Generation, type Target, textIndexOf, vectorIndexOf } from '../repositories/generations'
+import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
 import type { IndexRemoval } from '../repositories/index-entry'
 import type { Drift } from './drift-entry'
+import { allTargets } from './generations'
 import type { WriterPorts } from './ports'
 
 /**
@@ -36,16 +37,16 @@ export async function repairDrift(
     group.documents.add(entry.document)
   }
   for (const { scope, documents } of scopes.values()) {
-    repaired += await restamp(ports, generation.target, scope, [...documents])
+    repaired += await restamp(ports, scope, [...documents])
   }
   return { repaired, deleted: allowed.length, spared }
 }
 
 /**
- * Gives live documents a new fence and enqueues a whole job for the target (and one for the payload of the other, whose
- * fence moves with it). Returns how many there were.
+ * Gives live documents a new fence and enqueues whole jobs for both targets: the fence of the other moves as well, and
+ * if the truth was restored, a new payload over its old vector would look right. Returns how many there were.
  */
-async function restamp(ports: WriterPorts, target: Target, scope: Scope, ids: readonly string[]): Promise<number> {
+async function restamp(ports: WriterPorts, scope: Scope, ids: readonly string[]): Promise<number> {
   return ports.truth.transaction({ worker: true }, async (session) => {
     const heads = (await session.documents.lock(scope, ids, { create: false })).filter((head) => !head.deleted)
     if (heads.length === 0) return 0
@@ -54,15 +55,10 @@ async function restamp(ports: WriterPorts, target: Target, scope: Scope, ids: re
       scope,
       heads.map(({ id }, at) => ({ id, fence: fences[at]! })),
     )
-    const other: Target = target === 'vector' ? 'text' : 'vector'
     await session.jobs.enqueue(
-      heads.flatMap((head, at) => {
-        const job = { ...scope, document: head.id, fence: fences[at]! }
-        return [
-          { ...job, target, since: 0 },
-          { ...job, target: other, since: head.fence },
-        ]
-      }),
+      heads.flatMap(({ id }, at) =>
+        allTargets.map((target) => ({ ...scope, target, document: id, fence: fences[at]!, since: 0 })),
+      ),
     )
     return heads.length
   })

@@ -28,8 +28,8 @@ export async function sweepIndex(
   }
   const ranges = findDrift(ports, generation, {
     deep: false,
-    // After a loss no job can be trusted to bring all of its document: it may leave out what the index once had.
-    distrust: sweep.reason !== 'turn',
+    // A job may leave out what the index once had, and can overwrite nothing that is ahead of the truth.
+    distrust: true,
     after: sweep.after ?? undefined,
     signal: call.signal,
   })

@@ -22,6 +22,8 @@ describe('a run without one guard', () => {
     ['idempotency', 12],
     ['upsert-fence', 10],
     ['remove-fence', 5],
+    ['completion-epoch', 11],
+    ['marker', 6],
   ] as const)('%s violates invariant %i', { timeout: 300_000 }, async (withoutGuard, invariant) => {
     const report = await caught({ withoutGuard })
     expect(report?.violations[0]?.invariant).toBe(invariant)

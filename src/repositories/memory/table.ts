@@ -26,6 +26,12 @@ export class Table<R> {
   }
 }
 
+/** Puts back what `rows` held once; rows are never changed in place. */
+export function restoreTable<R>(table: Table<R>, rows: ReadonlyMap<string, R>): void {
+  for (const key of [...table.rows.keys()]) table.delete(key)
+  for (const [key, row] of rows) table.put(key, row)
+}
+
 /** A table as one transaction sees it. Dropping the overlay rolls back; `commit` costs what was changed. */
 export class Overlay<R> {
   readonly #table: Table<R>

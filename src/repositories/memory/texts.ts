@@ -42,6 +42,16 @@ export class MemoryTextRepository implements TextRepository {
     return this.#existing(name).table.entries
   }
 
+  /** @internal */
+  has(name: string): boolean {
+    return this.#collections.has(name)
+  }
+
+  /** @internal */
+  markerOf(name: string): IndexMarker | null {
+    return this.#collections.get(name)?.marker ?? null
+  }
+
   async create(index: TextIndex, call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     if (this.#collections.has(index.name)) this.#collection(index)

@@ -15,6 +15,7 @@ import { MemoryJobs } from './jobs'
 import { Mutex } from './mutex'
 import { Process } from './process'
 import { MemoryRegistry } from './registry'
+import { restoreTable, Table } from './table'
 import { Tables } from './tables'
 
 export interface MemoryTruthOptions {
@@ -74,6 +75,21 @@ export class MemoryTruth implements Truth {
   crash(owner: string): void {
     this.#processes.get(owner)?.crash()
     this.#processes.delete(owner)
+  }
+
+  /** A backup; what it returns puts all back to this state, sequences too, between two transactions. @internal */
+  backup(): () => Promise<void> {
+    const { tables, mutex } = this.#engine
+    const kept = Object.values(tables)
+      .filter((value) => value instanceof Table)
+      .map((table: Table<unknown>) => ({ table, rows: new Map(table.rows) }))
+    const sequences = { ...tables.sequences }
+    return async () => {
+      const release = await mutex.acquire()
+      for (const { table, rows } of kept) restoreTable(table, rows)
+      Object.assign(tables.sequences, sequences)
+      release()
+    }
   }
 
   /** Starts a new life of the truth, as a restore does; returns the new epoch. */

@@ -36,6 +36,16 @@ export class MemoryVectorRepository implements VectorRepository {
     return this.#existing(name).table.entries
   }
 
+  /** @internal */
+  has(name: string): boolean {
+    return this.#collections.has(name)
+  }
+
+  /** @internal */
+  markerOf(name: string): IndexMarker | null {
+    return this.#collections.get(name)?.marker ?? null
+  }
+
   async create(index: VectorIndex, call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     if (this.#collections.has(index.name)) this.#collection(index)

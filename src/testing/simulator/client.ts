@@ -195,6 +195,8 @@ export class Client {
     const operation = this.#begin(tenant, [effect])
     const idempotencyKey = `key${operation.id}`
     let first: DocumentReceipt | undefined
+    // A key that was lost in a restore applies anew.
+    let life = this.#context.history.restores
     let known = true
     for (let attempt = this.#dice.between(2, 5); attempt > 0; attempt--) {
       const options = { ...this.#callOptions(), idempotencyKey }
@@ -204,6 +206,14 @@ export class Client {
         if (kind === 'patch') return node.writer.patch(scope, document, { metadata: patchOf(operation) }, options)
         return node.writer.delete(scope, document, options)
       })
+      if (life !== this.#context.history.restores) {
+        life = this.#context.history.restores
+        first = undefined
+        known = false
+        // It may have been done before or after: either is an answer, but none to hold the next against.
+        if (isValue(answer)) this.#receive(operation, answer)
+        continue
+      }
       if (isValue(answer)) {
         first ??= this.#receive(operation, answer)
         if (answer.value.version !== first?.version || answer.value.fence !== first.fence) {
@@ -215,17 +225,19 @@ export class Client {
       } else if (attempt === 1 && !first && known) this.#failed(operation, answer, false)
       await this.#pause(this.#context.plan.thinkMs * 2)
     }
-    if (first && this.#dice.chance(0.3)) await this.#otherBody(tenant, document, idempotencyKey)
+    if (first && this.#dice.chance(0.3)) await this.#otherBody(tenant, document, idempotencyKey, life)
   }
 
-  async #otherBody(tenant: TenantId, document: string, idempotencyKey: string): Promise<void> {
+  async #otherBody(tenant: TenantId, document: string, idempotencyKey: string, life: number): Promise<void> {
     const other = this.#invent(tenant, document)
     const operation = this.#begin(tenant, [putEffect(other)])
     const options: DocumentWriteOptions = { idempotencyKey }
     const answer = await this.#ask(operation, options, (node) =>
       node.writer.put(this.#scope(node, tenant), other, options),
     )
-    if (isValue(answer)) this.#context.world.violate(12, `${idempotencyKey} took another request`)
+    const isKept = life === this.#context.history.restores
+    if (isValue(answer) && isKept) this.#context.world.violate(12, `${idempotencyKey} took another request`)
+    else if (isValue(answer)) this.#receive(operation, answer)
     else this.#failed(operation, answer, false)
   }
 
@@ -353,7 +365,10 @@ export class Client {
   /** While the truth is well, whatever the engines do, a write fails only for what was asked. */
   #excused(error: unknown, timeoutMs: number | undefined): void {
     const { plan, world } = this.#context
-    const ill = Object.values(plan.truth).some((rate) => rate > 0) || plan.outages.some(({ of }) => of === 'truth')
+    const ill =
+      Object.values(plan.truth).some((rate) => rate > 0) ||
+      plan.outages.some(({ of }) => of === 'truth') ||
+      plan.damage.some(({ what }) => what === 'restore')
     if (ill || (isHeadwaterError(error, 'HW_TIMEOUT') && timeoutMs !== undefined)) return
     if (isHeadwaterError(error) && reasons.has(error.code)) return
     world.violate(18, `${this.doing} failed though the truth was well: ${String(error)}`)

@@ -21,7 +21,7 @@ export class CommitCheck {
   #documents = new Map<string, StoredDocument>()
   #jobs = new Map<string, StoredJob>()
   /** How often an effect has been applied, by document and effect. */
-  readonly #applied = new Map<string, number>()
+  #applied = new Map<string, number>()
 
   constructor(options: {
     readonly world: World
@@ -48,6 +48,16 @@ export class CommitCheck {
     this.#jobs = new Map(this.#tables.jobs.rows)
   }
 
+  /** What it has counted so far; what that returns goes back to it, after the truth has. */
+  backup(): () => void {
+    const applied = new Map(this.#applied)
+    return () => {
+      this.#applied = new Map(applied)
+      this.#documents = new Map(this.#tables.documents.rows)
+      this.#jobs = new Map(this.#tables.jobs.rows)
+    }
+  }
+
   /** After a client was told that something did not happen: it must not have, and counts no more. */
   recount(document: StoredDocument | { tenant: StoredDocument['tenant']; id: string }): void {
     for (const [effect, count] of this.#applied) {
@@ -69,6 +79,14 @@ export class CommitCheck {
   /** Returns what was done to it. */
   #document(was: StoredDocument | undefined, row: StoredDocument): string {
     const name = `${row.tenant}/${row.id}`
+    if (was && isRestamp(was, row)) {
+      this.#world.trace('truth', () => `COMMIT ${name} v${row.version} stamped anew: f${row.fence % 2 ** 40}`)
+      const { tenant, id, version, fence } = row
+      const { content } = this.#history.states(tenant, id).at(-1)!
+      this.#history.record(tenant, id, { from: this.#world.scheduler.now, version, fence, content })
+      this.#whole(row)
+      return 'restamp'
+    }
     if (row.version !== (was?.version ?? 0) + 1) {
       this.#world.violate(1, `${name} went from version ${was?.version ?? 0} to ${row.version}`)
     }
@@ -189,14 +207,25 @@ export class CommitCheck {
 
   #completed(job: StoredJob): void {
     const { target, tenant, document, token } = job
-    const own = [...this.#completions].some(
-      (completion) =>
-        completion.token === token &&
-        completion.done.some((it) => it.target === target && it.tenant === tenant && it.document === document),
-    )
+    const own = [...this.#completions]
+      .filter((completion) => completion.token === token)
+      .flatMap(({ done }) => done)
+      .find((it) => it.target === target && it.tenant === tenant && it.document === document)
     this.#world.trace('truth', () => `COMMIT ${target} job of ${tenant}/${document} f${job.fence % 2 ** 40} done`)
     if (!own)
       this.#world.violate(11, `The ${target} job of ${tenant}/${document} was completed by another than its claim`)
+    if (own && own.epoch !== this.#tables.epoch) {
+      const epochs = `epoch ${own.epoch} in epoch ${this.#tables.epoch}`
+      this.#world.violate(11, `The ${target} job of ${tenant}/${document} was completed by a claim of ${epochs}`)
+    }
     if (target !== 'cache') this.#indexes.compare(target, job)
   }
+}
+
+/** A repair gives a living document another fence and changes nothing else. */
+function isRestamp(was: StoredDocument, row: StoredDocument): boolean {
+  const same = (['version', 'contentHash', 'payloadHash', 'updatedAt', 'buriedAt'] as const).every(
+    (field) => was[field] === row[field],
+  )
+  return same && row.buriedAt === null && row.fence > was.fence && row.payloadFence > was.payloadFence
 }

@@ -45,6 +45,8 @@ export class History {
   readonly #states = new Map<string, DocumentState[]>()
   readonly #effects = new Map<string, { readonly operation: Operation; readonly effect: Effect }[]>()
   #next = 0
+  /** How often the truth has been restored. */
+  restores = 0
 
   nextId(): number {
     return ++this.#next
@@ -63,6 +65,21 @@ export class History {
   /** What was asked of a document so far. */
   effectsOn(tenant: TenantId, document: string): readonly { operation: Operation; effect: Effect }[] {
     return this.#effects.get(placeOf(tenant, document)) ?? []
+  }
+
+  /** What is current; what that returns makes it current again, with all that was recorded since kept as lost. */
+  backup(): (now: number) => void {
+    const current = new Map([...this.#states].map(([place, states]) => [place, states.at(-1)!]))
+    return (now) => {
+      this.restores++
+      for (const [place, states] of this.#states) {
+        const then = current.get(place) ?? states[0]!
+        const last = states.at(-1)!
+        if (last === then) continue
+        last.to = now
+        states.push({ ...then, from: now, to: Number.POSITIVE_INFINITY })
+      }
+    }
   }
 
   record(tenant: TenantId, document: string, state: Omit<DocumentState, 'to'>): void {

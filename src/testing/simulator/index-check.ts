@@ -25,11 +25,25 @@ export class IndexCheck {
   readonly #engines: Engines
   /** Entries that were written when the truth had no such chunk any more: by a late, repeated or outlived request. */
   readonly #resurrected = new Set<string>()
+  readonly #damaged = new Set<Target>()
 
   constructor(world: World, tables: Tables, engines: Engines) {
     this.#world = world
     this.#tables = tables
     this.#engines = engines
+  }
+
+  /** Something happened to the index that no job tells of: until `healed` it is not compared. */
+  damaged(target: Target): void {
+    this.#damaged.add(target)
+    for (const [, generation] of this.#tables.generations.rows) {
+      if (generation.target !== target) continue
+      for (const key of this.#resurrected) if (key.startsWith(`${generation.name}/`)) this.#resurrected.delete(key)
+    }
+  }
+
+  healed(): void {
+    this.#damaged.clear()
   }
 
   /** Entries that hydration hides and reconcile removes. */
@@ -62,6 +76,7 @@ export class IndexCheck {
 
   /** Each live generation of the target must hold this document as the truth does, but for resurrected entries. */
   compare(target: Target, place: { readonly tenant: TenantId; readonly document: string }): void {
+    if (this.#damaged.has(target)) return
     for (const [, generation] of this.#tables.generations.rows) {
       if (generation.target === target && generation.state === 'live') this.#document(generation, place)
     }

@@ -1,6 +1,8 @@
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
+import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
 import type { IndexPayload, IndexRemoval, IndexScan } from '../../repositories/index-entry'
+import type { IndexMarker } from '../../repositories/index-marker'
 import type { HeldEntry, IndexGuard } from '../../repositories/memory/index-table'
 import { type HeldText, MemoryTextRepository } from '../../repositories/memory/texts'
 import { type HeldPoint, MemoryVectorRepository } from '../../repositories/memory/vectors'
@@ -27,11 +29,30 @@ abstract class ModelEngine<M> {
   protected readonly network: Network
   protected readonly observe: WriteObserver
 
-  constructor(memory: M, network: Network, observe: WriteObserver) {
+  /** With the guard removed, an index tells the marker that was written last, whatever became of it since. */
+  readonly #told: Map<string, IndexMarker> | undefined
+
+  constructor(memory: M, network: Network, observe: WriteObserver, withoutGuard: ModelGuard | undefined) {
     this.memory = memory
     this.network = network
     this.observe = observe
+    this.#told = withoutGuard === 'marker' ? new Map() : undefined
   }
+
+  protected async mark(index: string, marker: IndexMarker, work: () => Promise<void>): Promise<void> {
+    this.#told?.set(index, marker)
+    return work()
+  }
+
+  protected async marker(index: string, work: () => Promise<IndexMarker | null>): Promise<IndexMarker | null> {
+    return this.#told?.get(index) ?? work()
+  }
+
+  /** The index is gone; with `anew`, an empty one of nobody stands in its place. */
+  abstract wipe(generation: Generation, anew: boolean): void
+
+  /** What it holds now, marker included; what that returns brings it all back, but for the aliases. */
+  abstract snapshot(generation: Generation): () => void
 
   /** What the index holds, for checkers. */
   abstract raw(name: string): ReadonlyMap<string, HeldEntry>
@@ -50,14 +71,51 @@ abstract class ModelEngine<M> {
   }
 }
 
+/** A guard of the indexes, or `marker`: an index that is not what it was has no marker, or another. @internal */
+export type ModelGuard = IndexGuard | 'marker'
+
+function ofIndex(withoutGuard: ModelGuard | undefined): { withoutGuard?: IndexGuard } {
+  return withoutGuard === undefined || withoutGuard === 'marker' ? {} : { withoutGuard }
+}
+
+/** Does at once what repositories in memory do at once. */
+function now(...work: Promise<unknown>[]): void {
+  for (const each of work) each.catch(() => undefined)
+}
+
 /** Qdrant as seen over a network: forgets what it deletes, fences included, so that a late upsert resurrects. */
 export class ModelVectorEngine extends ModelEngine<MemoryVectorRepository> {
-  constructor(network: Network, observe: WriteObserver, withoutGuard?: IndexGuard) {
-    super(new MemoryVectorRepository(withoutGuard ? { withoutGuard } : {}), network, observe)
+  constructor(network: Network, observe: WriteObserver, withoutGuard?: ModelGuard) {
+    super(new MemoryVectorRepository(ofIndex(withoutGuard)), network, observe, withoutGuard)
   }
 
   raw(name: string): ReadonlyMap<string, HeldPoint> {
-    return this.memory.raw(name)
+    return this.memory.has(name) ? this.memory.raw(name) : new Map()
+  }
+
+  leadsTo(alias: string, generation: Generation): Promise<boolean> {
+    return this.memory.alias.leadsTo(alias, vectorIndexOf(generation))
+  }
+
+  loseAlias(generation: Generation): void {
+    this.memory.alias.forget(vectorIndexOf(generation))
+  }
+
+  wipe(generation: Generation, anew: boolean): void {
+    const index = vectorIndexOf(generation)
+    now(this.memory.drop(index))
+    if (anew) now(this.memory.create(index))
+  }
+
+  snapshot(generation: Generation): () => void {
+    const index = vectorIndexOf(generation)
+    const points = [...this.raw(index.name).values()].map((point) => ({ ...point, fence: point.fence ?? 0 }))
+    const marker = this.memory.markerOf(index.name)
+    return () => {
+      this.wipe(generation, true)
+      now(this.memory.upsert(index, points))
+      if (marker) now(this.memory.mark(index, marker))
+    }
   }
 
   for(process: SimProcess): VectorRepository {
@@ -70,8 +128,9 @@ export class ModelVectorEngine extends ModelEngine<MemoryVectorRepository> {
       create: (index, call) => send('create', call, () => memory.create(index)),
       drop: (index, call) => send('drop', call, () => memory.drop(index)),
       exists: (index, call) => send('exists', call, () => memory.exists(index)),
-      mark: (index, marker, call) => send('mark', call, () => memory.mark(index, marker)),
-      marker: (index, call) => send('marker', call, () => memory.marker(index)),
+      mark: (index, marker, call) =>
+        send('mark', call, () => this.mark(index.name, marker, () => memory.mark(index, marker))),
+      marker: (index, call) => send('marker', call, () => this.marker(index.name, () => memory.marker(index))),
       alias: {
         leadsTo: (alias, index, call) => send('leadsTo', call, () => memory.alias.leadsTo(alias, index)),
         set: (alias, index, call) => send('setAlias', call, () => memory.alias.set(alias, index)),
@@ -111,12 +170,37 @@ export class ModelVectorEngine extends ModelEngine<MemoryVectorRepository> {
 
 /** Elasticsearch as seen over a network; its deletes are as forgetful. */
 export class ModelTextEngine extends ModelEngine<MemoryTextRepository> {
-  constructor(network: Network, observe: WriteObserver, withoutGuard?: IndexGuard) {
-    super(new MemoryTextRepository(withoutGuard ? { withoutGuard } : {}), network, observe)
+  constructor(network: Network, observe: WriteObserver, withoutGuard?: ModelGuard) {
+    super(new MemoryTextRepository(ofIndex(withoutGuard)), network, observe, withoutGuard)
   }
 
   raw(name: string): ReadonlyMap<string, HeldText> {
-    return this.memory.raw(name)
+    return this.memory.has(name) ? this.memory.raw(name) : new Map()
+  }
+
+  leadsTo(alias: string, generation: Generation): Promise<boolean> {
+    return this.memory.alias.leadsTo(alias, textIndexOf(generation))
+  }
+
+  loseAlias(generation: Generation): void {
+    this.memory.alias.forget(textIndexOf(generation))
+  }
+
+  wipe(generation: Generation, anew: boolean): void {
+    const index = textIndexOf(generation)
+    now(this.memory.drop(index))
+    if (anew) now(this.memory.create(index))
+  }
+
+  snapshot(generation: Generation): () => void {
+    const index = textIndexOf(generation)
+    const entries = [...this.raw(index.name).values()].map((entry) => ({ ...entry, fence: entry.fence ?? 0 }))
+    const marker = this.memory.markerOf(index.name)
+    return () => {
+      this.wipe(generation, true)
+      now(this.memory.upsert(index, entries))
+      if (marker) now(this.memory.mark(index, marker))
+    }
   }
 
   for(process: SimProcess): TextRepository {
@@ -129,8 +213,9 @@ export class ModelTextEngine extends ModelEngine<MemoryTextRepository> {
       create: (index, call) => send('create', call, () => memory.create(index)),
       drop: (index, call) => send('drop', call, () => memory.drop(index)),
       exists: (index, call) => send('exists', call, () => memory.exists(index)),
-      mark: (index, marker, call) => send('mark', call, () => memory.mark(index, marker)),
-      marker: (index, call) => send('marker', call, () => memory.marker(index)),
+      mark: (index, marker, call) =>
+        send('mark', call, () => this.mark(index.name, marker, () => memory.mark(index, marker))),
+      marker: (index, call) => send('marker', call, () => this.marker(index.name, () => memory.marker(index))),
       alias: {
         leadsTo: (alias, index, call) => send('leadsTo', call, () => memory.alias.leadsTo(alias, index)),
         set: (alias, index, call) => send('setAlias', call, () => memory.alias.set(alias, index)),

@@ -13,7 +13,12 @@ import type { World } from './world'
 /** What a process asks a job's completion with; the checker holds it against what the truth then does. */
 export interface Completion {
   readonly token: string
-  readonly done: readonly { readonly target: string; readonly tenant: string; readonly document: string }[]
+  readonly done: readonly {
+    readonly target: string
+    readonly tenant: string
+    readonly document: string
+    readonly epoch: number
+  }[]
 }
 
 interface OpenTransaction {
@@ -74,6 +79,11 @@ export class ModelTruth {
       session: (view) => this.#session(process, own.session(view), false),
       transaction: (view, work, options) => this.#transaction(process, own, view, work, options),
     }
+  }
+
+  /** As `MemoryTruth.backup`. */
+  backup(): () => Promise<void> {
+    return this.#memory.backup()
   }
 
   /** Ends the process' connections: what had not reached COMMIT is rolled back. */

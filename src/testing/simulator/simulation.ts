@@ -1,6 +1,6 @@
 import { tenantId } from '../../core/ids'
+import type { Generation } from '../../repositories/generations'
 import type { Guard } from '../../repositories/memory/faults'
-import type { IndexGuard } from '../../repositories/memory/index-table'
 import { ensureGenerations } from '../../writer/generations'
 import { reconcile } from '../../writer/reconcile'
 import { AnswerCheck } from './answer-check'
@@ -8,9 +8,10 @@ import { Client, type ClientContext } from './client'
 import { Cluster, type Node } from './cluster'
 import { CommitCheck } from './commit-check'
 import { Dice } from './dice'
+import { Disasters } from './disasters'
 import { History } from './history'
 import { IndexCheck } from './index-check'
-import { ModelTextEngine, ModelVectorEngine, type WriteObserver } from './model-engines'
+import { type ModelGuard, ModelTextEngine, ModelVectorEngine, type WriteObserver } from './model-engines'
 import { ModelTruth } from './model-truth'
 import { Network } from './network'
 import { planSwarm, type SwarmPlan } from './swarm'
@@ -35,7 +36,8 @@ export const guards = [
   'idempotency',
   'upsert-fence',
   'remove-fence',
-] as const satisfies readonly (Guard | IndexGuard)[]
+  'marker',
+] as const satisfies readonly (Guard | ModelGuard)[]
 type AnyGuard = (typeof guards)[number]
 
 export interface SimReport {
@@ -75,6 +77,7 @@ class Simulation {
   readonly #indexes: IndexCheck
   readonly #clients: readonly Client[]
   readonly #context: ClientContext
+  readonly #disasters: Disasters
   #resurrected = 0
 
   constructor(seed: number, { trace = false, withoutGuard }: SimOptions) {
@@ -82,7 +85,7 @@ class Simulation {
     this.#world = new World(seed, trace)
     this.#plan = planSwarm(seed)
     this.#clock = new VirtualClock(this.#world.scheduler)
-    const ofIndex = withoutGuard === 'upsert-fence' || withoutGuard === 'remove-fence' ? withoutGuard : undefined
+    const ofIndex = (['upsert-fence', 'remove-fence', 'marker'] as const).find((guard) => guard === withoutGuard)
     const ofTruth = ofIndex === undefined ? (withoutGuard as Guard | undefined) : undefined
     this.#truth = new ModelTruth({
       world: this.#world,
@@ -121,6 +124,16 @@ class Simulation {
       sent: new Map(),
       receipts: [],
     }
+    this.#disasters = new Disasters({
+      world: this.#world,
+      damage: this.#plan.damage,
+      cluster: this.#cluster,
+      truth: this.#truth,
+      engines: { vector: vectors, text: texts },
+      history: this.#history,
+      commits,
+      indexes: this.#indexes,
+    })
     this.#clients = Array.from(
       { length: this.#plan.clients },
       (_, at) => new Client(`c${at}`, this.#context, new Dice(seed, `client${at}`)),
@@ -161,6 +174,7 @@ class Simulation {
     for (const { at, of, ms } of this.#plan.jumps) {
       scheduler.after(at, () => (of === 'truth' ? this.#clock.jump(ms) : this.#cluster.jump(of, ms)))
     }
+    this.#disasters.begin()
     const share = Math.ceil(this.#plan.operations / this.#clients.length)
     let busy = true
     const clients = Promise.all(this.#clients.map((client) => client.run(share))).then(() => {
@@ -174,6 +188,7 @@ class Simulation {
     this.#world.faulty = false
     for (const number of this.#plan.relays.keys()) this.#cluster.start(number)
     await this.#liveness()
+    if (this.#plan.damage.length > 0) await this.#swept()
 
     this.#phase('drain')
     const { nodes } = this.#cluster
@@ -183,7 +198,9 @@ class Simulation {
     if (remaining > 0) this.#world.violate(6, `drain left ${remaining} jobs`)
 
     this.#phase('check')
+    this.#indexes.healed()
     this.#indexes.compareAll()
+    await this.#disasters.check()
     await this.#searchAll(nodes[0]!)
 
     this.#phase('reconcile')
@@ -196,7 +213,9 @@ class Simulation {
     const { orphaned, missing, stale, foreign } = await reconcile(ports, { repair: true })
     await writer.relay.drain({ timeoutMs: 1_000 })
     const left = this.#indexes.resurrected
-    if (orphaned !== this.#resurrected || left > 0 || missing + stale + foreign > 0) {
+    // After a loss late requests of before may bring back what no longer fits, too.
+    const unexpected = orphaned !== this.#resurrected || missing + stale + foreign > 0
+    if (left > 0 || (unexpected && this.#plan.damage.length === 0)) {
       const found = JSON.stringify({ orphaned, missing, stale, foreign })
       this.#world.violate(7, `Of ${this.#resurrected} resurrected entries reconcile left ${left}; it found ${found}`)
     }
@@ -233,7 +252,7 @@ class Simulation {
     for (;;) {
       const jobs = [...this.#truth.tables.jobs.rows.values()]
       const left = jobs.filter((job) => !job.parked || !job.document.startsWith('poison'))
-      if (left.length === 0 && this.#networks.every(({ underway }) => underway === 0)) return
+      if (left.length === 0 && this.#disasters.over && this.#networks.every(({ underway }) => underway === 0)) return
       if (this.#world.scheduler.now >= deadline) {
         const named = left.map(
           (job) => `${job.target} of ${job.tenant}/${job.document}${job.parked ? ` (parked: ${job.reason})` : ''}`,
@@ -242,6 +261,25 @@ class Simulation {
       }
       await this.#world.scheduler.delay(20)
     }
+  }
+
+  /** Whatever was damaged, a sweep of every live index that begins now mends the rest of it. */
+  async #swept(): Promise<void> {
+    // A clock that has gone back shows times again that it has shown before.
+    const since = this.#clock.highest
+    const deadline = this.#world.scheduler.now + livenessMs
+    const { generations, records } = this.#truth.tables
+    const isSwept = ({ id, state }: Generation): boolean => {
+      const swept = records.rows.get(`index:${id}`) as { mark: unknown; sweep: unknown; sweptAt: number } | undefined
+      return state !== 'live' || (swept?.mark !== null && swept?.sweep === null && swept.sweptAt > since)
+    }
+    while (![...generations.rows.values()].every(isSwept)) {
+      if (this.#world.scheduler.now >= deadline) {
+        return this.#world.violate(5, `${livenessMs} ms after the last fault an index is not swept`)
+      }
+      await this.#world.scheduler.delay(20)
+    }
+    await this.#liveness()
   }
 
   async #searchAll(node: Node): Promise<void> {

@@ -1,4 +1,5 @@
 import type { WriterOptions } from '../../writer/ports'
+import { type Damage, planDamage } from './damage'
 import { Dice } from './dice'
 
 /** How often the truth's connection fails. Rates are per operation or COMMIT. */
@@ -70,6 +71,8 @@ export interface SwarmPlan {
   readonly crashEveryMs: number
   /** Jumps of wall clocks: of a process by its number, or of the truth. */
   readonly jumps: readonly { readonly at: number; readonly of: number | 'truth'; readonly ms: number }[]
+  /** What happens to whole indexes and to the truth itself; nothing in most seeds. */
+  readonly damage: readonly Damage[]
   readonly writer: Partial<WriterOptions>
 }
 
@@ -112,6 +115,7 @@ export function planSwarm(seed: number): SwarmPlan {
     if (fate < 0.25 && kind !== 'put') mix[kind] = 0
     else if (fate > 0.85) mix[kind] *= 4
   }
+  const damage = planDamage(seed, spanMs)
   return {
     relays,
     clients,
@@ -127,7 +131,9 @@ export function planSwarm(seed: number): SwarmPlan {
     outages: planOutages(dice, spanMs),
     crashEveryMs: dice.chance(0.6) ? dice.between(150, 1_500) : 0,
     jumps: planJumps(dice, spanMs, processes),
+    damage,
     writer: {
+      ...watching(seed, damage),
       relay: dice.chance(0.3) ? 'external' : 'background',
       inlineTimeoutMs: dice.pick([60, 300, 2_000]),
       leaseMs: dice.pick([90, 400, 1_500]),
@@ -140,6 +146,13 @@ export function planSwarm(seed: number): SwarmPlan {
       tombstoneMs: dice.pick([50, 2_000, 3_600_000]),
     },
   }
+}
+
+/** Where nothing is lost, looking for losses only costs time. */
+function watching(seed: number, damage: readonly Damage[]): Partial<WriterOptions> {
+  if (damage.length === 0) return { checkMs: 3_000, markMs: 60_000, sweepMs: 3_600_000 }
+  const dice = new Dice(seed, 'watch')
+  return { checkMs: dice.pick([60, 250]), markMs: dice.pick([1, 200, 60_000]), sweepMs: 4_000 }
 }
 
 function planTruth(dice: Dice): TruthFaultPlan {

@@ -1,0 +1,121 @@
+import type { Generation } from '../../repositories/generations'
+import { bumpEpoch } from '../../writer/epoch'
+import type { Cluster } from './cluster'
+import type { CommitCheck } from './commit-check'
+import type { Damage } from './damage'
+import type { History } from './history'
+import type { IndexCheck } from './index-check'
+import type { ModelTextEngine, ModelVectorEngine } from './model-engines'
+import type { ModelTruth } from './model-truth'
+import type { World } from './world'
+
+interface DisasterContext {
+  readonly world: World
+  readonly damage: readonly Damage[]
+  readonly cluster: Cluster
+  readonly truth: ModelTruth
+  readonly engines: { readonly vector: ModelVectorEngine; readonly text: ModelTextEngine }
+  readonly history: History
+  readonly commits: CommitCheck
+  readonly indexes: IndexCheck
+}
+
+/** Lets happen to indexes and truth what the plan says, tells the checkers, and knows what must be seen of it. */
+export class Disasters {
+  readonly #context: DisasterContext
+  #left: number
+  /** The epoch must be above this at the end. */
+  #above = 0
+
+  constructor(context: DisasterContext) {
+    this.#context = context
+    this.#left = context.damage.length
+  }
+
+  /** True once all has happened. */
+  get over(): boolean {
+    return this.#left === 0
+  }
+
+  begin(): void {
+    const { damage, world } = this.#context
+    for (const one of damage) {
+      const ago = 'ago' in one ? one.ago : 0
+      world.scheduler.after(one.at - ago, () => {
+        const strike = this.#prepare(one)
+        world.scheduler.after(ago, () => {
+          world.trace('-----', () => `DAMAGE ${JSON.stringify(one)}`)
+          void strike().then(() => this.#left--)
+        })
+      })
+    }
+  }
+
+  /** A restore that somebody told of, or that the database tells, began an epoch; aliases lead to what is live. */
+  async check(): Promise<void> {
+    const { engines, truth, world } = this.#context
+    if (truth.tables.epoch <= this.#above) world.violate(5, `The restore went unnoticed in epoch ${truth.tables.epoch}`)
+    for (const generation of this.#generations('live')) {
+      const alias = generation.collection
+      if (await engines[generation.target].leadsTo(alias, generation)) continue
+      world.violate(14, `The alias ${alias} of ${generation.target} does not lead to ${generation.name}`)
+    }
+    for (const target of ['vector', 'text'] as const) {
+      const live = this.#generations('live').filter((one) => one.target === target)
+      if (live.length !== 1) world.violate(14, `${live.length} generations of ${target} are live`)
+    }
+  }
+
+  /** What is remembered now for a strike that comes later. */
+  #prepare(damage: Damage): () => Promise<void> {
+    if (damage.what === 'restore') return this.#prepareRestore(damage.known)
+    const { engines, indexes } = this.#context
+    const engine = engines[damage.of]
+    const hit = (strike: (generation: Generation) => void) => async (): Promise<void> => {
+      for (const generation of this.#generations('live')) if (generation.target === damage.of) strike(generation)
+      if (damage.what !== 'alias') indexes.damaged(damage.of)
+    }
+    if (damage.what === 'alias') return hit((generation) => engine.loseAlias(generation))
+    if (damage.what !== 'rollback') return hit((generation) => engine.wipe(generation, damage.what === 'exchange'))
+    const earlier = new Map(
+      this.#generations('live').flatMap((one) => (one.target === damage.of ? [[one.id, engine.snapshot(one)]] : [])),
+    )
+    return hit(({ id }) => earlier.get(id)?.())
+  }
+
+  #prepareRestore(known: 'announced' | 'visible' | 'unknown'): () => Promise<void> {
+    const { commits, history, indexes, truth, world } = this.#context
+    const [ofTruth, ofHistory, ofCommits] = [truth.backup(), history.backup(), commits.backup()]
+    return async () => {
+      await ofTruth()
+      ofHistory(world.scheduler.now)
+      ofCommits()
+      indexes.damaged('vector')
+      indexes.damaged('text')
+      const { tables } = truth
+      if (known !== 'unknown') this.#above = tables.epoch
+      if (known === 'visible') tables.identity = { ...tables.identity, timeline: (tables.identity.timeline ?? 0) + 1 }
+      if (known === 'announced') await this.#announce()
+    }
+  }
+
+  /** Somebody says so at a process that lives, until it is done. */
+  async #announce(): Promise<void> {
+    const { cluster, world } = this.#context
+    for (;;) {
+      const node = cluster.nodes[0]
+      if (node) {
+        const done = bumpEpoch(node.ports).then(
+          () => true,
+          () => false,
+        )
+        if (await Promise.race([done, node.process.died.then(() => false)])) return
+      }
+      await world.scheduler.delay(5)
+    }
+  }
+
+  #generations(state: Generation['state']): Generation[] {
+    return [...this.#context.truth.tables.generations.rows.values()].filter((one) => one.state === state)
+  }
+}
