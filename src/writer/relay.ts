@@ -114,7 +114,8 @@ export class Relay {
       } catch (error) {
         this.#note(error, signal)
       }
-      await sleep(clock, this.#options.pollMs, signal).catch(() => undefined)
+      // Where the signal has fired already, sleep throws at once.
+      if (!signal.aborted) await sleep(clock, this.#options.pollMs, signal).catch(() => undefined)
     }
   }
 
