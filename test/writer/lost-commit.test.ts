@@ -33,7 +33,7 @@ describeWithPgvector('a connection that is lost at COMMIT', () => {
   beforeAll(async () => {
     proxy = await TcpProxy.to(database().url)
     store = await openStore({
-      postgres: { url: proxy.url, max: 6, connectionTimeoutMs: 2_000 },
+      postgres: { url: proxy.url, max: 6, connectionTimeoutMs: 2_000, hints: false },
       embedder: { hashing: { dimensions: 16 } },
       // Nothing but the write at hand talks to the server.
       relay: 'external',

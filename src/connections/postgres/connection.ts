@@ -9,6 +9,7 @@ import { judgeOutcome, Policy } from '../../resilience/policy'
 import type { PostgresPool, PostgresQuery, PostgresResult } from './client'
 import type { ConnectionCore } from './core'
 import type { Executor, Identity, StatementResult } from './executor'
+import { PostgresHints } from './hints'
 import { Lessor, type PoolStats } from './lessor'
 import { type PostgresOptions, type ResolvedPostgresOptions, resolvePostgresOptions } from './options'
 import { describeTarget } from './pool'
@@ -44,6 +45,7 @@ const connectingTooLongMs = 1_000
 export class PostgresConnection implements AsyncDisposable {
   readonly options: ResolvedPostgresOptions
   readonly #clock: Clock
+  readonly #random: Random
   readonly #lessor: Lessor
   readonly #policy: Lazy<Policy>
   readonly #calls = new Set<Promise<unknown>>()
@@ -57,6 +59,7 @@ export class PostgresConnection implements AsyncDisposable {
     const clock = ports.clock ?? systemClock
     const random = ports.random ?? systemRandom
     this.#clock = clock
+    this.#random = random
     this.#lessor = new Lessor(this.options, { clock, random })
     this.#policy = new Lazy(async () => {
       const policy = await Policy.create(
@@ -112,6 +115,13 @@ export class PostgresConnection implements AsyncDisposable {
    */
   transaction<T>(as: Identity, work: (executor: Executor) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     return runTransaction(this.#core, as, work, options)
+  }
+
+  /** Hints between the processes of one installation; undefined in process, and where they are switched off. */
+  hints(of: string): PostgresHints | undefined {
+    if (this.embedded || !this.options.hints) return undefined
+    const session = (): Executor => this.session({ worker: true })
+    return new PostgresHints(this.options, of, { clock: this.#clock, random: this.#random, session })
   }
 
   /** The pool itself, for migrations and for tools; ours is ended by `close` alone. */

@@ -1,6 +1,6 @@
 import type { Executor, Identity } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
-import type { Truth, TruthSession, TruthView } from '../truth'
+import type { Hints, Truth, TruthSession, TruthView } from '../truth'
 import { PostgresBlobReferenceRepository } from './blob-references'
 import { PostgresChunkRepository } from './chunks'
 import { ClaimFloor } from './claim-floor'
@@ -20,6 +20,7 @@ export interface TruthConnection {
     work: (executor: Executor) => Promise<T>,
     options?: CallOptions & { retries?: number | undefined },
   ): Promise<T>
+  hints?(of: string): Hints | undefined
 }
 
 /** How often a transaction that the database rolled back runs again. */
@@ -27,6 +28,7 @@ const retries = 2
 
 /** The source of truth in Postgres, migrated by `headwater/migrations`. */
 export class PostgresTruth implements Truth {
+  readonly hints: Hints | undefined
   readonly #connection: TruthConnection
   readonly #options: PostgresRepositoryOptions
   readonly #floor = new ClaimFloor()
@@ -34,6 +36,7 @@ export class PostgresTruth implements Truth {
   constructor(connection: TruthConnection, options: PostgresRepositoryOptions = {}) {
     this.#connection = connection
     this.#options = options
+    this.hints = connection.hints?.(options.schema ?? 'headwater')
   }
 
   session(view: TruthView): TruthSession {
