@@ -179,6 +179,8 @@ describe('the command line, from init to rebuild', () => {
     const repaired = await run('reconcile', '--repair')
     expect(repaired).toMatchObject({ code: 0, stdout: expect.stringContaining(`${deleted} missing`) })
     expect((await run('reconcile', '--deep')).stdout).toContain('0 missing, 0 stale')
+    expect((await run('restored', '--json')).json()).toEqual({ epoch: 2 })
+    expect((await run('reconcile')).code).toBe(0)
   })
 
   it('rebuilds, relays what is left, and lists what was given up', async () => {
