@@ -9,6 +9,10 @@ export interface CatalogueEntry {
 export const catalogue: readonly CatalogueEntry[] = [
   { name: '0001_initial', load: async () => (await import('./versions/0001-initial')).migration },
   { name: '0002_document_blobs', load: async () => (await import('./versions/0002-document-blobs')).migration },
+  {
+    name: '0003_embedding_reservations',
+    load: async () => (await import('./versions/0003-embedding-reservations')).migration,
+  },
 ]
 
 /** Table of the applied migrations, in the schema itself. */

@@ -25,6 +25,19 @@ export interface EmbeddingRepository {
     entries: readonly { readonly inputHash: string; readonly vector: Float32Array }[],
     call?: CallOptions,
   ): Promise<void>
+  /**
+   * Reserves texts for who is about to embed them, for `leaseMs` from now by the truth's clock; returns those that
+   * nobody else has reserved, those that `token` had already included. It guards nothing but the work.
+   */
+  reserve(
+    tenant: TenantId,
+    fingerprint: string,
+    inputHashes: readonly string[],
+    claim: { readonly token: string; readonly leaseMs: number },
+    call?: CallOptions,
+  ): Promise<string[]>
+  /** Gives up those that `token` still has. */
+  unreserve(tenant: TenantId, fingerprint: string, inputHashes: readonly string[], token: string): Promise<void>
   /** Removes up to `limit` vectors, stored before `before` (epoch ms), that no live chunk uses. Worker's view. */
   purge(options: { before: number; limit: number }): Promise<number>
 }

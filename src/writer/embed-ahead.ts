@@ -1,9 +1,9 @@
 import { type CallOptions, throwIfAborted } from '../core/abort'
 import type { Scope } from '../core/ids'
+import { embedStored } from './embed-stored'
 import type { Preset } from './job-runner'
 import type { CollectionPlan, WriterPorts } from './ports'
 import { inputText, type PreparedDocument } from './prepared-document'
-import { embedStored } from './projection'
 import type { Written } from './write-documents'
 
 /** Those whose stored content differs; the others need no vectors. */

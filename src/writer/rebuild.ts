@@ -16,10 +16,10 @@ import {
 } from '../repositories/generations'
 import type { IndexRemoval } from '../repositories/index-entry'
 import { findDrift } from './drift'
+import { embedOnce } from './embed-once'
 import { blueprint, createPhysical, dropPhysical, followAlias, inEpoch, spaceOf } from './generations'
 import type { CollectionPlan, WriterPorts } from './ports'
 import { inputText } from './prepared-document'
-import { embedStored } from './projection'
 import { stampOf } from './stamp'
 
 export interface RebuildProgress {
@@ -186,7 +186,7 @@ class Rebuild {
         continue
       }
       const inputs = new Map(found.map(({ inputHash, title, text }) => [inputHash, inputText(title, text)]))
-      const vectors = await embedStored(this.#ports, tenant, generation.fingerprint!, inputs, call)
+      const vectors = await embedOnce(this.#ports, tenant, generation.fingerprint!, inputs, call)
       const points = found.map(({ inputHash, ...point }) => ({ ...point, vector: vectors.get(inputHash)! }))
       await this.#ports.vectors.upsert(vectorIndexOf(generation), points, call)
     }

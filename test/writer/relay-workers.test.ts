@@ -4,6 +4,7 @@ import { systemClock } from '../../src/core/clock'
 import { HeadwaterError } from '../../src/core/errors'
 import { collectionName, tenantId } from '../../src/core/ids'
 import { seededRandom } from '../../src/core/random'
+import type { Embedder } from '../../src/embeddings/embedder'
 import { migrate } from '../../src/migrations/migrate'
 import { MemoryTextRepository } from '../../src/repositories/memory/texts'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
@@ -47,6 +48,20 @@ describe.each([{ hints: false }, { hints: true }])('workers over one Postgres, h
     /** What this worker's text engine does before it obeys. */
     const engine = { before: async (_documents: readonly string[], _signal?: AbortSignal): Promise<void> => undefined }
     const applied: string[] = []
+    /** Texts that this worker's own embedder was given. */
+    const embedded: string[] = []
+    const model = { before: async (): Promise<void> => undefined }
+    const [[fingerprint, hashing]] = [...embedders] as [[string, Embedder]]
+    embedders.set(fingerprint, {
+      fingerprint,
+      dimensions: hashing.dimensions,
+      maxTokens: hashing.maxTokens,
+      embed: async (given, call) => {
+        embedded.push(...given)
+        await model.before()
+        return hashing.embed(given, call)
+      },
+    })
     const own = new Proxy(texts, {
       get(target, key) {
         const method = Reflect.get(target, key)
@@ -72,7 +87,7 @@ describe.each([{ hints: false }, { hints: true }])('workers over one Postgres, h
     }
     await ensureGenerations(ports)
     const writer = createWriter(ports)
-    return { writer, engine, applied, jobs: truth.session({ worker: true }).jobs, connection }
+    return { writer, engine, model, applied, embedded, jobs: truth.session({ worker: true }).jobs, connection }
   }
 
   function running(writer: CoordinatedWriter) {
@@ -191,6 +206,42 @@ describe.each([{ hints: false }, { hints: true }])('workers over one Postgres, h
     engine.before = async () => undefined
     expect(await jobs.redrive({ tenant: scope.tenant })).toBe(1)
     expect(await writer.relay.drain(everything)).toMatchObject({ applied: 1, parked: 0, remaining: 0 })
+  })
+
+  it('a text that several documents share is embedded once, by whichever worker', async () => {
+    const [a, b] = [await worker({ claimBatch: 3, maxWorkers: 1 }), await worker({ claimBatch: 3, maxWorkers: 1 })]
+    // Each is in the middle of it when the other comes to the same texts.
+    const busy = [a, b].map(({ model }) => {
+      const { open, opened } = gate()
+      model.before = () => opened
+      return open
+    })
+    const inputs = Array.from({ length: 30 }, (_, at) => ({ id: `d${at}`, text: `shared text ${at % 3}` }))
+    await a.writer.putMany(scope, inputs, { embed: 'deferred' })
+    const drains = [a, b].map(({ writer }) => writer.relay.drain(everything))
+    await vi.waitFor(async () => {
+      expect(a.embedded.length + b.embedded.length).toBeGreaterThan(0)
+      const claims = await database().admin(
+        "SELECT DISTINCT claim_token FROM headwater.jobs WHERE target = 'vector' AND claim_token IS NOT NULL",
+      )
+      expect(claims.rowCount).toBe(2)
+    }, patience)
+    for (const open of busy) open()
+    for (const drain of drains) expect(await drain).toMatchObject({ remaining: 0 })
+    expect([...a.embedded, ...b.embedded].sort()).toEqual([0, 1, 2].map((at) => `shared text ${at}`))
+  })
+
+  it('a text that a worker was embedding when it died is embedded by another after its lease', async () => {
+    const [dead, other] = [await worker({ leaseMs: 1_000 }), await worker({ leaseMs: 1_000 })]
+    dead.model.before = () => new Promise(() => undefined)
+    await other.writer.put(scope, { id: 'a', text: 'shared text' }, { embed: 'deferred' })
+    void dead.writer.relay.drain(everything).catch(() => undefined)
+    await vi.waitFor(() => expect(dead.embedded).toEqual(['shared text']), patience)
+    await other.writer.put(scope, { id: 'b', text: 'shared text' }, { embed: 'deferred' })
+    await dead.connection.destroy()
+    connections.shift()
+    expect(await other.writer.relay.drain(everything)).toMatchObject({ remaining: 0 })
+    expect(other.embedded).toEqual(['shared text'])
   })
 
   it.runIf(hints)('a worker that hardly ever polls hears of a write elsewhere', async () => {

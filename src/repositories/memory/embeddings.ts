@@ -66,6 +66,36 @@ export class MemoryEmbeddings implements EmbeddingRepository {
     })
   }
 
+  reserve(
+    tenant: TenantId,
+    fingerprint: string,
+    inputHashes: readonly string[],
+    { token, leaseMs }: { readonly token: string; readonly leaseMs: number },
+    call?: CallOptions,
+  ): Promise<string[]> {
+    return this.#access.write('embeddings.reserve', call, (changes) => {
+      checkSight(this.#access.view, tenant)
+      const now = this.#access.engine.clock.now()
+      return [...new Set(inputHashes)].filter((inputHash) => {
+        const key = keyOf(tenant, fingerprint, inputHash)
+        const held = changes.reservations.get(key)
+        if (held && held.token !== token && held.until > now) return false
+        changes.reservations.put(key, { token, until: now + leaseMs })
+        return true
+      })
+    })
+  }
+
+  unreserve(tenant: TenantId, fingerprint: string, inputHashes: readonly string[], token: string): Promise<void> {
+    return this.#access.write('embeddings.unreserve', undefined, (changes) => {
+      checkSight(this.#access.view, tenant)
+      for (const inputHash of inputHashes) {
+        const key = keyOf(tenant, fingerprint, inputHash)
+        if (changes.reservations.get(key)?.token === token) changes.reservations.delete(key)
+      }
+    })
+  }
+
   purge({ before, limit }: { before: number; limit: number }): Promise<number> {
     return this.#access.write('embeddings.purge', undefined, (changes) => {
       const used = new Set<string>()

@@ -57,6 +57,8 @@ export class Tables {
   readonly documents = new Table<StoredDocument>((row) => `${row.tenant}/${row.collection}`)
   readonly chunks = new Table<StoredChunk>((row) => `${row.tenant}/${row.collection}/${row.document}`)
   readonly embeddings = new Table<StoredEmbedding>()
+  /** Which texts are being embedded, and by whom until when. */
+  readonly reservations = new Table<{ readonly token: string; readonly until: number }>()
   readonly jobs = new Table<StoredJob>()
   readonly generations = new Table<Generation>()
   readonly commits = new Table<StoredCommit>()
@@ -83,6 +85,7 @@ export class Changes {
   readonly documents: Overlay<StoredDocument>
   readonly chunks: Overlay<StoredChunk>
   readonly embeddings: Overlay<StoredEmbedding>
+  readonly reservations: Overlay<{ readonly token: string; readonly until: number }>
   readonly jobs: Overlay<StoredJob>
   readonly generations: Overlay<Generation>
   readonly commits: Overlay<StoredCommit>
@@ -97,6 +100,7 @@ export class Changes {
     this.documents = new Overlay(tables.documents)
     this.chunks = new Overlay(tables.chunks)
     this.embeddings = new Overlay(tables.embeddings)
+    this.reservations = new Overlay(tables.reservations)
     this.jobs = new Overlay(tables.jobs)
     this.generations = new Overlay(tables.generations)
     this.commits = new Overlay(tables.commits)
@@ -109,6 +113,7 @@ export class Changes {
     this.documents.commit()
     this.chunks.commit()
     this.embeddings.commit()
+    this.reservations.commit()
     this.jobs.commit()
     this.generations.commit()
     this.commits.commit()

@@ -3,10 +3,11 @@ import type { CallOptions } from '../../core/abort'
 import type { Scope, TenantId } from '../../core/ids'
 import { vectorFromBytes, vectorToBytes } from '../../embeddings/vector-codec'
 import type { EmbeddingRepository } from '../embeddings'
-import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
+import { now, nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
 
 const embeddingStatements = statements(({ table }) => {
   const embeddings = table('embeddings')
+  const reservations = table('embedding_reservations')
   return {
     get: prepared(
       `SELECT input_hash, vector FROM ${embeddings}
@@ -24,13 +25,30 @@ const embeddingStatements = statements(({ table }) => {
        FROM unnest($3::text[], $4::int[], $5::int[]) AS i (input_hash, start, length)
        ORDER BY i.input_hash COLLATE "C" ON CONFLICT DO NOTHING`,
     ),
+    reserve: {
+      text: `INSERT INTO ${reservations} AS r (tenant, fingerprint, input_hash, token, until)
+        SELECT $1::text, $2::text, i.input_hash, $4::text, ${now} + $5::bigint * interval '1 ms'
+        FROM unnest($3::text[]) AS i (input_hash) ORDER BY i.input_hash COLLATE "C"
+        ON CONFLICT (tenant, fingerprint, input_hash) DO UPDATE SET token = excluded.token, until = excluded.until
+          WHERE r.token = excluded.token OR r.until <= ${now}
+        RETURNING input_hash`,
+    },
+    unreserve: {
+      text: `WITH held AS MATERIALIZED (
+          SELECT input_hash FROM ${reservations}
+          WHERE tenant = $1 AND fingerprint = $2 AND input_hash = ANY($3::text[]) AND token = $4
+          ORDER BY input_hash FOR UPDATE)
+        DELETE FROM ${reservations} r USING held
+        WHERE r.tenant = $1 AND r.fingerprint = $2 AND r.input_hash = held.input_hash`,
+    },
     purge: {
       text: `WITH unused AS MATERIALIZED (
           SELECT e.tenant, e.fingerprint, e.input_hash FROM ${embeddings} e
           WHERE e.stored_at < $1 AND NOT EXISTS (
             SELECT FROM ${table('chunks')} c
             WHERE c.input_hash = e.input_hash AND c.tenant = e.tenant AND c.removed_at IS NULL)
-          ORDER BY e.stored_at LIMIT $2 FOR UPDATE OF e SKIP LOCKED)
+          ORDER BY e.stored_at LIMIT $2 FOR UPDATE OF e SKIP LOCKED),
+        abandoned AS (DELETE FROM ${reservations} WHERE until < ${now} - interval '1 day')
         DELETE FROM ${embeddings} e USING unused u
         WHERE e.tenant = u.tenant AND e.fingerprint = u.fingerprint AND e.input_hash = u.input_hash`,
     },
@@ -90,6 +108,22 @@ export class PostgresEmbeddingRepository implements EmbeddingRepository {
     const hashes = entries.map(({ inputHash }) => inputHash)
     const values = [tenant, fingerprint, hashes, starts, lengths, Buffer.concat(parts)]
     await run(this.#executor, this.#sql.set, values, call)
+  }
+
+  async reserve(
+    tenant: TenantId,
+    fingerprint: string,
+    inputHashes: readonly string[],
+    { token, leaseMs }: { readonly token: string; readonly leaseMs: number },
+    call?: CallOptions,
+  ): Promise<string[]> {
+    const values = [tenant, fingerprint, [...new Set(inputHashes)], token, leaseMs]
+    const { rows } = await run<{ input_hash: string }>(this.#executor, this.#sql.reserve, values, call)
+    return rows.map((row) => row.input_hash)
+  }
+
+  async unreserve(tenant: TenantId, fingerprint: string, inputHashes: readonly string[], token: string): Promise<void> {
+    await run(this.#executor, this.#sql.unreserve, [tenant, fingerprint, inputHashes, token])
   }
 
   async purge({ before, limit }: { before: number; limit: number }): Promise<number> {

@@ -35,6 +35,20 @@ export function embeddingRepositoryContract(runner: TestRunner, make: () => Prom
       expect((await embeddings.getMany(globex, 'other space', ['h'])).size).toBe(0)
     })
 
+    test('reserves a text for one at a time, until it is given up or the time is over', async ({ embeddings }) => {
+      const [one, two] = ['one', 'two'].map((token) => ({ token, leaseMs: farFuture }))
+      const reserved = async (hashes: string[], claim = one!, tenant = acme, fingerprint = space) =>
+        (await embeddings.reserve(tenant, fingerprint, hashes, claim)).sort()
+      expect(await reserved(['a', 'b', 'a'])).toEqual(['a', 'b'])
+      expect(await reserved(['a', 'b', 'c'], two)).toEqual(['c'])
+      expect(await reserved(['a', 'c'])).toEqual(['a'])
+      expect(await reserved(['a'], two, globex)).toEqual(['a'])
+      expect(await reserved(['a'], two, acme, 'other space')).toEqual(['a'])
+      await embeddings.unreserve(acme, space, ['a', 'c'], 'one')
+      expect(await reserved(['a', 'b', 'c'], { token: 'three', leaseMs: 0 })).toEqual(['a'])
+      expect(await reserved(['a'], two)).toEqual(['a'])
+    })
+
     test('gives the vectors of live chunks, of one tenant and space', async ({ embeddings, truth }) => {
       const [one, two] = [chunkRow(scope, 'a', 0, 1), chunkRow(scope, 'a', 1, 1)]
       await save(truth, scope, [documentRow('a', 1)], [one, two])
