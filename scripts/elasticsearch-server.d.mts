@@ -3,6 +3,9 @@ export interface ElasticsearchServer {
   readonly home: string
   readonly pidFile: string
   readonly url: string
+  /** Home of Java, and the heap's size. */
+  readonly java: string
+  readonly heap: string
 }
 
 export function downloadElasticsearch(cache: string): string
@@ -11,5 +14,6 @@ export function startElasticsearch(options: {
   /** Of Java, 1g by default. */
   readonly heap?: string
 }): Promise<ElasticsearchServer>
+export function restartElasticsearch(server: ElasticsearchServer): Promise<void>
 export function isElasticsearchRunning(server: ElasticsearchServer): boolean
 export function stopElasticsearch(server: Pick<ElasticsearchServer, 'home' | 'pidFile'>): void

@@ -2,7 +2,8 @@
 // most modules (language analyzers, synonyms, search templates, reindex). Needs Java 17 or later, and Maven to fetch it.
 //
 // Elasticsearch refuses to run as root. For root it runs as `nobody`, over a copy in the temporary folder.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import { createServer } from 'node:net'
 import os from 'node:os'
@@ -90,11 +91,31 @@ export async function startElasticsearch({ folder, heap = '1g' }) {
     if (isRoot) execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, home])
     const pidFile = path.join(home, 'pid')
     const output = path.join(home, 'start.log')
-    const log = fs.openSync(output, 'w')
-    const done = spawnSync('bash', [path.join(program, 'bin', 'elasticsearch'), '-d', '-p', pidFile], {
-      ...account,
+    const server = { kind: 'elasticsearch', home, pidFile, url: `http://127.0.0.1:${port}`, java, heap }
+    const { args, options } = launch(server)
+    const done = spawnSync('bash', args, options)
+    fs.closeSync(options.stdio[1])
+    if (done.status !== 0) {
+      throw new Error(
+        `Elasticsearch did not start (${done.status ?? done.error}):\n${fs.readFileSync(output, 'utf8').slice(-4_000)}`,
+      )
+    }
+    return server
+  } catch (error) {
+    stopElasticsearch({ home, pidFile: path.join(home, 'pid') })
+    throw error
+  }
+}
+
+/** How the program in `home` is started; what it says goes to start.log. */
+function launch({ home, pidFile, java, heap }) {
+  const output = fs.openSync(path.join(home, 'start.log'), 'w')
+  return {
+    args: [path.join(home, 'program', 'bin', 'elasticsearch'), '-d', '-p', pidFile],
+    options: {
+      ...(isRoot ? { uid: idOf('-u'), gid: idOf('-g') } : {}),
       cwd: home,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', output, output],
       env: {
         PATH: process.env.PATH,
         HOME: home,
@@ -102,17 +123,7 @@ export async function startElasticsearch({ folder, heap = '1g' }) {
         ES_TMPDIR: path.join(home, 'tmp'),
         ES_JAVA_OPTS: `-Xms${heap} -Xmx${heap}`,
       },
-    })
-    fs.closeSync(log)
-    if (done.status !== 0) {
-      throw new Error(
-        `Elasticsearch did not start (${done.status ?? done.error}):\n${fs.readFileSync(output, 'utf8').slice(-4_000)}`,
-      )
-    }
-    return { kind: 'elasticsearch', home, pidFile, url: `http://127.0.0.1:${port}` }
-  } catch (error) {
-    stopElasticsearch({ home, pidFile: path.join(home, 'pid') })
-    throw error
+    },
   }
 }
 
@@ -135,6 +146,17 @@ export function isElasticsearchRunning(server) {
   } catch (error) {
     return error.code === 'EPERM'
   }
+}
+
+/** Kills the server as a crash would, and starts it again on its port with the data that it had. */
+export async function restartElasticsearch(server) {
+  process.kill(pidOf(server), 'SIGKILL')
+  while (isElasticsearchRunning(server)) await new Promise((resolve) => setTimeout(resolve, 20))
+  fs.rmSync(server.pidFile, { force: true })
+  const { args, options } = launch(server)
+  const [code] = await once(spawn('bash', args, options), 'exit')
+  fs.closeSync(options.stdio[1])
+  if (code !== 0) throw new Error(`Elasticsearch did not come back: its launcher ended with ${code}`)
 }
 
 /** Kills the server and deletes its data, which is scratch. */

@@ -1,0 +1,171 @@
+import pg from 'pg'
+import { entriesOf, type Projected, pointsOf } from '../support/projections'
+import type { StoredDocument } from './check-history'
+import type { Servers } from './servers'
+
+/** What the projections hold against what they should. */
+export interface Comparison {
+  readonly chunks: number
+  readonly missing: string[]
+  readonly stale: string[]
+  /** Of a document or a chunk that is not there: after a late delivery these are hidden and swept. */
+  readonly orphaned: string[]
+  /** Anything else that is not as it must be. */
+  readonly broken: string[]
+}
+
+interface Chunk {
+  readonly id: string
+  readonly tenant: string
+  readonly document: string
+  readonly fence: number
+  readonly title: string
+  readonly text: string
+  readonly input: string
+}
+
+/** Reads every store with its raw client; shares no code with what wrote them. */
+export class RawStores {
+  readonly #servers: Servers
+
+  constructor(servers: Servers) {
+    this.#servers = servers
+  }
+
+  async ask<Row>(text: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.#servers.postgresUrl })
+    client.on('error', () => undefined)
+    await client.connect()
+    try {
+      return (await client.query(text)).rows as Row[]
+    } finally {
+      await client.end()
+    }
+  }
+
+  documents(): Promise<StoredDocument[]> {
+    return this.ask(`SELECT tenant, id, version::float8, deleted_at IS NOT NULL AS deleted, text, metadata ->> 'op' AS op
+      FROM headwater.documents WHERE version > 0`)
+  }
+
+  async jobs(): Promise<{ open: number; parked: number; reasons: string | null }> {
+    const [counts] = await this.ask<{ open: number; parked: number; reasons: string | null }>(
+      `SELECT count(*) FILTER (WHERE parked_at IS NULL)::int AS open, count(*) FILTER (WHERE parked_at IS NOT NULL)::int AS parked,
+         string_agg(DISTINCT target || ': ' || reason, '; ') AS reasons FROM headwater.jobs`,
+    )
+    return counts!
+  }
+
+  /** Every live and standby generation against the truth. Nothing may be writing. */
+  async compare(): Promise<Comparison> {
+    const found: Comparison = { chunks: 0, missing: [], stale: [], orphaned: [], broken: [] }
+    const generations = await this.ask<{ target: string; name: string; state: string; chunking: string }>(
+      `SELECT target, name, state, chunking FROM headwater.generations
+       WHERE state = 'live' OR (state = 'standby' AND error IS NULL) ORDER BY id`,
+    )
+    for (const target of ['vector', 'text']) {
+      const live = generations.filter((one) => one.target === target && one.state === 'live').length
+      if (live !== 1) found.broken.push(`${target}: ${live} live generations`)
+    }
+    const [{ stray } = { stray: 0 }] = await this.ask<{ stray: number }>(
+      `SELECT count(*)::int AS stray FROM headwater.chunks c JOIN headwater.documents d
+         ON (d.tenant, d.collection, d.id) = (c.tenant, c.collection, c.document)
+       WHERE c.removed_at IS NULL AND d.deleted_at IS NOT NULL`,
+    )
+    if (stray > 0) found.broken.push(`${stray} chunks of deleted documents`)
+    const chunks = await this.ask<Chunk>(
+      `SELECT c.id, c.tenant, c.document, greatest(c.fence, d.payload_fence)::float8 AS fence, d.title, c.text,
+         c.tenant || '/' || c.input_hash AS input
+       FROM headwater.chunks c JOIN headwater.documents d ON (d.tenant, d.collection, d.id) = (c.tenant, c.collection, c.document)
+       WHERE c.removed_at IS NULL AND d.deleted_at IS NULL`,
+    )
+    const wanted = new Map(chunks.map((chunk) => [`${chunk.tenant}/${chunk.id}`, chunk]))
+    for (const { target, name, state } of generations) {
+      const held = target === 'vector' ? await this.#points(name) : await this.#entries(name)
+      const seen = new Map(held.map((entry) => [`${entry.tenant}/${entry.id}`, entry]))
+      const at = `${state} ${name}`
+      const vectors = new Map<string, string>()
+      for (const [key, chunk] of wanted) {
+        const entry = seen.get(key)
+        if (!entry) found.missing.push(`${at} ${key} of ${chunk.document}`)
+        else if (entry.fence !== chunk.fence || entry.document !== chunk.document) {
+          found.stale.push(`${at} ${key} of ${chunk.document}: fence ${entry.fence}, not ${chunk.fence}`)
+        } else {
+          const content = JSON.stringify(entry.content)
+          const due =
+            target === 'text'
+              ? JSON.stringify({ title: chunk.title, text: chunk.text })
+              : (vectors.get(chunk.input) ?? content)
+          vectors.set(chunk.input, content)
+          if (content !== due) found.stale.push(`${at} ${key} of ${chunk.document}: ${content.slice(0, 80)}`)
+        }
+      }
+      for (const [key, entry] of seen) if (!wanted.has(key)) found.orphaned.push(`${at} ${key} of ${entry.document}`)
+    }
+    return { ...found, chunks: wanted.size }
+  }
+
+  /** Physical indexes that no generation answers for any more. */
+  async leftovers(): Promise<string[]> {
+    const known = await this.ask<{ name: string }>(`SELECT name FROM headwater.generations WHERE state <> 'dropped'`)
+    const names = new Set(known.map(({ name }) => name))
+    return (await this.#physical()).filter((name) => !names.has(name))
+  }
+
+  async #physical(): Promise<string[]> {
+    if (!this.#servers.qdrantUrl) {
+      const tables = await this.ask<{ name: string }>(
+        `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'headwater' AND tablename ~ '^(vector|text)_.*_\\d+$'`,
+      )
+      return tables.map(({ name }) => name)
+    }
+    const prefix = await this.#prefix()
+    const { result } = (await (await fetch(`${this.#servers.qdrantUrl}/collections`)).json()) as {
+      result: { collections: { name: string }[] }
+    }
+    const indexes = (await (
+      await fetch(`${this.#servers.elasticsearchUrl}/_cat/indices/${prefix}*?h=index&format=json`)
+    ).json()) as { index: string }[]
+    return [
+      ...result.collections.map(({ name }) => name).filter((name) => name.startsWith(prefix)),
+      ...indexes.map(({ index }) => index.slice(prefix.length + 1)),
+    ]
+  }
+
+  async #prefix(): Promise<string> {
+    const [row] = await this.ask<{ value: string }>(
+      `SELECT value #>> '{}' AS value FROM headwater.registry WHERE name = 'installation'`,
+    )
+    return `headwater_${row!.value}`
+  }
+
+  async #points(name: string): Promise<Projected[]> {
+    if (this.#servers.qdrantUrl) return pointsOf(this.#servers.qdrantUrl, name)
+    return this.ask(
+      `SELECT id::text, tenant, document, fence::float8, embedding::text AS content FROM headwater."${name}"`,
+    )
+  }
+
+  async #entries(name: string): Promise<Projected[]> {
+    if (this.#servers.qdrantUrl) return entriesOf(this.#servers.elasticsearchUrl, `${await this.#prefix()}-${name}`)
+    return this.ask(
+      `SELECT id::text, tenant, document, fence::float8, json_build_object('title', title, 'text', text) AS content
+       FROM headwater."${name}"`,
+    )
+  }
+
+  /** Removes what this run made on a server that others use too. */
+  async dispose(): Promise<void> {
+    if (!this.#servers.qdrantUrl) return
+    const prefix = await this.#prefix()
+    const found = (await (
+      await fetch(`${this.#servers.elasticsearchUrl}/_cat/indices/${prefix}*?h=index&format=json`)
+    ).json()) as { index: string }[]
+    for (const { index } of found) await fetch(`${this.#servers.elasticsearchUrl}/${index}`, { method: 'DELETE' })
+    await fetch(`${this.#servers.elasticsearchUrl}/_index_template/${prefix}*`, { method: 'DELETE' })
+    if (!process.env['QDRANT_URL']) return
+    for (const name of (await this.#physical()).filter((one) => one.startsWith(prefix))) {
+      await fetch(`${process.env['QDRANT_URL']}/collections/${name}`, { method: 'DELETE' })
+    }
+  }
+}
