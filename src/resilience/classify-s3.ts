@@ -43,7 +43,9 @@ export function classifyS3(error: unknown, what: string, retryAfterMs?: number):
     const more = { cause: error, retryAfterMs, details: { status: answered } }
     return new HeadwaterError(code, `${what}: the server answered ${answered}`, more)
   }
-  if (/socket hang up|aborted|Parse Error/i.test(message)) {
+  // XML that is cut, or a page of something in between that came with 200.
+  const garbled = error instanceof Error && error.name === 'InvalidXMLError'
+  if (garbled || /socket hang up|aborted|Parse Error/i.test(message)) {
     return new HeadwaterError('HW_UNAVAILABLE', `${what}: ${message}`, { cause: error })
   }
   const code = codeOf(error)

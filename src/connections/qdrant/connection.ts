@@ -111,11 +111,7 @@ export class QdrantConnection implements QdrantCaller, AsyncDisposable {
     options: CallOptions & { readonly idempotent?: boolean | undefined } = {},
   ): Promise<unknown> {
     const what = `${request.operation} ${request.collection ?? ''}`.trimEnd()
-    const data = await this.#run(
-      async (signal) => this.#success(await this.#transport.send(request, signal), what),
-      options,
-    )
-    return Reflect.get(Object(data), 'result')
+    return this.#run(async (signal) => this.#result(await this.#transport.send(request, signal), what), options)
   }
 
   async write(request: QdrantRequest, options: CallOptions = {}): Promise<void> {
@@ -255,6 +251,16 @@ export class QdrantConnection implements QdrantCaller, AsyncDisposable {
   #success(reply: QdrantReply, what: string): unknown {
     if (reply.status >= 200 && reply.status < 300) return reply.data
     throw classifyQdrant(reply, what, this.clock.now())
+  }
+
+  /** A page of something in between may come with 200, too: it is no empty answer. */
+  #result(reply: QdrantReply, what: string): unknown {
+    const result: unknown = Reflect.get(Object(this.#success(reply, what)), 'result')
+    if (result !== undefined) return result
+    throw new HeadwaterError('HW_UNAVAILABLE', `qdrant: ${what}: the answer is none of Qdrant's`, {
+      cause: reply.data,
+      details: { store: 'qdrant', status: reply.status },
+    })
   }
 
   /** What was begun before the close goes on. */

@@ -1,3 +1,4 @@
+import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { terms } from '../../core/words'
 import type { Leaves } from '../../filter/parsed'
@@ -25,6 +26,18 @@ export interface SearchHit {
   readonly _score: number
   readonly _source: EntrySource
   readonly highlight?: Record<string, string[]>
+}
+
+export interface SearchAnswer {
+  /** The total where it was asked for. */
+  readonly hits: { readonly hits: SearchHit[]; readonly total?: { readonly value: number } }
+}
+
+/** Something in between may answer 200 with what is no search: that is HW_UNAVAILABLE, not an empty index. */
+export function searchAnswer(answer: unknown): SearchAnswer {
+  const hits: unknown = Reflect.get(Object(answer), 'hits')
+  if (Array.isArray(Reflect.get(Object(hits), 'hits'))) return answer as SearchAnswer
+  throw new HeadwaterError('HW_UNAVAILABLE', 'Elasticsearch answered a search without hits', { cause: answer })
 }
 
 /** The document to write; `stems` where this package finds the words. */

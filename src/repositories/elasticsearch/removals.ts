@@ -1,5 +1,6 @@
 import type { ElasticsearchConnection } from '../../connections/elasticsearch/connection'
 import type { CallOptions } from '../../core/abort'
+import { HeadwaterError } from '../../core/errors'
 import { describeFault } from '../../resilience/classify-elasticsearch'
 import type { IndexRemoval } from '../index-entry'
 import type { BulkOperation } from './bulk'
@@ -50,9 +51,14 @@ async function readExactly(
   if (removals.length === 0) return seen
   const docs = removals.map(({ id, tenant }) => ({ _id: engineId(tenant, id), routing: tenant, _source: false }))
   const request = { method: 'POST', path: `/${encodeURIComponent(alias)}/_mget`, body: { docs } }
-  const answer = (await connection.request(request, { ...call, idempotent: true })) as { docs: Seen[] }
+  const answer = await connection.request(request, { ...call, idempotent: true })
+  const read: unknown = Reflect.get(Object(answer), 'docs')
+  if (!Array.isArray(read) || read.length !== removals.length) {
+    const message = `Elasticsearch answered a read of ${removals.length} entries without as many`
+    throw new HeadwaterError('HW_UNAVAILABLE', message, { cause: answer })
+  }
   for (const [i, removal] of removals.entries()) {
-    const held = answer.docs[i]!
+    const held = read[i] as Seen
     // The answer is 200 all the same when the index is gone or a shard is not there.
     if (held.error) {
       const status = held.error.type === 'index_not_found_exception' ? 404 : 503

@@ -6,7 +6,7 @@ import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-ent
 import type { IndexAlias, IndexMarker } from '../index-marker'
 import type { TextEntry, TextIndex, TextRepository } from '../texts'
 import { runBulk } from './bulk'
-import { indexEntryOf, type SearchHit, sourceOf, textEntryOf } from './entry-source'
+import { indexEntryOf, type SearchHit, searchAnswer, sourceOf, textEntryOf } from './entry-source'
 import { facetAggregations, facetsOf } from './facets'
 import type { Query } from './filter-query'
 import { TextIndexes } from './indexes'
@@ -181,8 +181,8 @@ export class ElasticsearchTextRepository implements TextRepository {
     await this.refresh(index, call)
     const query = tenant === undefined ? { match_all: {} } : { bool: { filter: tenantFilter({ tenant }) } }
     const body = { query, size: 0, track_total_hits: true }
-    const { hits } = (await this.#searchRaw(index, body, tenant, call)) as { hits: { total: { value: number } } }
-    return hits.total.value
+    const { hits } = await this.#searchRaw(index, body, tenant, call)
+    return hits.total!.value
   }
 
   async #ranked(
@@ -200,18 +200,17 @@ export class ElasticsearchTextRepository implements TextRepository {
   }
 
   async #hits(index: TextIndex, body: Query, tenant: TenantId | undefined, call: CallOptions | undefined) {
-    const answer = await this.#searchRaw(index, body, tenant, call)
-    return (answer as { hits: { hits: SearchHit[] } }).hits.hits
+    return (await this.#searchRaw(index, body, tenant, call)).hits.hits
   }
 
-  #searchRaw(index: TextIndex, body: Query, tenant: TenantId | undefined, call: CallOptions | undefined) {
+  async #searchRaw(index: TextIndex, body: Query, tenant: TenantId | undefined, call: CallOptions | undefined) {
     const querystring = {
       // Half an answer would look like a whole one.
       allow_partial_search_results: false,
       ...(tenant !== undefined && { routing: tenant }),
     }
     const request = { method: 'POST', path: `${this.#indexes.path(index)}/_search`, querystring, body }
-    return this.#connection.request(request, { ...call, idempotent: true })
+    return searchAnswer(await this.#connection.request(request, { ...call, idempotent: true }))
   }
 }
 

@@ -1,3 +1,4 @@
+import { HeadwaterError } from '../../core/errors'
 import type { IndexEntry, IndexHit } from '../index-entry'
 import type { VectorPoint } from '../vectors'
 import { decodeEntry, decodePoint, keys, type StoredPayload } from './payload'
@@ -7,8 +8,13 @@ export function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 }
 
+/** A list of an answer. What is none is no empty list: the answer is not Qdrant's, or cut. */
 export function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
+  if (Array.isArray(value)) return value
+  throw new HeadwaterError('HW_UNAVAILABLE', 'qdrant: the answer lacks the list that was asked for', {
+    cause: value,
+    details: { store: 'qdrant' },
+  })
 }
 
 export function payloadOf(point: unknown): StoredPayload {

@@ -67,41 +67,15 @@ describe('an Elasticsearch that answers with errors', () => {
   })
 
   it.each([
-    [401, 'security_exception', 'HW_UNAUTHORIZED', false],
-    [403, 'security_exception', 'HW_UNAUTHORIZED', false],
     [403, 'cluster_block_exception', 'HW_STORAGE', false],
     [404, 'index_not_found_exception', 'HW_GENERATION_MISSING', true],
-    [413, 'content_too_long', 'HW_LIMIT_EXCEEDED', false],
     [400, 'parsing_exception', 'HW_DATABASE', false],
-    [500, 'null_pointer_exception', 'HW_DATABASE', false],
-    [503, 'unavailable_shards_exception', 'HW_UNAVAILABLE', true],
-    [429, 'es_rejected_execution_exception', 'HW_UNAVAILABLE', true],
   ])('%i %s is %s', async (status, type, code, retryable) => {
     script(() => ({ status, body: fault(type) }))
     const error: unknown = await get().catch((caught: unknown) => caught)
     expect(error).toMatchObject({ code, retryable, details: { status, type } })
     expect(String(error)).not.toContain('hush')
     expect(JSON.stringify(error)).not.toContain('hush')
-  })
-
-  it('429 and 503 are repeated, Retry-After is waited for', async () => {
-    script((_, count) =>
-      count < 2
-        ? { status: count ? 503 : 429, headers: { 'retry-after': '0.2' }, body: fault('busy') }
-        : { body: { ok: 1 } },
-    )
-    const startedAt = performance.now()
-    expect(await get()).toEqual({ ok: 1 })
-    expect(performance.now() - startedAt).toBeGreaterThan(390)
-    script(() => ({ status: 429, headers: { 'retry-after': '60' }, body: fault('busy') }))
-    expect(await get('/x', 400).catch((error) => error)).toMatchObject({ code: 'HW_UNAVAILABLE', retryAfterMs: 60_000 })
-  })
-
-  it('what is not idempotent is sent once', async () => {
-    script(() => ({ status: 503, body: fault('busy') }))
-    const sent = connection.request({ method: 'POST', path: '/once' }, { idempotent: false })
-    await expect(sent).rejects.toMatchObject({ code: 'HW_UNAVAILABLE' })
-    expect(server.requests.filter(({ url }) => url === '/once').length).toBe(1)
   })
 
   it('a server that is too old is refused', async () => {

@@ -86,21 +86,6 @@ onDouble('a server that misbehaves', () => {
     await vectors.drop(index)
   })
 
-  it('503 is repeated, 429 without a time is not, with one it waits', async () => {
-    const connection = connect()
-    await connection.call(list)
-    Object.assign(faults(), { status: { code: 503 }, times: 2 })
-    await connection.call(list)
-    expect(faults().times).toBe(0)
-    Object.assign(faults(), { status: { code: 429 }, times: 5 })
-    expect(await rejection(connection.call(list))).toMatchObject({ code: 'HW_OVERLOADED', retryable: false })
-    expect(faults().times).toBe(4)
-    Object.assign(faults(), { status: { code: 429, retryAfter: 12 }, times: 5 })
-    const error = await rejection(connection.call(list, { timeoutMs: 1_000 }))
-    expect(error).toMatchObject({ code: 'HW_OVERLOADED', retryable: true, retryAfterMs: 12_000 })
-    expect(faults().times).toBe(4)
-  })
-
   it('through the client of a user the first digit of Retry-After is all there is', async () => {
     const client = new QdrantClient({ url: backend().url, checkCompatibility: false })
     const connection = backend().connect({ client, retry: { maxAttempts: 1 } })

@@ -40,38 +40,22 @@ describe('QdrantOptions', () => {
 })
 
 describe('answers of the server as errors', () => {
-  const verdict = (status: number, error: string, header?: string) =>
-    classifyQdrant({ status, data: { status: { error } }, retryAfter: header }, 'test', now)
+  const verdict = (status: number, error: string) =>
+    classifyQdrant({ status, data: { status: { error } } }, 'test', now)
 
   it.each([
     [400, 'Wrong input: Vector dimension error: expected dim: 4, got 3', 'HW_INVALID_VECTOR', false],
     [400, 'Wrong input: Not existing vector name error: x', 'HW_FINGERPRINT_MISMATCH', false],
     [400, 'Format error in JSON body', 'HW_DATABASE', false],
-    [401, '', 'HW_UNAUTHORIZED', false],
-    [403, 'Forbidden: Global manage access is required', 'HW_UNAUTHORIZED', false],
     [404, "Not found: Collection `t1` doesn't exist!", 'HW_GENERATION_MISSING', true],
     [404, 'Not found: Point with id 999 does not exists!', 'HW_NOT_FOUND', false],
-    [408, 'timeout', 'HW_TIMEOUT', true],
     [409, 'Wrong input: Collection `t1` already exists!', 'HW_CONFLICT', false],
-    [413, 'Payload too large', 'HW_LIMIT_EXCEEDED', false],
     [422, 'Validation error', 'HW_DATABASE', false],
-    [429, 'rate limit', 'HW_OVERLOADED', false],
-    [500, 'Service internal error', 'HW_DATABASE', true],
-    [503, 'shard unavailable', 'HW_UNAVAILABLE', true],
   ] as const)('%i %s', (status, text, code, retryable) => {
     const error = verdict(status, text)
     expect(error).toMatchObject({ code, retryable, details: { status } })
     expect(error.message).toContain(text)
     expect(error.cause).toBeDefined()
-  })
-
-  it('a rate limit with a time to wait may be tried again after it', () => {
-    expect(verdict(429, 'rate limit', '12')).toMatchObject({
-      code: 'HW_OVERLOADED',
-      retryable: true,
-      retryAfterMs: 12_000,
-    })
-    expect(verdict(503, 'down', '3')).toMatchObject({ retryAfterMs: 3_000 })
   })
 
   it('reads all of Retry-After', () => {

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
 import { Client } from 'minio'
 import { describe, expect, it } from 'vitest'
 import { S3Connection } from '../../../src/connections/s3/connection'
@@ -34,46 +33,6 @@ describe('options of S3', () => {
 
   it('shows no secret', () => {
     expect(JSON.stringify(resolveS3Options({ endpoint: 'https://x', ...keys }))).not.toContain('hidden-secret')
-  })
-})
-
-describe('what a server may answer', () => {
-  async function answering(
-    status: number,
-    headers: Record<string, string>,
-    body: (connection: S3Connection, requests: () => number) => Promise<void>,
-  ): Promise<void> {
-    let requests = 0
-    const server: Server = createServer((request, response) => {
-      requests++
-      request.resume()
-      const code = status === 403 ? 'AccessDenied' : 'SlowDown'
-      response.writeHead(status, headers).end(`<Error><Code>${code}</Code></Error>`)
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const address = server.address()
-    const endpoint = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
-    const connection = new S3Connection({ endpoint, ...keys, retry: { maxAttempts: 2, baseMs: 1, maxMs: 2 } })
-    try {
-      await body(connection, () => requests)
-    } finally {
-      await connection.close()
-      await new Promise((resolve) => server.close(resolve))
-    }
-  }
-
-  it.each([
-    [503, {}, { code: 'HW_UNAVAILABLE', retryAfterMs: undefined }, 2],
-    [500, {}, { code: 'HW_UNAVAILABLE' }, 2],
-    [429, {}, { code: 'HW_OVERLOADED' }, 2],
-    [503, { 'retry-after': '7' }, { code: 'HW_UNAVAILABLE', retryAfterMs: 7_000 }, 1],
-    [403, {}, { code: 'HW_UNAUTHORIZED', retryable: false }, 1],
-  ])('%i with %o', async (status, headers, expected, attempts) => {
-    await answering(status, headers as Record<string, string>, async (connection, requests) => {
-      const call = connection.call('removeObject', (client) => client.removeObject('bucket', 'x'), { timeoutMs: 3_000 })
-      await expect(call).rejects.toMatchObject(expected)
-      expect(requests()).toBe(attempts)
-    })
   })
 })
 
