@@ -5,6 +5,7 @@ import { publish } from '../observability/channels'
 import { told } from '../observability/told'
 import type { Generation } from '../repositories/generations'
 import type { ClaimedJob, JobKey } from '../repositories/jobs'
+import type { TruthSession } from '../repositories/truth'
 import { isOfTheStore } from './error-scope'
 import { jobGenerations } from './generations'
 import type { WriterOptions, WriterPorts } from './ports'
@@ -77,7 +78,6 @@ export class JobRunner {
     preset: Preset | undefined,
   ): Promise<{ applied: number; failed: number }> {
     const { target, collection } = jobs[0]!
-    const session = this.#ports.truth.session({ worker: true })
     if (target === 'cache') {
       await this.#ports.entries?.forget(jobs, call)
       await this.#ports.searches?.changed(jobs)
@@ -85,7 +85,8 @@ export class JobRunner {
     }
     const generations = await jobGenerations(this.#ports, target, collection)
     const refused = new Map<ClaimedJob, string>()
-    const applied = new Map<ClaimedJob, number>(jobs.map((job) => [job, Number.POSITIVE_INFINITY]))
+    // No more than was claimed: what came later is still to go to generations made since they were listed.
+    const applied = new Map<ClaimedJob, number>(jobs.map((job) => [job, job.fence]))
     const failures = new Map<Generation, HeadwaterError>()
     for (const generation of generations) {
       const states = await this.#states(jobs, generation, call, preset)
@@ -102,11 +103,11 @@ export class JobRunner {
       }
     }
     for (const [{ state }, error] of failures) if (state === 'live') throw error
-    for (const [{ id }, { message }] of failures) await session.generations.update(id, { error: message })
     const done = jobs.filter((job) => !refused.has(job))
     // Where the cache cannot be told, its own job tells it later.
     await this.#ports.searches?.changed(done).catch(() => undefined)
-    await this.#complete(done, token, applied)
+    if (failures.size === 0) await this.#complete(done, token, applied)
+    else await this.#completeBeside(failures, done, token, applied)
     if (refused.size > 0) await this.#fail(refused, token)
     return { applied: done.length, failed: refused.size }
   }
@@ -172,13 +173,36 @@ export class JobRunner {
     }
   }
 
+  /**
+   * Completes jobs that some generations have not got, and notes that on these, in one step and under the lock of a
+   * switch: either the switch sees the failure, or the jobs stay for the generation that has become the live one.
+   */
+  async #completeBeside(
+    failures: ReadonlyMap<Generation, HeadwaterError>,
+    jobs: readonly ClaimedJob[],
+    token: string,
+    applied: ReadonlyMap<ClaimedJob, number>,
+  ): Promise<void> {
+    const { target, collection } = [...failures.keys()][0]!
+    const ofTheLive = await this.#ports.truth.transaction({ worker: true }, async (session) => {
+      const { generations } = session
+      await generations.lock(target, collection)
+      const [live] = await generations.list({ target, collection, states: ['live'] })
+      for (const [{ id }, error] of failures) if (id === live?.id) return error
+      for (const [{ id }, { message }] of failures) await generations.update(id, { error: message })
+      await this.#complete(jobs, token, applied, session)
+      return undefined
+    })
+    if (ofTheLive) throw ofTheLive
+  }
+
   async #complete(
     jobs: readonly ClaimedJob[],
     token: string,
     applied: ReadonlyMap<ClaimedJob, number> = new Map(),
+    session: TruthSession = this.#ports.truth.session({ worker: true }),
   ): Promise<number> {
     if (jobs.length === 0) return 0
-    const session = this.#ports.truth.session({ worker: true })
     // A document that is gone altogether has fence 0: there is nothing of it to apply, at whatever fence.
     const done = jobs.map((job) => ({ ...job, applied: applied.get(job) || job.fence }))
     return session.jobs.complete(done, token)

@@ -1,0 +1,145 @@
+import { describe } from 'vitest'
+import { HeadwaterError } from '../../src/core/errors'
+import { rebuild } from '../../src/writer/rebuild'
+import { Stage, scope, trap, useStages } from './stage'
+import { both, Gate, type Step } from './steps'
+
+/** The removal of the first words came through, the second words did not, and nobody will bring them. */
+const broken = { index: [], jobs: 0 }
+const safe = { index: ['second words'], jobs: 0 }
+
+/** A worker whose first write to the index that is being built fails, once the gate is open. */
+function failingBeside(live: string, refusing: Gate): Step {
+  let failed = false
+  return async (call, args, go) => {
+    if (call !== 'upsert' || args[0].name === live || failed) return go()
+    failed = true
+    await refusing.pass()
+    throw new HeadwaterError('HW_UNAVAILABLE', 'the new index does not answer')
+  }
+}
+
+async function filled(): Promise<{ stage: Stage; live: string }> {
+  const stage = await Stage.open()
+  const { ports, writer } = stage.process()
+  await writer.put(scope, { id: 'd', text: 'first words' })
+  await writer.relay.drain()
+  const [live] = await ports.truth.session({ worker: true }).generations.list({ target: 'text' })
+  return { stage, live: live!.name }
+}
+
+/** Stops a rebuild when its index is proved equal, before it takes the lock to switch. */
+function beforeSwitch(proved: Gate): Step {
+  let locks = 0
+  return async (call, _args, go) => {
+    if (call === 'generations.lock' && ++locks === 2) await proved.pass()
+    return go()
+  }
+}
+
+describe('a failure on the building generation only', () => {
+  useStages()
+
+  trap(
+    'it keeps back that generation alone, until the next check has mended it',
+    'the note on the generation',
+    async (guarded) => {
+      const { stage, live } = await filled()
+      const { writer } = stage.process()
+      const proved = new Gate()
+      const stopped = beforeSwitch(proved)
+      const builder = stage.process({
+        inTruth: async (call, args, go) => {
+          const answer = await stopped(call, args, go)
+          if (call !== 'generations.list' || guarded) return answer
+          return (answer as object[]).map((generation) => ({ ...generation, error: null }))
+        },
+      })
+      const building = rebuild(builder.ports, { target: 'text', collection: stage.plan })
+      await proved.reached
+      const refusing = new Gate()
+      refusing.open()
+      const worker = stage.process({ inTexts: failingBeside(live, refusing) })
+      await writer.put(scope, { id: 'd', text: 'second words' })
+      await worker.writer.relay.drain()
+      // The live one has it, and nothing waits.
+      const meanwhile = { index: await stage.texted(), jobs: await stage.jobs() }
+      proved.open()
+      await building
+      return { meanwhile, index: await stage.texted(), jobs: await stage.jobs() }
+    },
+    { safe: { meanwhile: safe, ...safe }, broken: { meanwhile: safe, ...broken } },
+  )
+
+  trap(
+    'a generation that became the live one while it failed gets the job all the same',
+    'the look at who is live, under the lock',
+    async (guarded) => {
+      const { stage, live } = await filled()
+      const { ports, writer } = stage.process()
+      const proved = new Gate()
+      const builder = stage.process({ inTruth: beforeSwitch(proved) })
+      const refusing = new Gate()
+      const worker = stage.process({
+        inTexts: failingBeside(live, refusing),
+        inTruth: async (call, args, go) => {
+          const seen = call === 'generations.list' && args[0].states?.[0] === 'live'
+          return seen && !guarded ? [{ name: live }] : go()
+        },
+      })
+      const building = rebuild(builder.ports, { target: 'text', collection: stage.plan })
+      await proved.reached
+      await writer.put(scope, { id: 'd', text: 'second words' })
+      const draining = worker.writer.relay.drain()
+      await refusing.reached
+      proved.open()
+      await building
+      refusing.open()
+      await draining
+      const left = await ports.truth.session({ worker: true }).generations.list({ target: 'text', states: ['live'] })
+      return { switched: left[0]!.name !== live, index: await stage.texted(), jobs: await stage.jobs() }
+    },
+    { safe: { switched: true, ...safe }, broken: { switched: true, ...broken } },
+  )
+
+  trap(
+    'a failure that is noted before a check and a job that is completed after it are one step',
+    'the transaction around both',
+    async (guarded) => {
+      const { stage, live } = await filled()
+      const { writer } = stage.process()
+      const [copied, proved] = [new Gate(), new Gate()]
+      const builder = stage.process({
+        inTruth: both(beforeSwitch(proved), async (call, args, go) => {
+          // The check begins by forgetting what failed before it.
+          if (call === 'generations.update' && args[1].error === null) await copied.pass()
+          return go()
+        }),
+      })
+      const building = rebuild(builder.ports, { target: 'text', collection: stage.plan })
+      await copied.reached
+      await writer.put(scope, { id: 'd', text: 'second words' })
+      const [refusing, noted] = [new Gate(), new Gate()]
+      refusing.open()
+      const worker = stage.process({
+        inTexts: failingBeside(live, refusing),
+        inTruth: async (call, args, go) => {
+          if (call === 'transaction' && !guarded) return args[1](stage.truth.session({ worker: true }))
+          if (call === 'jobs.complete' && args[0][0].target === 'text') await noted.pass()
+          return go()
+        },
+      })
+      const draining = worker.writer.relay.drain()
+      await noted.reached
+      copied.open()
+      // Without the transaction it finds the difference covered by the job that is about to be completed.
+      const step = guarded ? await stage.untilStill(building) : await proved.reached.then(() => 'proved')
+      noted.open()
+      await draining
+      proved.open()
+      await building
+      return { step, index: await stage.texted(), jobs: await stage.jobs() }
+    },
+    { safe: { step: 'blocked', ...safe }, broken: { step: 'proved', ...broken } },
+  )
+})
