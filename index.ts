@@ -58,6 +58,7 @@ export type { DocumentBlob, DocumentRepository } from './src/repositories/docume
 export type { ElasticsearchTextOptions } from './src/repositories/elasticsearch/options'
 export { ElasticsearchTextRepository } from './src/repositories/elasticsearch/texts'
 export type { EmbeddingRepository } from './src/repositories/embeddings'
+export type { Facet } from './src/repositories/facets'
 export type { Generation, GenerationRepository } from './src/repositories/generations'
 export type { Backlog, JobRepository, JobRow } from './src/repositories/jobs'
 export { PostgresChunkRepository } from './src/repositories/postgres/chunks'
@@ -75,7 +76,17 @@ export { type S3BlobOptions, S3BlobRepository } from './src/repositories/s3/blob
 export type { TextRepository } from './src/repositories/texts'
 export type { Truth, TruthSession } from './src/repositories/truth'
 export type { VectorRepository } from './src/repositories/vectors'
-export type { SearchHit, SearchOptions, SearchPage, SearchQuery } from './src/search/query'
+export type { HitExplain, PageExplain } from './src/search/explain'
+export type {
+  Ranked,
+  Reranker,
+  SearchDegradation,
+  SearchHit,
+  SearchOptions,
+  SearchPage,
+  SearchQuery,
+} from './src/search/query'
+export type { SimilarQuery, SimilarTo } from './src/search/similar'
 export type { SplitterOptions } from './src/splitter/select'
 export type { ChunkDraft, Splitter } from './src/splitter/splitter'
 export { openStore, type Store, type StoreRebuildOptions } from './src/store'

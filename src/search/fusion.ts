@@ -2,10 +2,17 @@ import type { IndexHit } from '../repositories/index-entry'
 
 export type Leg = 'text' | 'vector'
 
-/** Where a leg had a candidate: rank from 1, and the engine's own score. */
+/** How the legs' answers become one: by ranks, or by scores. */
+export type FusionMethod = 'rrf' | 'weighted'
+
+/** What is used where a query says nothing. */
+export const defaultFusion: FusionMethod = 'rrf'
+
+/** Where a leg had a candidate: rank from 1, the engine's own score, and what that gave to the fused score. */
 export interface LegRank {
   readonly rank: number
   readonly score: number
+  readonly part: number
 }
 
 export interface Candidate {
@@ -13,31 +20,89 @@ export interface Candidate {
   readonly document: string
   readonly score: number
   readonly legs: Readonly<Partial<Record<Leg, LegRank>>>
+  /** What diversity took from it. */
+  readonly penalty?: number | undefined
+}
+
+/** One answer of a leg, best first. A leg gives one for each phrasing. */
+export interface LegList {
+  readonly leg: Leg
+  readonly hits: readonly IndexHit[]
 }
 
 export interface FusionOptions {
+  readonly method: FusionMethod
   /** Damps the lead of the first ranks; 60 by default. */
   readonly k: number
   readonly weights: Readonly<Record<Leg, number>>
-  /** The legs that were asked for, whether they answered or not. */
-  readonly legs: readonly Leg[]
+  /** The lists that were asked for, whether they were answered or not: how many of each leg. */
+  readonly asked: Readonly<Partial<Record<Leg, number>>>
+}
+
+/** Parts of one list's hits in the fused score, and that of a candidate which the list lacks. */
+interface Parts {
+  readonly of: readonly number[]
+  readonly lacking: number
 }
 
 /**
- * Reciprocal rank fusion: each leg gives weight / (k + rank). Asked alone, a leg keeps its own order and scores. Ties go by
- * id, so that equal inputs give equal pages.
+ * One list of candidates, best first. A list asked alone keeps its own order and scores. Ties go by id, so that equal
+ * inputs give equal pages.
  */
-export function fuse(legs: Readonly<Partial<Record<Leg, readonly IndexHit[]>>>, options: FusionOptions): Candidate[] {
-  const single = options.legs.length === 1
+export function fuse(lists: readonly LegList[], options: FusionOptions): Candidate[] {
+  const alone = (options.asked.text ?? 0) + (options.asked.vector ?? 0) === 1
   const found = new Map<string, { id: string; document: string; score: number; legs: Partial<Record<Leg, LegRank>> }>()
-  for (const leg of options.legs) {
-    const hits = legs[leg] ?? []
+  const lacking = new Map<Leg, number>()
+  for (const { leg, hits } of lists) {
+    const parts = alone ? { of: hits.map(({ score }) => score), lacking: 0 } : partsOf(leg, hits, options)
+    lacking.set(leg, (lacking.get(leg) ?? 0) + parts.lacking)
     hits.forEach(({ id, document, score }, at) => {
       const candidate = found.get(id) ?? { id, document, score: 0, legs: {} }
       found.set(id, candidate)
-      candidate.legs[leg] = { rank: at + 1, score }
-      candidate.score += single ? score : options.weights[leg] / (options.k + at + 1)
+      const before = candidate.legs[leg]
+      // What the lists that lack it give is added to all below, so that it is taken off here.
+      const part = (before?.part ?? 0) + parts.of[at]! - parts.lacking
+      const better = before && before.rank <= at + 1 ? before : { rank: at + 1, score }
+      candidate.legs[leg] = { rank: better.rank, score: better.score, part }
     })
   }
+  const least = [...lacking.values()].reduce((sum, part) => sum + part, 0)
+  for (const candidate of found.values()) {
+    candidate.score = least
+    for (const leg of lacking.keys()) {
+      const rank = candidate.legs[leg]
+      if (!rank) continue
+      candidate.score += rank.part
+      candidate.legs[leg] = { ...rank, part: rank.part + lacking.get(leg)! }
+    }
+  }
   return [...found.values()].sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
+}
+
+function partsOf(leg: Leg, hits: readonly IndexHit[], options: FusionOptions): Parts {
+  return options.method === 'rrf' ? reciprocalRanks(leg, hits, options) : normalisedScores(leg, hits, options)
+}
+
+/** Reciprocal rank fusion: weight / (k + rank). */
+function reciprocalRanks(leg: Leg, hits: readonly IndexHit[], { k, weights }: FusionOptions): Parts {
+  return { of: hits.map((_, at) => weights[leg] / (k + at + 1)), lacking: 0 }
+}
+
+/**
+ * A convex combination: each score divided by the best of its list, cosines below 0 taken for 0. A candidate that the
+ * vector leg lacks is worth what its last one is, for it is like the query to some degree; one that the text leg lacks
+ * holds none of the words.
+ */
+function normalisedScores(leg: Leg, hits: readonly IndexHit[], { weights, asked }: FusionOptions): Parts {
+  const total = (asked.text ? weights.text : 0) + (asked.vector ? weights.vector : 0)
+  const share = total === 0 ? 0 : weights[leg] / total / (asked[leg] ?? 1)
+  const best = Math.max(0, ...hits.slice(0, 1).map(({ score }) => score))
+  const of = hits.map(({ score }) => (best === 0 ? 0 : share * (Math.max(0, score) / best)))
+  return { of, lacking: leg === 'vector' ? (of.at(-1) ?? 0) : 0 }
+}
+
+/** Those hits that score enough, in their own leg's score. */
+export function atLeast(list: LegList, minScore: Readonly<Partial<Record<Leg, number>>>): LegList {
+  const least = minScore[list.leg]
+  return least === undefined ? list : { ...list, hits: list.hits.filter(({ score }) => score >= least) }
 }

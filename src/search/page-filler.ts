@@ -1,28 +1,34 @@
 import type { CallOptions } from '../core/abort'
-import type { Scope } from '../core/ids'
 import { matches } from '../filter/predicate'
 import type { HydratedChunk } from '../repositories/chunks'
-import type { Truth } from '../repositories/truth'
+import type { PageExplain } from './explain'
 import type { Candidate } from './fusion'
 import { highlighter } from './highlight'
-import type { ResolvedQuery, SearchHit } from './query'
+import type { SearchHit } from './query'
+import type { ResolvedQuery } from './resolve-query'
+
+/** Reads chunks of the tenant from the truth. */
+export type Hydrate = (ids: readonly string[], call: CallOptions) => Promise<readonly HydratedChunk[]>
+
+interface Chosen {
+  readonly candidate: Candidate
+  readonly row: HydratedChunk
+  readonly rerank?: { readonly rank: number; readonly score?: number | undefined } | undefined
+}
 
 /**
  * Turns candidates into a page: reads them from the truth, in order and in batches, and drops what is gone, buried,
  * another tenant's or no longer matching. What it has read it keeps, so that a refill reads only what is new.
  */
 export class PageFiller {
-  readonly #truth: Truth
-  readonly #scope: Scope
-  readonly #chunking: string
+  readonly #hydrate: Hydrate
   readonly #query: ResolvedQuery
-  readonly #rows = new Map<string, HydratedChunk | null>()
-  #chosen: { readonly candidate: Candidate; readonly row: HydratedChunk }[] = []
+  readonly #rows = new Map<string, HydratedChunk | 'gone' | 'filtered'>()
+  #chosen: readonly Chosen[] = []
+  #duplicates = 0
 
-  constructor(truth: Truth, scope: Scope, chunking: string, query: ResolvedQuery) {
-    this.#truth = truth
-    this.#scope = scope
-    this.#chunking = chunking
+  constructor(hydrate: Hydrate, query: ResolvedQuery) {
+    this.#hydrate = hydrate
     this.#query = query
   }
 
@@ -30,32 +36,69 @@ export class PageFiller {
     return this.#chosen.length >= this.#query.limit
   }
 
-  /** Chooses anew from these candidates, best first; returns those that come after the page. */
+  /** Chooses anew from these candidates, best first, as many as the page or its reranking takes; returns the rest. */
   async fill(candidates: readonly Candidate[], call: CallOptions): Promise<Candidate[]> {
-    const { limit, byDocument } = this.#query
+    const { limit, byDocument, rerank, cursor } = this.#query
+    const wanted = Math.max(limit, cursor === undefined ? (rerank?.top ?? 0) : 0)
     const documents = new Set<string>()
-    this.#chosen = []
+    const chosen: Chosen[] = []
+    this.#duplicates = 0
     let at = 0
-    while (at < candidates.length && !this.full) {
-      const part = candidates.slice(at, at + Math.max(2 * limit, 20))
+    while (at < candidates.length && chosen.length < wanted) {
+      const part = candidates.slice(at, at + readAtOnce(wanted))
       await this.#read(part, call)
       for (const candidate of part) {
-        if (this.full) break
+        if (chosen.length >= wanted) break
         at++
         const row = this.#rows.get(candidate.id)
-        if (!row || (byDocument && documents.has(row.document))) continue
+        if (typeof row !== 'object') continue
+        if (byDocument && documents.has(row.document)) {
+          this.#duplicates++
+          continue
+        }
         documents.add(row.document)
-        this.#chosen.push({ candidate, row })
+        chosen.push({ candidate, row })
       }
     }
+    this.#chosen = chosen
     const left = candidates.slice(at)
     return byDocument ? this.#otherDocuments(left, documents, call) : left
   }
 
+  /** The best of what was chosen, for a second opinion. */
+  best(count: number): SearchHit[] {
+    return this.#chosen.slice(0, count).map((one) => this.#hit(one, undefined))
+  }
+
+  /** Puts the best in this order: their places so far, each once. */
+  reorder(order: readonly number[], scores: readonly number[] | undefined): void {
+    const best = order.map((at, rank) => ({
+      ...this.#chosen[at]!,
+      rerank: { rank: rank + 1, ...(scores && { score: scores[at]! }) },
+    }))
+    this.#chosen = [...best, ...this.#chosen.slice(order.length)]
+  }
+
+  /** What was chosen and does not fit on the page. */
+  beyond(): Candidate[] {
+    return this.#chosen.slice(this.#query.limit).map(({ candidate }) => candidate)
+  }
+
   hits(): SearchHit[] {
-    const { highlight, explain, query } = this.#query
-    const mark = highlight && query !== '' ? highlighter(query, highlight) : undefined
-    return this.#chosen.map(({ candidate, row }) => ({
+    const { highlight, words, limit } = this.#query
+    const mark = highlight && words !== '' ? highlighter(words, highlight) : undefined
+    return this.#chosen.slice(0, limit).map((one) => this.#hit(one, mark))
+  }
+
+  dropped(): PageExplain['dropped'] {
+    const rows = [...this.#rows.values()]
+    const count = (what: 'gone' | 'filtered'): number => rows.filter((row) => row === what).length
+    return { gone: count('gone'), filtered: count('filtered'), duplicates: this.#duplicates }
+  }
+
+  #hit({ candidate, row, rerank }: Chosen, mark: ((text: string) => string[]) | undefined): SearchHit {
+    const { penalty, legs } = candidate
+    return {
       documentId: row.document,
       chunkId: row.id,
       score: candidate.score,
@@ -68,8 +111,10 @@ export class PageFiller {
       metadata: row.metadata,
       version: row.version,
       ...(mark && { highlights: mark(row.text) }),
-      ...(explain && { explain: candidate.legs }),
-    }))
+      ...(this.#query.explain && {
+        explain: { ...legs, ...(penalty !== undefined && { diversity: { penalty } }), ...(rerank && { rerank }) },
+      }),
+    }
   }
 
   /** One candidate a document for the pages to come, none of a document that has been shown. */
@@ -83,8 +128,9 @@ export class PageFiller {
     await this.#read(unnamed, call)
     const seen = new Set(shown)
     return left.filter(({ id, document }) => {
-      const name = document === '' ? this.#rows.get(id)?.document : document
-      if (name === undefined || seen.has(name)) return false
+      const row = this.#rows.get(id)
+      const name = document === '' && typeof row === 'object' ? row.document : document
+      if (name === '' || seen.has(name)) return false
       seen.add(name)
       return true
     })
@@ -93,13 +139,17 @@ export class PageFiller {
   async #read(candidates: readonly Candidate[], call: CallOptions): Promise<void> {
     const ids = candidates.map(({ id }) => id).filter((id) => !this.#rows.has(id))
     if (ids.length === 0) return
-    const { chunks } = this.#truth.session({ tenant: this.#scope.tenant })
-    const rows = await chunks.hydrate(this.#scope, this.#chunking, ids, call)
-    for (const id of ids) this.#rows.set(id, null)
+    const rows = await this.#hydrate(ids, call)
+    for (const id of ids) this.#rows.set(id, 'gone')
     for (const row of rows) {
       const { document: id, source, createdAt, updatedAt, version, leaves } = row
-      if (matches(this.#query.filter, { id, source, createdAt, updatedAt, version, leaves }))
-        this.#rows.set(row.id, row)
+      const subject = { id, source, createdAt, updatedAt, version, leaves }
+      this.#rows.set(row.id, matches(this.#query.filter, subject) ? row : 'filtered')
     }
   }
+}
+
+/** Candidates read in one statement. */
+function readAtOnce(wanted: number): number {
+  return Math.max(2 * wanted, 20)
 }

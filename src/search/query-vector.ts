@@ -20,9 +20,9 @@ export interface QueryVectorPorts {
   readonly clock: Clock
 }
 
-/** A query's vector, and the generation of its space: the two are never taken apart. */
-export interface QueryVector {
-  readonly vector: Float32Array
+/** The vectors of a query's phrasings, and the generation of their space: the two are never taken apart. */
+export interface QueryVectors {
+  readonly vectors: readonly Float32Array[]
   readonly generation: Generation
   /** Why it is not the live one. */
   readonly degraded?: string
@@ -38,20 +38,19 @@ const firstShare = 0.5
 export async function embedQuery(
   ports: QueryVectorPorts,
   scope: Scope,
-  query: string,
+  phrasings: readonly string[],
   live: Generation,
   call: { readonly signal: AbortSignal; readonly timeoutMs: number },
-): Promise<QueryVector> {
+  embed: EmbedTexts = embedTexts(ports, scope.tenant),
+): Promise<QueryVectors> {
   const fallback = ports.collections?.get(scope.collection)?.fallback?.fingerprint
   if (fallback === undefined || fallback === live.fingerprint) {
-    return { vector: await embed(ports, scope.tenant, query, live, call.signal), generation: live }
+    return { vectors: await embed(phrasings, live, call.signal), generation: live }
   }
   const first = { signal: call.signal, timeoutMs: call.timeoutMs * firstShare }
   try {
-    const vector = await withDeadline(ports.clock, first, undefined, ({ signal }) =>
-      embed(ports, scope.tenant, query, live, signal),
-    )
-    return { vector, generation: live }
+    const vectors = await withDeadline(ports.clock, first, undefined, ({ signal }) => embed(phrasings, live, signal))
+    return { vectors, generation: live }
   } catch (cause) {
     if (call.signal.aborted) throw cause
     const { code, message, retryable } = asHeadwaterError(cause)
@@ -62,25 +61,28 @@ export async function embedQuery(
         retryable,
       })
     }
-    const vector = await embed(ports, scope.tenant, query, generation, call.signal)
-    return { vector, generation, degraded: `fallback embedder ${fallback} answers: ${code}: ${message}` }
+    const vectors = await embedTexts(ports, scope.tenant)(phrasings, generation, call.signal)
+    return { vectors, generation, degraded: `fallback embedder ${fallback} answers: ${code}: ${message}` }
   }
 }
 
-async function embed(
-  ports: QueryVectorPorts,
-  tenant: TenantId,
-  text: string,
-  { fingerprint }: Generation,
+/** Vectors of texts in the space of a generation. What was embedded before costs nothing; the rest goes in one batch. */
+export type EmbedTexts = (
+  texts: readonly string[],
+  generation: Generation,
   signal: AbortSignal,
-): Promise<Float32Array> {
-  const embedder = ports.embedders.get(fingerprint!)
-  if (!embedder) {
-    throw new HeadwaterError('HW_FINGERPRINT_MISMATCH', `embedders: none is configured for ${fingerprint}`)
+) => Promise<readonly Float32Array[]>
+
+export function embedTexts(ports: QueryVectorPorts, tenant: TenantId): EmbedTexts {
+  return async (texts, { fingerprint }, signal) => {
+    const embedder = ports.embedders.get(fingerprint!)
+    if (!embedder) {
+      throw new HeadwaterError('HW_FINGERPRINT_MISMATCH', `embedders: none is configured for ${fingerprint}`)
+    }
+    const store = ports.queries.scoped([tenant, fingerprint!], ports.sharedQueries?.(tenant, fingerprint!))
+    const inputs = texts.map((text) => ({ hash: inputHash(text), text }))
+    return embedAll(embedder, store, inputs, { kind: 'query', signal })
   }
-  const store = ports.queries.scoped([tenant, fingerprint!], ports.sharedQueries?.(tenant, fingerprint!))
-  const [vector] = await embedAll(embedder, store, [{ hash: inputHash(text), text }], { kind: 'query', signal })
-  return vector!
 }
 
 /** One that a failure has left behind would hide documents without a word: it is not in step. */

@@ -1,17 +1,20 @@
 import type { CallOptions } from '../core/abort'
-import { HeadwaterError } from '../core/errors'
-import { type Scope, sha256 } from '../core/ids'
 import type { JsonObject } from '../core/json'
-import type { MetadataDeclaration } from '../filter/metadata'
-import { parseFilter } from '../filter/parse'
-import type { ParsedFilter } from '../filter/parsed'
-import type { Leg, LegRank } from './fusion'
-import { type HighlightOptions, highlightDefaults } from './highlight'
+import type { Facet } from '../repositories/facets'
+import type { HitExplain, PageExplain } from './explain'
+import type { FusionMethod, Leg } from './fusion'
+import type { HighlightOptions } from './highlight'
 
-/** What to search for. Words, a vector, or both. */
-export interface SearchQuery<F = unknown> {
-  /** Plain words, up to 8 KiB. */
-  query?: string | undefined
+/** A number for each leg. */
+export interface PerLeg {
+  text?: number | undefined
+  vector?: number | undefined
+}
+
+/** What to search for: words, a vector, or both. `F` is the filter's type, `M` the metadata's. */
+export interface SearchQuery<F = unknown, M = JsonObject> {
+  /** Plain words, up to 8 KiB; or up to 8 phrasings of one question, whose answers are fused into one page. */
+  query?: string | readonly string[] | undefined
   /** A vector of the live fingerprint, instead of embedding `query`. */
   vector?: Float32Array | readonly number[] | undefined
   /** 'hybrid' fuses both legs and is the default with `query`; a single leg that is down throws. */
@@ -24,21 +27,46 @@ export interface SearchQuery<F = unknown> {
   groupBy?: 'document' | undefined
   /** From the page before, with the same request. */
   cursor?: string | undefined
-  /** Adds each leg's rank and score to the hits. */
+  /** Says of each hit where it was found, and of the page how it came about. */
   explain?: boolean | undefined
   /** Marks the words of the query in the text; true by default. */
   highlight?: boolean | Partial<HighlightOptions> | undefined
+  /** 'rrf' (default) adds up reciprocal ranks; 'weighted' the legs' scores, each divided by the best of its leg. */
+  fusion?: FusionMethod | undefined
   /** Of the legs in the fusion; 1 and 1 by default. */
-  weights?: Partial<Record<Leg, number>> | undefined
+  weights?: PerLeg | undefined
   /** Constant of reciprocal rank fusion; 60 by default. */
   k?: number | undefined
+  /** What a leg finds below this, in its own score (BM25, cosine), does not count. None by default. */
+  minScore?: PerLeg | undefined
+  /** 0 (default) to 1: how much likeness to better hits counts against a hit, among the best 100. */
+  diversity?: number | undefined
+  /** Counts values of these metadata paths, or of `$source`, among all that match; 10 values a path by default. */
+  facets?: readonly string[] | { paths: readonly string[]; limit?: number | undefined } | undefined
+  /** Orders the best hits anew; false leaves out the store's own. */
+  rerank?: Reranker<M> | false | undefined
 }
+
+/** A second opinion on the best hits: a cross-encoder, a language model, business rules. */
+export interface Reranker<M = JsonObject> {
+  /**
+   * A score for each hit, in their order, higher is better; or `order`, the hits' places (from 0) best first. The hits are
+   * of one tenant, as Postgres has them. When it throws, is late or answers for another number, the order stays.
+   */
+  rank(query: string, hits: readonly SearchHit<M>[], options: { signal: AbortSignal }): Ranked | PromiseLike<Ranked>
+  /** How many of the best hits it sees; 50 by default. */
+  top?: number | undefined
+  /** How long it may take, ms; 1,000 by default. */
+  timeoutMs?: number | undefined
+}
+
+export type Ranked = readonly number[] | { readonly order: readonly number[] }
 
 /** A chunk that was found, with its document, as Postgres has them at this moment. */
 export interface SearchHit<M = JsonObject> {
   readonly documentId: string
   readonly chunkId: string
-  /** Fused rank score in hybrid mode, else the leg's own (BM25, cosine); higher is better. */
+  /** Fused score in hybrid mode, else the leg's own (BM25, cosine); higher is better. */
   readonly score: number
   readonly title: string
   readonly text: string
@@ -54,118 +82,33 @@ export interface SearchHit<M = JsonObject> {
   readonly version: number
   /** Passages with the query's words marked; absent without words or with `highlight: false`. */
   readonly highlights?: readonly string[] | undefined
-  /** Rank and score in each leg, with `explain: true`; empty on pages after the first and on cached ones. */
-  readonly explain?: Readonly<Partial<Record<Leg, LegRank>>> | undefined
+  /** With `explain: true`; ranks are absent on pages after the first and on cached ones. */
+  readonly explain?: HitExplain | undefined
+}
+
+/** What did not answer as it should, and why. */
+export interface SearchDegradation {
+  readonly leg: Leg | 'rerank'
+  readonly reason: string
 }
 
 /** A page of hits, best first. */
 export interface SearchPage<M = JsonObject> {
   readonly hits: readonly SearchHit<M>[]
   /** Legs that did not answer and why; empty when all is well. */
-  readonly degraded: readonly { readonly leg: Leg; readonly reason: string }[]
+  readonly degraded: readonly SearchDegradation[]
   /** Where the next page begins; absent on the last. */
   readonly cursor?: string | undefined
-  /** True when the candidates came from the search cache; `explain` is then empty. */
+  /** True when the candidates came from the search cache; `explain` then has no ranks. */
   readonly cached?: true | undefined
+  /** On page one, where `facets` asked for them: one for each path, in their order. */
+  readonly facets?: readonly Facet[] | undefined
+  /** With `explain: true`. */
+  readonly explain?: PageExplain | undefined
 }
 
 /** How long a search may take. */
 export interface SearchOptions extends CallOptions {
-  /** How long a leg may take before the other answers alone, ms; 5,000 by default. */
-  legTimeoutMs?: number | undefined
-}
-
-/** A checked query. */
-export interface ResolvedQuery {
-  readonly query: string
-  readonly vector: Float32Array | undefined
-  readonly legs: readonly Leg[]
-  readonly filter: ParsedFilter | undefined
-  readonly limit: number
-  readonly byDocument: boolean
-  readonly explain: boolean
-  readonly highlight: HighlightOptions | undefined
-  readonly weights: Record<Leg, number>
-  readonly k: number
-  readonly cursor: string | undefined
-  /** Of the request without cursor, limit and looks, 32 hex digits: what a cursor is bound to. */
-  readonly key: string
-}
-
-const maxLimit = 1_000
-const maxQueryBytes = 8 * 1024
-
-export function resolveQuery(
-  scope: Scope,
-  query: SearchQuery,
-  declaration: MetadataDeclaration | undefined,
-): ResolvedQuery {
-  const text = query.query ?? ''
-  if (typeof text !== 'string') throw invalid('query', 'must be a string')
-  if (Buffer.byteLength(text) > maxQueryBytes) {
-    throw new HeadwaterError('HW_LIMIT_EXCEEDED', `query: at most ${maxQueryBytes} bytes`, { path: 'query' })
-  }
-  const vector = query.vector === undefined ? undefined : Float32Array.from(query.vector)
-  const filter = query.filter === undefined ? undefined : parseFilter(query.filter, declaration)
-  const limit = query.limit ?? 10
-  if (!Number.isInteger(limit) || limit < 1) throw invalid('limit', `must be a whole number from 1, got ${limit}`)
-  if (limit > maxLimit) {
-    throw new HeadwaterError('HW_LIMIT_EXCEEDED', `limit: at most ${maxLimit}, got ${limit}`, { path: 'limit' })
-  }
-  if (query.groupBy !== undefined && query.groupBy !== 'document') {
-    throw invalid('groupBy', `must be 'document', got ${JSON.stringify(query.groupBy)}`)
-  }
-  const weights = { text: query.weights?.text ?? 1, vector: query.weights?.vector ?? 1 }
-  for (const [leg, weight] of Object.entries(weights)) {
-    if (!(weight >= 0 && Number.isFinite(weight))) throw invalid(`weights.${leg}`, `must be 0 or more, got ${weight}`)
-  }
-  const k = query.k ?? 60
-  if (!(k >= 0 && Number.isFinite(k))) throw invalid('k', `must be 0 or more, got ${k}`)
-  const legs = legsOf(query.mode, text, vector)
-  return {
-    query: text,
-    vector,
-    legs,
-    filter,
-    limit,
-    byDocument: query.groupBy === 'document',
-    explain: query.explain ?? false,
-    highlight: query.highlight === false ? undefined : { ...highlightDefaults, ...given(query.highlight) },
-    weights,
-    k,
-    cursor: query.cursor,
-    key: sha256(
-      scope.tenant,
-      scope.collection,
-      // What separates words makes no other request.
-      text.trim().replace(/\s+/gu, ' '),
-      vector ? Buffer.from(vector.buffer) : '',
-      JSON.stringify([legs, filter ?? null, query.groupBy ?? null, weights, k]),
-    ).slice(0, 32),
-  }
-}
-
-function legsOf(mode: SearchQuery['mode'], text: string, vector: Float32Array | undefined): readonly Leg[] {
-  const worded = text.trim() !== ''
-  switch (mode ?? (worded ? 'hybrid' : 'vector')) {
-    case 'text':
-      if (!worded) throw invalid('query', 'must hold a word in text mode')
-      return ['text']
-    case 'vector':
-      if (!worded && !vector) throw invalid('query', 'give words or a vector')
-      return ['vector']
-    case 'hybrid':
-      if (!worded && !vector) throw invalid('query', 'give words or a vector')
-      return worded ? ['text', 'vector'] : ['vector']
-    default:
-      throw invalid('mode', `must be 'hybrid', 'text' or 'vector', got ${JSON.stringify(mode)}`)
-  }
-}
-
-function given(options: SearchQuery['highlight']): Partial<HighlightOptions> {
-  return typeof options === 'object' ? options : {}
-}
-
-function invalid(path: string, problem: string): HeadwaterError {
-  return new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: ${problem}`, { path })
+  /** How long a leg may take before the other answers alone, ms; 5,000 by default, for both or for each. */
+  legTimeoutMs?: number | PerLeg | undefined
 }

@@ -37,6 +37,8 @@ export interface Proposal {
   readonly depth: number
   /** Not from the cache: for a caller with a receipt. */
   readonly fresh: boolean
+  /** Waits for no other search: for one that others wait for. */
+  readonly alone?: boolean | undefined
 }
 
 /**
@@ -98,7 +100,7 @@ export class SearchCache {
     }
     const run = (): Promise<Proposed> => ask().then(keep)
     // What is under way may be older than what has changed since: then each asks for itself.
-    if (request.fresh || unsettled !== undefined) return run()
+    if (request.fresh || request.alone || unsettled !== undefined) return run()
     return this.#together(JSON.stringify([scope.tenant, name, mark ?? null, this.#changes]), deadline, run)
   }
 

@@ -1,63 +1,130 @@
-import { type Deadline, withDeadline, withinDeadline } from '../core/deadline'
-import { asHeadwaterError, HeadwaterError } from '../core/errors'
+import type { CallOptions } from '../core/abort'
+import { type Deadline, withinDeadline } from '../core/deadline'
+import { HeadwaterError } from '../core/errors'
 import type { Scope } from '../core/ids'
 import { VectorLru } from '../embeddings/lru'
-import { checkVector } from '../embeddings/vector-codec'
 import type { MetadataDeclaration } from '../filter/metadata'
-import { relaxVolatile } from '../filter/relax'
 import { told } from '../observability/told'
-import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
-import type { IndexHit } from '../repositories/index-entry'
-import type { TextRepository } from '../repositories/texts'
-import type { VectorRepository } from '../repositories/vectors'
+import type { Generation } from '../repositories/generations'
 import { decodeCursor, encodeCursor } from './cursor'
-import { type Candidate, fuse, type Leg } from './fusion'
-import { PageFiller } from './page-filler'
-import { type ResolvedQuery, resolveQuery, type SearchOptions, type SearchPage, type SearchQuery } from './query'
-import { embedQuery, type QueryVectorPorts } from './query-vector'
+import { Trace } from './explain'
+import type { Candidate } from './fusion'
+import { type LegPorts, LegRun } from './legs'
+import { type Hydrate, PageFiller } from './page-filler'
+import type { Reranker, SearchDegradation, SearchOptions, SearchPage, SearchQuery } from './query'
+import { rerank } from './rerank'
+import { type ResolvedQuery, resolveQuery } from './resolve-query'
 import type { Proposed, SearchCache } from './search-cache'
+import { type SimilarQuery, type SimilarTo, similarTo } from './similar'
+import { type Seat, seats } from './together'
 
-export interface SearchPorts extends Omit<QueryVectorPorts, 'queries'> {
-  readonly vectors: VectorRepository
-  readonly texts: TextRepository
+export interface SearchPorts extends Omit<LegPorts, 'queries'> {
   /** Vectors of queries asked before, by tenant and space; 10,000 of them when left out. */
   readonly queries?: VectorLru | undefined
   readonly cache?: SearchCache | undefined
+  /** Where a query brings none. */
+  readonly rerank?: Reranker | undefined
 }
 
-const legTimeoutMs = 5_000
+/** With `fresh`, nothing that was cached before is used. */
+export type SearcherOptions = SearchOptions & { fresh?: boolean | undefined }
+
 /** Candidates that page one asks of each leg: enough for the pages that usually follow. */
 const leastPool = 200
 const poolPerHit = 4
 /** Each refill asks for so much more, at most so deep. */
 const growth = 4
 const deepest = 20_000
-
-type LegHits = Partial<Record<Leg, readonly IndexHit[]>>
+const mostQueries = 100
 
 /**
  * Hybrid search. The legs only propose: every hit is read from the truth before it is shown, so that what an index
  * holds of deleted, changed or other tenants' rows never gets out.
  */
 export class Searcher {
-  readonly #ports: SearchPorts & { readonly queries: VectorLru }
+  readonly #ports: SearchPorts & LegPorts
 
   constructor(ports: SearchPorts) {
     this.#ports = { ...ports, queries: ports.queries ?? new VectorLru({ clock: ports.clock }) }
   }
 
-  /** With `fresh`, nothing that was cached before is used. */
   search(
     scope: Scope,
     declaration: MetadataDeclaration | undefined,
     request: SearchQuery,
-    options: SearchOptions & { fresh?: boolean | undefined } = {},
+    options: SearcherOptions = {},
   ): Promise<SearchPage> {
-    const query = resolveQuery(scope, request, declaration)
+    const query = resolveQuery(scope, request, declaration, { rerank: this.#ports.rerank })
+    return withinDeadline(this.#ports.clock, options, undefined, async (deadline) =>
+      this.#told(scope, query, await this.#live(scope), options, deadline),
+    )
+  }
+
+  /** Several searches of one collection, side by side: they embed, ask for vectors and read the truth together. */
+  async searchMany(
+    scope: Scope,
+    declaration: MetadataDeclaration | undefined,
+    requests: readonly SearchQuery[],
+    options: SearcherOptions = {},
+  ): Promise<SearchPage[]> {
+    if (requests.length > mostQueries) {
+      throw new HeadwaterError('HW_LIMIT_EXCEEDED', `queries: at most ${mostQueries}, got ${requests.length}`, {
+        path: 'queries',
+      })
+    }
+    const { rerank } = this.#ports
+    const queries = requests.map((request) => resolveQuery(scope, request, declaration, { rerank }))
+    return withinDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      const generations = await this.#live(scope)
+      const hydrate = this.#hydrate(scope, generations)
+      const places = seats(this.#ports, scope.tenant, hydrate, queries.length)
+      const work = queries.map(async (query, at) => {
+        const seat = places[at]!
+        try {
+          return await this.#told(scope, query, generations, options, deadline, seat)
+        } finally {
+          seat.leave()
+        }
+      })
+      return Promise.all(work)
+    })
+  }
+
+  /** What is near a stored document or chunk. */
+  similar(
+    scope: Scope,
+    declaration: MetadataDeclaration | undefined,
+    target: SimilarTo,
+    { minScore, ...request }: SimilarQuery = {},
+    options: SearchOptions = {},
+  ): Promise<SearchPage> {
+    return withinDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      const generations = await this.#live(scope)
+      const generation = generations.find((one) => one.target === 'vector')
+      if (!generation) {
+        throw new HeadwaterError('HW_GENERATION_MISSING', `No live vector generation of ${scope.collection}`)
+      }
+      const found = await similarTo(this.#ports.truth, scope, generation, target, deadline.options())
+      const asked = { ...request, vector: found.vector, mode: 'vector', minScore: { vector: minScore } } as const
+      const { rerank } = this.#ports
+      const query = resolveQuery(scope, asked, declaration, { ...found.options, rerank })
+      // Not cached: it costs no inference, and its vector may change.
+      return this.#told(scope, query, generations, { ...options, uncached: true }, deadline)
+    })
+  }
+
+  #told(
+    scope: Scope,
+    query: ResolvedQuery,
+    generations: readonly Generation[],
+    options: SearcherOptions & { uncached?: boolean },
+    deadline: Deadline,
+    seat?: Seat,
+  ): Promise<SearchPage> {
     return told(
       'headwater:search',
       this.#ports.clock,
-      () => this.#search(scope, query, options),
+      () => this.#search(scope, query, generations, options, deadline, seat),
       (ended, found) => ({
         ...ended,
         ...scope,
@@ -69,150 +136,87 @@ export class Searcher {
     )
   }
 
-  #search(
-    scope: Scope,
-    query: ResolvedQuery,
-    options: SearchOptions & { fresh?: boolean | undefined },
-  ): Promise<SearchPage> {
-    return withinDeadline(this.#ports.clock, options, undefined, async (deadline) => {
-      const generations = await this.#ports.truth
-        .session({ tenant: scope.tenant })
-        .generations.list({ collection: scope.collection, states: ['live'] })
-      const chunking = generations[0]?.chunking ?? ''
-      const filler = new PageFiller(this.#ports.truth, scope, chunking, query)
-      if (query.cursor !== undefined) {
-        const candidates = decodeCursor(query.cursor, query.key).map((left) => ({ ...left, document: '', legs: {} }))
-        return page(query, filler, await filler.fill(candidates, deadline.options()))
-      }
-      const run = new LegRun(this.#ports, scope, query, generations, options.legTimeoutMs ?? legTimeoutMs)
-      let depth = Math.max(leastPool, query.limit * poolPerHit)
-      const ask = (): Promise<Proposed> => run.propose(depth, deadline)
-      const { cache } = this.#ports
-      const first = { scope, query, generations, depth, fresh: options.fresh ?? false }
-      let found = cache ? await cache.propose(first, deadline, ask) : await ask()
-      for (;;) {
-        const left = await filler.fill(found.candidates, deadline.options())
-        if (filler.full || found.exhausted || depth >= deepest) return page(query, filler, left, found)
-        // Of what was cached, too much may be gone: then the same depth is asked anew.
-        if (!found.cached) depth = Math.min(depth * growth, deepest)
-        found = await ask()
-      }
-    })
-  }
-}
-
-function page(
-  query: ResolvedQuery,
-  filler: PageFiller,
-  left: readonly Candidate[],
-  { degraded, cached }: Pick<Proposed, 'degraded' | 'cached'> = { degraded: [], cached: false },
-): SearchPage {
-  const cursor = left.length > 0 && { cursor: encodeCursor(query.key, left) }
-  return { hits: filler.hits(), degraded, ...cursor, ...(cached && { cached }) }
-}
-
-/** The legs of one search. A leg that fails is left out of the rest of it; if none is left, its error is thrown. */
-class LegRun {
-  readonly #degraded: { leg: Leg; reason: string }[] = []
-  readonly #ports: SearchPorts & { readonly queries: VectorLru }
-  readonly #scope: Scope
-  readonly #query: ResolvedQuery
-  readonly #generations: Record<Leg, Generation | undefined>
-  readonly #timeoutMs: number
-  readonly #down = new Map<Leg, HeadwaterError>()
-  #vector: Promise<Float32Array | undefined> | undefined
-
-  constructor(
-    ports: SearchPorts & { readonly queries: VectorLru },
+  async #search(
     scope: Scope,
     query: ResolvedQuery,
     generations: readonly Generation[],
-    timeoutMs: number,
-  ) {
-    this.#ports = ports
-    this.#scope = scope
-    this.#query = query
-    this.#timeoutMs = timeoutMs
-    this.#generations = {
-      text: generations.find(({ target }) => target === 'text'),
-      vector: generations.find(({ target }) => target === 'vector'),
-    }
-  }
-
-  /** The best of each leg, down to this depth, fused. */
-  async propose(depth: number, deadline: Deadline): Promise<Proposed> {
-    this.#vector ??= this.#queryVector(deadline)
-    const hits = await this.#ask(depth, await this.#vector, deadline)
-    const exhausted = Object.values(hits).every((found) => found.length < depth)
-    return { candidates: fuse(hits, this.#query), exhausted, degraded: this.#degraded, cached: false }
-  }
-
-  /** The query in the space of the generation that is asked: vectors are never compared across spaces. */
-  async #queryVector(deadline: Deadline): Promise<Float32Array | undefined> {
-    if (!this.#query.legs.includes('vector')) return undefined
-    const generation = this.#generations.vector
-    if (this.#query.vector) {
-      return generation ? checkVector(this.#query.vector, generation.dimensions!, 'vector') : undefined
-    }
-    const found = await this.#guard('vector', deadline, async (signal, timeoutMs) => {
-      const live = this.#generation('vector')
-      return embedQuery(this.#ports, this.#scope, this.#query.query, live, { signal, timeoutMs })
-    })
-    if (!found) return undefined
-    this.#generations.vector = found.generation
-    if (found.degraded) this.#degraded.push({ leg: 'vector', reason: found.degraded })
-    return found.vector
-  }
-
-  async #ask(limit: number, vector: Float32Array | undefined, deadline: Deadline): Promise<LegHits> {
-    const { tenant } = this.#scope
-    const filter = this.#query.filter && relaxVolatile(this.#query.filter)
-    const asked = this.#query.legs.filter((leg) => !this.#down.has(leg))
-    const answers = await Promise.all(
-      asked.map((leg) =>
-        this.#guard(leg, deadline, async (signal, timeoutMs) => {
-          const call = { signal, timeoutMs }
-          if (leg === 'text') {
-            const index = textIndexOf(this.#generation('text'))
-            return this.#ports.texts.search(index, { tenant, query: this.#query.query, filter, limit }, call)
-          }
-          const index = vectorIndexOf(this.#generation('vector'))
-          return this.#ports.vectors.search(index, { tenant, vector: vector!, filter, limit }, call)
-        }),
-      ),
-    )
-    if (this.#down.size === this.#query.legs.length) throw [...this.#down.values()][0]
-    const hits: LegHits = {}
-    asked.forEach((leg, at) => {
-      const found = answers[at]
-      if (found) hits[leg] = found
-    })
-    return hits
-  }
-
-  #generation(leg: Leg): Generation {
-    const generation = this.#generations[leg]
-    if (generation) return generation
-    throw new HeadwaterError('HW_GENERATION_MISSING', `No live ${leg} generation of ${this.#scope.collection}`)
-  }
-
-  /** Undefined when the leg is down; the caller's own abort or deadline is thrown. */
-  async #guard<T>(
-    leg: Leg,
+    options: SearcherOptions & { uncached?: boolean },
     deadline: Deadline,
-    work: (signal: AbortSignal, timeoutMs: number) => Promise<T>,
-  ): Promise<T | undefined> {
-    const timeoutMs = Math.min(this.#timeoutMs, deadline.remaining())
-    try {
-      return await withDeadline(this.#ports.clock, { signal: deadline.signal, timeoutMs }, undefined, (own) =>
-        work(own.signal, timeoutMs),
-      )
-    } catch (cause) {
-      if (deadline.signal.aborted) throw cause
-      const error = asHeadwaterError(cause)
-      this.#down.set(leg, error)
-      this.#degraded.push({ leg, reason: `${error.code}: ${error.message}` })
-      return undefined
+    seat: Seat | undefined,
+  ): Promise<SearchPage> {
+    const trace = new Trace(this.#ports.clock)
+    const hydrate = seat?.hydrate ?? this.#hydrate(scope, generations)
+    const filler = new PageFiller((ids, call) => trace.time('hydration', () => hydrate(ids, call)), query)
+    if (query.cursor !== undefined) {
+      const candidates = decodeCursor(query.cursor, query.key).map((left) => ({ ...left, document: '', legs: {} }))
+      const left = await filler.fill(candidates, deadline.options())
+      return page({ query, filler, trace, left, degraded: [], cached: false })
     }
+    const run = new LegRun(this.#ports, scope, query, generations, trace, options, seat)
+    const counting = query.facets && run.facets(deadline)
+    // Asked for at once and awaited last: a search that fails before must not leave its rejection to nobody.
+    counting?.catch(() => undefined)
+    const first = { scope, query, generations, fresh: options.fresh ?? false, alone: seat !== undefined }
+    const { left, found } = await this.#fill(run, filler, trace, first, options.uncached ?? false, deadline)
+    const unranked = await trace.time('rerank', () => rerank(this.#ports.clock, query, filler, deadline))
+    const facets = await counting
+    const degraded = [...new Set([...found.degraded, ...run.degraded, ...(unranked ? [unranked] : [])])]
+    return { ...page({ query, filler, trace, left, degraded, cached: found.cached }), ...(facets && { facets }) }
+  }
+
+  /** Fills the page from what the legs propose, deeper each time as long as it is not full. */
+  async #fill(
+    run: LegRun,
+    filler: PageFiller,
+    trace: Trace,
+    first: Omit<Parameters<SearchCache['propose']>[0], 'depth'>,
+    uncached: boolean,
+    deadline: Deadline,
+  ): Promise<{ left: readonly Candidate[]; found: Proposed }> {
+    let depth = Math.max(leastPool, first.query.limit * poolPerHit)
+    const ask = (): Promise<Proposed> => run.propose(depth, deadline)
+    const cache = uncached ? undefined : this.#ports.cache
+    let found = cache ? await cache.propose({ ...first, depth }, deadline, ask) : await ask()
+    for (;;) {
+      const left = await filler.fill(found.candidates, deadline.options())
+      if (filler.full || found.exhausted || depth >= deepest) return { left, found }
+      // Of what was cached, too much may be gone: then the same depth is asked anew.
+      if (!found.cached) depth = Math.min(depth * growth, deepest)
+      trace.refills++
+      found = await ask()
+    }
+  }
+
+  #live({ tenant, collection }: Scope): Promise<Generation[]> {
+    return this.#ports.truth.session({ tenant }).generations.list({ collection, states: ['live'] })
+  }
+
+  #hydrate(scope: Scope, generations: readonly Generation[]): Hydrate {
+    const { chunks } = this.#ports.truth.session({ tenant: scope.tenant })
+    const chunking = generations[0]?.chunking ?? ''
+    return (ids: readonly string[], call: CallOptions) => chunks.hydrate(scope, chunking, ids, call)
+  }
+}
+
+interface Filled {
+  readonly query: ResolvedQuery
+  readonly filler: PageFiller
+  readonly trace: Trace
+  readonly left: readonly Candidate[]
+  readonly degraded: readonly SearchDegradation[]
+  readonly cached: boolean
+}
+
+function page({ query, filler, trace, left, degraded, cached }: Filled): SearchPage {
+  const rest = [...filler.beyond(), ...left]
+  const { candidates, belowMinScore, refills, ms } = trace
+  return {
+    hits: filler.hits(),
+    degraded,
+    ...(rest.length > 0 && { cursor: encodeCursor(query.key, rest) }),
+    ...(cached && { cached }),
+    ...(query.explain && {
+      explain: { candidates, belowMinScore, dropped: filler.dropped(), refills, ms, cached },
+    }),
   }
 }

@@ -4,6 +4,7 @@ import { collectionName, type TenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import type { Filter } from '../filter/typed'
 import type { SearchOptions, SearchPage, SearchQuery } from '../search/query'
+import type { SimilarQuery, SimilarTo } from '../search/similar'
 import type { BatchResult, Receipt } from '../writer/receipt'
 import type { WriterTransaction } from '../writer/transaction'
 import type { WriteOptions } from '../writer/writer'
@@ -47,10 +48,27 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
 
   /** Searches the default collection. */
   search(
-    query: SearchQuery<Filter<DefaultMetadata<C>>>,
+    query: SearchQuery<Filter<DefaultMetadata<C>>, DefaultMetadata<C>>,
     options?: SearchOptions & { after?: Receipt | undefined },
   ): Promise<SearchPage<DefaultMetadata<C>>> {
     return this.#default.search(query, options)
+  }
+
+  /** Several searches of the default collection in one call. */
+  searchMany(
+    queries: readonly SearchQuery<Filter<DefaultMetadata<C>>, DefaultMetadata<C>>[],
+    options?: SearchOptions & { after?: Receipt | undefined },
+  ): Promise<SearchPage<DefaultMetadata<C>>[]> {
+    return this.#default.searchMany(queries, options)
+  }
+
+  /** What is nearest to a document or a chunk of the default collection. */
+  similar(
+    target: SimilarTo,
+    query?: SimilarQuery<Filter<DefaultMetadata<C>>, DefaultMetadata<C>>,
+    options?: SearchOptions & { after?: Receipt | undefined },
+  ): Promise<SearchPage<DefaultMetadata<C>>> {
+    return this.#default.similar(target, query, options)
   }
 
   /** Resolves when every target has what the receipt (or the result of a batch) stands for. 30 s by default. */

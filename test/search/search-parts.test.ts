@@ -1,31 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeCursor, encodeCursor } from '../../src/search/cursor'
-import { fuse } from '../../src/search/fusion'
 import { highlightDefaults, highlighter } from '../../src/search/highlight'
-
-const hit = (id: string, score: number) => ({ id, document: id, score, fence: 1 })
-const options = { k: 60, weights: { text: 1, vector: 1 }, legs: ['text', 'vector'] as const }
-
-describe('fusion', () => {
-  it('adds weight / (k + rank) of each leg', () => {
-    const fused = fuse({ text: [hit('a', 9), hit('b', 8)], vector: [hit('b', 0.9), hit('c', 0.8)] }, options)
-    expect(fused.map(({ id }) => id)).toEqual(['b', 'a', 'c'])
-    expect(fused[0]!.score).toBeCloseTo(1 / 62 + 1 / 61, 12)
-    expect(fused[0]!.legs).toEqual({ text: { rank: 2, score: 8 }, vector: { rank: 1, score: 0.9 } })
-  })
-
-  it('weighs legs, and orders ties by id', () => {
-    const legs = { text: [hit('b', 1)], vector: [hit('a', 1)] }
-    expect(fuse(legs, options).map(({ id }) => id)).toEqual(['a', 'b'])
-    expect(fuse(legs, { ...options, weights: { text: 2, vector: 1 } }).map(({ id }) => id)).toEqual(['b', 'a'])
-  })
-
-  it('a leg asked alone keeps its scores; one left of two is still fused by rank', () => {
-    expect(fuse({ text: [hit('a', 9)] }, { ...options, legs: ['text'] })[0]!.score).toBe(9)
-    expect(fuse({ text: [hit('a', 9)] }, options)[0]!.score).toBeCloseTo(1 / 61, 12)
-  })
-})
 
 describe('cursor', () => {
   const key = 'a'.repeat(32)

@@ -31,6 +31,27 @@ type Case = (stage: Stage) => Promise<unknown>
 
 const shared = { query: 'secret words' } as const
 export const ids = ['same', 'other', 'mine-only'] as const
+/** Every feature of a search at once. */
+const whole = {
+  ...shared,
+  query: ['secret words', 'keyed words'],
+  fusion: 'weighted',
+  diversity: 0.5,
+  facets: { paths: ['note', 'shared', '$source'], limit: 100 },
+  limit: 1_000,
+  explain: true,
+} as const
+
+/** Tells all that a reranker is shown. */
+function listener(seen: unknown[]) {
+  return {
+    rank: (query: string, hits: readonly unknown[]) => {
+      seen.push(query, hits)
+      return hits.map((_, at) => at)
+    },
+  }
+}
+
 /** Documents that only they have; the second is an id that I take for myself as well. */
 export const theirsOnly = 'theirs-only'
 export const theirsToo = 'theirs-too'
@@ -86,14 +107,47 @@ export const cases: Readonly<Record<string, Case>> = {
     const word = await handle.search({ query: them.marker, mode: 'text' })
     expect(word.hits).toEqual([])
     const point = await handle.search({ ...shared, limit: 1, cursor: forged(stage) })
+    const seen: unknown[] = []
+    const all = await handle.search({ ...whole, rerank: listener(seen) })
+    expect(seen.length).toBe(2)
     return [
       pages,
+      all,
+      seen,
       point,
       await handle.search({ query: them.marker, filter: { $id: { in: [...ids, theirsOnly] } } }),
       await refusal(handle.search({ ...shared, limit: 1, cursor: them.searchCursor }), 'HW_INVALID_CURSOR'),
       await refusal(handle.search(shared, { after: them.receipt }), foreign),
     ]
   },
+  'TenantHandle.searchMany': async (stage) => {
+    const { me, them } = stage
+    const seen: unknown[] = []
+    const rerank = listener(seen)
+    const [mine, theirs] = await Promise.all(
+      [me, them].map(({ handle }) => handle.searchMany([{ ...whole, rerank }, { ...shared, mode: 'vector' }, whole])),
+    )
+    expect(theirs!.every(({ hits }) => hits.length > 0)).toBe(true)
+    const own = seen.filter((one) => JSON.stringify(one).includes(me.marker))
+    expect(own.every((one) => !JSON.stringify(one).includes(them.marker))).toBe(true)
+    return [
+      mine,
+      await me.handle.searchMany([
+        { ...whole, query: them.marker },
+        { ...shared, limit: 1, cursor: forged(stage) },
+      ]),
+      await refusal(me.handle.searchMany([shared, { ...shared, cursor: them.searchCursor }]), 'HW_INVALID_CURSOR'),
+      await refusal(me.handle.searchMany([shared], { after: them.receipt }), foreign),
+    ]
+  },
+  'TenantHandle.similar': async ({ me, them }) => [
+    await me.handle.similar('same', { limit: 1_000, explain: true, diversity: 0.5, facets: ['note'] }),
+    await me.handle.similar({ chunkId: me.chunkIds[0]! }, { limit: 1_000 }),
+    (await refusal(me.handle.similar(theirsOnly), 'HW_NOT_FOUND')) instanceof Error,
+    // The chunk that was asked for is in the message, as it was given.
+    (await refusal(me.handle.similar({ chunkId: them.chunkIds[0]! }), 'HW_NOT_FOUND')) instanceof Error,
+    await refusal(me.handle.similar('same', {}, { after: them.receipt }), foreign),
+  ],
   'TenantHandle.waitFor': async ({ me, them }) => [
     await me.handle.waitFor({ ...me.receipt, ids: [...ids, theirsOnly], fence: them.receipt.fence }),
     await refusal(me.handle.waitFor(them.receipt), foreign),
@@ -129,6 +183,22 @@ export const cases: Readonly<Record<string, Case>> = {
       await questions.search({ ...shared, limit: 1_000 }),
       await refusal(questions.search(shared, { after: them.receipt }), foreign),
       await refusal(questions.search({ ...shared, limit: 1, cursor: them.searchCursor }), 'HW_INVALID_CURSOR'),
+    ]
+  },
+
+  'CollectionHandle.searchMany': async ({ me, them }) => {
+    const questions = me.handle.collection('questions')
+    return [
+      await questions.searchMany([whole, { ...shared, mode: 'text', facets: ['note'] }]),
+      await refusal(questions.searchMany([shared], { after: them.receipt }), foreign),
+    ]
+  },
+  'CollectionHandle.similar': async ({ me, them }) => {
+    const questions = me.handle.collection('questions')
+    return [
+      await questions.similar('same', { limit: 1_000 }),
+      (await refusal(questions.similar(theirsOnly), 'HW_NOT_FOUND')) instanceof Error,
+      await refusal(questions.similar('same', {}, { after: them.receipt }), foreign),
     ]
   },
 

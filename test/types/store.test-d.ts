@@ -49,6 +49,17 @@ it("an interface of the user's own needs no index signature", () => {
     await acme.documents.patch('a', { metadata: { year: null, section: 'ops' } })
     const page = await acme.search({ query: 'x', filter: { 'author.name': { exists: true } } })
     expectTypeOf(page.hits[0]!.metadata.author.name).toEqualTypeOf<string>()
+    const [many] = await acme.searchMany([{ query: ['x', 'y'], facets: ['section'] }])
+    expectTypeOf(many!.hits[0]!.metadata).toEqualTypeOf<Article>()
+    const near = await acme.similar('a', { filter: { section: 'hr' }, minScore: undefined })
+    expectTypeOf(near.hits[0]!.metadata.tags).toEqualTypeOf<string[]>()
+    await acme.search({
+      query: 'x',
+      weights: { text: undefined },
+      rerank: { rank: (_, hits) => hits.map((hit) => hit.metadata.year ?? 0) },
+    })
+    // @ts-expect-error there is no such field
+    await acme.similar('a', { filter: { nothing: 1 } })
     const { value } = await acme.transaction(async (tx) => {
       await tx.documents.put({ id: 'a', text: 'x', metadata: article })
       return (await tx.collection('questions').documents.get('q'))!.metadata.topic

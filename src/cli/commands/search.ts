@@ -70,8 +70,11 @@ export async function printPage(out: Output, page: SearchPage, explain = false):
 }
 
 function legsOf({ explain = {} }: SearchHit): string {
-  return Object.entries(explain)
-    .map(([leg, place]) => `${leg} #${place.rank} ${place.score.toFixed(3)}`)
+  return (['text', 'vector'] as const)
+    .flatMap((leg) => {
+      const place = explain[leg]
+      return place ? [`${leg} #${place.rank} ${place.score.toFixed(3)}`] : []
+    })
     .join('\n')
 }
 

@@ -1,0 +1,251 @@
+import type { CallOptions } from '../core/abort'
+import { type Deadline, withDeadline } from '../core/deadline'
+import { asHeadwaterError, HeadwaterError } from '../core/errors'
+import type { Scope } from '../core/ids'
+import type { VectorLru } from '../embeddings/lru'
+import { checkVector } from '../embeddings/vector-codec'
+import type { ParsedFilter } from '../filter/parsed'
+import { relaxVolatile } from '../filter/relax'
+import type { Facet } from '../repositories/facets'
+import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
+import type { IndexHit } from '../repositories/index-entry'
+import type { TextRepository } from '../repositories/texts'
+import type { VectorIndex, VectorQuery, VectorRepository } from '../repositories/vectors'
+import { diversify, diversityPool } from './diversity'
+import type { SearchPart, Trace } from './explain'
+import { atLeast, type Candidate, fuse, type Leg, type LegList } from './fusion'
+import { lastResortReason, searchTruth } from './last-resort'
+import type { SearchDegradation, SearchOptions } from './query'
+import { type EmbedTexts, embedQuery, type QueryVectorPorts } from './query-vector'
+import type { ResolvedQuery } from './resolve-query'
+import type { Proposed } from './search-cache'
+
+/** What the legs of a search are asked through. */
+export interface LegPorts extends QueryVectorPorts {
+  readonly vectors: VectorRepository
+  readonly texts: TextRepository
+  readonly queries: VectorLru
+}
+
+/** Asks the vector leg for several queries at once. */
+export type SearchVectors = (
+  index: VectorIndex,
+  queries: readonly VectorQuery[],
+  call: CallOptions,
+) => Promise<readonly IndexHit[][]>
+
+export function searchVectors(vectors: VectorRepository): SearchVectors {
+  return async (index, queries, call) =>
+    vectors.searchMany && queries.length > 1
+      ? vectors.searchMany(index, queries, call)
+      : Promise.all(queries.map((query) => vectors.search(index, query, call)))
+}
+
+/** How the legs are asked, where several searches ask together. */
+export interface LegSeams {
+  readonly embed?: EmbedTexts | undefined
+  readonly searchVectors?: SearchVectors | undefined
+}
+
+const defaultTimeoutMs = 5_000
+
+/**
+ * The legs of one search. A leg that fails is left out of the rest of it; if none is left, hybrid search is answered by
+ * the truth, and a single leg's error is thrown.
+ */
+export class LegRun {
+  readonly #degraded: SearchDegradation[] = []
+  readonly #ports: LegPorts
+  readonly #seams: LegSeams
+  readonly #scope: Scope
+  readonly #query: ResolvedQuery
+  readonly #filter: ParsedFilter | undefined
+  readonly #generations: Record<Leg, Generation | undefined>
+  readonly #timeouts: Record<Leg, number>
+  readonly #trace: Trace
+  readonly #down = new Map<Leg, HeadwaterError>()
+  #vectors: Promise<readonly Float32Array[] | undefined> | undefined
+
+  constructor(
+    ports: LegPorts,
+    scope: Scope,
+    query: ResolvedQuery,
+    generations: readonly Generation[],
+    trace: Trace,
+    { legTimeoutMs }: Pick<SearchOptions, 'legTimeoutMs'>,
+    seams: LegSeams = {},
+  ) {
+    const timeout = (leg: Leg): number =>
+      (typeof legTimeoutMs === 'object' ? legTimeoutMs[leg] : legTimeoutMs) ?? defaultTimeoutMs
+    this.#ports = ports
+    this.#seams = seams
+    this.#scope = scope
+    this.#query = query
+    this.#filter = query.filter && relaxVolatile(query.filter)
+    this.#trace = trace
+    this.#timeouts = { text: timeout('text'), vector: timeout('vector') }
+    this.#generations = {
+      text: generations.find(({ target }) => target === 'text'),
+      vector: generations.find(({ target }) => target === 'vector'),
+    }
+  }
+
+  /** The best of each leg, down to this depth, fused and spread. */
+  async propose(depth: number, deadline: Deadline): Promise<Proposed> {
+    this.#vectors ??= this.#queryVectors(deadline)
+    const lists = await this.#ask(depth, await this.#vectors, deadline)
+    const counted = lists.map((list) => atLeast(list, this.#query.minScore))
+    this.#note(lists, counted)
+    const fused = fuse(counted, this.#query.fusion).filter(({ id }) => id !== this.#query.exclude)
+    const candidates = await this.#spread(fused, deadline)
+    // Below what is too low, there is only lower.
+    const exhausted = lists.every(({ hits }, at) => hits.length < depth || counted[at]!.hits.length < hits.length)
+    return { candidates, exhausted, degraded: this.#degraded, cached: false }
+  }
+
+  /** Counts over the text index, beside the legs; undefined when it does not answer. */
+  facets(deadline: Deadline): Promise<Facet[] | undefined> {
+    const { facets, legs, words } = this.#query
+    const query = legs.includes('text') ? words : undefined
+    return this.#within('text', deadline, 'facets', 'facets: ', (call) => {
+      const index = textIndexOf(this.#generation('text'))
+      return this.#ports.texts.facets(
+        index,
+        { ...facets!, tenant: this.#scope.tenant, query, filter: this.#filter },
+        call,
+      )
+    })
+  }
+
+  get degraded(): readonly SearchDegradation[] {
+    return this.#degraded
+  }
+
+  /** The phrasings in the space of the generation that is asked: vectors are never compared across spaces. */
+  async #queryVectors(deadline: Deadline): Promise<readonly Float32Array[] | undefined> {
+    const { legs, vector, phrasings } = this.#query
+    if (!legs.includes('vector')) return undefined
+    const generation = this.#generations.vector
+    if (vector) return generation ? [checkVector(vector, generation.dimensions!, 'vector')] : undefined
+    const found = await this.#guard('vector', deadline, 'embedding', async (call) =>
+      embedQuery(this.#ports, this.#scope, phrasings, this.#generation('vector'), call, this.#seams.embed),
+    )
+    if (!found) return undefined
+    this.#generations.vector = found.generation
+    if (found.degraded) this.#degraded.push({ leg: 'vector', reason: found.degraded })
+    return found.vectors
+  }
+
+  async #ask(
+    limit: number,
+    vectors: readonly Float32Array[] | undefined,
+    deadline: Deadline,
+  ): Promise<readonly LegList[]> {
+    const asked = this.#query.legs.filter((leg) => !this.#down.has(leg))
+    const answers = await Promise.all(
+      asked.map((leg) =>
+        this.#guard(leg, deadline, leg, (call) =>
+          leg === 'text' ? this.#texts(limit, call) : this.#nearest(limit, vectors ?? [], call),
+        ),
+      ),
+    )
+    if (this.#down.size < this.#query.legs.length) {
+      return asked.flatMap((leg, at) => (answers[at] ?? []).map((hits) => ({ leg, hits })))
+    }
+    return [{ leg: 'text', hits: await this.#truth(limit, deadline) }]
+  }
+
+  async #texts(limit: number, call: CallOptions): Promise<readonly IndexHit[][]> {
+    const index = textIndexOf(this.#generation('text'))
+    const asked = { tenant: this.#scope.tenant, filter: this.#filter, limit }
+    const { phrasings } = this.#query
+    return Promise.all(phrasings.map((query) => this.#ports.texts.search(index, { ...asked, query }, call)))
+  }
+
+  async #nearest(limit: number, vectors: readonly Float32Array[], call: CallOptions): Promise<readonly IndexHit[][]> {
+    const index = vectorIndexOf(this.#generation('vector'))
+    const asked = { tenant: this.#scope.tenant, filter: this.#filter, limit }
+    const ask = this.#seams.searchVectors ?? searchVectors(this.#ports.vectors)
+    return ask(
+      index,
+      vectors.map((vector) => ({ ...asked, vector })),
+      call,
+    )
+  }
+
+  /** Neither leg answers: the words are looked for in the truth. A single leg that was asked for throws instead. */
+  async #truth(limit: number, deadline: Deadline): Promise<readonly IndexHit[]> {
+    const [error] = this.#down.values()
+    const generation = this.#generations.text ?? this.#generations.vector
+    if (this.#query.legs.length === 1 || !generation) throw error
+    const call = { signal: deadline.signal, timeoutMs: Math.min(this.#timeouts.text, deadline.remaining()) }
+    const found = await this.#trace.time('text', () =>
+      searchTruth(this.#ports.truth, this.#scope, generation, this.#query, limit, call),
+    )
+    if (this.#degraded.every(({ reason }) => reason !== lastResortReason)) {
+      this.#degraded.push({ leg: 'text', reason: lastResortReason })
+    }
+    return found
+  }
+
+  /** By stored vectors, which need no engine. Where there are none, the order stays. */
+  async #spread(candidates: readonly Candidate[], deadline: Deadline): Promise<readonly Candidate[]> {
+    const { diversity } = this.#query
+    if (diversity === 0 || candidates.length < 2) return candidates
+    const vectors = await this.#within('vector', deadline, 'diversity', 'diversity is left out: ', (call) => {
+      const { chunking, fingerprint } = this.#generation('vector')
+      const ids = candidates.slice(0, diversityPool).map(({ id }) => id)
+      const { embeddings } = this.#ports.truth.session({ tenant: this.#scope.tenant })
+      return embeddings.ofChunks(this.#scope, chunking, fingerprint!, ids, call)
+    })
+    return vectors ? diversify(candidates, vectors, diversity) : candidates
+  }
+
+  #note(lists: readonly LegList[], counted: readonly LegList[]): void {
+    const sum = (leg: Leg): number =>
+      lists.filter((list) => list.leg === leg).reduce((count, { hits }) => count + hits.length, 0)
+    for (const { leg } of lists) this.#trace.candidates[leg] = sum(leg)
+    this.#trace.belowMinScore = lists.reduce((count, { hits }, at) => count + hits.length - counted[at]!.hits.length, 0)
+  }
+
+  #generation(leg: Leg): Generation {
+    const generation = this.#generations[leg]
+    if (generation) return generation
+    throw new HeadwaterError('HW_GENERATION_MISSING', `No live ${leg} generation of ${this.#scope.collection}`)
+  }
+
+  /** Undefined when the leg is down, from then on. */
+  #guard<T>(
+    leg: Leg,
+    deadline: Deadline,
+    part: SearchPart,
+    work: (call: { signal: AbortSignal; timeoutMs: number }) => Promise<T>,
+  ): Promise<T | undefined> {
+    return this.#within(leg, deadline, part, '', work, (error) => this.#down.set(leg, error))
+  }
+
+  /** Undefined when it fails, which is told; the caller's own abort or deadline is thrown. */
+  async #within<T>(
+    leg: Leg,
+    deadline: Deadline,
+    part: SearchPart,
+    what: string,
+    work: (call: { signal: AbortSignal; timeoutMs: number }) => Promise<T>,
+    failed?: (error: HeadwaterError) => void,
+  ): Promise<T | undefined> {
+    const timeoutMs = Math.min(this.#timeouts[leg], deadline.remaining())
+    try {
+      return await this.#trace.time(part, () =>
+        withDeadline(this.#ports.clock, { signal: deadline.signal, timeoutMs }, undefined, (own) =>
+          Promise.resolve().then(() => work({ signal: own.signal, timeoutMs })),
+        ),
+      )
+    } catch (cause) {
+      if (deadline.signal.aborted) throw cause
+      const error = asHeadwaterError(cause)
+      failed?.(error)
+      this.#degraded.push({ leg, reason: `${what}${error.code}: ${error.message}` })
+      return undefined
+    }
+  }
+}
