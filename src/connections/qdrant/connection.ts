@@ -160,8 +160,13 @@ export class QdrantConnection implements QdrantCaller, AsyncDisposable {
     try {
       serverVersion = await withDeadline(this.clock, options, healthTimeoutMs, async ({ signal }) => {
         this.#assertOpen()
-        const reply = await this.#transport.send({ operation: 'root' }, signal)
-        return checkVersion(this.#success(reply, 'health'), this.#target)
+        // The root answers whoever asks; the list tells whether the key is right.
+        const [root, list] = await Promise.all(
+          (['root', 'getCollections'] as const).map((operation) => this.#transport.send({ operation }, signal)),
+        )
+        const version = checkVersion(this.#success(root!, 'health'), this.#target)
+        this.#success(list!, 'health')
+        return version
       })
     } catch (cause) {
       error = asHeadwaterError(cause)

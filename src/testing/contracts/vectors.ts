@@ -169,11 +169,16 @@ export function vectorRepositoryContract(runner: TestRunner, make: () => Promise
       expect(await vectors.count(index)).toBe(0)
     })
 
-    test('wrong dimensions are HW_INVALID_VECTOR and write nothing', async ({ vectors }) => {
-      const batch = [point('a', 1, x), point('b', 1, [1, 0])]
-      expect(await codeOf(vectors.upsert(index, batch))).toBe('HW_INVALID_VECTOR')
+    test('one that is no vector of the space among 500 is HW_INVALID_VECTOR and writes nothing', async ({
+      vectors,
+    }) => {
+      const { NaN: none, POSITIVE_INFINITY: over, NEGATIVE_INFINITY: under } = Number
+      for (const bad of [[], [1, 0], [1, 0, 0, 0], [none, 0, 0], [0, over, 0], [0, 0, under]]) {
+        const batch = Array.from({ length: 500 }, (_, at) => point(`p${at}`, 1, at === 250 ? bad : x))
+        expect(await codeOf(vectors.upsert(index, batch))).toBe('HW_INVALID_VECTOR')
+        expect(await codeOf(search(vectors, bad))).toBe('HW_INVALID_VECTOR')
+      }
       expect(await vectors.count(index)).toBe(0)
-      expect(await codeOf(search(vectors, [1, 0]))).toBe('HW_INVALID_VECTOR')
     })
 
     test('takes batches of 600', async ({ vectors }) => {

@@ -250,12 +250,3 @@ describe('a pool that is used up', () => {
     expect(['HW_UNAVAILABLE', 'HW_CLOSED']).toContain((await slow).code)
   })
 })
-
-describe('credentials', () => {
-  it('a wrong password is HW_UNAUTHORIZED and is not retried', async () => {
-    const connection = connectTo({ url: database().urlAs('postgres', 'wrong') })
-    const error = await rejection(connection.session(acme).query('SELECT 1'))
-    expect(error).toMatchObject({ code: 'HW_UNAUTHORIZED', retryable: false })
-    expect(error.message).not.toContain('wrong')
-  })
-})

@@ -61,18 +61,11 @@ describeWithRedis('a connection to Redis', (redis) => {
     client.disconnect()
   })
 
-  it('a wrong password and a wrong database are told as such, without the password', async () => {
-    const url = new URL(redis().url)
-    url.username = 'nobody'
-    url.password = 'guessed'
-    const unknown = new RedisConnection({ url: url.href })
-    const { error } = await unknown.health()
-    expect(error).toMatchObject({ code: 'HW_UNAUTHORIZED', retryable: false })
-    expect(`${error?.message}${JSON.stringify(error)}`).not.toContain('guessed')
+  it('a wrong database is told as such', async () => {
     const outside = new RedisConnection({ url: redis().url.replace(/\/\d*$/, '/9999') })
     await expect(outside.command('SET', ['hw-nowhere', '1'])).rejects.toMatchObject({ code: 'HW_INVALID_OPTIONS' })
     expect(await redis().raw.exists('hw-nowhere')).toBe(0)
-    for (const connection of [unknown, outside]) await connection.destroy()
+    await outside.destroy()
   })
 
   it('a server that is not there is HW_UNAVAILABLE and says where', async () => {

@@ -222,16 +222,10 @@ describe('QdrantVectorRepository', () => {
     await vectors.drop(index)
   })
 
-  it('what is not finite, or no fence, or no time is refused before anything is sent', async () => {
+  it('what is no fence or no time is refused before anything is sent', async () => {
     const vectors = backend().vectors()
     const index = freshIndex(2)
     await vectors.create(index)
-    for (const bad of [[Number.NaN, 0], [Number.POSITIVE_INFINITY, 0], [1]]) {
-      const error = await rejection(vectors.upsert(index, [point('a', 1, [1, 0]), point('b', 1, bad)]))
-      expect(error).toMatchObject({ code: 'HW_INVALID_VECTOR' })
-      const query = { tenant: acme, vector: Float32Array.from(bad), limit: 1 }
-      expect(await rejection(vectors.search(index, query))).toMatchObject({ code: 'HW_INVALID_VECTOR' })
-    }
     for (const fence of [-1, 1.5, 2 ** 53]) {
       expect(await rejection(vectors.upsert(index, [point('a', fence, [1, 0])]))).toMatchObject({
         code: 'HW_INVALID_ARGUMENT',
