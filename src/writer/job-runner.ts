@@ -44,30 +44,36 @@ export class JobRunner {
   async run(jobs: readonly ClaimedJob[], token: string, call: CallOptions, preset?: Preset): Promise<RunResult> {
     const stop = this.#renew(token)
     try {
-      let applied = 0
-      let failed = 0
-      let unavailable: HeadwaterError | null = null
-      for (const group of groups(jobs)) {
-        try {
-          const result = await told(
-            'headwater:batch',
-            this.#ports.clock,
-            () => this.#runGroup(group, token, call, preset),
-            (ended, done) => {
-              const { applied = 0, failed = 0 } = done ?? {}
-              return { ...ended, target: group[0]!.target, claimed: group.length, applied, failed }
-            },
-          )
-          applied += result.applied
-          failed += result.failed
-        } catch (cause) {
-          unavailable = asHeadwaterError(cause)
-          await this.#release(group, token)
-        }
-      }
-      return { applied, failed, unavailable }
+      const results = await Promise.all(groups(jobs).map((group) => this.#runAlone(group, token, call, preset)))
+      const sum = (count: (result: RunResult) => number): number => results.reduce((all, one) => all + count(one), 0)
+      const unavailable = results.find((result) => result.unavailable)?.unavailable ?? null
+      return { applied: sum((one) => one.applied), failed: sum((one) => one.failed), unavailable }
     } finally {
       stop()
+    }
+  }
+
+  /** One target must not wait for another; a group whose store is out of reach is given back. */
+  async #runAlone(
+    group: readonly ClaimedJob[],
+    token: string,
+    call: CallOptions,
+    preset: Preset | undefined,
+  ): Promise<RunResult> {
+    try {
+      const result = await told(
+        'headwater:batch',
+        this.#ports.clock,
+        () => this.#runGroup(group, token, call, preset),
+        (ended, done) => {
+          const { applied = 0, failed = 0 } = done ?? {}
+          return { ...ended, target: group[0]!.target, claimed: group.length, applied, failed }
+        },
+      )
+      return { ...result, unavailable: null }
+    } catch (cause) {
+      await this.#release(group, token)
+      return { applied: 0, failed: 0, unavailable: asHeadwaterError(cause) }
     }
   }
 

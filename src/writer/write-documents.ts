@@ -48,7 +48,10 @@ export interface WriteContext {
   readonly cached: boolean
 }
 
-/** Puts documents inside a transaction: rows, chunks changed only where their hash changed, embeddings, jobs. */
+/**
+ * Puts documents inside a transaction: rows, chunks changed only where their hash changed, jobs. Their embeddings were
+ * stored when they were made, so that a write that fails need not pay for them again; the relay makes what is missing.
+ */
 export async function writeDocuments(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Written> {
   const { session, scope, chunking } = context
   const heads = await lockHeads(
@@ -127,7 +130,6 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
 
   await session.documents.save(scope, rows)
   await session.chunks.apply(scope, chunking, changes)
-  await storeVectors(session, changed)
   const claimed = await session.jobs.enqueue(jobs, context.claim)
   return written(documents, outcomes, claimed, states)
 }
@@ -186,18 +188,6 @@ function checkVersion(context: WriteContext, head: Pick<DocumentHead, 'id' | 've
 function jobsOf({ scope, cached }: WriteContext, document: string, fence: number, since: number): NewJob[] {
   const targets: readonly JobTarget[] = cached ? ['text', 'vector', 'cache'] : ['text', 'vector']
   return targets.map((target) => ({ target, ...scope, document, fence, since }))
-}
-
-async function storeVectors(session: TruthSession, documents: readonly PreparedDocument[]): Promise<void> {
-  const first = documents[0]!
-  const entries = new Map<string, Float32Array>()
-  for (const prepared of documents) for (const [hash, vector] of prepared.vectors) entries.set(hash, vector)
-  if (entries.size === 0) return
-  await session.embeddings.setMany(
-    first.scope.tenant,
-    first.fingerprint,
-    [...entries].map(([inputHash, vector]) => ({ inputHash, vector })),
-  )
 }
 
 function byDocument(heads: readonly ChunkHead[]): Map<string, Map<string, ChunkHead>> {
