@@ -1,5 +1,7 @@
 import { HeadwaterError } from '../core/errors'
 import { type Scope, sha256 } from '../core/ids'
+import { isPlainObject } from '../core/json'
+import { type KnownOptions, refuseUnknown } from '../core/known-options'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { metadataPathProblem } from '../filter/metadata-key'
 import { parseFilter } from '../filter/parse'
@@ -52,6 +54,26 @@ export interface ResolveOptions {
   readonly and?: ParsedFilter | undefined
 }
 
+const known = {
+  query: true,
+  vector: true,
+  mode: true,
+  filter: true,
+  limit: true,
+  groupBy: true,
+  cursor: true,
+  explain: true,
+  highlight: true,
+  fusion: true,
+  weights: true,
+  k: true,
+  minScore: true,
+  diversity: true,
+  facets: true,
+  rerank: true,
+} satisfies KnownOptions<SearchQuery>
+const perLeg = { text: true, vector: true } satisfies KnownOptions<Record<Leg, number>>
+
 const maxLimit = 1_000
 const maxQueryBytes = 8 * 1024
 const maxPhrasings = 8
@@ -65,6 +87,7 @@ export function resolveQuery(
   declaration: MetadataDeclaration | undefined,
   options: ResolveOptions = {},
 ): ResolvedQuery {
+  checkNames(query)
   const phrasings = phrasingsOf(query.query)
   const vector = query.vector === undefined ? undefined : Float32Array.from(query.vector)
   const legs = legsOf(query.mode, phrasings.length > 0, vector)
@@ -114,6 +137,18 @@ export function resolveQuery(
     proposal,
     key: sha256(proposal, String(byDocument)).slice(0, 32),
   }
+}
+
+/** A misspelt filter would let everything through. */
+function checkNames(query: SearchQuery): void {
+  const { weights, minScore, highlight, facets } = query
+  const refuse = (options: object | undefined, names: object, path: string): void =>
+    refuseUnknown(options, names, path, 'HW_INVALID_ARGUMENT')
+  refuse(query, known, '')
+  refuse(weights, perLeg, 'weights')
+  refuse(minScore, perLeg, 'minScore')
+  if (typeof highlight === 'object') refuse(highlight, highlightDefaults, 'highlight')
+  if (typeof facets === 'object' && !Array.isArray(facets)) refuse(facets, { paths: true, limit: true }, 'facets')
 }
 
 function phrasingsOf(query: SearchQuery['query']): string[] {
@@ -181,7 +216,7 @@ function minScoreOf(given: SearchQuery['minScore']): Partial<Record<Leg, number>
 
 function facetsOf(given: SearchQuery['facets']): ResolvedQuery['facets'] {
   if (given === undefined) return undefined
-  const { paths, limit = 10 } = 'paths' in given ? given : { paths: given }
+  const { paths, limit = 10 } = isPlainObject(given) && 'paths' in given ? given : { paths: given }
   if (!Array.isArray(paths)) throw invalid('facets', 'must be a list of metadata paths, or { paths, limit }')
   if (paths.length > maxFacets) throw beyond('facets', `at most ${maxFacets} paths, got ${paths.length}`)
   paths.forEach((path: unknown, at) => {

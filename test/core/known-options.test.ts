@@ -111,6 +111,11 @@ it('a misspelt name in a call is HW_INVALID_ARGUMENT', async () => {
   await using store = await createTestStore()
   const acme: Any = store.forTenant('acme')
   for (const [call, path] of [
+    [() => acme.search({ query: 'x', filtre: { a: 1 } }), 'filtre'],
+    [() => acme.search({ query: 'x', weights: { texts: 1 } }), 'weights.texts'],
+    [() => acme.search({ query: 'x', minScore: { words: 1 } }), 'minScore.words'],
+    [() => acme.search({ query: 'x', highlight: { passage: 1 } }), 'highlight.passage'],
+    [() => acme.search({ query: 'x', facets: { paths: ['a'], top: 3 } }), 'facets.top'],
     [() => acme.cache.set('k', 1, { ttl: 5 }), 'ttl'],
     [() => acme.cache.getOrLoad('k', async () => 1, { tag: ['x'] }), 'tag'],
   ] as const) {

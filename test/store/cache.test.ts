@@ -183,6 +183,7 @@ describe('options of the search cache', () => {
     ['search.cache.ttlMs', { cache: { ttlMs: 0 } }],
     ['search.cache.maxEntries', { cache: { maxEntries: -1 } }],
     ['search.vectors.maxEntries', { vectors: { maxEntries: 1.5 } }],
+    ['search.cacheTimeoutMs', { cacheTimeoutMs: 0 }],
   ])('%s is refused', async (path, search) => {
     await expect(createTestStore({ search })).rejects.toMatchObject({ code: 'HW_INVALID_OPTIONS', path })
   })
@@ -332,6 +333,23 @@ describeWithRedis('over Redis', (redis) => {
     await acme.cache.set('k', 'back')
     expect(await acme.cache.get('k')).toBe('back')
   }, 90_000)
+
+  it('Redis stalls: a search goes on without it in a small share of its time, whole', async () => {
+    const store = await open({ search: { cache: true, cacheTimeoutMs: 50 } })
+    const acme = store.forTenant('stalled')
+    await acme.waitFor(await acme.documents.put({ id: 'a', text: 'parental leave' }), { timeoutMs: 20_000 })
+    await untilCached(acme, 'leave')
+    proxy.stall()
+    for (const query of ['parental', 'leave parental']) {
+      const startedAt = performance.now()
+      const page = await acme.search({ query }, { legTimeoutMs: 1_500 })
+      const took = performance.now() - startedAt
+      expect(page).toMatchObject({ degraded: [], hits: [{ documentId: 'a' }] })
+      // Redis alone would take two seconds: commandTimeoutMs for the search, and again for the query's vector.
+      expect(took).toBeLessThan(1_500)
+    }
+    proxy.cut()
+  }, 60_000)
 
   it('prints what a cached search takes against one that is not', async () => {
     const store = await open({ search: { cache: true } })
