@@ -1,9 +1,7 @@
 import { describe } from 'vitest'
 import { rebuild } from '../../src/writer/rebuild'
 import { Stage, scope, trap, useStages } from './stage'
-import { both, Gate, remembered, type Step } from './steps'
-
-const passing: Step = (_call, _args, go) => go()
+import { both, Gate, passing, remembered, type Step } from './steps'
 
 describe('a writer in flight across a generation switch', () => {
   useStages()

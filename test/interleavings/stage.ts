@@ -5,6 +5,7 @@ import { collectionName, tenantId } from '../../src/core/ids'
 import { systemRandom } from '../../src/core/random'
 import { migrate } from '../../src/migrations/migrate'
 import { textIndexOf, vectorIndexOf } from '../../src/repositories/generations'
+import type { JobTarget } from '../../src/repositories/jobs'
 import { MemoryTextRepository } from '../../src/repositories/memory/texts'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
 import { PostgresTruth, type TruthConnection } from '../../src/repositories/postgres/truth'
@@ -16,7 +17,7 @@ import { ensureGenerations, liveGeneration } from '../../src/writer/generations'
 import type { CollectionPlan, WriterOptions, WriterPorts } from '../../src/writer/ports'
 import { type CoordinatedWriter, createWriter } from '../../src/writer/writer'
 import { createDatabase, type TestDatabase } from '../support/postgres'
-import { type Step, stepped, steppedTruth } from './steps'
+import { both, passing, type Step, stepped, steppedTruth } from './steps'
 
 export const scope = { tenant: tenantId('acme'), collection: collectionName('documents') }
 
@@ -76,12 +77,12 @@ export class Stage {
     return new PostgresTruth(this.connection)
   }
 
-  /** A truth whose statements are rewritten on their way; fails where that changes none. */
+  /** A truth whose statements are rewritten on their way, and how many have been so far. */
   rewritten(rewrite: (text: string) => string): { truth: Truth; changed(): number } {
     let changed = 0
     const over = <E extends { query: (...args: never[]) => unknown }>(executor: E): E =>
-      stepped(executor, (_, [text, values, options], go) => {
-        const other = rewrite(text)
+      stepped(executor, (call, [text, values, options], go) => {
+        const other = call === 'query' ? rewrite(text) : text
         if (other === text) return go()
         changed++
         return go(other, values, { ...options, name: undefined })
@@ -106,6 +107,21 @@ export class Stage {
       options: { relay: 'external', pollMs: 20, backoffMs: 1, backoffMaxMs: 1, ...options },
     }
     return { ports, writer: createWriter(ports) }
+  }
+
+  /** The work of a process at one target, until it has settled its first claim there. */
+  async serveOnce(target: JobTarget, { inTruth, ...steps }: ProcessSteps = {}): Promise<void> {
+    const stop = new AbortController()
+    const { writer } = this.process({
+      ...steps,
+      inTruth: both(inTruth ?? passing, async (call, args, go) => {
+        if (call === 'jobs.claim') return stop.signal.aborted || args[0].targets[0] !== target ? [] : go()
+        const answer = await go()
+        if (['jobs.complete', 'jobs.release', 'jobs.fail'].includes(call)) stop.abort()
+        return answer
+      }),
+    })
+    await writer.relay.drain({ signal: stop.signal })
   }
 
   /** The texts that the live text index holds, whatever the truth says. */

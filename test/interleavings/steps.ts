@@ -33,6 +33,9 @@ export class Gate {
 // biome-ignore lint/suspicious/noExplicitAny: the arguments and answers of every method there is
 export type Step = (call: string, args: readonly any[], go: (...args: unknown[]) => Promise<any>) => unknown
 
+/** No step at all. */
+export const passing: Step = (_call, _args, go) => go()
+
 /** The port with a step before each of its methods. Calls are named `upsert`, or `jobs.complete` with a prefix. */
 export function stepped<T extends object>(port: T, step: Step, prefix = ''): T {
   return new Proxy(port, {
