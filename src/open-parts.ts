@@ -89,6 +89,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
         ttlMs: options.search?.vectors?.ttlMs,
       }),
       sharedQueries: beside.sharedQueries,
+      rerank: options.search?.rerank,
       epoch,
       blobs: beside.blobs,
       // The caller's role stays; the policies, where he is under them, then let this tenant through.

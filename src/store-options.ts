@@ -17,6 +17,7 @@ import type { QdrantVectorOptions } from './repositories/qdrant/options'
 import type { RedisCacheOptions } from './repositories/redis/cache'
 import type { RedisVectorCacheOptions } from './repositories/redis/vectors'
 import type { S3BlobOptions } from './repositories/s3/blobs'
+import type { Reranker } from './search/query'
 import { type SplitterOptions, splitterOf } from './splitter/select'
 import type { Splitter } from './splitter/splitter'
 import { type CollectionPlan, type WriterOptions, writerDefaults } from './writer/ports'
@@ -96,6 +97,8 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
         vectors?: { maxEntries?: number | undefined; ttlMs?: number | undefined } | undefined
         /** How long a search waits for each answer of Redis before it goes on without, ms; 100 by default. */
         cacheTimeoutMs?: number | undefined
+        /** Orders the best hits of every search that brings no `rerank` of its own. None by default. */
+        rerank?: Reranker | undefined
       }
     | undefined
   /** Sizes and times of the writer and the relay. */
@@ -151,6 +154,7 @@ const knownOfSearch = {
   cache: true,
   vectors: true,
   cacheTimeoutMs: true,
+  rerank: true,
 } satisfies KnownOptions<NonNullable<StoreOptions['search']>>
 const { relay: _, ...knownOfWriter } = writerDefaults
 
@@ -174,6 +178,8 @@ export function checkStoreOptions(options: StoreOptions<object>): void {
   positive('search.cache.ttlMs', typeof cache === 'object' ? cache.ttlMs : undefined)
   positive('search.cache.maxEntries', typeof cache === 'object' ? cache.maxEntries : undefined)
   positive('search.cacheTimeoutMs', options.search?.cacheTimeoutMs)
+  const rank: unknown = options.search?.rerank?.rank
+  if (options.search?.rerank && typeof rank !== 'function') throw invalid('search.rerank.rank', 'must be a function')
   positive('search.vectors.ttlMs', vectors?.ttlMs)
   positive('search.vectors.maxEntries', vectors?.maxEntries)
   oneOf('migrate', options.migrate, ['auto', 'check', 'off'])

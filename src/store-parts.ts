@@ -21,6 +21,7 @@ export interface StoreParts {
   /** Vectors of queries, in this process. */
   readonly queries: VectorLru
   readonly sharedQueries?: SearchPorts['sharedQueries']
+  readonly rerank?: SearchPorts['rerank']
   readonly epoch: EpochWatch
   readonly blobs: BlobRepository | undefined
   readonly adopt?: ((transaction: unknown, tenant: TenantId) => Promise<TruthSession>) | undefined

@@ -99,6 +99,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
         cache: parts.searches,
         queries: parts.queries,
         sharedQueries: parts.sharedQueries,
+        rerank: parts.rerank,
       }),
       cache,
       epoch: parts.epoch,

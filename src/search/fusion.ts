@@ -6,7 +6,7 @@ export type Leg = 'text' | 'vector'
 export type FusionMethod = 'rrf' | 'weighted'
 
 /** What is used where a query says nothing. */
-export const defaultFusion: FusionMethod = 'rrf'
+export const defaultFusion: FusionMethod = 'weighted'
 
 /** Where a leg had a candidate: rank from 1, the engine's own score, and what that gave to the fused score. */
 export interface LegRank {
@@ -88,16 +88,20 @@ function reciprocalRanks(leg: Leg, hits: readonly IndexHit[], { k, weights }: Fu
   return { of: hits.map((_, at) => weights[leg] / (k + at + 1)), lacking: 0 }
 }
 
+/** From so many hits on, the last one of the vector leg is taken for what has nothing to do with the query. */
+const wholeList = 50
+
 /**
- * A convex combination: each score divided by the best of its list, cosines below 0 taken for 0. A candidate that the
- * vector leg lacks is worth what its last one is, for it is like the query to some degree; one that the text leg lacks
- * holds none of the words.
+ * A convex combination of scores between 0 and 1. Words: divided by the best score, as 0 means that none is held.
+ * Vectors: between the last and the best, since a model's cosines may all lie in a narrow band; a short list says little
+ * of that band and is measured from nearer 0. A candidate that the vector leg lacks is worth what its last one is.
  */
 function normalisedScores(leg: Leg, hits: readonly IndexHit[], { weights, asked }: FusionOptions): Parts {
+  const [best, last] = [hits[0]?.score ?? 0, hits.at(-1)?.score ?? 0]
   const total = (asked.text ? weights.text : 0) + (asked.vector ? weights.vector : 0)
   const share = total === 0 ? 0 : weights[leg] / total / (asked[leg] ?? 1)
-  const best = Math.max(0, ...hits.slice(0, 1).map(({ score }) => score))
-  const of = hits.map(({ score }) => (best === 0 ? 0 : share * (Math.max(0, score) / best)))
+  const least = leg === 'text' ? 0 : last * (last > 0 ? Math.min(1, hits.length / wholeList) : 1)
+  const of = hits.map(({ score }) => share * (best > least ? (score - least) / (best - least) : 1))
   return { of, lacking: leg === 'vector' ? (of.at(-1) ?? 0) : 0 }
 }
 

@@ -31,11 +31,11 @@ export interface SearchQuery<F = unknown, M = JsonObject> {
   explain?: boolean | undefined
   /** Marks the words of the query in the text; true by default. */
   highlight?: boolean | Partial<HighlightOptions> | undefined
-  /** 'rrf' (default) adds up reciprocal ranks; 'weighted' the legs' scores, each divided by the best of its leg. */
+  /** 'weighted' (default) adds up the legs' scores on one scale; 'rrf' reciprocal ranks, also the default with `k`. */
   fusion?: FusionMethod | undefined
   /** Of the legs in the fusion; 1 and 1 by default. */
   weights?: PerLeg | undefined
-  /** Constant of reciprocal rank fusion; 60 by default. */
+  /** Constant of reciprocal rank fusion; 60 there by default. */
   k?: number | undefined
   /** What a leg finds below this, in its own score (BM25, cosine), does not count. None by default. */
   minScore?: PerLeg | undefined

@@ -2,6 +2,7 @@ import { abortable } from '../core/abort'
 import type { Clock } from '../core/clock'
 import { type Deadline, withDeadline } from '../core/deadline'
 import { asHeadwaterError } from '../core/errors'
+import { isPlainObject } from '../core/json'
 import type { PageFiller } from './page-filler'
 import type { Ranked, SearchDegradation } from './query'
 import type { ResolvedQuery } from './resolve-query'
@@ -41,13 +42,14 @@ class UnusableRanking extends TypeError {}
 
 /** Places best first; equal scores keep their order. */
 export function orderOf(ranked: Ranked, count: number): { order: readonly number[]; scores?: readonly number[] } {
-  if ('order' in ranked) {
-    const { order } = ranked
+  if (isPlainObject(ranked) && 'order' in ranked) {
+    const order: readonly number[] = Array.isArray(ranked.order) ? ranked.order : []
     const places = new Set(order)
     const whole = order.length === count && places.size === count && order.every((at) => at >= 0 && at < count)
     if (whole && order.every(Number.isInteger)) return { order }
     throw new UnusableRanking(`rerank gave an order that is none of ${count} hits`)
   }
+  if (!Array.isArray(ranked)) throw new UnusableRanking('rerank gave neither scores nor { order }')
   if (ranked.length !== count || !ranked.every(Number.isFinite)) {
     throw new UnusableRanking(`rerank gave ${ranked.length} scores for ${count} hits, or some that are no numbers`)
   }

@@ -189,7 +189,7 @@ function filterOf(
 }
 
 function fusionOf(query: SearchQuery, legs: readonly Leg[], phrasings: number, vector: boolean): FusionOptions {
-  const method = query.fusion ?? defaultFusion
+  const method = query.fusion ?? (query.k === undefined ? defaultFusion : 'rrf')
   if (method !== 'rrf' && method !== 'weighted') {
     throw invalid('fusion', `must be 'rrf' or 'weighted', got ${JSON.stringify(method)}`)
   }

@@ -89,6 +89,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
     cache,
     searches,
     queries: new VectorLru({ clock, max: rest.search?.vectors?.maxEntries, ttlMs: rest.search?.vectors?.ttlMs }),
+    rerank: rest.search?.rerank,
     epoch,
     blobs,
     checks: { vector: check('vector'), text: check('text') },
