@@ -44,25 +44,39 @@ describe('reciprocal rank fusion', () => {
 })
 
 describe('weighted fusion', () => {
-  it('adds scores divided by the best of their leg; what the vector leg lacks is worth its least', () => {
+  /** Of two vectors the last is taken for what has nothing to do with the query to one part in 25. */
+  const second = (0.8 - 0.8 / 25) / (0.9 - 0.8 / 25)
+
+  it('adds scores on one scale; what the vector leg lacks is worth its least', () => {
     const fused = fuse([text, vector], weighted)
     const scores = Object.fromEntries(fused.map(({ id, score }) => [id, score]))
     expect(scores['b']).toBeCloseTo(0.5 * (8 / 9) + 0.5, 12)
-    expect(scores['a']).toBeCloseTo(0.5 + 0.5 * (0.8 / 0.9), 12)
-    expect(scores['c']).toBeCloseTo(0.5 * (0.8 / 0.9), 12)
-    expect(fused.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
+    expect(scores['a']).toBeCloseTo(0.5 + 0.5 * second, 12)
+    expect(scores['c']).toBeCloseTo(0.5 * second, 12)
+    expect(fused.map(({ id }) => id)).toEqual(['b', 'a', 'c'])
     expect(fused.find(({ id }) => id === 'b')!.legs.vector!.part).toBeCloseTo(0.5, 12)
   })
 
-  it('takes weights as shares, cosines below 0 for 0, and survives zeros and empty legs', () => {
+  it('takes weights as shares, and survives scores below 0, equal ones and empty legs', () => {
     const shares = fuse([text, vector], { ...weighted, weights: { text: 3, vector: 1 } })
-    expect(shares.find(({ id }) => id === 'a')!.score).toBeCloseTo(0.75 + 0.25 * (0.8 / 0.9), 12)
+    expect(shares.find(({ id }) => id === 'a')!.score).toBeCloseTo(0.75 + 0.25 * second, 12)
     const negative = fuse([list('vector', ['a', 0.5], ['b', -0.5])], weighted)
     expect(negative.map(({ score }) => score)).toEqual([0.5, 0])
-    expect(fuse([list('vector', ['b', -0.1], ['a', -0.5])], weighted).map(({ score }) => score)).toEqual([0, 0])
+    expect(fuse([list('vector', ['b', -0.1], ['a', -0.5])], weighted).map(({ score }) => score)).toEqual([0.5, 0])
+    expect(fuse([list('vector', ['a', 0.2], ['b', 0.2])], weighted).map(({ score }) => score)).toEqual([0.5, 0.5])
     expect(fuse([list('text'), vector], weighted).map(({ id }) => id)).toEqual(['b', 'c'])
     const none = fuse([text, vector], { ...weighted, weights: { text: 0, vector: 0 } })
     expect(none.map(({ id, score }) => [id, score])).toEqual(['a', 'b', 'c'].map((id) => [id, 0]))
+  })
+})
+
+describe('a long list of vectors', () => {
+  it('counts from its last one, so that a model whose cosines lie close together is heard as any other', () => {
+    const wide = Array.from({ length: 100 }, (_, at): [string, number] => [`v${at}`, 0.9 - at * 0.008])
+    const narrow = wide.map(([id, score]): [string, number] => [id, 0.8 + score / 10])
+    const scores = (hits: [string, number][]) => fuse([list('vector', ...hits)], weighted).map(({ score }) => score)
+    for (const [at, score] of scores(wide).entries()) expect(scores(narrow)[at]).toBeCloseTo(score, 9)
+    expect(scores(wide).at(-1)).toBe(0)
   })
 })
 
