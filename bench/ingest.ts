@@ -1,7 +1,7 @@
 /** Ingest into Postgres, Qdrant and Elasticsearch, and the same documents again, against the raw clients and LangChain.js. */
 import { median } from './figures'
 import { fullProfile } from './full-profile'
-import { langchainRun, loadLangchain } from './langchain'
+import { langchainRun, loadLangchain } from './peers/langchain'
 import { RawLoop, type RawStore } from './raw-loop'
 import { add, argument, finish, note } from './report'
 

@@ -30,6 +30,11 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     needs: 'a model; npm install --prefix bench/peers',
     load: () => import('./embed'),
   },
+  peers: {
+    about: 'what LangChain.js index(), LlamaIndex.TS and headwater leave in Qdrant after a failure: [cases, of abcde]',
+    needs: 'npm install --prefix bench/peers; DATABASE_URL and QDRANT_URL, else Postgres from npm and the double',
+    load: () => import('./peers/main'),
+  },
   store: {
     about: 'ingest, the same again, hybrid search, embedded or on a server: [chunks] [POSTGRES_URL]',
     needs: 'nothing',

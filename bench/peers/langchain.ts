@@ -1,6 +1,6 @@
 /** LangChain.js as it is documented: `index()` with a Postgres record manager into QdrantVectorStore. */
 import { createRequire } from 'node:module'
-import { batchSize, type FullProfile } from './full-profile'
+import { batchSize, type FullProfile } from '../full-profile'
 
 /** What we use of it; it is no dependency of ours. */
 interface Indexing {
@@ -10,7 +10,7 @@ interface RecordManager {
   createSchema(): Promise<void>
   end(): Promise<void>
 }
-interface Modules {
+export interface LangchainModules {
   readonly indexing: Indexing
   readonly PostgresRecordManager: new (namespace: string, options: object) => RecordManager
   readonly QdrantVectorStore: new (embeddings: object, options: object) => { ensureCollection(): Promise<void> }
@@ -18,14 +18,14 @@ interface Modules {
 }
 
 /** Undefined where `npm install --prefix bench/peers` has not been run. */
-export function loadLangchain(): Modules | undefined {
-  const require = createRequire(new URL('./peers/package.json', import.meta.url))
+export function loadLangchain(): LangchainModules | undefined {
+  const require = createRequire(import.meta.url)
   try {
     return {
       indexing: require('@langchain/core/indexing') as Indexing,
-      ...(require('@langchain/community/indexes/postgres') as Pick<Modules, 'PostgresRecordManager'>),
-      ...(require('@langchain/qdrant') as Pick<Modules, 'QdrantVectorStore'>),
-      ...(require('@langchain/core/documents') as Pick<Modules, 'Document'>),
+      ...(require('@langchain/community/indexes/postgres') as Pick<LangchainModules, 'PostgresRecordManager'>),
+      ...(require('@langchain/qdrant') as Pick<LangchainModules, 'QdrantVectorStore'>),
+      ...(require('@langchain/core/documents') as Pick<LangchainModules, 'Document'>),
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined
@@ -34,7 +34,10 @@ export function loadLangchain(): Modules | undefined {
 }
 
 /** A run over fresh stores; returns the ms of the first indexing and of the same again. */
-export async function langchainRun(modules: Modules, profile: FullProfile): Promise<{ first: number; again: number }> {
+export async function langchainRun(
+  modules: LangchainModules,
+  profile: FullProfile,
+): Promise<{ first: number; again: number }> {
   const { indexing, PostgresRecordManager, QdrantVectorStore, Document } = modules
   const byText = new Map(profile.documents.map(({ text, vector }) => [text, vector]))
   const embeddings = {
