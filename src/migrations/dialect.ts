@@ -1,5 +1,6 @@
 import type { DatabaseConnection, Dialect, Kysely, PostgresPool as KyselyPool, TransactionSettings } from 'kysely'
 import type { PostgresPool } from '../connections/postgres/client'
+import { holdClient } from './held-client'
 
 /** What to say to a transaction before all else. A statement of a migration may take longer than one of a query may. */
 const opening = `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
@@ -39,7 +40,7 @@ export async function kyselyOver(pool: PostgresPool, schema: string): Promise<Ky
 
 function adapted(pool: PostgresPool): KyselyPool {
   const connect = async () => {
-    const client = await pool.connect()
+    const client = await holdClient(pool)
     return {
       query: async (text: string, values: readonly unknown[]) => {
         const result = await client.query({ text, ...(values.length > 0 && { values: [...values] }) })

@@ -3,6 +3,7 @@ import { quoteName } from '../connections/postgres/row-security'
 import { HeadwaterError } from '../core/errors'
 import { classifyPostgres } from '../resilience/classify-postgres'
 import { type CatalogueEntry, catalogue, migrationTable } from './catalogue'
+import { holdClient } from './held-client'
 import { schemaManifest } from './manifest'
 import { type MigrationTarget, type SchemaOptions, schemaOf, withPool } from './target'
 
@@ -93,7 +94,7 @@ export async function readStatus(
 
 async function ask(pool: PostgresPool, text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
   try {
-    const client = await pool.connect()
+    const client = await holdClient(pool)
     try {
       const { rows } = await client.query({ text, values })
       client.release()

@@ -84,6 +84,31 @@ describe('in Postgres', () => {
     }
   })
 
+  it('a connection that is lost in the middle of a statement is an error of the call and not the end of the process', async () => {
+    const holder = new pg.Client({ connectionString: database.url })
+    await holder.connect()
+    const cut = async (call: Promise<unknown>): Promise<void> => {
+      const ended = codeOf(call)
+      for (let cut = 0; cut === 0; ) {
+        const { rowCount } = await database.admin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+        cut = rowCount ?? 0
+      }
+      expect(await ended).toMatch(/^HW_(UNAVAILABLE|COMMIT_UNKNOWN|MIGRATION_FAILED)$/)
+    }
+    try {
+      await holder.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('headwater:migrate:headwater', 0))`)
+      await cut(migrate(connection))
+      await holder.query('COMMIT')
+      expect((await migrate(connection)).changed).toEqual(names)
+      await holder.query(`BEGIN; LOCK TABLE headwater.migrations`)
+      await cut(migrationStatus(connection))
+      await holder.query('COMMIT')
+    } finally {
+      await holder.end()
+    }
+  })
+
   it('a pool of the user’s and a URL will do', async () => {
     const pool = new pg.Pool({ connectionString: database.url, max: 1 })
     try {

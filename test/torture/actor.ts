@@ -26,7 +26,9 @@ export class Actor {
   readonly ended: Promise<void>
 
   constructor(script: string) {
-    this.#child = spawn(process.execPath, ['--trace-warnings', '--stack-trace-limit=40', script], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    this.#child = spawn(process.execPath, ['--trace-warnings', '--stack-trace-limit=40', script], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
     this.#child.stderr!.on('data', (bytes: Buffer) => {
       this.#errors = `${this.#errors}${bytes.toString()}`.slice(-4_000)
     })

@@ -254,6 +254,7 @@ class Torture {
     // What a single fault leaves of a copy is little: the first writes are the ones to meet.
     if (aim) victim.aim(role === 'rebuilder' && aim.phase === 'copy' ? { ...aim, nth: 1 + (aim.nth % 3) } : aim)
     if (aim) {
+      await victim.heard(({ opened }) => opened === true, settleMs)
       const heard = await victim.heard(({ hit, rebuilt, failed }) => Boolean(hit ?? rebuilt ?? failed), hitMs)
       if (heard?.hit) this.#report.kills[heard.hit]++
       if (heard?.rebuilt) this.#rebuilt(heard.rebuilt)
