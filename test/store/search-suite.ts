@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defineMetadata, type Reranker, type SearchPage, type SearchQuery, type TenantHandle } from '../../index'
+import { defineMetadata, type Reranker, type SearchPage, type TenantHandle } from '../../index'
 import type { StoreOptions } from '../../src/store-options'
 import type { OpenedStore } from './store-suite'
 
@@ -7,17 +7,16 @@ const collections = {
   documents: { metadata: defineMetadata({ section: 'keyword', year: 'integer', tags: 'keyword[]' }) },
 } as const
 
-// biome-ignore lint/suspicious/noExplicitAny: the suite is about behaviour; types have tests of their own
-type Tenant = TenantHandle<any>
+type Query = Parameters<TenantHandle['search']>[0]
 
-const documentsOf = (page: SearchPage): string[] => page.hits.map((hit) => hit.documentId)
+const documentsOf = (page: Pick<SearchPage, 'hits'>): string[] => page.hits.map((hit) => hit.documentId)
 
 /** What search promises beyond its legs, whatever the store stands on. */
 export function searchSuite(name: string, open: (options: StoreOptions<object>) => Promise<OpenedStore>): void {
   describe(`search on ${name}`, () => {
     let opened: OpenedStore
-    let acme: Tenant
-    let globex: Tenant
+    let acme: TenantHandle
+    let globex: TenantHandle
     const papers = [
       { id: 'leave', text: 'Parental leave is sixteen weeks for parents.', section: 'hr', tags: ['people', 'leave'] },
       { id: 'twin', text: 'Parental leave is sixteen weeks for parents!', section: 'hr', tags: ['people'] },
@@ -107,7 +106,7 @@ export function searchSuite(name: string, open: (options: StoreOptions<object>) 
           return hits.map((_, at) => at)
         },
       }
-      const query: SearchQuery = { query: 'leave lunch train', limit: 2 }
+      const query: Query = { query: 'leave lunch train', limit: 2 }
       const fused = documentsOf(await acme.search({ ...query, limit: 10 }))
       const first = await acme.search({ ...query, rerank: backwards, explain: true })
       expect(documentsOf(first)).toEqual([...fused].reverse().slice(0, 2))
@@ -143,7 +142,7 @@ export function searchSuite(name: string, open: (options: StoreOptions<object>) 
     it('several phrasings make one page; several queries several, each as if asked alone', async () => {
       const both = await acme.search({ query: ['parental', 'canteen'], mode: 'text', explain: true })
       expect(documentsOf(both).sort()).toEqual(['leave', 'lunch', 'twin'])
-      const queries: SearchQuery[] = [
+      const queries: Query[] = [
         { query: 'parental leave' },
         { query: 'train', mode: 'text', limit: 1 },
         { query: ['lunch', 'canteen'], mode: 'vector', filter: { section: 'ops' } },
@@ -272,7 +271,7 @@ export function searchSuite(name: string, open: (options: StoreOptions<object>) 
           expect(JSON.stringify(page)).not.toContain('Foreign')
         }
       }
-      const refused: [SearchQuery, string][] = [
+      const refused: [Query, string][] = [
         [{ query: '' }, 'HW_INVALID_ARGUMENT'],
         [{ query: [] }, 'HW_INVALID_ARGUMENT'],
         [{ query: ' \n\t ' }, 'HW_INVALID_ARGUMENT'],
