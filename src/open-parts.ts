@@ -101,6 +101,9 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     }
   } catch (error) {
     await close()
+    // Whatever an opening writes is the same the next time: it may simply be tried again.
+    if (isHeadwaterError(error, 'HW_COMMIT_UNKNOWN'))
+      throw new HeadwaterError('HW_UNAVAILABLE', error.message, { cause: error })
     throw error
   }
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { AvailableModels, type ModelInfo } from './available-models'
 import type { Settings } from './config/settings'
 import { storeOptionsFrom } from './config/store-settings'
@@ -266,6 +267,8 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   async #run(signal: AbortSignal): Promise<void> {
     if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The store is closed')
     const own = new AbortController()
+    // All targets of a relay wait for it side by side.
+    setMaxListeners(0, own.signal)
     const stop = (): void => own.abort()
     for (const source of [signal, this.#stop.signal]) {
       if (source.aborted) own.abort()

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { abortable, type CallOptions, type Signal, throwIfAborted } from './abort'
 import type { Clock } from './clock'
 import { HeadwaterError } from './errors'
@@ -50,6 +51,8 @@ export class Deadline implements Disposable, Signal {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()
+      // All that a call does at once waits for it: many listeners are no leak, and Node would warn of them.
+      setMaxListeners(0, this.#controller.signal)
       if (this.#aborted) this.#controller.abort(this.#reason)
     }
     return this.#controller.signal

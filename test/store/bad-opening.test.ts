@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type HeadwaterError, openStore, type Store } from '../../index'
 import { startChild } from '../support/child'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
+import { TcpProxy } from '../support/tcp-proxy'
 
 const hashing = { hashing: { dimensions: 16 } } as const
 
@@ -25,6 +26,36 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'headwater-opening-'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
+
+describe('a server that is lost meanwhile', () => {
+  const database = useDatabase()
+
+  it('is HW_UNAVAILABLE wherever the opening was, also at a COMMIT, and the next one works', async () => {
+    const proxy = await TcpProxy.to(database().url)
+    try {
+      const options = {
+        postgres: { url: proxy.url },
+        embedder: hashing,
+        qdrant: { url: 'http://127.0.0.1:1' },
+      } as const
+      const lost: string[] = []
+      proxy.onRequest = (bytes) => {
+        const record = /INSERT INTO "headwater"\."registry"/.test(bytes.toString('latin1'))
+        if (!record || lost.length === 3) return 'pass'
+        lost.push(bytes.toString('latin1'))
+        return 'cut-after'
+      }
+      for (let opening = 1; opening <= 3; opening++) {
+        expect(await refusal(options)).toMatchObject({ code: 'HW_UNAVAILABLE', retryable: true })
+        expect(lost).toHaveLength(opening)
+      }
+      const store = await openStore(options)
+      await store.close()
+    } finally {
+      await proxy.close()
+    }
+  })
+})
 
 describe('options of openStore', () => {
   const memory = { embedded: { path: ':memory:' } }
