@@ -5,8 +5,7 @@ import { type AnyConnection, describeClients } from './clients'
 import { leftovers, noneLeft } from './leftovers'
 import { networkFaults } from './network-faults'
 
-const waves = 3
-const callsOfWave = 40
+const calls = 40
 
 interface Lateness {
   /** Beyond its deadline, ms; nothing for a call that ended before. */
@@ -35,22 +34,19 @@ describeClients('deadlines', (client) => {
       try {
         await connection.read()
         begin(proxy)
-        const late: Lateness[] = []
-        for (let wave = 0; wave < waves; wave++) {
-          const timeouts = Array.from({ length: callsOfWave }, (_, at) => 80 + at)
-          late.push(...(await Promise.all(timeouts.map((timeoutMs) => lateness(connection, timeoutMs)))))
-        }
+        const timeouts = Array.from({ length: calls }, (_, at) => 80 + at)
+        const late = await Promise.all(timeouts.map((timeoutMs) => lateness(connection, timeoutMs)))
         await connection.destroy()
         await noneLeft(before, () => proxy.open)
-        const calls = quantiles(late.map(({ call }) => call))
+        const overshoot = quantiles(late.map(({ call }) => call))
         const timers = quantiles(late.map(({ timer }) => timer))
-        const beyond = quantiles(late.map(({ call, timer }) => call - timer))
+        const beyond = overshoot.p99 - timers.p99
         rows.push(
-          `overshoot of ${late.length} deadlines, ms: ${client.name} ${how}: ${shown(calls)}` +
-            ` (a plain timer: ${shown(timers)}; p99 beyond it ${beyond.p99.toFixed(1)}); sockets left 0, timers left 0`,
+          `overshoot of ${late.length} deadlines, ms: ${client.name} ${how}: ${shown(overshoot)}` +
+            ` (a plain timer: ${shown(timers)}; p99 beyond it ${beyond.toFixed(1)}); sockets left 0, timers left 0`,
         )
-        // The target is 100 in all. Others load this machine, and a plain timer then is as late.
-        expect(beyond.p99).toBeLessThan(200)
+        // Others load this machine, and a plain timer is late then, too.
+        expect(beyond).toBeLessThan(100)
       } finally {
         await connection.destroy()
         await proxy.close()

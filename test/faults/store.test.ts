@@ -49,7 +49,7 @@ describeFullProfile('one store of the full profile fails, the others go on', (pr
   it.each(cases)('$name $how', async ({ name, how, begin }) => {
     const acme = store.forTenant(`${name}-${how}`)
     const leg = legs[name]
-    // The vector leg looks for the query's vector in Redis first, and waits for it.
+    // A leg that does not answer is not waited for; those that do are given time on a machine under load.
     const patience = { legTimeoutMs: leg ? 400 : 2_000 }
     const ids = async () =>
       (await acme.search({ query: 'parental leave', limit: 10 }, patience)).hits
@@ -77,11 +77,11 @@ describeFullProfile('one store of the full profile fails, the others go on', (pr
       if (name === 's3') await expect(put).rejects.toMatchObject({ name: 'HeadwaterError', retryable: true })
       else await put
     }
-    const ill = await store.health({ timeoutMs: 1_500 })
+    const ill = await store.health({ timeoutMs: 1_000 })
     expect(ill).toMatchObject({ status: 'degraded', connections: { [name]: { status: 'down' } } })
     expect(ill.degraded.map(({ what }) => what)).toContain(name)
-    // A call that its caller gave little time tells nothing: stalls are not what opens a circuit here.
-    if (how !== 'stalls') expect(ill.connections[name]?.['breaker']).not.toBe('closed')
+    // A call that its caller gave less than a second tells nothing of a stall; Redis is judged by its own timeout.
+    if (how !== 'stalls' || name === 'redis') expect(ill.connections[name]?.['breaker']).not.toBe('closed')
     for (const other of ['postgres', ...names].filter((one) => one !== name)) {
       expect(ill.connections[other], other).toMatchObject({ breaker: 'closed', errorCode: null })
     }
