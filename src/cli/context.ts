@@ -68,11 +68,12 @@ export class CliContext {
     const settings = await this.settings()
     const reads = options.mode === 'read'
     if (reads) assertThere(settings)
+    const given = storeOptionsFrom(settings)
     const store = await openStore<Record<string, JsonObject>>({
-      ...storeOptionsFrom(settings),
+      ...given,
       collections: { [this.collection]: {} },
       relay: reads ? 'external' : 'background',
-      writer: { batchDocuments },
+      writer: { ...given.writer, batchDocuments },
       ...(reads && { migrate: 'check' as const }),
     })
     try {

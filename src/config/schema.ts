@@ -113,7 +113,7 @@ export function environmentSchema(z: typeof Zod) {
         'must be trace, debug, info, warn, error, fatal or silent',
       )
       .default('info'),
-    PROMETHEUS_PORT: port.default(8001),
+    PROMETHEUS_PORT: port.optional(),
   } satisfies Record<VariableName, Zod.ZodType>
   return z.object(shape)
 }

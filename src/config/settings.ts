@@ -71,9 +71,11 @@ export interface EmbeddingSettings {
 }
 
 export interface WorkerSettings {
+  /** Batches under way at once for each target, at most. */
   readonly maxWorkers: number
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
-  readonly prometheusPort: number
+  /** Undefined when it is not set: then nothing is served. */
+  readonly prometheusPort: number | undefined
 }
 
 /** Names and values, as in `process.env`. */

@@ -21,6 +21,7 @@ export function storeOptionsFrom(settings: Settings): StoreOptions {
     ...enginesFrom(settings),
     ...(migrationUrl && { migrate: 'check' as const }),
     ...embedderFrom(settings),
+    writer: { maxWorkers: settings.worker.maxWorkers },
     search: { vectors: { maxEntries: settings.embeddings.cacheSize, ttlMs: settings.embeddings.cacheTtlMs } },
   }
 }

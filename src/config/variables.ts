@@ -90,9 +90,15 @@ export const variableGroups = {
     EMBEDDING_CACHE_TTL: { fallback: '7200', about: 'How long they are kept, seconds' },
   },
   Worker: {
-    MAX_WORKERS: { fallback: '4', about: 'Batches that a worker has under way', later: true },
-    LOG_LEVEL: { fallback: 'info', about: 'trace, debug, info, warn, error, fatal or silent', later: true },
-    PROMETHEUS_PORT: { fallback: '8001', about: 'Port of the metrics', later: true },
+    MAX_WORKERS: { fallback: '4', about: 'Batches that a worker has under way at once for each target, at most' },
+    LOG_LEVEL: {
+      fallback: 'info',
+      about: 'How much `headwater relay` says: trace, debug, info, warn, error, fatal or silent',
+    },
+    PROMETHEUS_PORT: {
+      fallback: '',
+      about: 'Where `headwater relay` serves /metrics and /health, usually 8001; nowhere if unset',
+    },
   },
 } as const satisfies Record<string, Record<string, Variable>>
 

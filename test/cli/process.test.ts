@@ -14,6 +14,8 @@ interface Running {
   readonly child: ChildProcess
   /** Resolves when stderr holds the text. */
   said(text: string): Promise<void>
+  /** What it has said so far. */
+  stderr(): string
   readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>
 }
 
@@ -42,7 +44,7 @@ function start(cwd: string, ...args: string[]): Running {
       waiting.push({ text, resolve, reject })
       if (stderr.includes(text)) resolve()
     })
-  return { child, said, ended }
+  return { child, said, stderr: () => stderr, ended }
 }
 
 describe('the process', () => {
@@ -73,6 +75,22 @@ describe('the process', () => {
     const { code, stdout } = await relay.ended
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ remaining: 0, parked: 0 })
+  })
+
+  it('serves metrics and health while it relays', async () => {
+    const relay = start(folder(), 'relay', '--metrics-port', '0')
+    await relay.said('Working.')
+    const port = /health on port (\d+)/.exec(relay.stderr())![1]
+    const health = await fetch(`http://127.0.0.1:${port}/health`)
+    expect(health.status).toBe(200)
+    expect(await health.json()).toMatchObject({ status: 'ok', degraded: [], backlog: { waiting: 0 } })
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    expect(metrics).toContain('headwater_backlog_jobs{state="waiting"} 0')
+    expect(metrics).toContain('headwater_call_seconds_count{store="postgres",code=""}')
+    expect(metrics).toContain('process_resident_memory_bytes')
+    expect((await fetch(`http://127.0.0.1:${port}/other`)).status).toBe(404)
+    relay.child.kill('SIGINT')
+    expect((await relay.ended).code).toBe(0)
   })
 
   it('passes the code of an error on', async () => {

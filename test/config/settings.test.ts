@@ -47,7 +47,7 @@ describe('settings from the environment', () => {
         maxLifetimeSeconds: 3_600,
       },
       embeddings: { batchSize: 64, cacheSize: 10_000, cacheTtlMs: 7_200_000 },
-      worker: { maxWorkers: 4, logLevel: 'info', prometheusPort: 8001 },
+      worker: { maxWorkers: 4, logLevel: 'info', prometheusPort: undefined },
     })
     for (const absent of [settings.qdrant, settings.elasticsearch, settings.redis, settings.s3]) {
       expect(absent).toBeUndefined()
@@ -147,6 +147,7 @@ describe('settings from the environment', () => {
 
 describe('options of a store from settings', () => {
   const search = { vectors: { maxEntries: 10_000, ttlMs: 7_200_000 } }
+  const writer = { maxWorkers: 4 }
 
   it('takes the server, the pool and the schema', async () => {
     const env = { ...server, DATABASE_SCHEMA: 'mine', DATABASE_POOL_TIMEOUT: '5' }
@@ -159,6 +160,7 @@ describe('options of a store from settings', () => {
         maxLifetimeSeconds: 3_600,
       },
       search,
+      writer,
     })
   })
 
@@ -168,6 +170,7 @@ describe('options of a store from settings', () => {
       embedded: { path: '/data' },
       embedder: { hashing: {} },
       search,
+      writer,
     })
     const roles = { ...server, DATABASE_MIGRATION_URL: 'postgres://owner@db/app' }
     expect(storeOptionsFrom(await settingsFromEnv(roles))).toMatchObject({ migrate: 'check' })
