@@ -90,6 +90,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       }),
       sharedQueries: beside.sharedQueries,
       rerank: options.search?.rerank,
+      hedge: options.search?.hedge,
       epoch,
       blobs: beside.blobs,
       // The caller's role stays; the policies, where he is under them, then let this tenant through.

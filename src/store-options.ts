@@ -17,6 +17,7 @@ import type { QdrantVectorOptions } from './repositories/qdrant/options'
 import type { RedisCacheOptions } from './repositories/redis/cache'
 import type { RedisVectorCacheOptions } from './repositories/redis/vectors'
 import type { S3BlobOptions } from './repositories/s3/blobs'
+import type { HedgeOptions } from './resilience/hedge'
 import type { Reranker } from './search/query'
 import { type SplitterOptions, splitterOf } from './splitter/select'
 import type { Splitter } from './splitter/splitter'
@@ -99,6 +100,11 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
         cacheTimeoutMs?: number | undefined
         /** Orders the best hits of every search that brings no `rerank` of its own. None by default. */
         rerank?: Reranker | undefined
+        /**
+         * A leg that takes unusually long is asked once more, and the first answer counts: after `afterMs`, or after the
+         * `percentile` (0.95) of its latest 100 answers; at most `budget` (0.05) of all requests are such. Off by default.
+         */
+        hedge?: HedgeOptions | undefined
       }
     | undefined
   /** Sizes and times of the writer and the relay. */
@@ -155,7 +161,9 @@ const knownOfSearch = {
   vectors: true,
   cacheTimeoutMs: true,
   rerank: true,
+  hedge: true,
 } satisfies KnownOptions<NonNullable<StoreOptions['search']>>
+const knownOfHedge = { afterMs: true, percentile: true, budget: true } satisfies KnownOptions<HedgeOptions>
 const { relay: _, ...knownOfWriter } = writerDefaults
 
 /** Refuses what is misspelt or contradictory, naming the path. */
@@ -167,6 +175,7 @@ export function checkStoreOptions(options: StoreOptions<object>): void {
   refuseUnknown(options.cache, sizes, 'cache')
   refuseUnknown(options.search, knownOfSearch, 'search')
   refuseUnknown(options.search?.vectors, sizes, 'search.vectors')
+  refuseUnknown(options.search?.hedge, knownOfHedge, 'search.hedge')
   if (typeof options.search?.cache !== 'boolean') refuseUnknown(options.search?.cache, sizes, 'search.cache')
   refuseUnknown(options.writer, knownOfWriter, 'writer')
   for (const [name, collection] of Object.entries(options.collections ?? {})) {
@@ -177,6 +186,9 @@ export function checkStoreOptions(options: StoreOptions<object>): void {
   const { cache, vectors } = options.search ?? {}
   positive('search.cache.ttlMs', typeof cache === 'object' ? cache.ttlMs : undefined)
   positive('search.cache.maxEntries', typeof cache === 'object' ? cache.maxEntries : undefined)
+  positive('search.hedge.afterMs', options.search?.hedge?.afterMs)
+  share('search.hedge.percentile', options.search?.hedge?.percentile)
+  share('search.hedge.budget', options.search?.hedge?.budget)
   positive('search.cacheTimeoutMs', options.search?.cacheTimeoutMs)
   const rank: unknown = options.search?.rerank?.rank
   if (options.search?.rerank && typeof rank !== 'function') throw invalid('search.rerank.rank', 'must be a function')
@@ -237,6 +249,11 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
 function positive(path: string, value: number | undefined): void {
   if (value === undefined || (Number.isInteger(value) && value > 0)) return
   throw invalid(path, `must be a whole number above 0, got ${value}`)
+}
+
+function share(path: string, value: number | undefined): void {
+  if (value === undefined || (value > 0 && value < 1)) return
+  throw invalid(path, `must be between 0 and 1, got ${value}`)
 }
 
 function oneOf(path: string, value: string | undefined, values: readonly string[]): void {

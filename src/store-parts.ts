@@ -22,6 +22,7 @@ export interface StoreParts {
   readonly queries: VectorLru
   readonly sharedQueries?: SearchPorts['sharedQueries']
   readonly rerank?: SearchPorts['rerank']
+  readonly hedge?: SearchPorts['hedge']
   readonly epoch: EpochWatch
   readonly blobs: BlobRepository | undefined
   readonly adopt?: ((transaction: unknown, tenant: TenantId) => Promise<TruthSession>) | undefined

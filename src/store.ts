@@ -101,6 +101,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
         queries: parts.queries,
         sharedQueries: parts.sharedQueries,
         rerank: parts.rerank,
+        hedge: parts.hedge,
       }),
       cache,
       epoch: parts.epoch,

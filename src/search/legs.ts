@@ -11,6 +11,7 @@ import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/gen
 import type { IndexHit } from '../repositories/index-entry'
 import type { TextRepository } from '../repositories/texts'
 import type { VectorIndex, VectorQuery, VectorRepository } from '../repositories/vectors'
+import type { Hedge } from '../resilience/hedge'
 import { diversify, diversityPool } from './diversity'
 import type { SearchPart, Trace } from './explain'
 import { atLeast, type Candidate, fuse, type Leg, type LegList } from './fusion'
@@ -25,6 +26,8 @@ export interface LegPorts extends QueryVectorPorts {
   readonly vectors: VectorRepository
   readonly texts: TextRepository
   readonly queries: VectorLru
+  /** A leg's requests that take long are asked twice. */
+  readonly hedges?: Readonly<Record<Leg, Hedge>> | undefined
 }
 
 /** Asks the vector leg for several queries at once. */
@@ -145,7 +148,9 @@ export class LegRun {
     const answers = await Promise.all(
       asked.map((leg) =>
         this.#guard(leg, deadline, leg, (call) =>
-          leg === 'text' ? this.#texts(limit, call) : this.#nearest(limit, vectors ?? [], call),
+          this.#hedged(leg, call, (inner) =>
+            leg === 'text' ? this.#texts(limit, inner) : this.#nearest(limit, vectors ?? [], inner),
+          ),
         ),
       ),
     )
@@ -153,6 +158,15 @@ export class LegRun {
       return asked.flatMap((leg, at) => (answers[at] ?? []).map((hits) => ({ leg, hits })))
     }
     return [{ leg: 'text', hits: await this.#truth(limit, deadline) }]
+  }
+
+  #hedged<T>(
+    leg: Leg,
+    call: { signal: AbortSignal; timeoutMs: number },
+    ask: (call: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    const hedge = this.#ports.hedges?.[leg]
+    return hedge ? hedge.run((signal) => ask({ ...call, signal }), call.signal) : ask(call)
   }
 
   async #texts(limit: number, call: CallOptions): Promise<readonly IndexHit[][]> {

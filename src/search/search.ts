@@ -6,6 +6,7 @@ import { VectorLru } from '../embeddings/lru'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { told } from '../observability/told'
 import type { Generation } from '../repositories/generations'
+import { Hedge, type HedgeOptions } from '../resilience/hedge'
 import { decodeCursor, encodeCursor } from './cursor'
 import { Trace } from './explain'
 import type { Candidate } from './fusion'
@@ -18,12 +19,14 @@ import type { Proposed, SearchCache } from './search-cache'
 import { type SimilarQuery, type SimilarTo, similarTo } from './similar'
 import { type Seat, seats } from './together'
 
-export interface SearchPorts extends Omit<LegPorts, 'queries'> {
+export interface SearchPorts extends Omit<LegPorts, 'queries' | 'hedges'> {
   /** Vectors of queries asked before, by tenant and space; 10,000 of them when left out. */
   readonly queries?: VectorLru | undefined
   readonly cache?: SearchCache | undefined
   /** Where a query brings none. */
   readonly rerank?: Reranker | undefined
+  /** Off when left out. */
+  readonly hedge?: HedgeOptions | undefined
 }
 
 /** With `fresh`, nothing that was cached before is used. */
@@ -45,7 +48,9 @@ export class Searcher {
   readonly #ports: SearchPorts & LegPorts
 
   constructor(ports: SearchPorts) {
-    this.#ports = { ...ports, queries: ports.queries ?? new VectorLru({ clock: ports.clock }) }
+    const { clock, hedge } = ports
+    const hedges = hedge && { text: new Hedge(clock, hedge), vector: new Hedge(clock, hedge) }
+    this.#ports = { ...ports, queries: ports.queries ?? new VectorLru({ clock }), hedges }
   }
 
   search(

@@ -90,6 +90,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
     searches,
     queries: new VectorLru({ clock, max: rest.search?.vectors?.maxEntries, ttlMs: rest.search?.vectors?.ttlMs }),
     rerank: rest.search?.rerank,
+    hedge: rest.search?.hedge,
     epoch,
     blobs,
     checks: { vector: check('vector'), text: check('text') },

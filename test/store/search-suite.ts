@@ -17,6 +17,7 @@ export function searchSuite(name: string, open: (options: StoreOptions<object>) 
     let opened: OpenedStore
     let acme: TenantHandle
     let globex: TenantHandle
+    const tenant = (name: string): TenantHandle => opened.store.forTenant(`searching.${name}`)
     const papers = [
       { id: 'leave', text: 'Parental leave is sixteen weeks for parents.', section: 'hr', tags: ['people', 'leave'] },
       { id: 'twin', text: 'Parental leave is sixteen weeks for parents!', section: 'hr', tags: ['people'] },
@@ -31,8 +32,8 @@ export function searchSuite(name: string, open: (options: StoreOptions<object>) 
     }))
     beforeAll(async () => {
       opened = await open({ collections, embedder: { hashing: {} } })
-      acme = opened.store.forTenant('searching.acme')
-      globex = opened.store.forTenant('searching.globex')
+      acme = tenant('acme')
+      globex = tenant('globex')
       await acme.waitFor(await acme.documents.putMany(papers), { timeoutMs: 30_000 })
       const theirs = papers.map((paper) => ({ ...paper, text: `${paper.text} Foreign words.` }))
       await globex.waitFor(await globex.documents.putMany(theirs), { timeoutMs: 30_000 })
@@ -202,7 +203,7 @@ export function searchSuite(name: string, open: (options: StoreOptions<object>) 
     })
 
     it('fills a page of documents where documents of 200 chunks match whole', async () => {
-      const long = opened.store.forTenant('searching.long')
+      const long = tenant('long')
       const chunks = Array.from({ length: 200 }, (_, at) => ({ text: `common common word ${at}.` }))
       const text = chunks.map((chunk) => chunk.text).join(' ')
       const many = Array.from({ length: 4 }, (_, at) => ({ id: `long${at}`, text, chunks }))
@@ -221,7 +222,7 @@ export function searchSuite(name: string, open: (options: StoreOptions<object>) 
     })
 
     it('pages stay apart while documents go, come and change between them', async () => {
-      const busy = opened.store.forTenant('searching.busy')
+      const busy = tenant('busy')
       const put = (ids: readonly number[], words: string) =>
         busy.documents.putMany(ids.map((at) => ({ id: `d${at}`, text: `common word number ${at} ${words}` })))
       const all = Array.from({ length: 40 }, (_, at) => at)
