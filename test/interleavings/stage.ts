@@ -25,6 +25,8 @@ export interface StageOptions extends Pick<StoreOptions<object>, 'embedder' | 's
   /** In memory when left out. */
   readonly vectors?: VectorRepository
   readonly texts?: TextRepository
+  /** Where the database is made; on the server of this run when left out. */
+  readonly serverUrl?: string
 }
 
 /** Where a process is stopped, and what it does without. */
@@ -65,7 +67,7 @@ export class Stage {
 
   /** Closed after the test by `useStages`. */
   static async open(options: StageOptions = {}): Promise<Stage> {
-    const database = await createDatabase(inject('postgresUrl'))
+    const database = await createDatabase(options.serverUrl ?? inject('postgresUrl'))
     await migrate({ url: database.url })
     const stage = new Stage(database, new PostgresConnection({ url: database.url, max: 10 }), options)
     stages.push(stage)
