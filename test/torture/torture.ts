@@ -1,18 +1,19 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { build } from 'tsup'
 import { type Random, seededRandom } from '../../src/core/random'
 import { Actor } from './actor'
 import type { Aim, Phase } from './aim'
+import { bundleActors } from './bundle'
 import { lostWrites, wrongHits } from './check-history'
 import { RawStores } from './check-stores'
 import { History } from './history'
 import type { Role } from './order'
 import { until } from './processes'
-import { type Profile, type ServerName, Servers } from './servers'
+import { newReport, type TortureReport } from './report'
+import { type Profile, Servers } from './servers'
 
 export interface TortureOptions {
   readonly rounds: number
@@ -23,32 +24,6 @@ export interface TortureOptions {
   /** Rounds from one check to the next. */
   readonly checkEvery?: number
   readonly log?: (line: string) => void
-}
-
-export interface TortureReport {
-  readonly seed: number
-  readonly profile: Profile
-  rounds: number
-  readonly kills: Record<Phase | 'anywhere', number>
-  readonly pauses: Partial<Record<ServerName, number>>
-  readonly restarts: Partial<Record<ServerName, number>>
-  rebuilds: number
-  acknowledged: number
-  searches: number
-  hits: number
-  /** Errors that callers were given, by code. */
-  refusals: Record<string, number>
-  checks: number
-  /** Processes that printed something on stderr. */
-  warnings: number
-  /** Entries of a late delivery, found after a drain, that the sweep then removed. */
-  resurrected: number
-  /** Physical indexes without a generation at the end. */
-  leftovers: string[]
-  violations: string[]
-  seconds: number
-  /** Where the journals are, when there was a violation. */
-  journals?: string
 }
 
 /** Phases in the order in which rounds take turns; `null` is a kill at any time. */
@@ -107,42 +82,13 @@ class Torture {
     this.#options = options
     this.#random = seededRandom(options.seed)
     this.#log = options.log ?? (() => undefined)
-    const kills = {
-      'before-commit': 0,
-      'at-commit': 0,
-      'after-commit': 0,
-      claimed: 0,
-      apply: 0,
-      copy: 0,
-      switch: 0,
-      anywhere: 0,
-    }
-    const { seed, profile } = options
-    this.#report = {
-      seed,
-      profile,
-      rounds: 0,
-      kills,
-      pauses: {},
-      restarts: {},
-      rebuilds: 0,
-      acknowledged: 0,
-      searches: 0,
-      hits: 0,
-      refusals: {},
-      checks: 0,
-      warnings: 0,
-      resurrected: 0,
-      leftovers: [],
-      violations: [],
-      seconds: 0,
-    }
+    this.#report = newReport(options.seed, options.profile)
   }
 
   async run(): Promise<TortureReport> {
     const startedAt = performance.now()
     const { profile, rounds, elasticsearchUrl, checkEvery = 10 } = this.#options
-    await this.#compile()
+    await bundleActors(this.#bundle)
     const qdrantScript = path.join(this.#bundle, 'qdrant.js')
     this.#servers = await Servers.start({ profile, qdrantScript, elasticsearchUrl })
     this.#stores = new RawStores(this.#servers)
@@ -167,26 +113,6 @@ class Torture {
     await this.#servers?.stop()
     rmSync(this.#bundle, { recursive: true, force: true })
     if (this.#report.violations.length === 0) rmSync(this.#folder, { recursive: true, force: true })
-  }
-
-  /** Once: the processes start in a fraction of the time, and all run the same code whatever is edited meanwhile. */
-  async #compile(): Promise<void> {
-    mkdirSync(this.#bundle, { recursive: true })
-    const child = (name: string): string => fileURLToPath(new URL(`./children/${name}.ts`, import.meta.url))
-    await build({
-      entry: { actor: child('actor'), qdrant: child('qdrant') },
-      outDir: this.#bundle,
-      format: 'esm',
-      outExtension: () => ({ js: '.js' }),
-      target: 'node20',
-      platform: 'node',
-      config: false,
-      dts: false,
-      silent: true,
-      clean: false,
-      removeNodeProtocol: false,
-      external: [/^@electric-sql\//],
-    })
   }
 
   #below(limit: number): number {
@@ -339,6 +265,7 @@ class Torture {
     if (open.length > 0) this.#violate(`nobody could tell the end of ${open.map(({ op }) => op).join()}`)
     const drained = await until(async () => (await this.#stores!.jobs()).open === 0, settleMs, 100)
     const jobs = await this.#stores!.jobs()
+    this.#log(`  drained after ${seconds(startedAt)} s`)
     if (!drained) this.#violate(`not drained: ${JSON.stringify(jobs)}`)
     if (jobs.parked > 0) this.#violate(`parked: ${JSON.stringify(jobs)}`)
     for (const problem of lostWrites(this.#history, await this.#stores!.documents())) this.#violate(`lost: ${problem}`)
