@@ -35,6 +35,18 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     needs: 'npm install --prefix bench/peers; DATABASE_URL and QDRANT_URL, else Postgres from npm and the double',
     load: () => import('./peers/main'),
   },
+  claim: {
+    about:
+      'job claims at 1,000,000 waiting jobs against 1,000, under a long snapshot too, and bloat: [jobs] [POSTGRES_URL]',
+    needs: 'DATABASE_URL or the URL',
+    load: () => import('./claim'),
+  },
+  drain: {
+    about:
+      'the relay against a loop that makes the same upserts, into Postgres with pgvector: [documents] [POSTGRES_URL]',
+    needs: 'DATABASE_URL or the URL',
+    load: () => import('./drain'),
+  },
   store: {
     about: 'ingest, the same again, hybrid search, embedded or on a server: [chunks] [POSTGRES_URL]',
     needs: 'nothing',
