@@ -89,7 +89,7 @@ export type {
 export type { SimilarQuery, SimilarTo } from './src/search/similar'
 export type { SplitterOptions } from './src/splitter/select'
 export type { ChunkDraft, Splitter } from './src/splitter/splitter'
-export { openStore, type Store, type StoreRebuildOptions } from './src/store'
+export { openStore, type RollbackOptions, type Store, type StoreRebuildOptions } from './src/store'
 export type { Degradation, GenerationsHealth, StoreHealth } from './src/store-health'
 export type { CollectionOptions, StoreOptions } from './src/store-options'
 export type { CacheDocument, CacheLoadOptions, TenantCache } from './src/tenant/cache-handle'
@@ -102,9 +102,11 @@ export type { BlobDataInput, BlobReferenceInput, DocumentBlobInput } from './src
 export type { ChunkInput, DocumentInput, DocumentPatch } from './src/writer/document-input'
 export type { WriterOptions, WriterPorts } from './src/writer/ports'
 export type { PreparedDocument } from './src/writer/prepared-document'
+export type { RebuildProgress, RebuildResult } from './src/writer/rebuild'
 export type { BatchResult, Delivery, DocumentReceipt, FailedDocument, Receipt } from './src/writer/receipt'
 export type { ReconcileOptions, ReconcileReport } from './src/writer/reconcile'
 export type { DrainResult } from './src/writer/relay'
+export type { RollbackResult } from './src/writer/rollback'
 export {
   type BatchWriteOptions,
   type CoordinatedWriter,

@@ -3,6 +3,7 @@ import { AvailableModels, type ModelInfo } from './available-models'
 import type { Settings } from './config/settings'
 import { storeOptionsFrom } from './config/store-settings'
 import type { CallOptions } from './core/abort'
+import { withinDeadline } from './core/deadline'
 import { asHeadwaterError, HeadwaterError } from './core/errors'
 import { collectionName, tenantId } from './core/ids'
 import type { JsonObject } from './core/json'
@@ -23,6 +24,8 @@ import { bumpEpoch } from './writer/epoch'
 import { type RebuildProgress, type RebuildResult, rebuild } from './writer/rebuild'
 import { type ReconcileOptions, type ReconcileReport, reconcile } from './writer/reconcile'
 import type { DrainResult } from './writer/relay'
+import { dropStandby } from './writer/retention'
+import { type RollbackResult, rollback } from './writer/rollback'
 import { type CoordinatedWriter, createWriter } from './writer/writer'
 
 /** What to rebuild, and in which space. */
@@ -33,13 +36,25 @@ export interface StoreRebuildOptions extends CallOptions {
   collection?: string | undefined
   /** The space to move to: a name of `embedders`, or an embedder. The collection's own when left out. */
   embedder?: string | EmbedderOption | undefined
+  /** The language to move to, for target 'text': a text search configuration of Postgres. */
+  language?: string | undefined
   /**
    * 'standby' keeps what is live and leaves the new generation in step beside it: for the `fallback` of a collection,
    * whose embedder is named here. 'live' by default.
    */
   as?: 'live' | 'standby' | undefined
+  /** Chunks a second at most; no limit when left out. */
+  rate?: number | undefined
   /** Called after each batch, each check and the switch. */
   onProgress?: ((progress: RebuildProgress) => void) | undefined
+}
+
+/** Which target to roll back, or to drop the standby generation of. */
+export interface RollbackOptions extends CallOptions {
+  /** 'vector' or 'text'. */
+  target: Target
+  /** `documents` by default. */
+  collection?: string | undefined
 }
 
 const closeDrainMs = 5_000
@@ -149,19 +164,55 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
       const embedder = (await this.#embedder(options.embedder)) ?? plan.embedder
       const { embedders, collections } = this.#parts.ports
       if (options.target === 'vector') embedders.set(embedder.fingerprint, embedder)
-      const { signal, timeoutMs, target, as, onProgress } = options
+      const { signal, timeoutMs, target, as, rate, language = plan.language, onProgress } = options
       const result = await rebuild(this.#parts.ports, {
         target,
         collection: plan,
         embedder,
+        language,
         as,
+        rate,
         onProgress,
         signal: signal ?? this.#stop.signal,
         timeoutMs,
       })
       // From here on new chunks are embedded for the space that is live.
-      if (target === 'vector' && as !== 'standby') collections.set(plan.name, { ...plan, embedder })
+      const now = this.#writer.plan(plan.name)
+      if (target === 'vector' && as !== 'standby') collections.set(plan.name, { ...now, embedder })
+      if (target === 'text') collections.set(plan.name, { ...now, language })
       return result
+    })
+  }
+
+  /**
+   * Makes the generation live again that was live before the last switch, after it was compared with Postgres and
+   * mended. What was live is kept in its turn. No time limit but `timeoutMs`. HW_COLLECTION_UNKNOWN, HW_NOT_FOUND where
+   * nothing is kept, HW_FINGERPRINT_MISMATCH where its embedder is not configured here, HW_REBUILD_FAILED.
+   */
+  rollback(options: RollbackOptions): Promise<RollbackResult> {
+    return this.#enter(async () => {
+      const plan = this.#writer.plan(options.collection ?? 'documents')
+      const { target, signal = this.#stop.signal, timeoutMs } = options
+      const { made, ...result } = await rollback(this.#parts.ports, target, plan.name, { signal, timeoutMs })
+      const { collections, embedders } = this.#parts.ports
+      const now = this.#writer.plan(plan.name)
+      const embedder = embedders.get(made.fingerprint ?? '') ?? now.embedder
+      collections.set(plan.name, { ...now, embedder, language: made.language ?? now.language })
+      return result
+    })
+  }
+
+  /**
+   * Drops what is kept for a rollback now, instead of `writer.retentionMs` after the switch. Returns the names of what
+   * was dropped. HW_COLLECTION_UNKNOWN.
+   */
+  dropStandby(options: RollbackOptions): Promise<string[]> {
+    return this.#enter(() => {
+      const plan = this.#writer.plan(options.collection ?? 'documents')
+      const { target, signal, timeoutMs } = options
+      return withinDeadline(this.#parts.ports.clock, { signal, timeoutMs }, undefined, (deadline) =>
+        dropStandby(this.#parts.ports, target, plan.name, deadline.options()),
+      )
     })
   }
 

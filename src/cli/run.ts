@@ -13,6 +13,7 @@ import { registerRebuild } from './commands/rebuild'
 import { registerReconcile } from './commands/reconcile'
 import { registerRelay } from './commands/relay'
 import { registerRestored } from './commands/restored'
+import { registerRollback } from './commands/rollback'
 import { registerSearch } from './commands/search'
 import { registerStatus } from './commands/status'
 import { CliContext } from './context'
@@ -30,6 +31,7 @@ const registrations: readonly Register[] = [
   registerRelay,
   registerReconcile,
   registerRebuild,
+  registerRollback,
   registerRestored,
   registerDlq,
   registerBlobs,

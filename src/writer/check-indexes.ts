@@ -33,6 +33,10 @@ async function checkIndex(
   call: CallOptions,
 ): Promise<void> {
   const { registry } = ports.truth.session({ worker: true })
+  // Its jobs are done without it: nobody else brings what failed.
+  if (generation.state === 'standby' && generation.error !== null) {
+    await dueSweep(ports, registry, generation.id, 'failed')
+  }
   // The index first: what it says must by then be on record.
   const seen = await markerIn(ports, generation, call)
   const { mark, sweep } = await readIndexState(registry, generation.id)

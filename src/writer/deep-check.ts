@@ -79,7 +79,7 @@ function read(ports: WriterPorts, generation: Generation, ids: readonly string[]
     : ports.texts.read(textIndexOf(generation), ids)
 }
 
-function byTenant(entries: readonly ChunkEntry[]): Map<TenantId, ChunkEntry[]> {
+export function byTenant(entries: readonly ChunkEntry[]): Map<TenantId, ChunkEntry[]> {
   const grouped = new Map<TenantId, ChunkEntry[]>()
   for (const entry of entries) {
     const group = grouped.get(entry.tenant)

@@ -1,8 +1,7 @@
-import type { Generation } from '../repositories/generations'
 import type { DatabaseIdentity } from '../repositories/registry'
-import { dropPhysical } from './generations'
 import { dueSweep } from './index-state'
 import type { WriterPorts } from './ports'
+import { dropRetired, retire } from './retired'
 
 /**
  * Begins a new life of the truth, above `above`: fences of the old one are overtaken, what was claimed in it completes
@@ -10,23 +9,22 @@ import type { WriterPorts } from './ports'
  * Returns the epoch that now is.
  */
 export async function bumpEpoch(ports: WriterPorts, above = 0): Promise<number> {
-  const given: Generation[] = []
-  const epoch = await ports.truth.transaction({ worker: true }, async ({ generations, registry }) => {
-    given.length = 0
+  const epoch = await ports.truth.transaction({ worker: true }, async (session) => {
+    const { generations, registry } = session
     const from = await registry.epoch()
     const to = Math.max(from, above) + 1
     // Somebody has noticed at the same time: once is enough.
     if (!(await registry.replace('epoch', from, to))) return registry.epoch()
     await registry.write('database', { ...(await registry.database()) })
-    for (const generation of await generations.list()) {
-      if (generation.state === 'building') {
-        await generations.update(generation.id, { state: 'dropped' })
-        given.push(generation)
-      } else await dueSweep(ports, registry, generation.id, 'restored')
-    }
+    const all = await generations.list()
+    await retire(
+      session,
+      all.filter(({ state }) => state === 'building'),
+    )
+    for (const { id, state } of all) if (state !== 'building') await dueSweep(ports, registry, id, 'restored')
     return to
   })
-  for (const generation of given) await dropPhysical(ports, generation).catch(() => undefined)
+  await dropRetired(ports).catch(() => undefined)
   return epoch
 }
 

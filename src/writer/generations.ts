@@ -10,6 +10,7 @@ import {
 } from '../repositories/generations'
 import { markIndex } from './index-state'
 import type { CollectionPlan, WriterPorts } from './ports'
+import { dropRetired, retire } from './retired'
 
 /** Longest time to make an index that is empty, ms. */
 const makingMs = 10_000
@@ -31,11 +32,6 @@ export async function createPhysical(ports: WriterPorts, generation: Generation,
 export async function createIndex(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
   if (generation.target === 'vector') await ports.vectors.create(vectorIndexOf(generation), call)
   else await ports.texts.create(textIndexOf(generation), call)
-}
-
-export async function dropPhysical(ports: WriterPorts, generation: Generation): Promise<void> {
-  if (generation.target === 'vector') await ports.vectors.drop(vectorIndexOf(generation))
-  else await ports.texts.drop(textIndexOf(generation))
 }
 
 export function physicalExists(ports: WriterPorts, generation: Generation): Promise<boolean> {
@@ -91,7 +87,7 @@ export async function ensureGenerations(ports: WriterPorts): Promise<void> {
   for (const plan of ports.collections.values()) {
     for (const target of allTargets) {
       const row = await ensureRow(ports, plan, target)
-      if (row.found.state !== 'live' && away.has(target)) continue
+      if (row.state !== 'live' && away.has(target)) continue
       try {
         const generation = await makeLive(ports, plan, row)
         if (generation.state === 'live') checkLive(generation, plan)
@@ -118,31 +114,26 @@ export async function jobGenerations(
   return generations.list({ target, collection })
 }
 
-interface EnsuredRow {
-  readonly found: Generation
-  /** Begun with other options by an opening that failed. */
-  readonly given: readonly Generation[]
-}
-
-function ensureRow(ports: WriterPorts, plan: CollectionPlan, target: Target): Promise<EnsuredRow> {
+function ensureRow(ports: WriterPorts, plan: CollectionPlan, target: Target): Promise<Generation> {
   const wanted = blueprint(ports, plan, target)
-  return ports.truth.transaction({ worker: true }, async ({ generations, registry }) => {
+  return ports.truth.transaction({ worker: true }, async (session) => {
+    const { generations, registry } = session
     const live = await generations.list({ target, collection: plan.name, states: ['live'] })
-    if (live[0]) return { found: live[0], given: [] }
+    if (live[0]) return live[0]
     await generations.lock(target, plan.name)
     const existing = await generations.list({ target, collection: plan.name, states: ['live', 'building'] })
     const fit = existing.find(({ state }) => state === 'live') ?? existing.find((one) => isAs(one, wanted))
-    if (fit) return { found: fit, given: [] }
+    if (fit) return fit
     // Begun with other options by an opening that failed: nothing was ever in it.
-    for (const { id } of existing) await generations.update(id, { state: 'dropped' })
-    return { found: await generations.create(inEpoch(wanted, await registry.epoch())), given: existing }
+    await retire(session, existing)
+    return generations.create(inEpoch(wanted, await registry.epoch()))
   })
 }
 
-async function makeLive(ports: WriterPorts, plan: CollectionPlan, { found, given }: EnsuredRow): Promise<Generation> {
+async function makeLive(ports: WriterPorts, plan: CollectionPlan, found: Generation): Promise<Generation> {
   const { target } = found
   if (found.state === 'live') return found
-  for (const generation of given) await dropPhysical(ports, generation)
+  await dropRetired(ports, { timeoutMs: makingMs }).catch(() => undefined)
   await createPhysical(ports, found, { timeoutMs: makingMs }).catch((error: unknown) => {
     throw withPath(error, `collections.${plan.name}`)
   })
@@ -163,7 +154,7 @@ function isAway(error: unknown): boolean {
   return ['HW_UNAVAILABLE', 'HW_TIMEOUT', 'HW_CIRCUIT_OPEN', 'HW_OVERLOADED'].includes(error.code)
 }
 
-function isAs(generation: Generation, wanted: NewGeneration): boolean {
+export function isAs(generation: Generation, wanted: NewGeneration): boolean {
   const { fingerprint, language, chunking } = generation
   return fingerprint === wanted.fingerprint && language === wanted.language && chunking === wanted.chunking
 }

@@ -10,9 +10,10 @@ import { epochOf } from './receipt'
 
 /**
  * Why a generation is swept: its index is `gone` or carries no marker of ours; its marker is not the one that was
- * recorded last (`changed`: an older state of it came back); the truth was `restored`; or it is its `turn`.
+ * recorded last (`changed`: an older state of it came back); the truth was `restored`; jobs `failed` on it while it was
+ * not the live one; or it is its `turn`.
  */
-export type SweepReason = 'gone' | 'changed' | 'restored' | 'turn'
+export type SweepReason = 'gone' | 'changed' | 'restored' | 'failed' | 'turn'
 
 export interface DueSweep {
   /** Tells this sweep from the next: a worker that was slow must not end another's. */
@@ -132,6 +133,7 @@ const why: Readonly<Record<SweepReason, string>> = {
   gone: 'it was wiped or made by somebody else',
   changed: 'an older state of it came back',
   restored: 'Postgres was restored',
+  failed: 'jobs failed on it',
   turn: 'it is its turn',
 }
 

@@ -3,6 +3,7 @@ import { asHeadwaterError, type HeadwaterError } from '../core/errors'
 import type { Json } from '../core/json'
 import { checkIndexes } from './check-indexes'
 import type { WriterOptions, WriterPorts } from './ports'
+import { dropExpired } from './retention'
 import { sweepIndex } from './sweep'
 
 const leaseName = 'index-watch'
@@ -91,8 +92,9 @@ export class IndexWatch {
       const { generations } = this.#ports.truth.session({ worker: true })
       for (const generation of await generations.list({ states: ['live', 'standby'] })) {
         if (!(await goesOn())) break
-        await attempt(sweepIndex(this.#ports, generation, this.#options.sweepMs, call, goesOn))
+        await attempt(sweepIndex(this.#ports, generation, this.#options, call, goesOn))
       }
+      await attempt(dropExpired(this.#ports, this.#options.retentionMs, call))
     } finally {
       if (lease) await this.#giveBack(lease)
     }

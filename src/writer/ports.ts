@@ -60,6 +60,10 @@ export interface WriterOptions {
   readonly markMs: number
   /** How often an index is compared with the truth, entry by entry, though nothing is wrong as far as is known. */
   readonly sweepMs: number
+  /** Entries of such a comparison in one go; the next go comes `checkMs` later. */
+  readonly sweepSlice: number
+  /** How long what was live before a switch is kept in step for a rollback. */
+  readonly retentionMs: number
   /** Jobs of one claim. */
   readonly claimBatch: number
   /** Batches that the relay has under way at once for each target, at most; it begins with one and feels its way. */
@@ -92,6 +96,8 @@ export const writerDefaults = Object.freeze({
   checkMs: 60_000,
   markMs: 600_000,
   sweepMs: 24 * 3_600_000,
+  sweepSlice: 100_000,
+  retentionMs: 3 * 24 * 3_600_000,
   claimBatch: 250,
   maxWorkers: 4,
   maxAttempts: 8,

@@ -1,33 +1,30 @@
 import type { CallOptions } from '../core/abort'
 import { throwIfAborted } from '../core/abort'
 import { withinDeadline } from '../core/deadline'
-import { asHeadwaterError, type ErrorCode, HeadwaterError } from '../core/errors'
-import { collectionName, type TenantId } from '../core/ids'
+import { asHeadwaterError, type ErrorCode, HeadwaterError, isHeadwaterError } from '../core/errors'
+import { type CollectionName, collectionName } from '../core/ids'
 import type { Embedder } from '../embeddings/embedder'
 import { publish } from '../observability/channels'
-import type { ChunkEntry } from '../repositories/chunks'
-import {
-  type Generation,
-  type GenerationRepository,
-  type NewGeneration,
-  type Target,
-  textIndexOf,
-  vectorIndexOf,
-} from '../repositories/generations'
-import type { IndexRemoval } from '../repositories/index-entry'
-import { findDrift } from './drift'
-import { embedOnce } from './embed-once'
-import { blueprint, createPhysical, dropPhysical, followAlias, inEpoch, spaceOf } from './generations'
+import type { Generation, GenerationRepository, NewGeneration, Target } from '../repositories/generations'
+import { blueprint, createPhysical, followAlias, inEpoch, isAs } from './generations'
+import { readCopy } from './index-copy'
+import { markerIn, readIndexState } from './index-state'
+import { Pace } from './pace'
 import type { CollectionPlan, WriterPorts } from './ports'
-import { inputText } from './prepared-document'
-import { stampOf } from './stamp'
+import { dropRetired, retire } from './retired'
+import { givenUp, proveAndSwitch } from './switch-generation'
 
+/** How far a rebuild is. Phases come in this order; 'verify' may begin again. */
 export interface RebuildProgress {
   readonly phase: 'copy' | 'verify' | 'switch'
-  /** Chunks copied by this call. */
-  readonly copied: number
-  /** Chunks there are; an estimate while writes go on. */
+  /** Chunks copied, or compared in this check. What an earlier run copied is counted too, as an estimate. */
+  readonly done: number
+  /** Chunks there were at the beginning. */
   readonly total: number
+  /** Chunks of this phase and this run. */
+  readonly perSecond: number
+  /** Until the phase is over, at that speed; null while there is none. */
+  readonly etaMs: number | null
 }
 
 export interface RebuildOptions extends CallOptions {
@@ -35,21 +32,25 @@ export interface RebuildOptions extends CallOptions {
   collection: CollectionPlan
   /** The space to rebuild in; the collection's own when left out. */
   embedder?: Embedder | undefined
+  /** The language to rebuild for; the collection's own when left out. */
+  language?: string | undefined
   /** 'standby' leaves the live generation live: for a fallback of another space. 'live' by default. */
   as?: 'live' | 'standby' | undefined
+  /** Chunks a second at most; no limit when left out. */
+  rate?: number | undefined
   onProgress?: ((progress: RebuildProgress) => void) | undefined
 }
 
 export interface RebuildResult {
   readonly generation: string
   readonly fingerprint: string | null
+  /** Chunks copied by this call; fewer than there are where it went on from an earlier run. */
   readonly copied: number
   /** Entries that the verification found different and mended before the switch. */
   readonly mended: number
 }
 
 const batchSize = 500
-const verifyRounds = 10
 
 /**
  * Builds a generation beside the live one, proves it equal, and switches. The copy goes by chunk id in short
@@ -64,75 +65,106 @@ class Rebuild {
   readonly #ports: WriterPorts
   readonly #options: RebuildOptions
   readonly #signal: AbortSignal
+  readonly #pace: Pace
   readonly #plan: CollectionPlan
-  readonly #standby: boolean
+  readonly #collection: CollectionName
+  readonly #to: 'live' | 'standby'
   #copied = 0
   #total = 0
+  #done = 0
+  #phase: { readonly name: RebuildProgress['phase']; readonly at: number; readonly from: number } | undefined
 
   constructor(ports: WriterPorts, options: RebuildOptions, signal: AbortSignal) {
     this.#ports = ports
     this.#options = options
     this.#signal = signal
-    const { as = 'live' } = options
+    this.#pace = new Pace(ports, options.rate, signal)
+    const { as = 'live', collection } = options
     if (as !== 'live' && as !== 'standby') {
       throw new HeadwaterError('HW_INVALID_OPTIONS', `as: must be live or standby, got ${JSON.stringify(as)}`, {
         path: 'as',
       })
     }
-    this.#standby = as === 'standby'
-    this.#plan = { ...options.collection, embedder: options.embedder ?? options.collection.embedder }
+    this.#to = as
+    this.#plan = {
+      ...collection,
+      embedder: options.embedder ?? collection.embedder,
+      language: options.language ?? collection.language,
+    }
+    this.#collection = collectionName(collection.name)
   }
 
   async run(): Promise<RebuildResult> {
     try {
       return await this.#build()
     } catch (error) {
-      this.#tell('failed', asHeadwaterError(error).code)
+      this.#tell('failed', this.#copied, asHeadwaterError(error).code)
       throw error
     }
   }
 
   async #build(): Promise<RebuildResult> {
     const generation = await this.#begin()
-    await createPhysical(this.#ports, generation)
-    const { chunks } = this.#ports.truth.session({ worker: true })
-    this.#total = await chunks.count({ collection: this.#plan.name }, generation.chunking)
-    await this.#copy(generation)
-    for (let round = 1, mended = 0; round <= verifyRounds; round++) {
-      const found = await this.#verify(generation)
-      mended += found
-      if (found === 0 && (await this.#switch(generation))) {
-        return { generation: generation.name, fingerprint: generation.fingerprint, copied: this.#copied, mended }
+    try {
+      return await this.#fill(generation)
+    } catch (error) {
+      // The index of a generation that somebody else has dropped is gone in the middle of the work.
+      if (isHeadwaterError(error, 'HW_GENERATION_MISSING') && (await this.#isDropped(generation))) {
+        throw givenUp(generation.name, error)
       }
+      throw error
     }
-    throw new HeadwaterError('HW_REBUILD_FAILED', `${generation.name} was not equal after ${verifyRounds} checks`, {
-      details: { generation: generation.name },
-    })
   }
 
-  /** The generation to build: one that an earlier run left, if it is of the same make, else a new one. */
-  #begin(): Promise<Generation> {
+  async #fill(generation: Generation): Promise<RebuildResult> {
+    const { chunks } = this.#ports.truth.session({ worker: true })
+    this.#total = await chunks.count({ collection: this.#collection }, generation.chunking)
+    await this.#copy(generation)
+    const mended = await proveAndSwitch(this.#ports, generation, {
+      from: 'building',
+      to: this.#to,
+      fallback: this.#options.target === 'vector' ? this.#plan.fallback?.fingerprint : undefined,
+      pace: this.#pace,
+      signal: this.#signal,
+      onStep: (phase, compared) => this.#progress(phase, phase === 'switch' ? this.#total : compared),
+    })
+    return { generation: generation.name, fingerprint: generation.fingerprint, copied: this.#copied, mended }
+  }
+
+  /** The generation to build: one that an earlier run left, if it is of the same make and whole, else a new one. */
+  async #begin(): Promise<Generation> {
+    const found = await this.#row([])
+    await this.#tidy()
+    if (found.checkpoint === null || (await this.#isAsMarked(found))) {
+      if (found.checkpoint === null) await createPhysical(this.#ports, found, { signal: this.#signal })
+      return found
+    }
+    const anew = await this.#row([found.id])
+    await createPhysical(this.#ports, anew, { signal: this.#signal })
+    return anew
+  }
+
+  #row(lost: readonly number[]): Promise<Generation> {
     const { target } = this.#options
     const wanted = blueprint(this.#ports, this.#plan, target)
-    const collection = collectionName(this.#plan.name)
-    return this.#ports.truth.transaction({ worker: true }, async ({ generations, registry }) => {
+    const collection = this.#collection
+    return this.#ports.truth.transaction({ worker: true }, async (session) => {
+      const { generations, registry } = session
       await generations.lock(target, collection)
-      if (this.#standby) await this.#assertOther(wanted, generations)
+      if (this.#to === 'standby') await this.#assertOther(wanted, generations)
       const building = await generations.list({ target, collection, states: ['building'] })
-      const same = building.find(
-        (found) =>
-          found.fingerprint === wanted.fingerprint &&
-          found.language === wanted.language &&
-          found.chunking === wanted.chunking,
+      await retire(
+        session,
+        building.filter(({ id }) => lost.includes(id)),
       )
+      const same = building.find((one) => isAs(one, wanted) && !lost.includes(one.id))
       return same ?? generations.create(inEpoch(wanted, await registry.epoch()))
     })
   }
 
   /** A standby generation of the live one's space would serve nobody. */
   async #assertOther({ target, fingerprint }: NewGeneration, generations: GenerationRepository): Promise<void> {
-    const collection = collectionName(this.#plan.name)
-    const live = await generations.list({ target, collection, states: ['live'] })
+    const live = await generations.list({ target, collection: this.#collection, states: ['live'] })
     if (target === 'vector' && live.every((one) => one.fingerprint !== fingerprint)) return
     throw new HeadwaterError(
       'HW_INVALID_OPTIONS',
@@ -141,118 +173,82 @@ class Rebuild {
     )
   }
 
+  /** What a run left that died in its last steps: an alias that did not follow, indexes that were not dropped. */
+  async #tidy(): Promise<void> {
+    const { generations } = this.#ports.truth.session({ worker: true })
+    const { target } = this.#options
+    const call = { signal: this.#signal }
+    for (const live of await generations.list({ target, collection: this.#collection, states: ['live'] })) {
+      await followAlias(this.#ports, live, call).catch(() => undefined)
+    }
+    await dropRetired(this.#ports, call).catch(() => undefined)
+  }
+
+  /** False where the index was wiped or set back since: then its checkpoint says nothing. */
+  async #isAsMarked(generation: Generation): Promise<boolean> {
+    const { registry } = this.#ports.truth.session({ worker: true })
+    const { mark } = await readIndexState(registry, generation.id)
+    const seen = await markerIn(this.#ports, generation, { signal: this.#signal })
+    return mark !== null && seen?.generation === generation.id && seen.fence === mark.fence
+  }
+
+  async #isDropped({ id }: Generation): Promise<boolean> {
+    const { generations } = this.#ports.truth.session({ worker: true })
+    return (await generations.list({ states: ['dropped'] })).some((one) => one.id === id)
+  }
+
+  /** The next batch is read while one is written. */
   async #copy(generation: Generation): Promise<void> {
-    const session = this.#ports.truth.session({ worker: true })
-    let after = generation.checkpoint ?? undefined
+    const { generations } = this.#ports.truth.session({ worker: true })
+    const before = Math.round(this.#total * shareUpTo(generation.checkpoint))
+    this.#phase = { name: 'copy', at: this.#ports.clock.monotonic(), from: before }
+    let reading = this.#read(generation, generation.checkpoint ?? undefined)
     for (;;) {
       throwIfAborted(this.#signal)
-      const { collection, chunking } = generation
-      const entries = await session.chunks.scan({ collection, chunking, after, limit: batchSize })
-      await this.#write(generation, entries)
-      this.#copied += entries.length
-      this.#progress('copy')
-      if (entries.length < batchSize) return
-      after = entries.at(-1)!.id
-      await session.generations.update(generation.id, { checkpoint: after })
-    }
-  }
-
-  /** Puts entries as the truth has them now; one that was removed since the scan is left to its job. */
-  async #write(generation: Generation, entries: readonly ChunkEntry[]): Promise<void> {
-    const session = this.#ports.truth.session({ worker: true })
-    const tenants = new Map<TenantId, ChunkEntry[]>()
-    for (const entry of entries) tenants.set(entry.tenant, [...(tenants.get(entry.tenant) ?? []), entry])
-    for (const [tenant, ofTenant] of tenants) {
-      const scope = { tenant, collection: generation.collection }
-      const ids = ofTenant.map(({ id }) => id)
-      const rows = new Map((await session.chunks.hydrate(scope, generation.chunking, ids)).map((row) => [row.id, row]))
-      const found = ofTenant.flatMap((entry) => {
-        const row = rows.get(entry.id)
-        if (!row) return []
-        const { source, createdAt, updatedAt, version, leaves } = row
-        return {
-          id: entry.id,
-          fence: entry.fence,
-          stamp: stampOf(entry.inputHash, entry.payloadHash, spaceOf(generation)),
-          payload: { tenant, document: entry.document, source, createdAt, updatedAt, version, leaves },
-          title: row.title,
-          text: row.text,
-          inputHash: entry.inputHash,
-        }
-      })
-      const call = { signal: this.#signal }
-      if (generation.target === 'text') {
-        await this.#ports.texts.upsert(textIndexOf(generation), found, call)
-        continue
+      const { count, upTo, write } = await reading
+      if (upTo !== undefined) {
+        reading = this.#read(generation, upTo)
+        // Its failure is met in the next turn, unless this one's write fails first.
+        reading.catch(() => undefined)
       }
-      const inputs = new Map(found.map(({ inputHash, title, text }) => [inputHash, inputText(title, text)]))
-      const vectors = await embedOnce(this.#ports, tenant, generation.fingerprint!, inputs, call)
-      const points = found.map(({ inputHash, ...point }) => ({ ...point, vector: vectors.get(inputHash)! }))
-      await this.#ports.vectors.upsert(vectorIndexOf(generation), points, call)
+      await this.#pace.through(write)
+      this.#copied += count
+      this.#progress('copy', Math.min(before + this.#copied, this.#total))
+      if (upTo === undefined) return
+      await generations.update(generation.id, { checkpoint: upTo })
+      await this.#pace.after(count)
     }
   }
 
-  /** Mends what differs without a job; returns how much that was. */
-  async #verify(generation: Generation): Promise<number> {
-    await this.#ports.truth.session({ worker: true }).generations.update(generation.id, { error: null })
-    if (generation.target === 'vector') await this.#ports.vectors.refresh(vectorIndexOf(generation))
-    else await this.#ports.texts.refresh(textIndexOf(generation))
-    let mended = 0
-    for await (const { drift } of findDrift(this.#ports, generation, { deep: false, signal: this.#signal })) {
-      if (drift.length === 0) continue
-      mended += drift.length
-      const removals = drift.flatMap(({ seen }): IndexRemoval[] =>
-        seen ? [{ id: seen.id, tenant: seen.tenant, fence: seen.fence, when: 'exactly' }] : [],
-      )
-      if (generation.target === 'vector') await this.#ports.vectors.remove(vectorIndexOf(generation), removals)
-      else await this.#ports.texts.remove(textIndexOf(generation), removals)
-      await this.#write(
-        generation,
-        drift.flatMap(({ entry }) => entry ?? []),
-      )
-    }
-    this.#progress('verify')
-    return mended
+  async #read(generation: Generation, after: string | undefined) {
+    const { collection, chunking } = generation
+    const call = { signal: this.#signal }
+    const { chunks } = this.#ports.truth.session({ worker: true })
+    const entries = await chunks.scan({ collection, chunking, after, limit: batchSize }, call)
+    const write = await this.#pace.through(() => readCopy(this.#ports, generation, entries, call))
+    const upTo = entries.length < batchSize ? undefined : entries.at(-1)!.id
+    return { count: entries.length, upTo, write }
   }
 
-  /** False when a job failed on the generation since the check, so that it has to be checked again. */
-  async #switch(generation: Generation): Promise<boolean> {
+  #progress(phase: RebuildProgress['phase'], done: number): void {
+    const now = this.#ports.clock.monotonic()
+    const isNew = this.#phase?.name !== phase || done < this.#done
+    if (isNew || !this.#phase) this.#phase = { name: phase, at: now, from: 0 }
+    this.#done = done
+    this.#tell(phase, done, null)
+    const perSecond = Math.round(((done - this.#phase.from) * 1_000) / Math.max(1, now - this.#phase.at))
+    const left = phase === 'switch' ? 0 : Math.max(0, this.#total - done)
+    const etaMs = left === 0 ? 0 : perSecond > 0 ? Math.round((left * 1_000) / perSecond) : null
+    this.#options.onProgress?.({ phase, done, total: this.#total, perSecond, etaMs })
+  }
+
+  #tell(phase: RebuildProgress['phase'] | 'failed', done: number, code: ErrorCode | null): void {
     const { target } = this.#options
-    const { collection } = generation
-    const { switched, older } = await this.#ports.truth.transaction({ worker: true }, async ({ generations }) => {
-      await generations.lock(target, collection)
-      const all = await generations.list({ target, collection })
-      const now = all.find(({ id }) => id === generation.id)
-      const rest = all.filter(({ state, id }) => state !== 'live' && id !== generation.id)
-      const { fallback } = this.#options.collection
-      if (now?.state === (this.#standby ? 'standby' : 'live')) return { switched: true, older: [] }
-      if (!now || now.error !== null) return { switched: false, older: [] }
-      if (this.#standby) {
-        await generations.update(generation.id, { state: 'standby' })
-        return { switched: true, older: rest.filter(({ fingerprint }) => fingerprint === generation.fingerprint) }
-      }
-      if (!(await generations.switch(generation.id))) return { switched: false, older: [] }
-      // The one that was live stays for a rollback, and the fallback's for its sake; others have had their time.
-      const kept = target === 'vector' ? fallback?.fingerprint : undefined
-      return { switched: true, older: rest.filter(({ fingerprint }) => !kept || fingerprint !== kept) }
-    })
-    if (!switched) return false
-    this.#progress('switch')
-    if (!this.#standby) await followAlias(this.#ports, generation).catch(() => undefined)
-    for (const old of older) {
-      await this.#ports.truth.session({ worker: true }).generations.update(old.id, { state: 'dropped' })
-      await dropPhysical(this.#ports, old)
-    }
-    return true
+    publish('headwater:rebuild', () => ({ target, collection: this.#plan.name, phase, done, code }))
   }
+}
 
-  #progress(phase: RebuildProgress['phase']): void {
-    this.#tell(phase, null)
-    this.#options.onProgress?.({ phase, copied: this.#copied, total: this.#total })
-  }
-
-  #tell(phase: RebuildProgress['phase'] | 'failed', code: ErrorCode | null): void {
-    const { target } = this.#options
-    publish('headwater:rebuild', () => ({ target, collection: this.#plan.name, phase, done: this.#copied, code }))
-  }
+/** How much of all chunks has an id up to this one: they are hashes, so evenly spread. */
+function shareUpTo(id: string | null): number {
+  return id === null ? 0 : Number.parseInt(id.slice(0, 8), 16) / 2 ** 32
 }

@@ -5,10 +5,12 @@ import { told } from '../observability/told'
 import type { Generation, Target } from '../repositories/generations'
 import { findDrift } from './drift'
 import type { Drift } from './drift-entry'
-import { createIndex, physicalExists } from './generations'
-import { dueSweep } from './index-state'
+import { physicalExists } from './generations'
+import { type DueSweep, dueSweep, readIndexState } from './index-state'
+import { Pace } from './pace'
 import type { WriterPorts } from './ports'
 import { repairDrift } from './repair'
+import { endSweep, openSweep } from './sweep'
 
 /** What to compare, and whether to mend it. No time limit but `timeoutMs`. */
 export interface ReconcileOptions extends CallOptions {
@@ -22,6 +24,8 @@ export interface ReconcileOptions extends CallOptions {
   deep?: boolean | undefined
   /** Entries that one run may delete from an index; 10,000 by default. What is above is reported and left. */
   maxDeletes?: number | undefined
+  /** Chunks a second at most; no limit when left out. */
+  rate?: number | undefined
   /** Called after each range of ids, with the chunks checked in this index so far. */
   onProgress?: ((progress: { target: Target; collection: string; checked: number }) => void) | undefined
 }
@@ -100,16 +104,30 @@ class ReconcileRun {
       if (!this.#options.repair) return this.#allMissing(generation)
       // Left half done by a process that dies, it is a worker's.
       await dueSweep(this.#ports, this.#ports.truth.session({ worker: true }).registry, generation.id, 'gone')
-      await createIndex(this.#ports, generation)
     }
+    const sweep = this.#options.repair ? await this.#takeSweep(generation, signal) : null
+    const spared = this.#counts.spared
+    const pace = new Pace(this.#ports, this.#options.rate, signal)
     let checked = 0
-    for await (const range of findDrift(this.#ports, generation, { deep: this.#options.deep ?? false, signal })) {
+    const options = { deep: this.#options.deep ?? false, distrust: sweep !== null, signal }
+    for await (const range of findDrift(this.#ports, generation, options)) {
       checked += range.checked
       this.#counts.checked += range.checked
       for (const drift of range.drift) this.#note(generation, drift)
       if (this.#options.repair && range.drift.length > 0) await this.#repair(generation, range.drift)
       this.#options.onProgress?.({ target, collection, checked })
+      await pace.after(range.checked)
     }
+    if (sweep && this.#counts.spared === spared) await endSweep(this.#ports, generation, sweep)
+  }
+
+  /** A sweep that is due for a reason is done by this repair: as it would, it then trusts no waiting job. */
+  async #takeSweep(generation: Generation, signal: AbortSignal): Promise<DueSweep | null> {
+    const { registry } = this.#ports.truth.session({ worker: true })
+    const { sweep } = await readIndexState(registry, generation.id)
+    if (!sweep || sweep.reason === 'turn') return null
+    await openSweep(this.#ports, generation, { ...sweep, after: null }, { signal })
+    return sweep
   }
 
   async #allMissing(generation: Generation): Promise<void> {

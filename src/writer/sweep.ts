@@ -3,29 +3,27 @@ import { isHeadwaterError } from '../core/errors'
 import { uuidV7 } from '../core/ids'
 import type { Generation } from '../repositories/generations'
 import { findDrift } from './drift'
-import { createIndex, dropPhysical } from './generations'
+import { createIndex } from './generations'
 import { changeIndexState, type DueSweep, markIndex, readIndexState } from './index-state'
-import type { WriterPorts } from './ports'
+import type { WriterOptions, WriterPorts } from './ports'
 import { repairDrift } from './repair'
+import { dropPhysical } from './retired'
 
 /**
  * Compares one index with the truth from where the last attempt stopped and repairs what differs, range by range, if a
- * sweep of it is due. An index that is gone is made anew first. `goesOn` is asked after each range.
+ * sweep of it is due. An index that is gone is made anew first. `goesOn` is asked after each range. A sweep that nothing
+ * but its turn asks for goes by slices, one a call, so that it never keeps the next look at the other indexes waiting.
  */
 export async function sweepIndex(
   ports: WriterPorts,
   generation: Generation,
-  sweepMs: number,
+  { sweepMs, sweepSlice }: Pick<WriterOptions, 'sweepMs' | 'sweepSlice'>,
   call: CallOptions & { readonly signal: AbortSignal },
   goesOn: () => Promise<boolean>,
 ): Promise<void> {
-  const { registry } = ports.truth.session({ worker: true })
   const sweep = await begin(ports, generation, sweepMs)
   if (!sweep) return
-  if ((await readIndexState(registry, generation.id)).mark === null) {
-    await makeAnew(ports, generation, call)
-    await markIndex(ports, generation, call)
-  }
+  await openSweep(ports, generation, sweep, call)
   const ranges = findDrift(ports, generation, {
     deep: false,
     // A job may leave out what the index once had, and can overwrite nothing that is ahead of the truth.
@@ -33,11 +31,33 @@ export async function sweepIndex(
     after: sweep.after ?? undefined,
     signal: call.signal,
   })
-  for await (const { drift, upTo } of ranges) {
+  let compared = 0
+  for await (const { checked, drift, upTo } of ranges) {
     if (drift.length > 0) await repairDrift(ports, generation, drift, Number.POSITIVE_INFINITY)
     if (upTo === undefined) continue
     if (!(await advance(ports, generation, sweep, (now) => ({ ...now, after: upTo }))) || !(await goesOn())) return
+    compared += checked
+    if (sweep.reason === 'turn' && compared >= sweepSlice) return
   }
+  await endSweep(ports, generation, sweep)
+}
+
+/** Before the first range: the index is there and marked, and what fails on it from now on asks for another sweep. */
+export async function openSweep(
+  ports: WriterPorts,
+  generation: Generation,
+  { after }: DueSweep,
+  call: CallOptions,
+): Promise<void> {
+  const { generations, registry } = ports.truth.session({ worker: true })
+  if (after === null && generation.error !== null) await generations.update(generation.id, { error: null })
+  if ((await readIndexState(registry, generation.id)).mark !== null) return
+  await makeAnew(ports, generation, call)
+  await markIndex(ports, generation, call)
+}
+
+/** Everything was compared and mended; a sweep that became due meanwhile stays. */
+export async function endSweep(ports: WriterPorts, generation: Generation, sweep: DueSweep): Promise<void> {
   await advance(ports, generation, sweep, () => null)
 }
 

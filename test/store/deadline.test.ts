@@ -34,6 +34,8 @@ const calls: Readonly<Record<string, Call>> = {
     store.forTenant('acme').transaction(async (tx) => tx.documents.put(document), options),
   reconcile: (store, _, options) => store.reconcile(options),
   rebuild: (store, _, options) => store.rebuild({ target: 'vector', ...options }),
+  rollback: (store, _, options) => store.rollback({ target: 'vector', ...options }),
+  dropStandby: (store, _, options) => store.dropStandby({ target: 'vector', ...options }),
 }
 
 const timeoutMs = 300

@@ -143,7 +143,7 @@ describe('reconcile', () => {
       collection: plan,
       signal: kill.signal,
       onProgress: (progress) => {
-        copied = progress.copied
+        copied = progress.done
         kill.abort()
       },
     })

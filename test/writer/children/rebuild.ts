@@ -1,0 +1,36 @@
+import { writeSync } from 'node:fs'
+import { openParts } from '../../../src/open-parts'
+import { rebuild } from '../../../src/writer/rebuild'
+import { type Step, stepped, steppedTruth } from '../../interleavings/steps'
+
+/** A rebuild that stands still at one step until it is killed. `stores`: options of openStore, as JSON. */
+const [stores, target, halt] = process.argv.slice(2) as [string, 'vector' | 'text', string]
+
+/** `create`, `upsert 2` (the second one), `after transaction 2`: when that call is made, or has returned. */
+const [, after, call, nth = '1'] = /^(after )?(\S+)(?: (\d+))?$/.exec(halt)!
+let left = Number(nth)
+function stop(): void {
+  writeSync(1, `${JSON.stringify({ halted: halt })}\n`)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+}
+const step: Step = async (name, _args, go) => {
+  const isIt = name === call && --left === 0
+  if (isIt && !after) stop()
+  const answer = await go()
+  if (isIt && after) stop()
+  return answer
+}
+
+const { ports } = await openParts({ ...JSON.parse(stores), relay: 'external' })
+const collection = ports.collections.get('documents')!
+const result = await rebuild(
+  {
+    ...ports,
+    truth: steppedTruth(ports.truth, step),
+    vectors: stepped(ports.vectors, step),
+    texts: stepped(ports.texts, step),
+  },
+  { target, collection },
+)
+writeSync(1, `${JSON.stringify({ done: result })}\n`)
+process.exit(0)

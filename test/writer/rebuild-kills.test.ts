@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openStore, type Store, type StoreOptions } from '../../index'
+import type { Target } from '../../src/repositories/generations'
+import { startChild } from '../support/child'
+import { describeFullProfile } from '../support/full-profile'
+import { describeWithPgvector, pgvectorUrl, type TestDatabase, useDatabase } from '../support/postgres'
+
+type Line = { readonly halted?: string; readonly done?: object }
+
+/** Where the process is killed, and what of the copy the next run has to do. */
+const kills: readonly (readonly [string, string, 'all' | 'rest'])[] = [
+  ['before its index is made', 'create', 'all'],
+  ['before its index is marked', 'mark', 'all'],
+  ['in the copy, before a batch is written', 'upsert 2', 'rest'],
+  ['in the copy, after a batch was written and before its checkpoint', 'after upsert 2', 'rest'],
+  ['while it verifies', 'scan', 'rest'],
+  ['before the row is switched', 'generations.switch', 'rest'],
+  ['between the switch of the row and that of the alias', 'after transaction 2', 'all'],
+  ['before the index that was live before the last one is dropped', 'drop', 'all'],
+]
+const chunks = 1_200
+
+/** A rebuild killed with SIGKILL at each of its steps, and what the next one makes of that. */
+function killSuite(
+  targets: readonly Target[],
+  options: () => StoreOptions,
+  database: () => TestDatabase,
+  aliasOf: (target: Target) => Promise<readonly string[]> = async () => [],
+): void {
+  let store: Store
+
+  beforeAll(async () => {
+    store = await openStore(options())
+    await store.forTenant('acme').documents.putMany(documents('a', chunks - 100))
+    await store.forTenant('blue').documents.putMany(documents('b', 100))
+    await store.relay.drain({ timeoutMs: 60_000 })
+  }, 120_000)
+  afterAll(() => store.close())
+  // So that there is one to drop.
+  beforeEach(async () => {
+    for (const { target, state } of await store.generations()) {
+      if (state === 'building') await store.rebuild({ target })
+    }
+  }, 60_000)
+
+  describe.each(targets)('%s', (target) => {
+    beforeAll(async () => void (await store.rebuild({ target })), 60_000)
+
+    it.each(kills)('%s', { timeout: 60_000 }, async (_name, halt, left) => {
+      const child = startChild<Line>('writer/children/rebuild.ts', JSON.stringify(options()), target, halt)
+      await child.line(({ halted }) => halted !== undefined)
+      child.process.kill('SIGKILL')
+      await child.ended
+      // Life goes on: what is written now reaches both.
+      const { documents: docs } = store.forTenant('acme')
+      const changed = await docs.put({ id: 'a1', text: `Changed after ${halt} of ${target}.` })
+      await docs.delete('a2')
+      await store.forTenant('acme').waitFor(changed, { timeoutMs: 20_000 })
+      expect((await store.forTenant('acme').search({ query: 'number', limit: 5 })).degraded).toEqual([])
+
+      const { copied, generation } = await store.rebuild({ target })
+      expect(copied).toBeGreaterThan(0)
+      if (left === 'rest') expect(copied).toBeLessThan(chunks - 400)
+      await docs.put({ id: 'a2', text: 'Text number 2 of a.' })
+      await store.relay.drain({ timeoutMs: 20_000 })
+      const generations = (await store.generations()).filter((one) => one.target === target)
+      expect(generations.map(({ state }) => state).sort()).toEqual(['live', 'standby'])
+      expect(generations.find(({ state }) => state === 'live')!.name).toBe(generation)
+      expect(await store.reconcile({ target, deep: true })).toMatchObject({
+        checked: 2 * chunks,
+        missing: 0,
+        stale: 0,
+        orphaned: 0,
+        foreign: 0,
+      })
+      // No index is left behind, and who reads by the alias reads the live one.
+      const { rows } = await database().admin(`SELECT value FROM headwater.registry WHERE name = 'retired'`)
+      expect(rows[0]?.value ?? []).toEqual([])
+      for (const name of await aliasOf(target)) expect(name).toContain(generation)
+    })
+  })
+}
+
+function documents(of: string, count: number) {
+  return Array.from({ length: count }, (_, at) => ({ id: `${of}${at}`, text: `Text number ${at} of ${of}.` }))
+}
+
+const embedder = { hashing: { dimensions: 16 } }
+const writer = { pollMs: 20, checkMs: 3_600_000 }
+
+describeWithPgvector('a rebuild that is killed, on Postgres alone', () => {
+  const database = useDatabase(() => pgvectorUrl()!)
+  killSuite(['vector'], () => ({ postgres: { url: database().url }, embedder, writer }), database)
+})
+
+describeFullProfile('a rebuild that is killed, on Qdrant and Elasticsearch', (profile) => {
+  killSuite(
+    ['vector', 'text'],
+    () => ({ ...profile.options(), embedder, writer }),
+    profile.database,
+    async (target) => {
+      if (target === 'vector') {
+        const { result } = await getJson(`${profile.qdrantUrl()}/aliases`)
+        return result.aliases.map((alias: { collection_name: string }) => alias.collection_name)
+      }
+      const { rows } = await profile
+        .database()
+        .admin(`SELECT value #>> '{}' AS value FROM headwater.registry WHERE name = 'installation'`)
+      const found = await getJson(`${profile.elasticsearchUrl}/_alias/headwater_${rows[0]!.value}*documents`)
+      return Object.keys(found)
+    },
+  )
+})
+
+// biome-ignore lint/suspicious/noExplicitAny: answers of servers, read by this test only
+async function getJson(url: string): Promise<any> {
+  const response = await fetch(url)
+  if (!response.ok) throw new Error(`${url}: ${response.status}`)
+  return response.json()
+}
