@@ -110,9 +110,8 @@ export class Servers {
     return process.env['QDRANT_URL'] ?? this.#qdrant?.url ?? ''
   }
 
-  /** Where the processes under torture find their stores, with little patience. */
-  storeOptions(): StoreOptions {
-    const timeoutMs = 1_500
+  /** Where the processes under torture find their stores, and their patience with the engines. */
+  storeOptions(timeoutMs: number): StoreOptions {
     return {
       postgres: {
         url: this.postgresUrl,

@@ -141,7 +141,8 @@ class Torture {
       journal,
       seed: this.#below(2 ** 31),
       store: {
-        ...this.#servers!.storeOptions(),
+        // Little, so that late deliveries come about; a new index takes its time on a machine under load.
+        ...this.#servers!.storeOptions(role === 'rebuilder' ? 10_000 : 1_500),
         relay: 'external',
         embedder: { hashing: { dimensions: 16 } },
         splitter: { size: 300 },
