@@ -25,7 +25,7 @@ export const chunkStatements = statements((dialect) => {
          d.metadata, ${payload} ${living}
        WHERE ${inScope} AND c.id = ANY($4::uuid[]) AND c.removed_at IS NULL`,
     ),
-    /** Conditions of a filter and `searchWordsEnd` follow. */
+    /** Conditions of a filter and `searchWordsEnd` follow. Most words follow a space, which costs less to see than a pattern. */
     searchWords: `WITH found AS MATERIALIZED (
         SELECT e.id, e.document, e.fence, w.at, length(e.body)::float8 AS size,
           (length(e.body) - length(replace(e.body, w.word, '')))::float8 / length(w.word) AS count
@@ -33,7 +33,7 @@ export const chunkStatements = statements((dialect) => {
           WHERE ${inScope} AND c.removed_at IS NULL`,
     searchWordsEnd: ` OFFSET 0) e
         CROSS JOIN unnest($4::text[], $5::text[]) WITH ORDINALITY AS w (word, pattern, at)
-        WHERE strpos(e.body, w.word) > 0 AND e.body ~ w.pattern),
+        WHERE strpos(e.body, w.word) > 0 AND (strpos(e.body, ' ' || w.word) > 0 OR e.body ~ w.pattern)),
       total AS (SELECT count(*) AS entries FROM ${chunks} c WHERE ${inScope} AND c.removed_at IS NULL),
       weights AS (
         SELECT at, ln(1 + greatest(0, (SELECT entries FROM total) - count(*) + 0.5) / (count(*) + 0.5))::float8 AS idf
