@@ -21,6 +21,11 @@ export interface HighlightedHit extends IndexHit {
   readonly highlights: { readonly title: readonly string[]; readonly text: readonly string[] }
 }
 
+/** What a search asks of each hit. */
+interface RankedHit extends Omit<SearchHit, '_source'> {
+  readonly fields: { readonly id: readonly [string]; readonly document: readonly [string] }
+}
+
 /** The server's `index.max_result_window`. */
 const mostHits = 10_000
 const readAtOnce = 500
@@ -90,7 +95,7 @@ export class ElasticsearchTextRepository implements TextRepository {
   }
 
   async search(index: TextIndex, query: ElasticsearchTextQuery, call?: CallOptions): Promise<IndexHit[]> {
-    const hits = await this.#ranked(index, query, { _source: ['id', 'document'] }, call)
+    const hits = await this.#ranked(index, query, {}, call)
     return hits.map(hitOf)
   }
 
@@ -105,7 +110,7 @@ export class ElasticsearchTextRepository implements TextRepository {
       encoder: 'html',
       fields: { title: { number_of_fragments: 0, highlight_query }, text: { highlight_query } },
     }
-    const hits = await this.#ranked(index, query, { _source: ['id', 'document'], highlight }, call)
+    const hits = await this.#ranked(index, query, { highlight }, call)
     return hits.map((hit) => ({
       ...hitOf(hit),
       highlights: { title: hit.highlight?.['title'] ?? [], text: hit.highlight?.['text'] ?? [] },
@@ -190,13 +195,15 @@ export class ElasticsearchTextRepository implements TextRepository {
     query: ElasticsearchTextQuery,
     more: Query,
     call: CallOptions | undefined,
-  ): Promise<SearchHit[]> {
+  ): Promise<RankedHit[]> {
     const found = searchQuery(index, query, await this.#indexes.mode(index, call))
     // No words find nothing, but a missing index is still an error.
     const sort = [{ _score: 'desc' }, ...byId]
     const size = found ? Math.min(query.limit, mostHits) : 0
-    const body = { query: found ?? { match_none: {} }, size, sort, version: true, track_total_hits: false, ...more }
-    return this.#hits(index, body, query.tenant, call)
+    const asked = { query: found ?? { match_none: {} }, size, sort, version: true, track_total_hits: false }
+    // From columns: the source of every candidate would be read whole, texts and all.
+    const body = { ...asked, _source: false, docvalue_fields: ['id', 'document'], ...more }
+    return ((await this.#searchRaw(index, body, query.tenant, call)) as { hits: { hits: RankedHit[] } }).hits.hits
   }
 
   async #hits(index: TextIndex, body: Query, tenant: TenantId | undefined, call: CallOptions | undefined) {
@@ -214,6 +221,7 @@ export class ElasticsearchTextRepository implements TextRepository {
   }
 }
 
-function hitOf({ _source: { id, document }, _score, _version }: SearchHit): IndexHit {
+function hitOf({ fields, _score, _version }: RankedHit): IndexHit {
+  const [[id], [document]] = [fields.id, fields.document]
   return { id, document, score: _score, fence: _version }
 }
