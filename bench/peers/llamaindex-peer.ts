@@ -16,6 +16,9 @@ interface Modules {
   readonly QdrantVectorStore: new (options: object) => object
 }
 
+/** Document stores by file: writers of one process share theirs, as two over one file would overwrite each other. */
+const shared = new Map<string, Promise<object>>()
+
 function load(): Modules {
   const require = createRequire(import.meta.url)
   return {
@@ -47,10 +50,12 @@ export function llamaindexPeer(docStoreStrategy: 'upserts' | 'upserts_and_delete
         getTextEmbedding = async (text: string): Promise<number[]> => (await embedder.embed([text]))[0]!
       }
       const path = join(folder, 'doc_store.json')
-      const open = async () =>
-        new IngestionPipeline({
+      const quiet = { logger: { log: () => undefined } }
+      const open = async () => {
+        if (!shared.has(path)) shared.set(path, SimpleDocumentStore.fromPersistPath(path, undefined, quiet))
+        return new IngestionPipeline({
           transformations: [new Paragraphs(), new Embedding()],
-          docStore: await SimpleDocumentStore.fromPersistPath(path, undefined, { logger: { log: () => undefined } }),
+          docStore: await shared.get(path),
           docStoreStrategy,
           vectorStore: new QdrantVectorStore({
             client: new QdrantClient({ url: qdrantUrl, checkCompatibility: false }),
@@ -59,6 +64,7 @@ export function llamaindexPeer(docStoreStrategy: 'upserts' | 'upserts_and_delete
             embeddingModel: new Embedding(),
           }),
         })
+      }
       const ingest = async (pipeline: { run(options: object): Promise<unknown> }, all: readonly SourceDocument[]) => {
         await pipeline.run({
           documents: all.map(({ id, paragraphs }) => new Document({ id_: id, text: paragraphs.join('\n\n') })),
@@ -70,6 +76,7 @@ export function llamaindexPeer(docStoreStrategy: 'upserts' | 'upserts_and_delete
         // There is no call for it: the document store has to be forgotten by hand.
         async mend(documents) {
           await rm(path)
+          shared.delete(path)
           await ingest(await open(), documents)
         },
         close: async () => undefined,

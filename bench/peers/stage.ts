@@ -26,7 +26,7 @@ export interface Outcome extends Findings {
   readonly vectorsWritten: number
   readonly payloadsWritten: number
   readonly writeRequests: number
-  /** From the order until the index was looked at last. */
+  /** From the order, and from the start of the process if it takes one, until the index was looked at last. */
   readonly seconds: number
   readonly error?: string
 }
@@ -91,9 +91,9 @@ export class Stage {
 
   /** Gives an order, to a new process if there is none, and resolves with its answer. */
   async order(order: Order): Promise<Answer> {
+    const at = performance.now()
     this.#child ??= await this.#start()
     this.#proxy.reset()
-    const at = performance.now()
     const answer = await this.#ask(this.#child, order)
     this.#last = { answer, at }
     return answer
@@ -117,7 +117,7 @@ export class Stage {
     this.#child = undefined
   }
 
-  /** Two processes' worth of writers at once: vectors are let through when both have come to that point, or after 2 s. */
+  /** Two writers at once: vectors are let through when both have come to that point, or after 2 s. */
   async race(versions: readonly (readonly SourceDocument[])[]): Promise<Answer> {
     let arrived = 0
     let open: () => void = () => undefined
