@@ -68,7 +68,8 @@ for (const one of cases.filter(({ key }) => letters.includes(key))) {
 }
 await stop()
 
-if (json) console.log(JSON.stringify({ rows, failures }))
+// One line of JSON is printed by `finish`.
+if (json) note('outcomes', rows)
 else {
   console.log()
   for (const what of new Set(rows.map((row) => row.what))) {
