@@ -63,7 +63,7 @@ export interface ChannelEvents {
     readonly done: number
     readonly code: ErrorCode | null
   }
-  /** A reconcile or a sweep ended; the counts are what it found. */
+  /** A reconcile, or a stretch of a sweep, ended; the counts are what it found. */
   readonly 'headwater:reconcile': Ended & {
     readonly checked: number
     readonly missing: number

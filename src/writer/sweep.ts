@@ -1,8 +1,10 @@
 import type { CallOptions } from '../core/abort'
 import { isHeadwaterError } from '../core/errors'
 import { uuidV7 } from '../core/ids'
+import { told } from '../observability/told'
 import type { Generation } from '../repositories/generations'
 import { findDrift } from './drift'
+import type { Drift } from './drift-entry'
 import { createIndex } from './generations'
 import { changeIndexState, type DueSweep, markIndex, readIndexState } from './index-state'
 import type { WriterOptions, WriterPorts } from './ports'
@@ -23,6 +25,25 @@ export async function sweepIndex(
 ): Promise<void> {
   const sweep = await begin(ports, generation, sweepMs)
   if (!sweep) return
+  const found = { checked: 0, missing: 0, stale: 0, orphaned: 0, foreign: 0, repaired: 0 }
+  await told(
+    'headwater:reconcile',
+    ports.clock,
+    () => stretch(ports, generation, sweep, sweepSlice, call, goesOn, found),
+    (ended) => ({ ...ended, ...found }),
+  )
+}
+
+/** As far as it comes now; `found` counts. */
+async function stretch(
+  ports: WriterPorts,
+  generation: Generation,
+  sweep: DueSweep,
+  sweepSlice: number,
+  call: CallOptions & { readonly signal: AbortSignal },
+  goesOn: () => Promise<boolean>,
+  found: Record<Drift['kind'] | 'checked' | 'repaired', number>,
+): Promise<void> {
   await openSweep(ports, generation, sweep, call)
   const ranges = findDrift(ports, generation, {
     deep: false,
@@ -31,13 +52,15 @@ export async function sweepIndex(
     after: sweep.after ?? undefined,
     signal: call.signal,
   })
-  let compared = 0
   for await (const { checked, drift, upTo } of ranges) {
-    if (drift.length > 0) await repairDrift(ports, generation, drift, Number.POSITIVE_INFINITY)
+    found.checked += checked
+    for (const { kind } of drift) found[kind]++
+    if (drift.length > 0) {
+      found.repaired += (await repairDrift(ports, generation, drift, Number.POSITIVE_INFINITY)).repaired
+    }
     if (upTo === undefined) continue
     if (!(await advance(ports, generation, sweep, (now) => ({ ...now, after: upTo }))) || !(await goesOn())) return
-    compared += checked
-    if (sweep.reason === 'turn' && compared >= sweepSlice) return
+    if (sweep.reason === 'turn' && found.checked >= sweepSlice) return
   }
   await endSweep(ports, generation, sweep)
 }

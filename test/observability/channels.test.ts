@@ -170,4 +170,20 @@ describe('what is told', () => {
     await store.reconcile({ target: 'text' })
     expect(found).toEqual([{ ...well, checked: 1, missing: 0, stale: 0, orphaned: 0, foreign: 0, repaired: 0 }])
   })
+
+  it("headwater:reconcile: a worker's sweep, and what it mended", async () => {
+    const clock = new FakeClock()
+    const { store, acme } = await open({ clock, relay: 'external', writer: { sweepMs: 3_600_000 } })
+    await acme.documents.put({ id: 'a', text: 'some words' })
+    await store.relay.drain()
+    const found = heard('headwater:reconcile')
+    const stop = new AbortController()
+    const running = store.relay.run({ signal: stop.signal })
+    await clock.advance(3_700_000)
+    stop.abort()
+    await clock.advance(0)
+    await running
+    expect(found.length).toBeGreaterThanOrEqual(2)
+    expect(found).toContainEqual({ ...well, checked: 1, missing: 0, stale: 0, orphaned: 0, foreign: 0, repaired: 0 })
+  })
 })

@@ -104,8 +104,8 @@ describe('relay', () => {
     const inputs = ['one', 'two', 'poison', 'four'].map((id) => ({ id, text: `text of ${id}` }))
     await writer.putMany(scope, inputs, { embed: 'deferred' })
     const drain = async (): Promise<unknown> => {
-      const draining = writer.relay.drain({ timeoutMs: 300_000 })
-      for (let i = 0; i < 100; i++) await clock.advance(3_000)
+      const draining = writer.relay.drain({ timeoutMs: 60_000 })
+      for (let i = 0; i < 25; i++) await clock.advance(3_000)
       return draining
     }
     expect(await drain()).toMatchObject({ remaining: 4, parked: 0 })
