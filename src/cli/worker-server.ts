@@ -6,7 +6,7 @@ import { loadDriver } from '../resilience/load-driver'
 import type { CliStore } from './context'
 
 /** Serving `/metrics` and `/health`, until it is closed. */
-export interface WorkerServer {
+interface WorkerServer {
   readonly port: number
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 /** How one batch went. */
-export interface BatchOutcome {
+interface BatchOutcome {
   /** Monotonic ms. */
   readonly startedAt: number
   readonly endedAt: number
