@@ -95,8 +95,7 @@ export class LegRun {
 
   /** The best of each leg, down to this depth, fused and spread. */
   async propose(depth: number, deadline: Deadline): Promise<Proposed> {
-    this.#vectors ??= this.#queryVectors(deadline)
-    const lists = await this.#ask(depth, await this.#vectors, deadline)
+    const lists = await this.#ask(depth, deadline)
     const counted = lists.map((list) => atLeast(list, this.#query.minScore))
     this.#note(lists, counted)
     const fused = fuse(counted, this.#query.fusion).filter(({ id }) => id !== this.#query.exclude)
@@ -139,20 +138,19 @@ export class LegRun {
     return found.vectors
   }
 
-  async #ask(
-    limit: number,
-    vectors: readonly Float32Array[] | undefined,
-    deadline: Deadline,
-  ): Promise<readonly LegList[]> {
+  async #ask(limit: number, deadline: Deadline): Promise<readonly LegList[]> {
     const asked = this.#query.legs.filter((leg) => !this.#down.has(leg))
     const answers = await Promise.all(
-      asked.map((leg) =>
-        this.#guard(leg, deadline, leg, (call) =>
+      asked.map(async (leg) => {
+        // The text leg does not wait for the embedder.
+        const vectors = leg === 'vector' ? await (this.#vectors ??= this.#queryVectors(deadline)) : []
+        if (this.#down.has(leg)) return undefined
+        return this.#guard(leg, deadline, leg, (call) =>
           this.#hedged(leg, call, (inner) =>
             leg === 'text' ? this.#texts(limit, inner) : this.#nearest(limit, vectors ?? [], inner),
           ),
-        ),
-      ),
+        )
+      }),
     )
     if (this.#down.size < this.#query.legs.length) {
       return asked.flatMap((leg, at) => (answers[at] ?? []).map((hits) => ({ leg, hits })))
