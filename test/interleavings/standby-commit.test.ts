@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
-import { embeddedBinaries, type PostgresServer, startPostgres, stopPostgres } from '../../scripts/postgres-server.mjs'
+import { embeddedBinaries } from '../../scripts/postgres-server.mjs'
 import { PostgresConnection } from '../../src/connections/postgres/connection'
 import { PostgresTruth } from '../../src/repositories/postgres/truth'
 import { codeOf } from '../../src/testing/runner'
@@ -15,18 +17,27 @@ if (!binaries)
 
 describe.skipIf(!binaries)('a commit that waits for its standby when the connection is cut', () => {
   useStages()
-  let server: PostgresServer
+  let url: string
   let admin: pg.Client
+  let stop = async (): Promise<void> => {}
 
   beforeAll(async () => {
     // Nobody waits for a standby unless the connection asks for it, as the writer's does.
-    server = await startPostgres({ ...binaries!, settings: { wal_level: 'replica', max_wal_senders: 2 } })
-    admin = new pg.Client({ connectionString: server.url })
+    const settings = JSON.stringify({ wal_level: 'replica', max_wal_senders: 2 })
+    const script = fileURLToPath(new URL('../support/postgres-server.mjs', import.meta.url))
+    const server = spawn(process.execPath, [script, settings], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const exited = once(server, 'exit')
+    stop = async () => {
+      server.stdin.end()
+      await exited
+    }
+    url = String((await once(server.stdout, 'data'))[0]).trim()
+    admin = new pg.Client({ connectionString: url })
     await admin.connect()
   })
   afterAll(async () => {
     await admin?.end()
-    if (server) stopPostgres(server)
+    await stop()
   })
 
   /** Until a statement about the backends says true. */
@@ -42,7 +53,7 @@ describe.skipIf(!binaries)('a commit that waits for its standby when the connect
   async function arm(): Promise<void> {
     await admin.query(standbys('nobody'))
     await admin.query('SELECT pg_reload_conf()')
-    const probe = new pg.Client({ connectionString: server.url, application_name: 'probe' })
+    const probe = new pg.Client({ connectionString: url, application_name: 'probe' })
     await probe.connect()
     await probe.query('SET synchronous_commit = on')
     for (let waits = false; !waits; ) {
@@ -65,7 +76,7 @@ describe.skipIf(!binaries)('a commit that waits for its standby when the connect
     'it is told from one that never came by taking its key, which waits for it',
     'the insert: a look for the key',
     async (guarded) => {
-      const stage = await Stage.open({ serverUrl: server.url })
+      const stage = await Stage.open({ serverUrl: url })
       const waiting = new URL(stage.database.url)
       waiting.searchParams.set('options', '-c synchronous_commit=on')
       const proxy = await TcpProxy.to(waiting.href)
