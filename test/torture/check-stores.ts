@@ -105,6 +105,32 @@ export class RawStores {
     return { ...found, chunks: wanted.size }
   }
 
+  /** Public aliases that do not lead to the live index alone. */
+  async strayAliases(): Promise<string[]> {
+    if (!this.#servers.qdrantUrl) return []
+    const prefix = await this.#prefix()
+    const live = await this.ask<{ target: string; name: string }>(
+      `SELECT target, name FROM headwater.generations WHERE state = 'live' AND collection = 'documents'`,
+    )
+    const { result } = await this.#get<{ result: { aliases: { alias_name: string; collection_name: string }[] } }>(
+      `${this.#servers.qdrantUrl}/aliases`,
+    )
+    const found = result.aliases
+      .filter(({ alias_name }) => alias_name.startsWith(prefix) && alias_name.endsWith('.live'))
+      .map(({ collection_name }) => collection_name)
+    const indexes = await this.#get<Record<string, unknown>>(`${this.#servers.elasticsearchUrl}/_alias/${prefix}*.live`)
+    found.push(...Object.keys(indexes).map((index) => index.slice(prefix.length + 1)))
+    const names = live.map(({ name }) => name)
+    return [
+      ...found.filter((name) => !names.includes(name)).map((name) => `an alias leads to ${name}`),
+      ...names.filter((name) => !found.includes(name)).map((name) => `no alias leads to ${name}`),
+    ]
+  }
+
+  async #get<Answer>(url: string): Promise<Answer> {
+    return (await (await fetch(url)).json()) as Answer
+  }
+
   /** Physical indexes that no generation answers for any more. */
   async leftovers(): Promise<string[]> {
     const known = await this.ask<{ name: string }>(`SELECT name FROM headwater.generations WHERE state <> 'dropped'`)
@@ -120,16 +146,19 @@ export class RawStores {
       return tables.map(({ name }) => name)
     }
     const prefix = await this.#prefix()
-    const { result } = (await (await fetch(`${this.#servers.qdrantUrl}/collections`)).json()) as {
-      result: { collections: { name: string }[] }
-    }
-    const indexes = (await (
-      await fetch(`${this.#servers.elasticsearchUrl}/_cat/indices/${prefix}*?h=index&format=json`)
-    ).json()) as { index: string }[]
+    const { result } = await this.#get<{ result: { collections: { name: string }[] } }>(
+      `${this.#servers.qdrantUrl}/collections`,
+    )
+    const ours = (name: string): boolean => name.startsWith(prefix) || name.startsWith('headwater_canary_')
     return [
-      ...result.collections.map(({ name }) => name).filter((name) => name.startsWith(prefix)),
-      ...indexes.map(({ index }) => index.slice(prefix.length + 1)),
+      ...result.collections.map(({ name }) => name).filter(ours),
+      ...(await this.#indexes(prefix)).map((index) => index.slice(prefix.length + 1)),
     ]
+  }
+
+  async #indexes(prefix: string): Promise<string[]> {
+    const url = `${this.#servers.elasticsearchUrl}/_cat/indices/${prefix}*?h=index&format=json`
+    return (await this.#get<{ index: string }[]>(url)).map(({ index }) => index)
   }
 
   async #prefix(): Promise<string> {
@@ -158,10 +187,8 @@ export class RawStores {
   async dispose(): Promise<void> {
     if (!this.#servers.qdrantUrl) return
     const prefix = await this.#prefix()
-    const found = (await (
-      await fetch(`${this.#servers.elasticsearchUrl}/_cat/indices/${prefix}*?h=index&format=json`)
-    ).json()) as { index: string }[]
-    for (const { index } of found) await fetch(`${this.#servers.elasticsearchUrl}/${index}`, { method: 'DELETE' })
+    for (const index of await this.#indexes(prefix))
+      await fetch(`${this.#servers.elasticsearchUrl}/${index}`, { method: 'DELETE' })
     await fetch(`${this.#servers.elasticsearchUrl}/_index_template/${prefix}*`, { method: 'DELETE' })
     if (!process.env['QDRANT_URL']) return
     for (const name of (await this.#physical()).filter((one) => one.startsWith(prefix))) {

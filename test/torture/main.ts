@@ -1,5 +1,6 @@
-// npm run torture -- --rounds N [--seed S] [--profile single|full] [--json] [--keep]
+// npm run torture -- --rounds N [--seed S] [--profile single|full] [--check-every N] [--json]
 // Kills processes and stops servers, and checks what is left; the exit code is 1 when something is not as it must be.
+// SIGINT ends it after the round that runs, with a check.
 import { parseArgs } from 'node:util'
 import { lacking, type Profile } from './servers'
 import { torture } from './torture'
@@ -25,6 +26,8 @@ if (missing) {
   process.exit(2)
 }
 const log = (line: string): void => void (values.json ? process.stderr : process.stdout).write(`${line}\n`)
-const report = await torture({ rounds, seed, profile, checkEvery, log })
+const interruption = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interruption.abort())
+const report = await torture({ rounds, seed, profile, checkEvery, log, signal: interruption.signal })
 console.log(JSON.stringify(report, null, 2))
 process.exitCode = report.violations.length > 0 ? 1 : 0

@@ -54,9 +54,11 @@ export class Servers {
   #elasticsearch: ElasticsearchServer | undefined
   #proxy: TcpProxy | undefined
   #elasticsearchUrl = ''
+  readonly #guards: ChildProcess[] = []
 
   private constructor(postgres: PostgresServer) {
     this.#postgres = postgres
+    this.#guards.push(guard({ home: postgres.home, pidFile: path.join(postgres.data, 'postmaster.pid') }))
   }
 
   static async start({ profile, qdrantScript, elasticsearchUrl }: ServerOptions): Promise<Servers> {
@@ -94,6 +96,7 @@ export class Servers {
     } else {
       this.#elasticsearch = await startElasticsearch({ folder: elasticsearchFolder, heap: '512m' })
       this.#elasticsearchUrl = this.#elasticsearch.url
+      this.#guards.push(guard(this.#elasticsearch))
     }
   }
 
@@ -168,6 +171,7 @@ export class Servers {
     await this.#proxy?.close()
     if (this.#elasticsearch) stopElasticsearch(this.#elasticsearch)
     stopPostgres(this.#postgres)
+    for (const one of this.#guards) one.stdin!.end()
   }
 
   #pidOf(name: ServerName): number {
@@ -202,6 +206,12 @@ export class Servers {
       return (await Promise.all(answers.map((url) => fetch(url).then(({ ok }) => ok)))).every(Boolean)
     }, 60_000).catch(() => false)
   }
+}
+
+/** Ends a server that was left behind, however this process ends. */
+function guard({ home, pidFile }: { readonly home: string; readonly pidFile: string }): ChildProcess {
+  const script = 'cat >/dev/null; [ -f "$1" ] && kill -9 "$(head -n 1 "$1")"; rm -rf "$2"'
+  return spawn('sh', ['-c', script, 'sh', pidFile, home], { stdio: ['pipe', 'ignore', 'ignore'] })
 }
 
 async function freePort(): Promise<number> {

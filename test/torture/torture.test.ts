@@ -15,7 +15,7 @@ if (!profile) console.warn(`SKIPPED torture: ${lacking('single', undefined)}`)
 
 describe.skipIf(!profile)('real fire', () => {
   it(`${rounds} rounds of killed processes and stopped servers lose, leak and leave nothing (${profile} profile)`, {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     const seed = Number(process.env['HW_TORTURE_SEED'] ?? process.pid)
     const lines: string[] = []
