@@ -52,19 +52,29 @@ export interface StoredRemoval {
   readonly begunAt: number
 }
 
+interface StoredReservation {
+  readonly token: string
+  readonly until: number
+}
+
+interface StoredWorker {
+  readonly worker: string
+  readonly seenAt: number
+}
+
 /** The committed state, kept by `MemoryTruth`. */
 export class Tables {
   readonly documents = new Table<StoredDocument>((row) => `${row.tenant}/${row.collection}`)
   readonly chunks = new Table<StoredChunk>((row) => `${row.tenant}/${row.collection}/${row.document}`)
   readonly embeddings = new Table<StoredEmbedding>()
   /** Which texts are being embedded, and by whom until when. */
-  readonly reservations = new Table<{ readonly token: string; readonly until: number }>()
+  readonly reservations = new Table<StoredReservation>()
   readonly jobs = new Table<StoredJob>()
   readonly generations = new Table<Generation>()
   readonly commits = new Table<StoredCommit>()
   readonly removals = new Table<StoredRemoval>()
   readonly records = new Table<Json>()
-  readonly workers = new Table<{ readonly worker: string; readonly seenAt: number }>()
+  readonly workers = new Table<StoredWorker>()
   /** Like a sequence, these never go back, not even when a transaction does. */
   readonly sequences = { fence: 0, generation: 0 }
   /** Another one after a restore that the database itself can tell. */
@@ -79,46 +89,86 @@ export class Tables {
   }
 }
 
-/** One transaction's sight of the tables: its own changes over what is committed. */
+/** One transaction's sight of the tables: its own changes over what is committed. Most statements need one table. */
 export class Changes {
   readonly tables: Tables
-  readonly documents: Overlay<StoredDocument>
-  readonly chunks: Overlay<StoredChunk>
-  readonly embeddings: Overlay<StoredEmbedding>
-  readonly reservations: Overlay<{ readonly token: string; readonly until: number }>
-  readonly jobs: Overlay<StoredJob>
-  readonly generations: Overlay<Generation>
-  readonly commits: Overlay<StoredCommit>
-  readonly removals: Overlay<StoredRemoval>
-  readonly records: Overlay<Json>
-  readonly workers: Overlay<{ readonly worker: string; readonly seenAt: number }>
   /** Keys of the documents that this transaction has locked. */
   readonly locked = new Set<string>()
+  #documents: Overlay<StoredDocument> | undefined
+  #chunks: Overlay<StoredChunk> | undefined
+  #embeddings: Overlay<StoredEmbedding> | undefined
+  #reservations: Overlay<StoredReservation> | undefined
+  #jobs: Overlay<StoredJob> | undefined
+  #generations: Overlay<Generation> | undefined
+  #commits: Overlay<StoredCommit> | undefined
+  #removals: Overlay<StoredRemoval> | undefined
+  #records: Overlay<Json> | undefined
+  #workers: Overlay<StoredWorker> | undefined
 
   constructor(tables: Tables) {
     this.tables = tables
-    this.documents = new Overlay(tables.documents)
-    this.chunks = new Overlay(tables.chunks)
-    this.embeddings = new Overlay(tables.embeddings)
-    this.reservations = new Overlay(tables.reservations)
-    this.jobs = new Overlay(tables.jobs)
-    this.generations = new Overlay(tables.generations)
-    this.commits = new Overlay(tables.commits)
-    this.removals = new Overlay(tables.removals)
-    this.records = new Overlay(tables.records)
-    this.workers = new Overlay(tables.workers)
+  }
+
+  get documents(): Overlay<StoredDocument> {
+    this.#documents ??= new Overlay(this.tables.documents)
+    return this.#documents
+  }
+
+  get chunks(): Overlay<StoredChunk> {
+    this.#chunks ??= new Overlay(this.tables.chunks)
+    return this.#chunks
+  }
+
+  get embeddings(): Overlay<StoredEmbedding> {
+    this.#embeddings ??= new Overlay(this.tables.embeddings)
+    return this.#embeddings
+  }
+
+  get reservations(): Overlay<StoredReservation> {
+    this.#reservations ??= new Overlay(this.tables.reservations)
+    return this.#reservations
+  }
+
+  get jobs(): Overlay<StoredJob> {
+    this.#jobs ??= new Overlay(this.tables.jobs)
+    return this.#jobs
+  }
+
+  get generations(): Overlay<Generation> {
+    this.#generations ??= new Overlay(this.tables.generations)
+    return this.#generations
+  }
+
+  get commits(): Overlay<StoredCommit> {
+    this.#commits ??= new Overlay(this.tables.commits)
+    return this.#commits
+  }
+
+  get removals(): Overlay<StoredRemoval> {
+    this.#removals ??= new Overlay(this.tables.removals)
+    return this.#removals
+  }
+
+  get records(): Overlay<Json> {
+    this.#records ??= new Overlay(this.tables.records)
+    return this.#records
+  }
+
+  get workers(): Overlay<StoredWorker> {
+    this.#workers ??= new Overlay(this.tables.workers)
+    return this.#workers
   }
 
   commit(): void {
-    this.documents.commit()
-    this.chunks.commit()
-    this.embeddings.commit()
-    this.reservations.commit()
-    this.jobs.commit()
-    this.generations.commit()
-    this.commits.commit()
-    this.removals.commit()
-    this.records.commit()
-    this.workers.commit()
+    this.#documents?.commit()
+    this.#chunks?.commit()
+    this.#embeddings?.commit()
+    this.#reservations?.commit()
+    this.#jobs?.commit()
+    this.#generations?.commit()
+    this.#commits?.commit()
+    this.#removals?.commit()
+    this.#records?.commit()
+    this.#workers?.commit()
   }
 }

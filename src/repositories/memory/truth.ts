@@ -110,7 +110,7 @@ class ProcessTruth implements Truth {
   }
 
   session(view: TruthView): TruthSession {
-    return sessionOver(new StatementAccess(this.#engine, view, this.#process))
+    return new MemorySession(new StatementAccess(this.#engine, view, this.#process))
   }
 
   async transaction<T>(
@@ -128,7 +128,7 @@ class ProcessTruth implements Truth {
       const release = await within(mutex.acquire(), (late) => late())
       const access = new TransactionAccess(this.#engine, view, this.#process)
       try {
-        const value = await within(work(sessionOver(access)))
+        const value = await within(work(new MemorySession(access)))
         access.check()
         throwIfAborted(signal)
         if (faults) await within(faults.before('commit'))
@@ -150,15 +150,43 @@ class ProcessTruth implements Truth {
   }
 }
 
-function sessionOver(access: Access): TruthSession {
-  return {
-    documents: new MemoryDocuments(access),
-    chunks: new MemoryChunks(access),
-    embeddings: new MemoryEmbeddings(access),
-    jobs: new MemoryJobs(access),
-    generations: new MemoryGenerations(access),
-    commits: new MemoryCommits(access),
-    registry: new MemoryRegistry(access),
-    blobReferences: new MemoryBlobReferences(access),
+/** Most sessions are for one statement: a repository is made when it is asked for. */
+class MemorySession implements TruthSession {
+  readonly #access: Access
+
+  constructor(access: Access) {
+    this.#access = access
+  }
+
+  get documents(): MemoryDocuments {
+    return new MemoryDocuments(this.#access)
+  }
+
+  get chunks(): MemoryChunks {
+    return new MemoryChunks(this.#access)
+  }
+
+  get embeddings(): MemoryEmbeddings {
+    return new MemoryEmbeddings(this.#access)
+  }
+
+  get jobs(): MemoryJobs {
+    return new MemoryJobs(this.#access)
+  }
+
+  get generations(): MemoryGenerations {
+    return new MemoryGenerations(this.#access)
+  }
+
+  get commits(): MemoryCommits {
+    return new MemoryCommits(this.#access)
+  }
+
+  get registry(): MemoryRegistry {
+    return new MemoryRegistry(this.#access)
+  }
+
+  get blobReferences(): MemoryBlobReferences {
+    return new MemoryBlobReferences(this.#access)
   }
 }

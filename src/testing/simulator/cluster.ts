@@ -1,4 +1,5 @@
 import { collectionName } from '../../core/ids'
+import { VectorLru } from '../../embeddings/lru'
 import { Searcher } from '../../search/search'
 import { type CollectionPlan, type WriterPorts, writerDefaults } from '../../writer/ports'
 import { type CoordinatedWriter, createWriter } from '../../writer/writer'
@@ -79,9 +80,12 @@ export class Cluster {
       options: { ...writerDefaults, ...this.#plan.writer },
     }
     const writer = createWriter(ports)
+    // The usual ten thousand places take longer to make than a process lives.
+    const queries = new VectorLru({ clock: process.clock, max: 100 })
     const stop = new AbortController()
     const relaying = relays ? writer.relay.run({ signal: stop.signal }) : Promise.resolve()
-    const node: Node = { process, ports, plan, writer, searcher: new Searcher(ports), stop, relaying }
+    const searcher = new Searcher({ ...ports, queries })
+    const node: Node = { process, ports, plan, writer, searcher, stop, relaying }
     this.#nodes[number] = node
     return node
   }

@@ -8,9 +8,20 @@ const dimensions = 4
 
 /** Vector of a text: four numbers of its hash. The checker calculates it too. */
 export function vectorOf(text: string): Float32Array {
+  const known = vectors.get(text)
+  if (known) return known.slice()
   const hash = sha256(text)
-  return Float32Array.from({ length: dimensions }, (_, at) => 1 + Number.parseInt(hash.slice(at * 4, at * 4 + 4), 16))
+  const vector = Float32Array.from({ length: dimensions }, (_, at) => {
+    return 1 + Number.parseInt(hash.slice(at * 4, at * 4 + 4), 16)
+  })
+  if (vectors.size === mostVectors) vectors.clear()
+  vectors.set(text, vector)
+  return vector.slice()
 }
+
+/** The checker asks for the same ones again and again. */
+const vectors = new Map<string, Float32Array>()
+const mostVectors = 10_000
 
 /** A model behind the network. */
 export function modelEmbedder(network: Network, process: SimProcess): Embedder {
