@@ -33,9 +33,10 @@ async function checkIndex(
   call: CallOptions,
 ): Promise<void> {
   const { registry } = ports.truth.session({ worker: true })
-  // Its jobs are done without it: nobody else brings what failed.
+  // Its jobs are done without it: nobody else brings what failed. Not all the time, where it goes on failing.
   if (generation.state === 'standby' && generation.error !== null) {
-    await dueSweep(ports, registry, generation.id, 'failed')
+    const { sweptAt } = await readIndexState(registry, generation.id)
+    if ((await registry.now()) - sweptAt >= markMs) await dueSweep(ports, registry, generation.id, 'failed')
   }
   // The index first: what it says must by then be on record.
   const seen = await markerIn(ports, generation, call)

@@ -1,9 +1,11 @@
 import type { CallOptions } from '../core/abort'
+import { asHeadwaterError, type HeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
 import type { ChunkEntry, HydratedChunk } from '../repositories/chunks'
 import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
 import { byTenant } from './deep-check'
 import { embedOnce } from './embed-once'
+import { isOfTheStore } from './error-scope'
 import { spaceOf } from './generations'
 import type { WriterPorts } from './ports'
 import { inputText } from './prepared-document'
@@ -41,6 +43,43 @@ export async function readCopy(
   }
   const points = copied.map((one) => ({ ...contentOf(generation, one), vector: one.vector! }))
   return () => ports.vectors.upsert(vectorIndexOf(generation), points, call)
+}
+
+/**
+ * Reads and writes by halves after `cause`, until what is refused stands alone. A document that has a job, as one that
+ * every index refuses has, is left to that job, which then brings the whole of it; any other ends the rebuild.
+ */
+export async function copyByHalves(
+  ports: WriterPorts,
+  generation: Generation,
+  entries: readonly ChunkEntry[],
+  call: CallOptions,
+  cause: unknown,
+): Promise<void> {
+  const error = asHeadwaterError(cause)
+  if (isOfTheStore(error) && error.code !== 'HW_EMBEDDER_FAILED') throw error
+  const [only] = entries
+  if (entries.length <= 1) return only ? leaveToItsJob(ports, generation, only, error) : undefined
+  const half = entries.length >> 1
+  for (const part of [entries.slice(0, half), entries.slice(half)]) {
+    try {
+      await (await readCopy(ports, generation, part, call))()
+    } catch (again) {
+      await copyByHalves(ports, generation, part, call, again)
+    }
+  }
+}
+
+async function leaveToItsJob(
+  ports: WriterPorts,
+  { target, collection }: Generation,
+  { tenant, document, fence }: ChunkEntry,
+  error: HeadwaterError,
+): Promise<void> {
+  const { jobs } = ports.truth.session({ worker: true })
+  const [covered] = await jobs.covered(target, collection, [{ tenant, document }])
+  if (!covered) throw error
+  await jobs.enqueue([{ target, tenant, collection, document, fence, since: 0 }])
 }
 
 async function readTenant(

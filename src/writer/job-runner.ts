@@ -90,7 +90,7 @@ export class JobRunner {
       return { applied: await this.#complete(jobs, token), failed: 0 }
     }
     const generations = await jobGenerations(this.#ports, target, collection)
-    const refused = new Map<ClaimedJob, string>()
+    const refusals = new Map<Generation, Map<ClaimedJob, HeadwaterError>>()
     // No more than was claimed: what came later is still to go to generations made since they were listed.
     const applied = new Map<ClaimedJob, number>(jobs.map((job) => [job, job.fence]))
     const failures = new Map<Generation, HeadwaterError>()
@@ -100,8 +100,10 @@ export class JobRunner {
       // What was read is what may be confirmed: a job whose fence has moved on since stays.
       for (const { job, change } of tasks) applied.set(job, Math.min(applied.get(job)!, change.state.fence))
       const vectors = preset?.fingerprint === generation.fingerprint ? preset.vectors : undefined
+      const refusedHere = new Map<ClaimedJob, HeadwaterError>()
+      refusals.set(generation, refusedHere)
       try {
-        await this.#projectTasks(generation, tasks, call, vectors, refused)
+        await this.#projectTasks(generation, tasks, call, vectors, refusedHere)
       } catch (error) {
         throwIfAborted(call.signal)
         // Those beside it go on: a fallback is wanted most while the live one's embedder is down.
@@ -109,6 +111,10 @@ export class JobRunner {
       }
     }
     for (const [{ state }, error] of failures) if (state === 'live') throw error
+    const refused = refusedByLive(refusals)
+    for (const [generation, here] of refusals) {
+      for (const [job, error] of here) if (!refused.has(job)) failures.set(generation, error)
+    }
     const done = jobs.filter((job) => !refused.has(job))
     // Where the cache cannot be told, its own job tells it later.
     await this.#ports.searches?.changed(done).catch(() => undefined)
@@ -144,7 +150,7 @@ export class JobRunner {
     tasks: readonly { job: ClaimedJob; change: Change }[],
     call: CallOptions,
     vectors: ReadonlyMap<string, Float32Array> | undefined,
-    refused: Map<ClaimedJob, string>,
+    refused: Map<ClaimedJob, HeadwaterError>,
   ): Promise<void> {
     try {
       await project(
@@ -159,8 +165,7 @@ export class JobRunner {
       const ofTheDocument = error.code === 'HW_EMBEDDER_FAILED' && (await this.#embedderAnswers(generation, call))
       if (isOfTheStore(error) && !ofTheDocument) throw error
       if (tasks.length === 1) {
-        if (generation.state !== 'live') throw error
-        refused.set(tasks[0]!.job, `${error.code}: ${error.message}`)
+        refused.set(tasks[0]!.job, error)
         return
       }
       const half = tasks.length >> 1
@@ -253,6 +258,17 @@ export class JobRunner {
     loop().catch(() => undefined)
     return () => stopped.abort()
   }
+}
+
+/** What the live generation refuses is refused: its job is not done, whatever the others say of the same document. */
+function refusedByLive(
+  refusals: ReadonlyMap<Generation, ReadonlyMap<ClaimedJob, HeadwaterError>>,
+): ReadonlyMap<ClaimedJob, string> {
+  const refused = new Map<ClaimedJob, string>()
+  for (const [{ state }, jobs] of refusals) {
+    if (state === 'live') for (const [job, { code, message }] of jobs) refused.set(job, `${code}: ${message}`)
+  }
+  return refused
 }
 
 function groups(jobs: readonly ClaimedJob[]): ClaimedJob[][] {

@@ -62,6 +62,8 @@ export interface WriterOptions {
   readonly sweepMs: number
   /** Entries of such a comparison in one go; the next go comes `checkMs` later. */
   readonly sweepSlice: number
+  /** Chunks that a rebuild copies at once. */
+  readonly copyBatch: number
   /** How long what was live before a switch is kept in step for a rollback. */
   readonly retentionMs: number
   /** Jobs of one claim. */
@@ -97,6 +99,7 @@ export const writerDefaults = Object.freeze({
   markMs: 600_000,
   sweepMs: 24 * 3_600_000,
   sweepSlice: 100_000,
+  copyBatch: 500,
   retentionMs: 3 * 24 * 3_600_000,
   claimBatch: 250,
   maxWorkers: 4,

@@ -7,10 +7,10 @@ import type { Embedder } from '../embeddings/embedder'
 import { publish } from '../observability/channels'
 import type { Generation, GenerationRepository, NewGeneration, Target } from '../repositories/generations'
 import { blueprint, createPhysical, followAlias, inEpoch, isAs } from './generations'
-import { readCopy } from './index-copy'
+import { copyByHalves, readCopy } from './index-copy'
 import { markerIn, readIndexState } from './index-state'
 import { Pace } from './pace'
-import type { CollectionPlan, WriterPorts } from './ports'
+import { type CollectionPlan, type WriterPorts, writerDefaults } from './ports'
 import { dropRetired, retire } from './retired'
 import { givenUp, proveAndSwitch } from './switch-generation'
 
@@ -50,8 +50,6 @@ export interface RebuildResult {
   readonly mended: number
 }
 
-const batchSize = 500
-
 /**
  * Builds a generation beside the live one, proves it equal, and switches. The copy goes by chunk id in short
  * transactions with a stored checkpoint, so that a run that was killed is resumed by the next; jobs are applied to both
@@ -69,6 +67,7 @@ class Rebuild {
   readonly #plan: CollectionPlan
   readonly #collection: CollectionName
   readonly #to: 'live' | 'standby'
+  readonly #batch: number
   #copied = 0
   #total = 0
   #done = 0
@@ -86,6 +85,7 @@ class Rebuild {
       })
     }
     this.#to = as
+    this.#batch = ports.options?.copyBatch ?? writerDefaults.copyBatch
     this.#plan = {
       ...collection,
       embedder: options.embedder ?? collection.embedder,
@@ -224,9 +224,14 @@ class Rebuild {
     const { collection, chunking } = generation
     const call = { signal: this.#signal }
     const { chunks } = this.#ports.truth.session({ worker: true })
-    const entries = await chunks.scan({ collection, chunking, after, limit: batchSize }, call)
-    const write = await this.#pace.through(() => readCopy(this.#ports, generation, entries, call))
-    const upTo = entries.length < batchSize ? undefined : entries.at(-1)!.id
+    const entries = await chunks.scan({ collection, chunking, after, limit: this.#batch }, call)
+    const byHalves = (error: unknown) => copyByHalves(this.#ports, generation, entries, call, error)
+    // What cannot even be read, because an embedder refuses it, is met when it would be written.
+    const read = await this.#pace
+      .through(() => readCopy(this.#ports, generation, entries, call))
+      .catch((error: unknown) => () => Promise.reject(error))
+    const write = () => read().catch(byHalves)
+    const upTo = entries.length < this.#batch ? undefined : entries.at(-1)!.id
     return { count: entries.length, upTo, write }
   }
 

@@ -16,12 +16,7 @@ export async function repairDrift(
   mostDeletes: number,
 ): Promise<{ repaired: number; deleted: number; spared: number }> {
   const removals: IndexRemoval[] = []
-  for (const { kind, entry, seen } of drift) {
-    const blocked = seen !== null && (seen.fence === null || (entry !== null && seen.fence > entry.fence))
-    if (kind === 'orphaned' || kind === 'foreign' || blocked) {
-      removals.push({ id: seen!.id, tenant: seen!.tenant, fence: seen!.fence, when: 'exactly' })
-    }
-  }
+  for (const one of drift) removals.push(...removalOf(one))
   const allowed = removals.slice(0, Math.max(0, mostDeletes))
   const spared = removals.length - allowed.length
   if (generation.target === 'vector') await ports.vectors.remove(vectorIndexOf(generation), allowed)
@@ -40,6 +35,14 @@ export async function repairDrift(
     repaired += await restamp(ports, scope, [...documents])
   }
   return { repaired, deleted: allowed.length, spared }
+}
+
+/** Deletes what was seen where a write could not take its place: nothing is to stand there, or its fence is too large. */
+export function removalOf({ kind, entry, seen }: Drift): IndexRemoval[] {
+  if (!seen) return []
+  const blocked = seen.fence === null || (entry !== null && seen.fence > entry.fence)
+  if (kind !== 'orphaned' && kind !== 'foreign' && !blocked) return []
+  return [{ id: seen.id, tenant: seen.tenant, fence: seen.fence, when: 'exactly' }]
 }
 
 /**

@@ -1,12 +1,12 @@
 import { throwIfAborted } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
 import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
-import type { IndexRemoval } from '../repositories/index-entry'
 import { findDrift } from './drift'
 import { followAlias } from './generations'
-import { readCopy } from './index-copy'
+import { copyByHalves, readCopy } from './index-copy'
 import type { Pace } from './pace'
 import type { WriterPorts } from './ports'
+import { removalOf } from './repair'
 import { dropRetired, retire } from './retired'
 
 export interface SwitchOptions {
@@ -65,13 +65,17 @@ async function verify(ports: WriterPorts, generation: Generation, options: Switc
     await pace.after(checked)
     if (drift.length === 0) continue
     mended += drift.length
-    const removals = drift.flatMap(({ seen }): IndexRemoval[] =>
-      seen ? [{ id: seen.id, tenant: seen.tenant, fence: seen.fence, when: 'exactly' }] : [],
-    )
+    const removals = drift.flatMap(removalOf)
     if (generation.target === 'vector') await ports.vectors.remove(vectorIndexOf(generation), removals, call)
     else await ports.texts.remove(textIndexOf(generation), removals, call)
     const entries = drift.flatMap(({ entry }) => entry ?? [])
-    await pace.through(async () => (await readCopy(ports, generation, entries, call))())
+    await pace.through(async () => {
+      try {
+        await (await readCopy(ports, generation, entries, call))()
+      } catch (error) {
+        await copyByHalves(ports, generation, entries, call, error)
+      }
+    })
   }
   return mended
 }

@@ -24,6 +24,7 @@ describe('a run without one guard', () => {
     ['remove-fence', 5],
     ['completion-epoch', 11],
     ['marker', 6],
+    ['switch-check', 13],
   ] as const)('%s violates invariant %i', { timeout: 300_000 }, async (withoutGuard, invariant) => {
     const report = await caught({ withoutGuard })
     expect(report?.violations[0]?.invariant).toBe(invariant)

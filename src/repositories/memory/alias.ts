@@ -22,6 +22,11 @@ export class MemoryAlias<I extends { readonly name: string }> implements IndexAl
     this.#names.set(alias, index.name)
   }
 
+  /** The first half of a change that is never finished. @internal */
+  lose(alias: string): void {
+    this.#names.delete(alias)
+  }
+
   forget(index: I): void {
     for (const [alias, name] of this.#names) if (name === index.name) this.#names.delete(alias)
   }

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../../core/abort'
-import { type ErrorCode, HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { Scope, TenantId } from '../../core/ids'
 import type { JsonObject } from '../../core/json'
 import type { DocumentInput } from '../../writer/document-input'
@@ -8,16 +8,15 @@ import { writerDefaults } from '../../writer/ports'
 import type { DocumentReceipt } from '../../writer/receipt'
 import type { DocumentWriteOptions } from '../../writer/writer'
 import type { AnswerCheck } from './answer-check'
+import { type Answer, Caller, isValue } from './caller'
 import type { Cluster, Node } from './cluster'
 import type { Dice } from './dice'
-import { groups, inventDocument, keyOfInput, words } from './documents'
+import { groups, inventDocument, words } from './documents'
+import { deleteEffect, patchEffect, patchOf, putEffect } from './effects'
 import type { Effect, History, Operation } from './history'
 import type { IndexCheck } from './index-check'
 import type { OperationKind, SwarmPlan } from './swarm'
 import type { World } from './world'
-
-/** What a client learns of a call; nothing when the process that served it died. */
-type Answer<T> = { readonly value: T } | { readonly error: unknown } | 'crashed'
 
 export interface ClientContext {
   readonly world: World
@@ -38,17 +37,18 @@ export class Client {
   readonly #name: string
   readonly #context: ClientContext
   readonly #dice: Dice
-  #doing = 'nothing'
+  readonly #caller: Caller
 
   constructor(name: string, context: ClientContext, dice: Dice) {
     this.#name = name
     this.#context = context
     this.#dice = dice
+    this.#caller = new Caller(name, context, dice)
   }
 
   /** What it is about, for reports. */
   get doing(): string {
-    return `${this.#name}: ${this.#doing}`
+    return `${this.#name}: ${this.#caller.doing}`
   }
 
   async run(operations: number): Promise<void> {
@@ -57,9 +57,9 @@ export class Client {
       await this.#pause(plan.thinkMs)
       const kind = this.#dice.weighted(plan.mix)
       const tenant = this.#dice.pick(this.#context.tenants)
-      this.#doing = kind
+      this.#caller.doing = kind
       await this.#operations[kind](tenant, this.#dice.pick(plan.documents))
-      this.#doing = 'nothing'
+      this.#caller.doing = 'nothing'
     }
   }
 
@@ -93,7 +93,7 @@ export class Client {
   ): Promise<void> {
     const operation = this.#begin(tenant, [putEffect(input)])
     const options = { ...this.#callOptions(), ...more }
-    const answer = await this.#ask(operation, options, (node) =>
+    const answer = await this.#caller.ask(operation, options, (node) =>
       node.writer.put(this.#scope(node, tenant), input, options),
     )
     this.#receive(operation, answer)
@@ -110,7 +110,7 @@ export class Client {
   async #patch(tenant: TenantId, document: string): Promise<void> {
     const operation = this.#begin(tenant, [patchEffect(document, this.#inventPatch())])
     const options = this.#callOptions()
-    const answer = await this.#ask(operation, options, (node) =>
+    const answer = await this.#caller.ask(operation, options, (node) =>
       node.writer.patch(this.#scope(node, tenant), document, { metadata: patchOf(operation) }, options),
     )
     this.#receive(operation, answer)
@@ -119,7 +119,7 @@ export class Client {
   async #delete(tenant: TenantId, document: string): Promise<void> {
     const operation = this.#begin(tenant, [deleteEffect(document)])
     const options = this.#callOptions()
-    const answer = await this.#ask(operation, options, (node) =>
+    const answer = await this.#caller.ask(operation, options, (node) =>
       node.writer.delete(this.#scope(node, tenant), document, options),
     )
     this.#receive(operation, answer)
@@ -129,7 +129,7 @@ export class Client {
     const ids = this.#some()
     const operation = this.#begin(tenant, ids.map(deleteEffect))
     const options = this.#callOptions()
-    const answer = await this.#ask(operation, options, (node) =>
+    const answer = await this.#caller.ask(operation, options, (node) =>
       node.writer.deleteMany(this.#scope(node, tenant), ids, options),
     )
     if (isValue(answer)) this.#context.answers.batch(operation, answer.value)
@@ -143,7 +143,7 @@ export class Client {
     )
     const operation = this.#begin(tenant, effects)
     const options = this.#callOptions()
-    const answer = await this.#ask(operation, options, (node) =>
+    const answer = await this.#caller.ask(operation, options, (node) =>
       node.writer.deleteWhere(this.#scope(node, tenant), { group }, options),
     )
     if (!isValue(answer)) this.#failed(operation, answer, true)
@@ -153,7 +153,7 @@ export class Client {
     const inputs = this.#some().map((document) => this.#invent(tenant, document))
     const operation = this.#begin(tenant, inputs.map(putEffect))
     const options = this.#callOptions()
-    const answer = await this.#ask(operation, options, (node) =>
+    const answer = await this.#caller.ask(operation, options, (node) =>
       node.writer.putMany(this.#scope(node, tenant), inputs, options),
     )
     if (isValue(answer)) this.#context.answers.batch(operation, answer.value)
@@ -167,7 +167,7 @@ export class Client {
     const operation = this.#begin(tenant, [...inputs.map(putEffect), deleteEffect(gone!)], true)
     const regrets = this.#dice.chance(0.2)
     const options = this.#callOptions()
-    const answer = await this.#ask(operation, options, (node) =>
+    const answer = await this.#caller.ask(operation, options, (node) =>
       node.writer.transaction(
         tenant,
         async (transaction) => {
@@ -200,7 +200,7 @@ export class Client {
     let known = true
     for (let attempt = this.#dice.between(2, 5); attempt > 0; attempt--) {
       const options = { ...this.#callOptions(), idempotencyKey }
-      const answer = await this.#ask(operation, options, (node) => {
+      const answer = await this.#caller.ask(operation, options, (node) => {
         const scope = this.#scope(node, tenant)
         if (kind === 'put') return node.writer.put(scope, input, options)
         if (kind === 'patch') return node.writer.patch(scope, document, { metadata: patchOf(operation) }, options)
@@ -232,7 +232,7 @@ export class Client {
     const other = this.#invent(tenant, document)
     const operation = this.#begin(tenant, [putEffect(other)])
     const options: DocumentWriteOptions = { idempotencyKey }
-    const answer = await this.#ask(operation, options, (node) =>
+    const answer = await this.#caller.ask(operation, options, (node) =>
       node.writer.put(this.#scope(node, tenant), other, options),
     )
     const isKept = life === this.#context.history.restores
@@ -243,12 +243,12 @@ export class Client {
 
   async #get(tenant: TenantId, document: string): Promise<void> {
     const since = this.#context.world.scheduler.now
-    const answer = await this.#call(async (node) => {
+    const answer = await this.#caller.call(async (node) => {
       const scope = this.#scope(node, tenant)
       return node.ports.truth.session(scope).documents.get(scope, document)
     })
     if (isValue(answer)) this.#context.answers.got(tenant, document, since, answer.value)
-    else this.#legitimate(answer)
+    else this.#caller.legitimate(answer)
   }
 
   async #search(tenant: TenantId): Promise<void> {
@@ -258,11 +258,11 @@ export class Client {
       mode: this.#dice.pick(['hybrid', 'hybrid', 'text', 'vector'] as const),
       ...(this.#dice.chance(0.3) && { filter: { group: this.#dice.pick(groups) } }),
     }
-    const answer = await this.#call((node) =>
+    const answer = await this.#caller.call((node) =>
       node.searcher.search(this.#scope(node, tenant), undefined, request, { timeoutMs: 1_000, legTimeoutMs: 100 }),
     )
     if (isValue(answer)) this.#context.answers.found(tenant, since, answer.value)
-    else this.#legitimate(answer)
+    else this.#caller.legitimate(answer)
   }
 
   async #waitFor(): Promise<void> {
@@ -270,15 +270,15 @@ export class Client {
     if (receipts.length === 0) return
     const receipt = this.#dice.pick(receipts)
     const { tenant, id, fence } = receipt
-    const answer = await this.#call((node) => node.writer.waitFor(tenant, receipt, { timeoutMs: 500 }))
-    if (!isValue(answer)) return this.#legitimate(answer)
+    const answer = await this.#caller.call((node) => node.writer.waitFor(tenant, receipt, { timeoutMs: 500 }))
+    if (!isValue(answer)) return this.#caller.legitimate(answer)
     if (history.states(tenant, id).at(-1)!.fence !== fence) return
     for (const target of ['vector', 'text'] as const) indexes.compare(target, { tenant, document: id })
   }
 
   async #look(work: (node: Node) => Promise<unknown>): Promise<void> {
-    const answer = await this.#call(work)
-    if (!isValue(answer)) this.#legitimate(answer)
+    const answer = await this.#caller.call(work)
+    if (!isValue(answer)) this.#caller.legitimate(answer)
   }
 
   #invent(tenant: TenantId, document: string): DocumentInput {
@@ -334,102 +334,7 @@ export class Client {
     if (answer !== 'crashed') this.#context.answers.failed(operation, answer.error, partly)
   }
 
-  /** Whatever is asked may fail, but only with an error of ours. */
-  #legitimate(answer: { readonly error: unknown } | 'crashed'): void {
-    if (answer === 'crashed' || (isHeadwaterError(answer.error) && answer.error.code !== 'HW_INTERNAL')) return
-    this.#context.world.violate(0, `${this.doing} failed with ${String(answer.error)}`)
-  }
-
-  async #ask<T>(
-    operation: Operation,
-    { timeoutMs }: CallOptions,
-    work: (node: Node) => Promise<T>,
-  ): Promise<Answer<T>> {
-    const { world } = this.#context
-    const { id, tenant, effects } = operation
-    world.trace(this.#name, () => `#${id} ${this.#doing} ${tenant}/${effects.map((effect) => effect.document)}`)
-    let askedAt = world.scheduler.now
-    const answer = await this.#call((node) => {
-      askedAt = world.scheduler.now
-      return work(node)
-    })
-    world.trace(this.#name, () => `#${id} -> ${describe(answer)}`)
-    const took = world.scheduler.now - askedAt
-    if (took > (timeoutMs ?? Number.POSITIVE_INFINITY) + graceMs) {
-      world.violate(19, `${this.doing} took ${took} ms, though its timeoutMs was ${timeoutMs}`)
-    }
-    if (answer !== 'crashed' && 'error' in answer) this.#excused(answer.error, timeoutMs)
-    return answer
-  }
-
-  /** While the truth is well, whatever the engines do, a write fails only for what was asked. */
-  #excused(error: unknown, timeoutMs: number | undefined): void {
-    const { plan, world } = this.#context
-    const ill =
-      Object.values(plan.truth).some((rate) => rate > 0) ||
-      plan.outages.some(({ of }) => of === 'truth') ||
-      plan.damage.some(({ what }) => what === 'restore')
-    if (ill || (isHeadwaterError(error, 'HW_TIMEOUT') && timeoutMs !== undefined)) return
-    if (isHeadwaterError(error) && reasons.has(error.code)) return
-    world.violate(18, `${this.doing} failed though the truth was well: ${String(error)}`)
-  }
-
-  /** Asks any process; waits for one to live. */
-  async #call<T>(work: (node: Node) => Promise<T>): Promise<Answer<T>> {
-    const { cluster, world } = this.#context
-    while (cluster.nodes.length === 0) await world.scheduler.delay(5)
-    const node = this.#dice.pick(cluster.nodes)
-    const crashed = node.process.died.then(() => 'crashed' as const)
-    try {
-      // The writer may also refuse at once, before it returns a promise.
-      const value = (async () => ({ value: await work(node) }))()
-      return await Promise.race([value, crashed])
-    } catch (error) {
-      return { error }
-    }
-  }
-
   #pause(longest: number): Promise<void> {
     return this.#context.world.scheduler.delay(this.#dice.between(0, longest))
   }
-}
-
-/** The answer may be on its way when the deadline passes. */
-const graceMs = 5
-/** Why a write may be refused by a truth that is well. */
-const reasons: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'HW_VERSION_CONFLICT',
-  'HW_NOT_FOUND',
-  'HW_IDEMPOTENCY_CONFLICT',
-  'HW_INVALID_ARGUMENT',
-])
-
-function putEffect(input: DocumentInput): Effect {
-  return { document: input.id, what: { kind: 'put', key: keyOfInput(input) }, failed: false }
-}
-
-function patchEffect(document: string, patch: JsonObject): Effect {
-  return { document, what: { kind: 'patch', patch }, failed: false }
-}
-
-function deleteEffect(document: string): Effect {
-  return { document, what: { kind: 'delete' }, failed: false }
-}
-
-function patchOf({ effects }: Operation): JsonObject {
-  const { what } = effects[0]!
-  return what.kind === 'patch' ? what.patch : {}
-}
-
-function isValue<T>(answer: Answer<T>): answer is { readonly value: T } {
-  return answer !== 'crashed' && 'value' in answer
-}
-
-function describe(answer: Answer<unknown>): string {
-  if (answer === 'crashed') return answer
-  if (!('value' in answer))
-    return `${isHeadwaterError(answer.error) ? answer.error.code : 'error'} ${String(answer.error)}`
-  const value = answer.value as Partial<DocumentReceipt> | undefined
-  if (value?.version === undefined) return 'ok'
-  return `ok v${value.version} f${(value.fence ?? 0) % 2 ** 40}${value.unchanged ? ' unchanged' : ''} ${value.targets?.vector}`
 }

@@ -18,6 +18,7 @@ export class CommitCheck {
   readonly #history: History
   readonly #indexes: IndexCheck
   readonly #completions: ReadonlySet<Completion>
+  readonly #live = new Map<string, number>()
   #documents = new Map<string, StoredDocument>()
   #jobs = new Map<string, StoredJob>()
   /** How often an effect has been applied, by document and effect. */
@@ -44,8 +45,27 @@ export class CommitCheck {
     this.#together(new Map(changed.map(([was, row]) => [row, this.#document(was, row)])))
     this.#forgotten()
     this.#jobsThatChanged()
+    this.#switches()
     if (changed.length > 0) this.#documents = new Map(this.#tables.documents.rows)
     this.#jobs = new Map(this.#tables.jobs.rows)
+  }
+
+  /** From the first on, exactly one generation of a target is live (14), and a new one is complete (13). */
+  #switches(): void {
+    for (const target of ['vector', 'text'] as const) {
+      const live = [...this.#tables.generations.rows.values()].filter(
+        (one) => one.target === target && one.state === 'live',
+      )
+      const was = this.#live.get(target)
+      if (live.length > 1 || (live.length === 0 && was !== undefined)) {
+        this.#world.violate(14, `${live.length} generations of ${target} are live`)
+      }
+      const [now] = live
+      if (!now || now.id === was) continue
+      this.#world.trace('truth', () => `COMMIT ${now.name} is live`)
+      this.#live.set(target, now.id)
+      this.#indexes.switched(now)
+    }
   }
 
   /** What it has counted so far; what that returns goes back to it, after the truth has. */

@@ -53,17 +53,26 @@ export class Disasters {
 
   /** A restore that somebody told of, or that the database tells, began an epoch; aliases lead to what is live. */
   async check(): Promise<void> {
-    const { engines, truth, world } = this.#context
+    const { truth, world } = this.#context
     if (truth.tables.epoch <= this.#above) world.violate(5, `The restore went unnoticed in epoch ${truth.tables.epoch}`)
-    for (const generation of this.#generations('live')) {
-      const alias = generation.collection
-      if (await engines[generation.target].leadsTo(alias, generation)) continue
-      world.violate(14, `The alias ${alias} of ${generation.target} does not lead to ${generation.name}`)
+    const strayed = await this.strayed()
+    if (strayed) {
+      const { collection, target, name } = strayed
+      world.violate(14, `The alias ${collection} of ${target} does not lead to ${name}`)
     }
     for (const target of ['vector', 'text'] as const) {
       const live = this.#generations('live').filter((one) => one.target === target)
       if (live.length !== 1) world.violate(14, `${live.length} generations of ${target} are live`)
     }
+  }
+
+  /** A live generation that its alias does not lead to. */
+  async strayed(): Promise<Generation | undefined> {
+    const { engines } = this.#context
+    for (const generation of this.#generations('live')) {
+      if (!(await engines[generation.target].leadsTo(generation.collection, generation))) return generation
+    }
+    return undefined
   }
 
   /** What is remembered now for a strike that comes later. */

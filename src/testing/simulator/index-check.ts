@@ -48,7 +48,10 @@ export class IndexCheck {
 
   /** Entries that hydration hides and reconcile removes. */
   get resurrected(): number {
-    return this.#resurrected.size
+    const names = [...this.#tables.generations.rows.values()]
+      .filter(({ state }) => state === 'live' || state === 'standby')
+      .map(({ name }) => `${name}/`)
+    return [...this.#resurrected].filter((key) => names.some((name) => key.startsWith(name))).length
   }
 
   /** Called after each write to an index. */
@@ -82,6 +85,16 @@ export class IndexCheck {
     }
   }
 
+  /** At its switch, a generation holds every commit before, or a job covers the rest (13); and it is the only one (14). */
+  switched(generation: Generation): void {
+    const { target, collection } = generation
+    if (this.#damaged.has(target)) return
+    for (const [key, row] of this.#tables.documents.rows) {
+      if (row.collection !== collection || this.#tables.jobs.rows.has(`${target}/${key}`)) continue
+      this.#document(generation, { tenant: row.tenant, document: row.id }, 13)
+    }
+  }
+
   /** At the end: every document without a job, and entries of documents that the truth does not know. */
   compareAll(): void {
     const places = new Map<string, { tenant: TenantId; document: string; collection: CollectionName }>()
@@ -103,7 +116,11 @@ export class IndexCheck {
     }
   }
 
-  #document(generation: Generation, { tenant, document }: { tenant: TenantId; document: string }): void {
+  #document(
+    generation: Generation,
+    { tenant, document }: { tenant: TenantId; document: string },
+    invariant: 5 | 13 = 5,
+  ): void {
     const { target } = generation
     const index = this.#engines[target].raw(generation.name)
     const row = this.#tables.documents.rows.get(`${tenant}/${generation.collection}/${document}`)
@@ -112,12 +129,15 @@ export class IndexCheck {
     for (const chunk of chunks.values()) {
       const entry = index.get(chunk.id)
       const wrong = entry ? differs(entry, chunk, row!) : 'missing'
-      if (wrong) this.#world.violate(5, `No job is left, but ${where} differs: '${chunk.text}' is ${wrong}`)
+      if (wrong) this.#world.violate(invariant, `No job is left, but ${where} differs: '${chunk.text}' is ${wrong}`)
     }
     for (const [id, entry] of index) {
       if (entry.payload.document !== document || entry.payload.tenant !== tenant) continue
       if (chunks.has(id) || this.#resurrected.has(`${generation.name}/${id}`)) continue
-      this.#world.violate(5, `No job is left, but ${where} holds ${id} (fence ${entry.fence}), which was removed`)
+      this.#world.violate(
+        invariant,
+        `No job is left, but ${where} holds ${id} (fence ${entry.fence}), which was removed`,
+      )
     }
   }
 

@@ -3,6 +3,7 @@ import { HeadwaterError } from '../../core/errors'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
 import type { IndexPayload, IndexRemoval, IndexScan } from '../../repositories/index-entry'
 import type { IndexMarker } from '../../repositories/index-marker'
+import type { MemoryAlias } from '../../repositories/memory/alias'
 import type { HeldEntry, IndexGuard } from '../../repositories/memory/index-table'
 import { type HeldText, MemoryTextRepository } from '../../repositories/memory/texts'
 import { type HeldPoint, MemoryVectorRepository } from '../../repositories/memory/vectors'
@@ -46,6 +47,17 @@ abstract class ModelEngine<M> {
 
   protected async marker(index: string, work: () => Promise<IndexMarker | null>): Promise<IndexMarker | null> {
     return this.#told?.get(index) ?? work()
+  }
+
+  /** As an engine does that takes the alias from the old index and gives it to the new one in two steps. */
+  protected async lead<I extends { readonly name: string }>(
+    aliases: MemoryAlias<I>,
+    alias: string,
+    index: I,
+  ): Promise<void> {
+    if (!this.network.breaksOff()) return aliases.set(alias, index)
+    aliases.lose(alias)
+    throw new HeadwaterError('HW_TIMEOUT', `The alias ${alias} was left half done`)
   }
 
   /** The index is gone; with `anew`, an empty one of nobody stands in its place. */
@@ -133,7 +145,7 @@ export class ModelVectorEngine extends ModelEngine<MemoryVectorRepository> {
       marker: (index, call) => send('marker', call, () => this.marker(index.name, () => memory.marker(index))),
       alias: {
         leadsTo: (alias, index, call) => send('leadsTo', call, () => memory.alias.leadsTo(alias, index)),
-        set: (alias, index, call) => send('setAlias', call, () => memory.alias.set(alias, index)),
+        set: (alias, index, call) => send('setAlias', call, () => this.lead(memory.alias, alias, index)),
       },
       upsert: (index, points: readonly VectorPoint[], call) =>
         send(
@@ -218,7 +230,7 @@ export class ModelTextEngine extends ModelEngine<MemoryTextRepository> {
       marker: (index, call) => send('marker', call, () => this.marker(index.name, () => memory.marker(index))),
       alias: {
         leadsTo: (alias, index, call) => send('leadsTo', call, () => memory.alias.leadsTo(alias, index)),
-        set: (alias, index, call) => send('setAlias', call, () => memory.alias.set(alias, index)),
+        set: (alias, index, call) => send('setAlias', call, () => this.lead(memory.alias, alias, index)),
       },
       upsert: (index, entries: readonly TextEntry[], call) =>
         send(

@@ -25,6 +25,8 @@ interface OpenTransaction {
   readonly process: SimProcess
   /** Tells the caller that the connection is gone, though the server goes on. */
   readonly lose: (error: HeadwaterError) => void
+  /** Count until it has ended. */
+  readonly completions: Completion[]
 }
 
 /**
@@ -76,7 +78,7 @@ export class ModelTruth {
   for(process: SimProcess): Truth {
     const own = this.#memory.as(process.owner)
     return {
-      session: (view) => this.#session(process, own.session(view), false),
+      session: (view) => this.#session(process, own.session(view)),
       transaction: (view, work, options) => this.#transaction(process, own, view, work, options),
     }
   }
@@ -99,15 +101,19 @@ export class ModelTruth {
     options: CallOptions | undefined,
   ): Promise<T> {
     const answer = new Promise<T>((resolve, reject) => {
-      const open: OpenTransaction = { process, lose: reject }
+      const open: OpenTransaction = { process, lose: reject, completions: [] }
       const run = own.transaction(
         view,
         (session) => {
           this.#open = open
-          return work(this.#session(process, session, true))
+          return work(this.#session(process, session, open))
         },
         options,
       )
+      const forget = (): void => {
+        for (const completion of open.completions) this.completions.delete(completion)
+      }
+      run.then(forget, forget)
       run.then(
         (value) => this.#world.scheduler.after(this.#dice.between(0, 2), () => resolve(value)),
         (error: unknown) => this.#world.scheduler.after(this.#dice.between(0, 2), () => reject(error)),
@@ -116,7 +122,7 @@ export class ModelTruth {
     return process.guard(answer)
   }
 
-  #session(process: SimProcess, session: TruthSession, inTransaction: boolean): TruthSession {
+  #session(process: SimProcess, session: TruthSession, open?: OpenTransaction): TruthSession {
     const reach = <R extends object>(name: string, repository: R): R => {
       return new Proxy(repository, {
         get: (target, key) => {
@@ -124,9 +130,11 @@ export class ModelTruth {
           if (typeof method !== 'function') return method
           return (...args: unknown[]) => {
             const op = `${name}.${String(key)}`
-            this.#world.trace(process.name, () => `  ${inTransaction ? '| ' : ''}${op}`)
+            this.#world.trace(process.name, () => `  ${open ? '| ' : ''}${op}`)
             const run = (): Promise<unknown> => Reflect.apply(method, target, args)
-            return process.guard(op === 'jobs.complete' ? this.#complete(args, run) : this.#answer(run, inTransaction))
+            return process.guard(
+              op === 'jobs.complete' ? this.#complete(args, run, open) : this.#answer(run, open !== undefined),
+            )
           }
         },
       })
@@ -159,13 +167,18 @@ export class ModelTruth {
     }
   }
 
-  async #complete(args: readonly unknown[], run: () => Promise<unknown>): Promise<unknown> {
+  async #complete(
+    args: readonly unknown[],
+    run: () => Promise<unknown>,
+    open: OpenTransaction | undefined,
+  ): Promise<unknown> {
     const completion = { done: args[0], token: args[1] } as Completion
     this.completions.add(completion)
+    open?.completions.push(completion)
     try {
-      return await this.#answer(run, false)
+      return await this.#answer(run, open !== undefined)
     } finally {
-      this.completions.delete(completion)
+      if (!open) this.completions.delete(completion)
     }
   }
 

@@ -66,6 +66,11 @@ export class Network {
     return process.guard(abortable(answer, call?.signal))
   }
 
+  /** True when what arrived is done by halves, and nobody is told. */
+  breaksOff(): boolean {
+    return this.#world.faulty && this.#dice.chance(this.#plan.lostAnswer)
+  }
+
   #send(ms: number, arrive: () => void): void {
     this.#underway++
     this.#world.scheduler.after(ms, () => {

@@ -14,6 +14,7 @@ import { IndexCheck } from './index-check'
 import { type ModelGuard, ModelTextEngine, ModelVectorEngine, type WriteObserver } from './model-engines'
 import { ModelTruth } from './model-truth'
 import { Network } from './network'
+import { Rebuilds } from './rebuilds'
 import { planSwarm, type SwarmPlan } from './swarm'
 import { VirtualClock } from './virtual-clock'
 import { type Violation, World } from './world'
@@ -37,7 +38,8 @@ export const guards = [
   'upsert-fence',
   'remove-fence',
   'marker',
-] as const satisfies readonly (Guard | ModelGuard)[]
+  'switch-check',
+] as const satisfies readonly (Guard | ModelGuard | 'switch-check')[]
 type AnyGuard = (typeof guards)[number]
 
 export interface SimReport {
@@ -78,6 +80,7 @@ class Simulation {
   readonly #clients: readonly Client[]
   readonly #context: ClientContext
   readonly #disasters: Disasters
+  readonly #rebuilds: Rebuilds
   #resurrected = 0
 
   constructor(seed: number, { trace = false, withoutGuard }: SimOptions) {
@@ -86,7 +89,8 @@ class Simulation {
     this.#plan = planSwarm(seed)
     this.#clock = new VirtualClock(this.#world.scheduler)
     const ofIndex = (['upsert-fence', 'remove-fence', 'marker'] as const).find((guard) => guard === withoutGuard)
-    const ofTruth = ofIndex === undefined ? (withoutGuard as Guard | undefined) : undefined
+    const ofSwitch = withoutGuard === 'switch-check'
+    const ofTruth = ofIndex === undefined && !ofSwitch ? (withoutGuard as Guard | undefined) : undefined
     this.#truth = new ModelTruth({
       world: this.#world,
       plan: this.#plan.truth,
@@ -134,6 +138,7 @@ class Simulation {
       commits,
       indexes: this.#indexes,
     })
+    this.#rebuilds = new Rebuilds(seed, { ...this.#context, tables: this.#truth.tables, checked: !ofSwitch })
     this.#clients = Array.from(
       { length: this.#plan.clients },
       (_, at) => new Client(`c${at}`, this.#context, new Dice(seed, `client${at}`)),
@@ -175,6 +180,7 @@ class Simulation {
       scheduler.after(at, () => (of === 'truth' ? this.#clock.jump(ms) : this.#cluster.jump(of, ms)))
     }
     this.#disasters.begin()
+    this.#rebuilds.begin()
     const share = Math.ceil(this.#plan.operations / this.#clients.length)
     let busy = true
     const clients = Promise.all(this.#clients.map((client) => client.run(share))).then(() => {
@@ -188,7 +194,9 @@ class Simulation {
     this.#world.faulty = false
     for (const number of this.#plan.relays.keys()) this.#cluster.start(number)
     await this.#liveness()
+    if (this.#plan.rebuilds.length > 0) await this.#rebuilds.finish()
     if (this.#plan.damage.length > 0) await this.#swept()
+    await this.#settled()
 
     this.#phase('drain')
     const { nodes } = this.#cluster
@@ -252,7 +260,13 @@ class Simulation {
     for (;;) {
       const jobs = [...this.#truth.tables.jobs.rows.values()]
       const left = jobs.filter((job) => !job.parked || !job.document.startsWith('poison'))
-      if (left.length === 0 && this.#disasters.over && this.#networks.every(({ underway }) => underway === 0)) return
+      if (
+        left.length === 0 &&
+        this.#disasters.over &&
+        this.#rebuilds.over &&
+        this.#networks.every(({ underway }) => underway === 0)
+      )
+        return
       if (this.#world.scheduler.now >= deadline) {
         const named = left.map(
           (job) => `${job.target} of ${job.tenant}/${job.document}${job.parked ? ` (parked: ${job.reason})` : ''}`,
@@ -276,6 +290,26 @@ class Simulation {
     while (![...generations.rows.values()].every(isSwept)) {
       if (this.#world.scheduler.now >= deadline) {
         return this.#world.violate(5, `${livenessMs} ms after the last fault an index is not swept`)
+      }
+      await this.#world.scheduler.delay(20)
+    }
+    await this.#liveness()
+  }
+
+  /** What failed on an index that is not live is mended by a sweep, and an alias that was left behind follows. */
+  async #settled(): Promise<void> {
+    const deadline = this.#world.scheduler.now + livenessMs
+    const { generations, records } = this.#truth.tables
+    const isMended = ({ id, state, error }: Generation): boolean => {
+      const { sweep } = (records.rows.get(`index:${id}`) ?? { sweep: null }) as { sweep: { reason: string } | null }
+      return state !== 'standby' || (error === null && (sweep === null || sweep.reason === 'turn'))
+    }
+    for (;;) {
+      const mended = [...generations.rows.values()].every(isMended)
+      if (mended && (await this.#disasters.strayed()) === undefined) break
+      if (this.#world.scheduler.now >= deadline) {
+        if (mended) return
+        return this.#world.violate(5, `${livenessMs} ms after the last fault a standby index is not mended`)
       }
       await this.#world.scheduler.delay(20)
     }

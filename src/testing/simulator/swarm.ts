@@ -1,6 +1,7 @@
 import type { WriterOptions } from '../../writer/ports'
 import { type Damage, planDamage } from './damage'
 import { Dice } from './dice'
+import { type PlannedRebuild, planRebuilds } from './rebuilds'
 
 /** How often the truth's connection fails. Rates are per operation or COMMIT. */
 export interface TruthFaultPlan {
@@ -73,6 +74,8 @@ export interface SwarmPlan {
   readonly jumps: readonly { readonly at: number; readonly of: number | 'truth'; readonly ms: number }[]
   /** What happens to whole indexes and to the truth itself; nothing in most seeds. */
   readonly damage: readonly Damage[]
+  /** Rebuilds and rollbacks that somebody asks for; none in most seeds. */
+  readonly rebuilds: readonly PlannedRebuild[]
   readonly writer: Partial<WriterOptions>
 }
 
@@ -102,7 +105,8 @@ export function planSwarm(seed: number): SwarmPlan {
   const dice = new Dice(seed, 'swarm')
   const processes = dice.between(2, 3)
   const relays = Array.from({ length: processes }, (_, at) => at === 0 || dice.chance(0.6))
-  const operations = dice.between(20, 45)
+  // Short schedules find as much as long ones, and more of them can be played.
+  const operations = dice.between(4, dice.pick([12, 24, 45]))
   const thinkMs = dice.pick([20, 60, 150])
   const clients = dice.between(3, 6)
   // Roughly how long the chaos lasts: a write takes some 40 ms besides.
@@ -116,6 +120,7 @@ export function planSwarm(seed: number): SwarmPlan {
     else if (fate > 0.85) mix[kind] *= 4
   }
   const damage = planDamage(seed, spanMs)
+  const rebuilds = planRebuilds(seed, spanMs)
   return {
     relays,
     clients,
@@ -132,8 +137,10 @@ export function planSwarm(seed: number): SwarmPlan {
     crashEveryMs: dice.chance(0.6) ? dice.between(150, 1_500) : 0,
     jumps: planJumps(dice, spanMs, processes),
     damage,
+    rebuilds,
     writer: {
       ...watching(seed, damage),
+      ...(rebuilds.length > 0 && { markMs: 4_000 }),
       relay: dice.chance(0.3) ? 'external' : 'background',
       inlineTimeoutMs: dice.pick([60, 300, 2_000]),
       leaseMs: dice.pick([90, 400, 1_500]),
@@ -144,6 +151,7 @@ export function planSwarm(seed: number): SwarmPlan {
       backoffMaxMs: 400,
       batchDocuments: dice.between(1, 4),
       tombstoneMs: dice.pick([50, 2_000, 3_600_000]),
+      copyBatch: new Dice(seed, 'copy').pick([2, 5, 500]),
     },
   }
 }
@@ -152,7 +160,7 @@ export function planSwarm(seed: number): SwarmPlan {
 function watching(seed: number, damage: readonly Damage[]): Partial<WriterOptions> {
   if (damage.length === 0) return { checkMs: 3_000, markMs: 60_000, sweepMs: 3_600_000 }
   const dice = new Dice(seed, 'watch')
-  return { checkMs: dice.pick([60, 250]), markMs: dice.pick([1, 200, 60_000]), sweepMs: 4_000 }
+  return { checkMs: dice.pick([60, 250]), markMs: dice.pick([1, 200, 60_000]), sweepMs: 1_500 }
 }
 
 function planTruth(dice: Dice): TruthFaultPlan {

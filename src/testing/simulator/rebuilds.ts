@@ -1,0 +1,123 @@
+import type { Generation, Target } from '../../repositories/generations'
+import type { Tables } from '../../repositories/memory/tables'
+import type { WriterPorts } from '../../writer/ports'
+import { rebuild } from '../../writer/rebuild'
+import { dropStandby } from '../../writer/retention'
+import { rollback } from '../../writer/rollback'
+import { stampOf } from '../../writer/stamp'
+import { Caller, isValue } from './caller'
+import type { Cluster, Node } from './cluster'
+import { Dice } from './dice'
+import type { SwarmPlan } from './swarm'
+import type { World } from './world'
+
+/** Somebody rebuilds a target, goes back to what was live before, or drops what is kept for that. Virtual ms. */
+export interface PlannedRebuild {
+  readonly at: number
+  readonly what: 'rebuild' | 'rollback' | 'drop'
+  readonly of: Target
+  /** Chunks a second. */
+  readonly rate: number
+  readonly timeoutMs: number
+}
+
+/** None in most seeds; sometimes two of a target at once. */
+export function planRebuilds(seed: number, spanMs: number): PlannedRebuild[] {
+  const dice = new Dice(seed, 'rebuilds')
+  if (!dice.chance(0.35)) return []
+  const of = dice.pick(['vector', 'text'] as const)
+  return Array.from({ length: dice.between(1, 4) }, (_, at) => ({
+    at: dice.between(0, spanMs),
+    // One that goes back needs one that went ahead.
+    what: at === 0 ? 'rebuild' : dice.weighted({ rebuild: 4, rollback: 2, drop: 1 }),
+    of: dice.chance(0.7) ? of : dice.pick(['vector', 'text'] as const),
+    rate: dice.pick([10, 40, 10_000]),
+    timeoutMs: dice.pick([60, 600, 5_000]),
+  }))
+}
+
+interface RebuildContext {
+  readonly world: World
+  readonly cluster: Cluster
+  readonly plan: SwarmPlan
+  readonly tables: Tables
+  /** Without it, no new index is ever seen to differ from the truth. */
+  readonly checked: boolean
+}
+
+/** Runs what is planned, at any process that lives; what fails or dies there is left for the next, as users would. */
+export class Rebuilds {
+  readonly #context: RebuildContext
+  readonly #caller: Caller
+  #left: number
+
+  constructor(seed: number, context: RebuildContext) {
+    this.#context = context
+    this.#caller = new Caller('builder', context, new Dice(seed, 'builder'))
+    this.#left = context.plan.rebuilds.length
+  }
+
+  /** True once all have ended. */
+  get over(): boolean {
+    return this.#left === 0
+  }
+
+  begin(): void {
+    const { plan, world } = this.#context
+    for (const one of plan.rebuilds) {
+      world.scheduler.after(one.at, () => {
+        void this.#do(one).then(() => this.#left--)
+      })
+    }
+  }
+
+  /** What was begun is brought to its end: nothing fails any more. */
+  async finish(): Promise<void> {
+    for (const { target } of this.#generations('building')) {
+      const answer = await this.#caller.call((node) => this.#rebuild(node, target, {}))
+      if (!isValue(answer)) {
+        const why = answer === 'crashed' ? answer : String(answer.error)
+        this.#context.world.violate(13, `A rebuild of ${target} does not come to its end though all is well: ${why}`)
+      }
+    }
+  }
+
+  async #do(one: PlannedRebuild): Promise<void> {
+    const { world } = this.#context
+    const { timeoutMs, rate } = one
+    world.trace('builder', () => JSON.stringify(one))
+    this.#caller.doing = one.what
+    const answer = await this.#caller.call<unknown>((node) => {
+      if (one.what === 'rebuild') return this.#rebuild(node, one.of, { timeoutMs, rate })
+      const ports = this.#portsOf(node)
+      if (one.what === 'rollback') return rollback(ports, one.of, node.plan.name, { timeoutMs })
+      return dropStandby(ports, one.of, node.plan.name, {})
+    })
+    world.trace('builder', () => `${one.what} of ${one.of} -> ${JSON.stringify(answer)}`)
+    if (!isValue(answer)) this.#caller.legitimate(answer)
+  }
+
+  #rebuild(node: Node, target: Target, options: { timeoutMs?: number; rate?: number }) {
+    return rebuild(this.#portsOf(node), { target, collection: node.plan, ...options })
+  }
+
+  /** With the check taken away, indexes seem to hold what the truth holds. */
+  #portsOf({ ports }: Node): WriterPorts {
+    if (this.#context.checked) return ports
+    const scan = async (index: { name: string }, { after, limit }: { after?: string | undefined; limit: number }) => {
+      const generation = this.#generations().find(({ name }) => name === index.name)!
+      const { collection, chunking, fingerprint, language } = generation
+      const { chunks } = ports.truth.session({ worker: true })
+      const entries = await chunks.scan({ collection, chunking, after, limit })
+      return entries.map(({ id, tenant, document, fence, inputHash, payloadHash }) => {
+        return { id, tenant, document, fence, stamp: stampOf(inputHash, payloadHash, (fingerprint ?? language)!) }
+      })
+    }
+    return { ...ports, vectors: { ...ports.vectors, scan }, texts: { ...ports.texts, scan } }
+  }
+
+  #generations(state?: Generation['state']): Generation[] {
+    const all = [...this.#context.tables.generations.rows.values()]
+    return state === undefined ? all : all.filter((one) => one.state === state)
+  }
+}
