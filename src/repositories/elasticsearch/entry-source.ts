@@ -28,15 +28,20 @@ export interface SearchHit {
   readonly highlight?: Record<string, string[]>
 }
 
-export interface SearchAnswer {
+/** A hit of which only columns were asked for. */
+export interface RankedHit extends Omit<SearchHit, '_source'> {
+  readonly fields: { readonly id: readonly [string]; readonly document: readonly [string] }
+}
+
+export interface SearchAnswer<H = SearchHit> {
   /** The total where it was asked for. */
-  readonly hits: { readonly hits: SearchHit[]; readonly total?: { readonly value: number } }
+  readonly hits: { readonly hits: H[]; readonly total?: { readonly value: number } }
 }
 
 /** Something in between may answer 200 with what is no search: that is HW_UNAVAILABLE, not an empty index. */
-export function searchAnswer(answer: unknown): SearchAnswer {
+export function searchAnswer<H>(answer: unknown): SearchAnswer<H> {
   const hits: unknown = Reflect.get(Object(answer), 'hits')
-  if (Array.isArray(Reflect.get(Object(hits), 'hits'))) return answer as SearchAnswer
+  if (Array.isArray(Reflect.get(Object(hits), 'hits'))) return answer as SearchAnswer<H>
   throw new HeadwaterError('HW_UNAVAILABLE', 'Elasticsearch answered a search without hits', { cause: answer })
 }
 

@@ -6,7 +6,15 @@ import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-ent
 import type { IndexAlias, IndexMarker } from '../index-marker'
 import type { TextEntry, TextIndex, TextRepository } from '../texts'
 import { runBulk } from './bulk'
-import { indexEntryOf, type SearchHit, searchAnswer, sourceOf, textEntryOf } from './entry-source'
+import {
+  indexEntryOf,
+  type RankedHit,
+  type SearchAnswer,
+  type SearchHit,
+  searchAnswer,
+  sourceOf,
+  textEntryOf,
+} from './entry-source'
 import { facetAggregations, facetsOf } from './facets'
 import type { Query } from './filter-query'
 import { TextIndexes } from './indexes'
@@ -19,11 +27,6 @@ import { searchTemplateRequests } from './search-templates'
 export interface HighlightedHit extends IndexHit {
   /** Fragments of title and text with `<em>` around what matched; HTML in them is escaped. */
   readonly highlights: { readonly title: readonly string[]; readonly text: readonly string[] }
-}
-
-/** What a search asks of each hit. */
-interface RankedHit extends Omit<SearchHit, '_source'> {
-  readonly fields: { readonly id: readonly [string]; readonly document: readonly [string] }
 }
 
 /** The server's `index.max_result_window`. */
@@ -203,14 +206,19 @@ export class ElasticsearchTextRepository implements TextRepository {
     const asked = { query: found ?? { match_none: {} }, size, sort, version: true, track_total_hits: false }
     // From columns: the source of every candidate would be read whole, texts and all.
     const body = { ...asked, _source: false, docvalue_fields: ['id', 'document'], ...more }
-    return ((await this.#searchRaw(index, body, query.tenant, call)) as { hits: { hits: RankedHit[] } }).hits.hits
+    return (await this.#searchRaw<RankedHit>(index, body, query.tenant, call)).hits.hits
   }
 
   async #hits(index: TextIndex, body: Query, tenant: TenantId | undefined, call: CallOptions | undefined) {
     return (await this.#searchRaw(index, body, tenant, call)).hits.hits
   }
 
-  async #searchRaw(index: TextIndex, body: Query, tenant: TenantId | undefined, call: CallOptions | undefined) {
+  async #searchRaw<H = SearchHit>(
+    index: TextIndex,
+    body: Query,
+    tenant: TenantId | undefined,
+    call: CallOptions | undefined,
+  ): Promise<SearchAnswer<H>> {
     const querystring = {
       // Half an answer would look like a whole one.
       allow_partial_search_results: false,
