@@ -142,7 +142,7 @@ export interface ChunkRepository {
   scan(scan: ChunkScan, call?: CallOptions): Promise<ChunkEntry[]>
   /**
    * Digest of a range: how many entries, and the sum (decimal) over them of the first 60 bits of
-   * md5(`id:fence:stamp`), where stamp is the first 32 hex digits of sha256(inputHash + payloadHash + space).
+   * md5(`id:fence:stamp:tenant:document`), where stamp is the first 32 hex digits of sha256(inputHash + payloadHash + space).
    */
   digest(
     range: Omit<ChunkScan, 'limit'> & { readonly space: string },

@@ -60,15 +60,17 @@ export async function* findDrift(
 }
 
 /** Order-free digest of entries; the truth computes the same in `ChunkRepository.digest`. */
-export function digestOf(entries: readonly { id: string; fence: number | null; stamp: string }[]): string {
+function digestOf(entries: readonly IndexEntry[]): string {
   let sum = 0n
-  for (const { id, fence, stamp } of entries) sum += entryDigest(id, fence, stamp)
+  for (const entry of entries) sum += entryDigest(entry)
   return String(sum)
 }
 
-/** 60 bits of MD5 over `id:fence:stamp`: a checksum against drift, not against an adversary. */
-export function entryDigest(id: string, fence: number | null, stamp: string): bigint {
-  return BigInt(`0x${createHash('md5').update(`${id}:${fence}:${stamp}`).digest('hex').slice(0, 15)}`)
+/** 60 bits of MD5 over `id:fence:stamp:tenant:document`: a checksum against drift, not against an adversary. */
+function entryDigest({ id, fence, stamp, tenant, document }: IndexEntry): bigint {
+  return BigInt(
+    `0x${createHash('md5').update(`${id}:${fence}:${stamp}:${tenant}:${document}`).digest('hex').slice(0, 15)}`,
+  )
 }
 
 async function* compareRange(
@@ -140,7 +142,8 @@ async function confirm(
   return open.filter(({ entry, seen }) => {
     const current = now.get(entry?.id ?? seen!.id)
     if (!seen || !current) return !seen && !current
-    return current.fence === seen.fence && current.stamp === seen.stamp && current.tenant === seen.tenant
+    // Read whole, an entry without a fence has fence 0.
+    return current.fence === (seen.fence ?? 0) && current.stamp === seen.stamp && current.tenant === seen.tenant
   })
 }
 

@@ -204,8 +204,8 @@ class Rebuild {
     this.#phase = { name: 'copy', at: this.#ports.clock.monotonic(), from: before }
     let reading = this.#read(generation, generation.checkpoint ?? undefined)
     for (;;) {
-      throwIfAborted(this.#signal)
       const { count, upTo, write } = await reading
+      throwIfAborted(this.#signal)
       if (upTo !== undefined) {
         reading = this.#read(generation, upTo)
         // Its failure is met in the next turn, unless this one's write fails first.

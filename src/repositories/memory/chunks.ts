@@ -64,7 +64,7 @@ export class MemoryChunks implements ChunkRepository {
       for (const { id, fence } of remove) {
         const key = chunkKey(scope, chunking, id)
         const held = changes.chunks.get(key)
-        if (held && held.buriedAt === null) changes.chunks.put(key, this.#tombstone(held, fence))
+        if (held && held.buriedAt === null) this.#bury(changes, key, held, fence)
       }
     })
   }
@@ -77,7 +77,7 @@ export class MemoryChunks implements ChunkRepository {
       for (const { document, fence } of documents) {
         for (const chunk of changes.chunks.group(documentKey(scope, document))) {
           if (chunk.buriedAt !== null) continue
-          changes.chunks.put(chunkKey(scope, chunk.chunking, chunk.id), this.#tombstone(chunk, fence))
+          this.#bury(changes, chunkKey(scope, chunk.chunking, chunk.id), chunk, fence)
         }
       }
     })
@@ -164,8 +164,9 @@ export class MemoryChunks implements ChunkRepository {
       let sum = 0n
       for (const [chunk, { payloadFence, payloadHash }] of entries) {
         const stamp = hex('sha256', `${chunk.inputHash}${payloadHash}${range.space}`).slice(0, 32)
-        const entry = hex('md5', `${chunk.id}:${Math.max(chunk.fence, payloadFence)}:${stamp}`)
-        sum += BigInt(`0x${entry.slice(0, 15)}`)
+        const { id, tenant, document } = chunk
+        const fence = Math.max(chunk.fence, payloadFence)
+        sum += BigInt(`0x${hex('md5', `${id}:${fence}:${stamp}:${tenant}:${document}`).slice(0, 15)}`)
       }
       return { count: entries.length, sum: String(sum) }
     })
@@ -200,8 +201,10 @@ export class MemoryChunks implements ChunkRepository {
     }
   }
 
-  #tombstone(chunk: StoredChunk, fence: number): StoredChunk {
-    return { ...chunk, text: '', metadata: {}, fence, buriedAt: this.#access.engine.clock.now() }
+  #bury(changes: Changes, key: string, chunk: StoredChunk, fence: number): void {
+    const { clock, withoutGuard } = this.#access.engine
+    if (withoutGuard === 'tombstone') changes.chunks.delete(key)
+    else changes.chunks.put(key, { ...chunk, text: '', metadata: {}, fence, buriedAt: clock.now() })
   }
 
   #read<T>(op: string, scope: Scope, call: CallOptions | undefined, work: (changes: Changes) => T): Promise<T> {

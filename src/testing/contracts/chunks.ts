@@ -371,9 +371,9 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
 function digestOf(entries: readonly ChunkEntry[], space: string): string {
   const hex = (algorithm: string, text: string): string => createHash(algorithm).update(text).digest('hex')
   let sum = 0n
-  for (const { id, fence, inputHash, payloadHash } of entries) {
+  for (const { id, fence, inputHash, payloadHash, tenant, document } of entries) {
     const stamp = hex('sha256', `${inputHash}${payloadHash}${space}`).slice(0, 32)
-    sum += BigInt(`0x${hex('md5', `${id}:${fence}:${stamp}`).slice(0, 15)}`)
+    sum += BigInt(`0x${hex('md5', `${id}:${fence}:${stamp}:${tenant}:${document}`).slice(0, 15)}`)
   }
   return String(sum)
 }
