@@ -5,7 +5,7 @@ export interface Variable {
   readonly about: string
   /** Never shown, not even in the message that refuses it. */
   readonly secret?: true
-  /** Read and checked already, and used by the version that brings the store it is for. */
+  /** Read and checked, and not used. */
   readonly later?: true
 }
 
@@ -117,7 +117,7 @@ export function renderEnvironment(given: Partial<Record<VariableName, string>>):
     lines.push('', `# ${group}`)
     for (const [name, { about, fallback, later }] of Object.entries<Variable>(members)) {
       const value = given[name as VariableName]
-      lines.push(`# ${about}${later ? ' (for the next version)' : ''}`)
+      lines.push(`# ${about}${later ? ' (not used)' : ''}`)
       lines.push(value === undefined ? `# ${name}=${quoted(fallback)}` : `${name}=${quoted(value)}`)
     }
   }

@@ -14,7 +14,7 @@ export const errorCatalogue = {
   HW_LIMIT_EXCEEDED: { retryable: false, remedy: 'Stay under the limit named, or raise it in the options.' },
   HW_COLLECTION_UNKNOWN: { retryable: false, remedy: 'Declare the collection in the options of openStore.' },
   HW_VERSION_CONFLICT: { retryable: false, remedy: 'Read the document again and repeat the change on its version.' },
-  HW_NOT_FOUND: { retryable: false, remedy: 'Check the id; it may have been deleted.' },
+  HW_NOT_FOUND: { retryable: false, remedy: 'Check what the message names; it may have been deleted.' },
   HW_IDEMPOTENCY_CONFLICT: { retryable: false, remedy: 'Use a new idempotency key for another request.' },
   HW_TRANSACTION_NESTED: { retryable: false, remedy: 'Use the handle that the transaction callback received.' },
   HW_TRANSACTION_ABORTED: { retryable: true, remedy: 'The database rolled the transaction back; run it again.' },
@@ -35,16 +35,17 @@ export const errorCatalogue = {
   HW_MIGRATION_FAILED: { retryable: false, remedy: 'Read the cause; migrations run in a transaction each.' },
   HW_TOPOLOGY_MISMATCH: {
     retryable: false,
-    remedy: 'Open with the same stores as recorded, or rebuild onto new ones.',
+    remedy:
+      'Open with what is recorded, as the message says; a language can be changed by a rebuild of the text index.',
   },
   HW_FINGERPRINT_MISMATCH: {
     retryable: false,
-    remedy: 'Open with the recorded embedder, or rebuild with the new one.',
+    remedy: 'Open with the recorded embedder, then rebuild with the new one.',
   },
   HW_EPOCH_CHANGED: { retryable: false, remedy: 'The database was restored since; read the state again.' },
   HW_JOB_PARKED: { retryable: false, remedy: 'See `headwater dlq list`, mend the cause, then `dlq redrive`.' },
   HW_RECEIPT_ROLLED_BACK: { retryable: false, remedy: 'The transaction of this receipt never committed; write again.' },
-  HW_GENERATION_MISSING: { retryable: true, remedy: 'The index is gone; run `headwater rebuild` for its target.' },
+  HW_GENERATION_MISSING: { retryable: true, remedy: 'The index is gone; a worker makes it anew, if one runs.' },
   HW_REBUILD_FAILED: { retryable: true, remedy: 'Read the cause; run the rebuild again, it resumes.' },
   HW_MODEL_UNAVAILABLE: {
     retryable: false,
@@ -52,7 +53,7 @@ export const errorCatalogue = {
   },
   HW_EMBEDDER_FAILED: { retryable: true, remedy: 'Check the embedder; documents are stored and embedded later.' },
   HW_EMBEDDED_LOCKED: { retryable: false, remedy: 'Close the other process on this folder, or use a Postgres server.' },
-  HW_STORAGE: { retryable: false, remedy: 'Check space and rights of the folder named.' },
+  HW_STORAGE: { retryable: false, remedy: 'Check space, rights and contents of what the message names.' },
   HW_RLS_REQUIRED: {
     retryable: false,
     remedy: 'Connect with a role under the policies, or set rowLevelSecurity: "auto".',
