@@ -69,7 +69,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       clock,
       random,
       vectorPrefix: beside.vectorPrefix,
-      entries: new DocumentEntries(beside.cache, { shared: options.redis !== undefined }),
+      entries: new DocumentEntries(beside.cache, { shared: options.redis !== undefined, epoch }),
       searches: beside.searches,
       options: { ...options.writer, relay: options.relay ?? 'background' },
     }

@@ -1,6 +1,7 @@
 import type { CallOptions } from '../core/abort'
 import type { CollectionName, TenantId } from '../core/ids'
 import type { CacheRepository } from './cache'
+import type { EpochWatch } from './epoch-watch'
 
 /** A document by its place. */
 export interface DocumentPlace {
@@ -19,11 +20,13 @@ const prefix = 'doc:'
 /** Cached values that were made of documents: whether there can be any, and how they go when a document changes. */
 export class DocumentEntries {
   readonly #cache: CacheRepository
+  readonly #epoch: EpochWatch | undefined
   #wanted: boolean
 
-  /** In a cache that is `shared`, other processes may keep such values too. */
-  constructor(cache: CacheRepository, options: { shared: boolean }) {
+  /** In a cache that is `shared`, other processes may keep such values too. `epoch` is what its keys are made with. */
+  constructor(cache: CacheRepository, options: { shared: boolean; epoch?: EpochWatch | undefined }) {
     this.#cache = cache
+    this.#epoch = options.epoch
     this.#wanted = options.shared
   }
 
@@ -39,9 +42,11 @@ export class DocumentEntries {
 
   /**
    * Deletes what was made of these documents, and takes the lease from whoever makes such a value right now: what a slow
-   * reader has read is not stored over it. Rejects when Redis cannot be asked.
+   * reader has read is not stored over it. `epoch` is that of the change: a process that only works has not heard of a
+   * restore, and would look under the keys of before. Rejects when Redis cannot be asked.
    */
-  async forget(changed: readonly DocumentPlace[], call: CallOptions): Promise<void> {
+  async forget(changed: readonly (DocumentPlace & { readonly epoch?: number })[], call: CallOptions): Promise<void> {
+    await this.#epoch?.refresh(Math.max(0, ...changed.map(({ epoch = 0 }) => epoch)))
     const tags = new Map<TenantId, string[]>()
     for (const { tenant, collection, document } of changed) {
       const own = tags.get(tenant) ?? []

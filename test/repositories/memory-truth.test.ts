@@ -250,6 +250,14 @@ describe('without a guard, what it prevents happens', () => {
       await commits.begin(acme, 'k', 'h')
       return (await commits.begin(acme, 'k', 'h')) === null ? 1 : 0
     },
+    tombstone: async (truth) => {
+      const row = chunkRow(scope, 'a', 0, 1)
+      await save(truth, scope, [documentRow('a', 1)], [row])
+      const { chunks } = truth.session(worker)
+      await chunks.apply(scope, row.chunking, { upsert: [], move: [], remove: [{ id: row.id, fence: 2 }] })
+      const [state] = await chunks.states([{ ...scope, document: 'a', since: 1 }], row.chunking)
+      return 1 - state!.removed.length
+    },
   }
 
   it.each(Object.keys(probes) as Guard[])('%s', async (guard) => {

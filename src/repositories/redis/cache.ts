@@ -15,6 +15,9 @@ import { Loads } from './loads'
 import { beginScript, deleteScript, deleteTagsScript, idLength, releaseScript, storeScript } from './scripts'
 import { countKeys, type RedisServerStats, serverStats } from './server-stats'
 
+/** What a cache needs of its connection. */
+export type RedisCommands = Pick<RedisConnection, 'command' | 'script'>
+
 /** How a Redis cache keeps. Times in ms. */
 export interface RedisCacheOptions extends RedisKeyOptions {
   /** Apart from the entries of other caches in the same Redis; `[A-Za-z0-9._-]`. `entries` by default. */
@@ -85,7 +88,7 @@ const tagBatch = 500
  * there. The connection is the caller's to close.
  */
 export class RedisCacheRepository implements CacheRepository {
-  readonly #connection: RedisConnection
+  readonly #connection: RedisCommands
   readonly #keys: RedisKeys
   readonly #clock: Clock
   readonly #random: Random
@@ -99,7 +102,7 @@ export class RedisCacheRepository implements CacheRepository {
   readonly #tallies = new Map<TenantId, { hits: number; misses: number }>()
   #closed = false
 
-  constructor(connection: RedisConnection, options: RedisCacheOptions = {}) {
+  constructor(connection: RedisCommands, options: RedisCacheOptions = {}) {
     refuseUnknown(options, known, 'redis.cache')
     refuseUnknown(options.loadsWhileDown, { concurrency: true, queue: true }, 'redis.cache.loadsWhileDown')
     const { namespace = 'entries', clock = systemClock, random = systemRandom } = options

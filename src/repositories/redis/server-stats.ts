@@ -15,7 +15,10 @@ export interface RedisServerStats {
   readonly clients: number
 }
 
-export async function serverStats(connection: RedisConnection, call?: CallOptions): Promise<RedisServerStats> {
+export async function serverStats(
+  connection: Pick<RedisConnection, 'command'>,
+  call?: CallOptions,
+): Promise<RedisServerStats> {
   const info = String(await connection.command('INFO', [], call))
   const read = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0)
   return {
@@ -29,7 +32,11 @@ export async function serverStats(connection: RedisConnection, call?: CallOption
 }
 
 /** Counts keys by SCAN, which never holds up the server as KEYS does and may name a key twice. */
-export async function countKeys(connection: RedisConnection, pattern: string, call?: CallOptions): Promise<number> {
+export async function countKeys(
+  connection: Pick<RedisConnection, 'command'>,
+  pattern: string,
+  call?: CallOptions,
+): Promise<number> {
   const seen = new Set<string>()
   for (let cursor = '0'; ; ) {
     const answer = await connection.command('SCAN', [cursor, 'MATCH', pattern, 'COUNT', 1_000], call)

@@ -8,6 +8,7 @@ import { writerDefaults } from '../../writer/ports'
 import type { DocumentReceipt } from '../../writer/receipt'
 import type { DocumentWriteOptions } from '../../writer/writer'
 import type { AnswerCheck } from './answer-check'
+import { CachedReads } from './cached-reads'
 import { type Answer, Caller, isValue } from './caller'
 import type { Cluster, Node } from './cluster'
 import type { Dice } from './dice'
@@ -38,12 +39,14 @@ export class Client {
   readonly #context: ClientContext
   readonly #dice: Dice
   readonly #caller: Caller
+  readonly cached: CachedReads
 
   constructor(name: string, context: ClientContext, dice: Dice) {
     this.#name = name
     this.#context = context
     this.#dice = dice
     this.#caller = new Caller(name, context, dice)
+    this.cached = new CachedReads(context, this.#caller, dice)
   }
 
   /** What it is about, for reports. */
@@ -83,6 +86,7 @@ export class Client {
     waitFor: () => this.#waitFor(),
     drain: () => this.#look((node) => node.writer.relay.drain({ timeoutMs: 200 })),
     purge: () => this.#look((node) => purgeExpired(node.ports, { ...writerDefaults, ...this.#context.plan.writer })),
+    cached: (tenant, document) => this.cached.read(tenant, document),
     redrive: () => this.#look((node) => node.ports.truth.session({ worker: true }).jobs.redrive({})),
   }
 

@@ -1,11 +1,20 @@
-import { collectionName } from '../../core/ids'
+import { collectionName, type TenantId } from '../../core/ids'
+import type { Random } from '../../core/random'
 import { VectorLru } from '../../embeddings/lru'
+import type { CacheRepository } from '../../repositories/cache'
+import { DocumentEntries } from '../../repositories/document-entries'
+import { EpochWatch } from '../../repositories/epoch-watch'
+import { MemoryCacheRepository } from '../../repositories/memory/cache'
+import { RedisCacheRepository } from '../../repositories/redis/cache'
+import type { Truth } from '../../repositories/truth'
 import { Searcher } from '../../search/search'
+import { TenantCache } from '../../tenant/cache-handle'
 import { type CollectionPlan, type WriterPorts, writerDefaults } from '../../writer/ports'
 import { type CoordinatedWriter, createWriter } from '../../writer/writer'
 import { Dice } from './dice'
 import { lineSplitter, modelEmbedder } from './model-embedder'
 import type { ModelTextEngine, ModelVectorEngine } from './model-engines'
+import type { ModelRedis } from './model-redis'
 import type { ModelTruth } from './model-truth'
 import type { Network } from './network'
 import { SimProcess } from './sim-process'
@@ -20,6 +29,8 @@ export interface Node {
   readonly plan: CollectionPlan
   readonly writer: CoordinatedWriter
   readonly searcher: Searcher
+  /** Undefined where nothing is cached. */
+  cacheOf(tenant: TenantId): TenantCache | undefined
   /** Ends its relay; what it holds is finished or given back. */
   readonly stop: AbortController
   readonly relaying: Promise<void>
@@ -30,6 +41,9 @@ export interface Backends {
   readonly vectors: ModelVectorEngine
   readonly texts: ModelTextEngine
   readonly embedding: Network
+  readonly redis: ModelRedis
+  /** The truth as searches read it. */
+  readonly searched: (truth: Truth) => Truth
 }
 
 /** The processes of a simulation: started, crashed and started again over the same backends. */
@@ -69,14 +83,20 @@ export class Cluster {
     const embedder = modelEmbedder(this.#backends.embedding, process)
     const name = collectionName('documents')
     const plan: CollectionPlan = { name, embedder, splitter: lineSplitter, language: 'english' }
+    const truth = this.#backends.truth.for(process)
+    const random = new Dice(this.#seed, process.owner).random
+    const epoch = new EpochWatch(truth, process.clock)
+    const cache = this.#cache(process, epoch, random)
+    const entries = cache && new DocumentEntries(cache, { shared: this.#plan.cache === 'shared', epoch })
     const ports: WriterPorts = {
-      truth: this.#backends.truth.for(process),
+      truth,
       vectors: this.#backends.vectors.for(process),
       texts: this.#backends.texts.for(process),
       collections: new Map([[name, plan]]),
       embedders: new Map([[embedder.fingerprint, embedder]]),
       clock: process.clock,
-      random: new Dice(this.#seed, process.owner).random,
+      random,
+      entries,
       options: { ...writerDefaults, ...this.#plan.writer },
     }
     const writer = createWriter(ports)
@@ -84,10 +104,28 @@ export class Cluster {
     const queries = new VectorLru({ clock: process.clock, max: 100 })
     const stop = new AbortController()
     const relaying = relays ? writer.relay.run({ signal: stop.signal }) : Promise.resolve()
-    const searcher = new Searcher({ ...ports, queries })
-    const node: Node = { process, ports, plan, writer, searcher, stop, relaying }
+    const searcher = new Searcher({ ...ports, truth: this.#backends.searched(truth), queries })
+    const cacheOf = (tenant: TenantId): TenantCache | undefined => {
+      if (!cache) return undefined
+      const enter = <T>(work: () => Promise<T>): Promise<T> => work()
+      const beside = { blobs: undefined, adopt: undefined, clock: process.clock, enter }
+      return new TenantCache({ truth, writer, searcher, cache, epoch, entries, ...beside }, tenant)
+    }
+    const node: Node = { process, ports, plan, writer, searcher, cacheOf, stop, relaying }
     this.#nodes[number] = node
     return node
+  }
+
+  #cache(process: SimProcess, epoch: EpochWatch, random: Random): CacheRepository | undefined {
+    const { clock } = process
+    const own = { clock, epoch: epoch.current }
+    if (this.#plan.cache === 'none') return undefined
+    if (this.#plan.cache === 'own') return new MemoryCacheRepository({ ...own, maxEntries: 100 })
+    return new RedisCacheRepository(this.#backends.redis.for(process), {
+      ...own,
+      random,
+      leaseMs: this.#plan.cacheLeaseMs,
+    })
   }
 
   crash(number: number): void {

@@ -1,3 +1,4 @@
-export { guards, runSeed, type SimOptions, type SimReport } from './simulation'
+export { guards } from './guards'
+export { runSeed, type SimOptions, type SimReport } from './simulation'
 export { planSwarm, type SwarmPlan } from './swarm'
 export type { Violation } from './world'

@@ -105,7 +105,8 @@ export class Rebuilds {
   #portsOf({ ports }: Node): WriterPorts {
     if (this.#context.checked) return ports
     const scan = async (index: { name: string }, { after, limit }: { after?: string | undefined; limit: number }) => {
-      const generation = this.#generations().find(({ name }) => name === index.name)!
+      const generation = this.#generations().find(({ name }) => name === index.name)
+      if (!generation) return []
       const { collection, chunking, fingerprint, language } = generation
       const { chunks } = ports.truth.session({ worker: true })
       const entries = await chunks.scan({ collection, chunking, after, limit })

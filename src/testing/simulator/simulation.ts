@@ -1,6 +1,5 @@
 import { tenantId } from '../../core/ids'
 import type { Generation } from '../../repositories/generations'
-import type { Guard } from '../../repositories/memory/faults'
 import { ensureGenerations } from '../../writer/generations'
 import { reconcile } from '../../writer/reconcile'
 import { AnswerCheck } from './answer-check'
@@ -9,13 +8,16 @@ import { Cluster, type Node } from './cluster'
 import { CommitCheck } from './commit-check'
 import { Dice } from './dice'
 import { Disasters } from './disasters'
+import { type AnyGuard, indexGuards, truthGuards } from './guards'
 import { History } from './history'
 import { IndexCheck } from './index-check'
-import { type ModelGuard, ModelTextEngine, ModelVectorEngine, type WriteObserver } from './model-engines'
+import { ModelTextEngine, ModelVectorEngine, type WriteObserver } from './model-engines'
+import { ModelRedis } from './model-redis'
 import { ModelTruth } from './model-truth'
 import { Network } from './network'
 import { Rebuilds } from './rebuilds'
 import { planSwarm, type SwarmPlan } from './swarm'
+import { unhydrated } from './unhydrated'
 import { VirtualClock } from './virtual-clock'
 import { type Violation, World } from './world'
 
@@ -27,20 +29,6 @@ export interface SimOptions {
   /** Switches one guard of the models off: the run must then be caught. @internal */
   readonly withoutGuard?: AnyGuard | undefined
 }
-
-/** Every guard of the models that can be switched off. @internal */
-export const guards = [
-  'claim-token',
-  'completion-fence',
-  'completion-epoch',
-  'lease',
-  'idempotency',
-  'upsert-fence',
-  'remove-fence',
-  'marker',
-  'switch-check',
-] as const satisfies readonly (Guard | ModelGuard | 'switch-check')[]
-type AnyGuard = (typeof guards)[number]
 
 export interface SimReport {
   readonly seed: number
@@ -73,6 +61,7 @@ class Simulation {
   readonly #plan: SwarmPlan
   readonly #clock: VirtualClock
   readonly #truth: ModelTruth
+  readonly #redis: ModelRedis
   readonly #networks: readonly Network[]
   readonly #cluster: Cluster
   readonly #history = new History()
@@ -88,9 +77,8 @@ class Simulation {
     this.#world = new World(seed, trace)
     this.#plan = planSwarm(seed)
     this.#clock = new VirtualClock(this.#world.scheduler)
-    const ofIndex = (['upsert-fence', 'remove-fence', 'marker'] as const).find((guard) => guard === withoutGuard)
-    const ofSwitch = withoutGuard === 'switch-check'
-    const ofTruth = ofIndex === undefined && !ofSwitch ? (withoutGuard as Guard | undefined) : undefined
+    const ofIndex = indexGuards.find((guard) => guard === withoutGuard)
+    const ofTruth = truthGuards.find((guard) => guard === withoutGuard)
     this.#truth = new ModelTruth({
       world: this.#world,
       plan: this.#plan.truth,
@@ -100,11 +88,12 @@ class Simulation {
       committed: () => commits.committed(),
       withoutGuard: ofTruth,
     })
-    const network = (name: 'vector' | 'text' | 'embedder'): Network =>
+    const network = (name: 'vector' | 'text' | 'embedder' | 'redis'): Network =>
       new Network(name, this.#world, this.#plan[name], new Dice(seed, name), () => this.#isDown(name))
     const observe: WriteObserver = (target, index, before) => this.#indexes.written(target, index, before)
     const [toVectors, toTexts, embedding] = [network('vector'), network('text'), network('embedder')]
-    this.#networks = [toVectors, toTexts, embedding]
+    const toRedis = network('redis')
+    this.#networks = [toVectors, toTexts, embedding, toRedis]
     const vectors = new ModelVectorEngine(toVectors, observe, ofIndex)
     const texts = new ModelTextEngine(toTexts, observe, ofIndex)
     this.#indexes = new IndexCheck(this.#world, this.#truth.tables, { vector: vectors, text: texts })
@@ -116,7 +105,15 @@ class Simulation {
       indexes: this.#indexes,
       completions: this.#truth.completions,
     })
-    this.#cluster = new Cluster(seed, this.#world, this.#plan, { truth: this.#truth, vectors, texts, embedding })
+    this.#redis = new ModelRedis(toRedis, this.#world.scheduler, { withoutLease: withoutGuard === 'cache-lease' })
+    this.#cluster = new Cluster(seed, this.#world, this.#plan, {
+      truth: this.#truth,
+      vectors,
+      texts,
+      embedding,
+      redis: this.#redis,
+      searched: (truth) => (withoutGuard === 'hydration' ? unhydrated(truth, this.#truth.tables, texts) : truth),
+    })
     this.#context = {
       world: this.#world,
       cluster: this.#cluster,
@@ -138,7 +135,11 @@ class Simulation {
       commits,
       indexes: this.#indexes,
     })
-    this.#rebuilds = new Rebuilds(seed, { ...this.#context, tables: this.#truth.tables, checked: !ofSwitch })
+    this.#rebuilds = new Rebuilds(seed, {
+      ...this.#context,
+      tables: this.#truth.tables,
+      checked: withoutGuard !== 'switch-check',
+    })
     this.#clients = Array.from(
       { length: this.#plan.clients },
       (_, at) => new Client(`c${at}`, this.#context, new Dice(seed, `client${at}`)),
@@ -179,6 +180,7 @@ class Simulation {
     for (const { at, of, ms } of this.#plan.jumps) {
       scheduler.after(at, () => (of === 'truth' ? this.#clock.jump(ms) : this.#cluster.jump(of, ms)))
     }
+    for (const at of this.#plan.flushes) scheduler.after(at, () => this.#redis.flush())
     this.#disasters.begin()
     this.#rebuilds.begin()
     const share = Math.ceil(this.#plan.operations / this.#clients.length)
@@ -210,6 +212,7 @@ class Simulation {
     this.#indexes.compareAll()
     await this.#disasters.check()
     await this.#searchAll(nodes[0]!)
+    await this.#clients[0]!.cached.check(nodes[0]!)
 
     this.#phase('reconcile')
     this.#resurrected = this.#indexes.resurrected

@@ -47,6 +47,7 @@ export type OperationKind =
   | 'drain'
   | 'purge'
   | 'redrive'
+  | 'cached'
 
 /** What one seed simulates: a mix of its own of load and faults, so that each seed looks for other trouble. */
 export interface SwarmPlan {
@@ -66,6 +67,13 @@ export interface SwarmPlan {
   readonly vector: EngineFaultPlan
   readonly text: EngineFaultPlan
   readonly embedder: EngineFaultPlan
+  /** What is made of documents is kept nowhere, in each process, or in Redis. */
+  readonly cache: 'none' | 'own' | 'shared'
+  readonly redis: EngineFaultPlan
+  /** How long one process may load a value. */
+  readonly cacheLeaseMs: number
+  /** Virtual times at which Redis loses all it holds. */
+  readonly flushes: readonly number[]
   /** Virtual times between which a store answers nobody. */
   readonly outages: readonly { readonly of: 'truth' | 'vector' | 'text'; readonly from: number; readonly to: number }[]
   /** Mean ms between two crashes; 0 for none. */
@@ -99,6 +107,7 @@ const usual: Readonly<Record<OperationKind, number>> = {
   drain: 1,
   purge: 1,
   redrive: 1,
+  cached: 8,
 }
 
 export function planSwarm(seed: number): SwarmPlan {
@@ -119,6 +128,8 @@ export function planSwarm(seed: number): SwarmPlan {
     if (fate < 0.25 && kind !== 'put') mix[kind] = 0
     else if (fate > 0.85) mix[kind] *= 4
   }
+  const caching = planCache(seed, spanMs)
+  if (caching.cache === 'none') mix.cached = 0
   const damage = planDamage(seed, spanMs)
   const rebuilds = planRebuilds(seed, spanMs)
   return {
@@ -133,6 +144,7 @@ export function planSwarm(seed: number): SwarmPlan {
     vector: dice.chance(0.75) ? planEngine(dice) : none,
     text: dice.chance(0.6) ? planEngine(dice) : none,
     embedder: dice.chance(0.4) ? { ...planEngine(dice), late: 0, duplicate: 0 } : none,
+    ...caching,
     outages: planOutages(dice, spanMs),
     crashEveryMs: dice.chance(0.6) ? dice.between(150, 1_500) : 0,
     jumps: planJumps(dice, spanMs, processes),
@@ -153,6 +165,16 @@ export function planSwarm(seed: number): SwarmPlan {
       tombstoneMs: dice.pick([50, 2_000, 3_600_000]),
       copyBatch: new Dice(seed, 'copy').pick([2, 5, 500]),
     },
+  }
+}
+
+function planCache(seed: number, spanMs: number): Pick<SwarmPlan, 'cache' | 'redis' | 'cacheLeaseMs' | 'flushes'> {
+  const dice = new Dice(seed, 'cache')
+  return {
+    cache: dice.pick(['none', 'own', 'shared', 'shared'] as const),
+    redis: dice.chance(0.6) ? planEngine(dice) : none,
+    cacheLeaseMs: dice.pick([30, 10_000]),
+    flushes: dice.chance(0.2) ? [dice.between(0, spanMs)] : [],
   }
 }
 

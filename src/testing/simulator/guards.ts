@@ -1,0 +1,21 @@
+/** Guards that the model of Postgres can be without. @internal */
+export const truthGuards = [
+  'claim-token',
+  'completion-fence',
+  'completion-epoch',
+  'lease',
+  'idempotency',
+  'tombstone',
+] as const
+/** Those of the models of engines. @internal */
+export const indexGuards = ['upsert-fence', 'remove-fence', 'marker'] as const
+
+/**
+ * Every guard that can be switched off. `switch-check`: no index becomes live that differs from the truth.
+ * `hydration`: a search shows what the truth says, not what an index does. `cache-lease`: a loaded value is stored only
+ * by who still holds its lease.
+ * @internal
+ */
+export const guards = [...truthGuards, ...indexGuards, 'switch-check', 'hydration', 'cache-lease'] as const
+/** @internal */
+export type AnyGuard = (typeof guards)[number]
