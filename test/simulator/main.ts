@@ -1,4 +1,4 @@
-// npm run sim -- --seeds N --from S [--jobs 2] [--without GUARD] [--keep-going]
+// npm run sim -- --seeds N --from S|random [--jobs 2] [--without GUARD] [--keep-going]
 // Runs seeds S to S+N-1; the first violation is printed with its seed and trace, and the exit code is 1.
 import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
@@ -41,12 +41,14 @@ async function main(): Promise<number> {
       'keep-going': { type: 'boolean', default: false },
     },
   })
-  const [from, seeds, jobs] = [Number(values.from), Number(values.seeds), Number(values.jobs)]
+  const from = values.from === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(values.from)
+  const [seeds, jobs] = [Number(values.seeds), Number(values.jobs)]
   const withoutGuard = guards.find((guard) => guard === values.without)
   if (![from, seeds, jobs].every(Number.isSafeInteger) || (values.without !== undefined && !withoutGuard)) {
-    console.error(`--seeds, --from and --jobs take whole numbers, --without one of ${guards.join(', ')}`)
+    console.error(`--seeds, --from (or random) and --jobs take whole numbers, --without one of ${guards.join(', ')}`)
     return 2
   }
+  console.log(`${seeds} seeds from ${from}`)
   const options: SimOptions = withoutGuard ? { withoutGuard } : {}
   const total = { seeds: 0, events: 0, operations: 0, resurrected: 0 }
   const broken: SimReport[] = []
@@ -88,8 +90,8 @@ async function main(): Promise<number> {
     console.log(`\ntrace of seed ${seed}:\n${replay.trace.join('\n')}\n`)
   }
   console.log(
-    `${total.seeds} seeds from ${from}: ${broken.length} with violations; ${total.events} events, ` +
-      `${total.operations} operations, ${total.resurrected} resurrected entries; ${seconds.toFixed(1)} s, ` +
+    `${total.seeds} seeds from ${from}: ${total.events} events, ${seconds.toFixed(1)} s, ${broken.length} violations; ` +
+      `${total.operations} operations, ${total.resurrected} resurrected entries, ` +
       `${Math.round(total.events / seconds)} events/s`,
   )
   return broken.length > 0 ? 1 : 0

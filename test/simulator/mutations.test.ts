@@ -25,6 +25,9 @@ describe('a run without one guard', () => {
     ['completion-epoch', 11],
     ['marker', 6],
     ['switch-check', 13],
+    ['tombstone', 5],
+    ['hydration', 9],
+    ['cache-lease', 15],
   ] as const)('%s violates invariant %i', { timeout: 300_000 }, async (withoutGuard, invariant) => {
     const report = await caught({ withoutGuard })
     expect(report?.violations[0]?.invariant).toBe(invariant)

@@ -3,7 +3,7 @@ import { runSeed } from '../../src/testing/simulator'
 import { breach } from './breach'
 
 const from = Number(process.env['HW_SIM_FROM'] ?? 1)
-const seeds = Number(process.env['HW_SIM_SEEDS'] ?? 500)
+const seeds = Number(process.env['HW_SIM_SEEDS'] ?? 250)
 const { stackTraceLimit } = Error
 
 // Stacks of the thousands of errors that are part of the play cost more than the play.
@@ -25,8 +25,8 @@ describe('simulator', () => {
       // Lets the runner talk to its parent.
       await new Promise((resolve) => setImmediate(resolve))
     }
-    expect(total.events).toBeGreaterThan(seeds * 500)
-    expect(total.operations).toBeGreaterThan(seeds * 15)
+    expect(total.events).toBeGreaterThan(seeds * 400)
+    expect(total.operations).toBeGreaterThan(seeds * 6)
   })
 
   it('replays a seed to the letter', async () => {
