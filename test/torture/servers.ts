@@ -208,10 +208,10 @@ export class Servers {
   }
 }
 
-/** Ends a server that was left behind, however this process ends. */
+/** Ends a server that was left behind, however this process ends; a signal to all of a terminal passes it by. */
 function guard({ home, pidFile }: { readonly home: string; readonly pidFile: string }): ChildProcess {
   const script = 'cat >/dev/null; [ -f "$1" ] && kill -9 "$(head -n 1 "$1")"; rm -rf "$2"'
-  return spawn('sh', ['-c', script, 'sh', pidFile, home], { stdio: ['pipe', 'ignore', 'ignore'] })
+  return spawn('sh', ['-c', script, 'sh', pidFile, home], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
 }
 
 async function freePort(): Promise<number> {
