@@ -25,6 +25,11 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     needs: 'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else the double',
     load: () => import('./hybrid'),
   },
+  rebuild: {
+    about: 'a rebuild against raw upserts in pgvector, and the memory it takes: [chunks]',
+    needs: 'DATABASE_URL of a Postgres with pgvector',
+    load: () => import('./rebuild'),
+  },
   embed: {
     about: 'the ONNX embedder against transformers.js: MODEL_FOLDER [texts] [threads]',
     needs: 'a model; npm install --prefix bench/peers',
