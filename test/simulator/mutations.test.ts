@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { runSeed, type SimOptions, type SimReport } from '../../src/testing/simulator'
 
 /** Seeds in which the loss of a guard must be noticed. docs/simulator.md names the seeds that did. */
-const seeds = 300
+const seeds = 2_000
 
 /** The first run that is caught. */
 async function caught(options: SimOptions): Promise<SimReport | undefined> {
@@ -23,7 +23,7 @@ describe('a run without one guard', () => {
     ['upsert-fence', 10],
     ['remove-fence', 5],
     ['completion-epoch', 11],
-    ['marker', 6],
+    ['marker', 5],
     ['switch-check', 13],
     ['tombstone', 5],
     ['hydration', 9],
