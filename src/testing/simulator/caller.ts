@@ -62,6 +62,8 @@ export class Caller {
       plan.damage.some(({ what }) => what === 'restore')
     if (ill || (isHeadwaterError(error, 'HW_TIMEOUT') && timeoutMs !== undefined)) return
     if (isHeadwaterError(error) && reasons.has(error.code)) return
+    // A write that brings a blob needs the store of blobs, and one that is being removed there is in its way.
+    if (isHeadwaterError(error) && /\bblobs?\b/.test(error.message)) return
     world.violate(18, `${this.#name}: ${this.doing} failed though the truth was well: ${String(error)}`)
   }
 

@@ -2,6 +2,7 @@ import type { CallOptions } from '../../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { Scope, TenantId } from '../../core/ids'
 import type { JsonObject } from '../../core/json'
+import { collectBlobs } from '../../writer/collect-blobs'
 import type { DocumentInput } from '../../writer/document-input'
 import { purgeExpired } from '../../writer/maintenance'
 import { writerDefaults } from '../../writer/ports'
@@ -86,6 +87,9 @@ export class Client {
     waitFor: () => this.#waitFor(),
     drain: () => this.#look((node) => node.writer.relay.drain({ timeoutMs: 200 })),
     purge: () => this.#look((node) => purgeExpired(node.ports, { ...writerDefaults, ...this.#context.plan.writer })),
+    owning: (tenant, document) =>
+      this.#put(tenant, this.#invent(tenant, document, { data: `blob ${this.#dice.between(0, 2)}` })),
+    collect: () => this.#look((node) => this.#collect(node)),
     cached: (tenant, document) => this.cached.read(tenant, document),
     redrive: () => this.#look((node) => node.ports.truth.session({ worker: true }).jobs.redrive({})),
   }
@@ -285,8 +289,15 @@ export class Client {
     if (!isValue(answer)) this.#caller.legitimate(answer)
   }
 
-  #invent(tenant: TenantId, document: string): DocumentInput {
-    const input = inventDocument(this.#dice, document, tenant, this.#context.history.nextId())
+  async #collect({ ports }: Node): Promise<void> {
+    const { truth, blobs, clock } = ports
+    const [graceMs, deep] = [this.#dice.pick([1, 100]), this.#dice.chance(0.3)]
+    await collectBlobs({ truth, blobs: blobs!, clock }, { dryRun: false, graceMs, deep, timeoutMs: 2_000 })
+  }
+
+  #invent(tenant: TenantId, document: string, blob?: { data: string }): DocumentInput {
+    const invented = inventDocument(this.#dice, document, tenant, this.#context.history.nextId())
+    const input = blob ? { ...invented, blob } : invented
     const place = `${tenant}/${document}`
     const earlier = this.#context.sent.get(place)
     if (earlier) earlier.push(input)

@@ -12,6 +12,7 @@ import { TenantCache } from '../../tenant/cache-handle'
 import { type CollectionPlan, type WriterPorts, writerDefaults } from '../../writer/ports'
 import { type CoordinatedWriter, createWriter } from '../../writer/writer'
 import { Dice } from './dice'
+import type { ModelBlobs } from './model-blobs'
 import { lineSplitter, modelEmbedder } from './model-embedder'
 import type { ModelTextEngine, ModelVectorEngine } from './model-engines'
 import type { ModelRedis } from './model-redis'
@@ -42,6 +43,7 @@ export interface Backends {
   readonly texts: ModelTextEngine
   readonly embedding: Network
   readonly redis: ModelRedis
+  readonly blobs: ModelBlobs
   /** The truth as searches read it. */
   readonly searched: (truth: Truth) => Truth
 }
@@ -97,6 +99,7 @@ export class Cluster {
       clock: process.clock,
       random,
       entries,
+      blobs: this.#plan.blobs === null ? undefined : this.#backends.blobs.for(process),
       options: { ...writerDefaults, ...this.#plan.writer },
     }
     const writer = createWriter(ports)

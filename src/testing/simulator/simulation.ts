@@ -11,12 +11,13 @@ import { Disasters } from './disasters'
 import { type AnyGuard, indexGuards, truthGuards } from './guards'
 import { History } from './history'
 import { IndexCheck } from './index-check'
+import { ModelBlobs } from './model-blobs'
 import { ModelTextEngine, ModelVectorEngine, type WriteObserver } from './model-engines'
 import { ModelRedis } from './model-redis'
 import { ModelTruth } from './model-truth'
 import { Network } from './network'
 import { Rebuilds } from './rebuilds'
-import { planSwarm, type SwarmPlan } from './swarm'
+import { none, planSwarm, type SwarmPlan } from './swarm'
 import { unhydrated } from './unhydrated'
 import { VirtualClock } from './virtual-clock'
 import { type Violation, World } from './world'
@@ -85,15 +86,20 @@ class Simulation {
       dice: new Dice(seed, 'truth'),
       clock: this.#clock,
       down: () => this.#isDown('truth'),
-      committed: () => commits.committed(),
+      committed: () => {
+        commits.committed()
+        // A restored truth knows again what was collected since.
+        if (this.#history.restores === 0) blobs.check()
+      },
       withoutGuard: ofTruth,
     })
-    const network = (name: 'vector' | 'text' | 'embedder' | 'redis'): Network =>
-      new Network(name, this.#world, this.#plan[name], new Dice(seed, name), () => this.#isDown(name))
+    const network = (name: 'vector' | 'text' | 'embedder' | 'redis' | 'blobs'): Network =>
+      new Network(name, this.#world, this.#plan[name] ?? none, new Dice(seed, name), () => this.#isDown(name))
     const observe: WriteObserver = (target, index, before) => this.#indexes.written(target, index, before)
     const [toVectors, toTexts, embedding] = [network('vector'), network('text'), network('embedder')]
-    const toRedis = network('redis')
-    this.#networks = [toVectors, toTexts, embedding, toRedis]
+    const [toRedis, toBlobs] = [network('redis'), network('blobs')]
+    this.#networks = [toVectors, toTexts, embedding, toRedis, toBlobs]
+    const blobs = new ModelBlobs(toBlobs, this.#world, this.#truth.tables, this.#clock)
     const vectors = new ModelVectorEngine(toVectors, observe, ofIndex)
     const texts = new ModelTextEngine(toTexts, observe, ofIndex)
     this.#indexes = new IndexCheck(this.#world, this.#truth.tables, { vector: vectors, text: texts })
@@ -112,6 +118,7 @@ class Simulation {
       texts,
       embedding,
       redis: this.#redis,
+      blobs,
       searched: (truth) => (withoutGuard === 'hydration' ? unhydrated(truth, this.#truth.tables, texts) : truth),
     })
     this.#context = {

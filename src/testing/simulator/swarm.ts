@@ -48,6 +48,8 @@ export type OperationKind =
   | 'purge'
   | 'redrive'
   | 'cached'
+  | 'owning'
+  | 'collect'
 
 /** What one seed simulates: a mix of its own of load and faults, so that each seed looks for other trouble. */
 export interface SwarmPlan {
@@ -72,6 +74,8 @@ export interface SwarmPlan {
   readonly redis: EngineFaultPlan
   /** How long one process may load a value. */
   readonly cacheLeaseMs: number
+  /** Documents own blobs where it is not null. */
+  readonly blobs: EngineFaultPlan | null
   /** Virtual times at which Redis loses all it holds. */
   readonly flushes: readonly number[]
   /** Virtual times between which a store answers nobody. */
@@ -87,7 +91,7 @@ export interface SwarmPlan {
   readonly writer: Partial<WriterOptions>
 }
 
-const none: EngineFaultPlan = { refused: 0, lostRequest: 0, lostAnswer: 0, late: 0, duplicate: 0, slow: 0 }
+export const none: EngineFaultPlan = { refused: 0, lostRequest: 0, lostAnswer: 0, late: 0, duplicate: 0, slow: 0 }
 
 const usual: Readonly<Record<OperationKind, number>> = {
   put: 10,
@@ -108,6 +112,8 @@ const usual: Readonly<Record<OperationKind, number>> = {
   purge: 1,
   redrive: 1,
   cached: 8,
+  owning: 4,
+  collect: 2,
 }
 
 export function planSwarm(seed: number): SwarmPlan {
@@ -130,6 +136,12 @@ export function planSwarm(seed: number): SwarmPlan {
   }
   const caching = planCache(seed, spanMs)
   if (caching.cache === 'none') mix.cached = 0
+  const ofBlobs = new Dice(seed, 'blobs')
+  const blobs = ofBlobs.chance(0.3) ? planEngine(ofBlobs) : null
+  if (blobs === null) {
+    mix.owning = 0
+    mix.collect = 0
+  }
   const damage = planDamage(seed, spanMs)
   const rebuilds = planRebuilds(seed, spanMs)
   return {
@@ -145,6 +157,7 @@ export function planSwarm(seed: number): SwarmPlan {
     text: dice.chance(0.6) ? planEngine(dice) : none,
     embedder: dice.chance(0.4) ? { ...planEngine(dice), late: 0, duplicate: 0 } : none,
     ...caching,
+    blobs,
     outages: planOutages(dice, spanMs),
     crashEveryMs: dice.chance(0.6) ? dice.between(150, 1_500) : 0,
     jumps: planJumps(dice, spanMs, processes),
