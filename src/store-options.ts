@@ -69,7 +69,7 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
   s3?: (S3Options & { blobs?: S3BlobOptions | undefined }) | undefined
   /** Named embedders, for `embedder` and `rebuild`. */
   embedders?: Readonly<Record<string, EmbedderOption>> | undefined
-  /** Default of every collection: a name of `embedders`, or an embedder; hashing when left out. */
+  /** Default of every collection: a name of `embedders`, or an embedder. When left out, a model in the cache, else hashing. */
   embedder?: string | EmbedderOption | undefined
   /** Default of every collection: what embeds queries, in a standby generation of its own, while `embedder` fails. */
   fallback?: string | EmbedderOption | undefined
