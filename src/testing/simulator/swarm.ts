@@ -112,8 +112,8 @@ const usual: Readonly<Record<OperationKind, number>> = {
   purge: 1,
   redrive: 1,
   cached: 8,
-  owning: 4,
-  collect: 2,
+  owning: 14,
+  collect: 10,
 }
 
 export function planSwarm(seed: number): SwarmPlan {
