@@ -62,6 +62,7 @@ for (const { scriptId, url, functions } of result) {
   }
   const text = readFileSync(file, 'utf8').split('\n')
   const coded = [...lines].filter(([number]) => !/^\s*(\/\/|\*|\/\*|import |\}|$)/.test(text[number] ?? ''))
+  if (coded.length === 0) continue
   const missed = coded.flatMap(([number, done]) => (done ? [] : [number + 1])).sort((a, b) => a - b)
   all += coded.length
   run += coded.length - missed.length

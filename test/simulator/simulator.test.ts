@@ -3,7 +3,7 @@ import { runSeed } from '../../src/testing/simulator'
 import { breach } from './breach'
 
 const from = Number(process.env['HW_SIM_FROM'] ?? 1)
-const seeds = Number(process.env['HW_SIM_SEEDS'] ?? 250)
+const seeds = Number(process.env['HW_SIM_SEEDS'] ?? 120)
 const { stackTraceLimit } = Error
 
 // Stacks of the thousands of errors that are part of the play cost more than the play.

@@ -25,14 +25,18 @@ interface Held {
  * the suite of cache repositories holds over both.
  */
 export class ModelRedis {
-  readonly #network: Network
-  readonly #scheduler: Scheduler
+  readonly #network: Pick<Network, 'call'>
+  readonly #scheduler: Pick<Scheduler, 'now'>
   readonly #withoutLease: boolean
   readonly #values = new Map<string, Held>()
   /** Tags: members, and until when each counts. */
   readonly #tags = new Map<string, Map<string, number>>()
 
-  constructor(network: Network, scheduler: Scheduler, options: { readonly withoutLease: boolean }) {
+  constructor(
+    network: Pick<Network, 'call'>,
+    scheduler: Pick<Scheduler, 'now'>,
+    options: { readonly withoutLease: boolean },
+  ) {
     this.#network = network
     this.#scheduler = scheduler
     this.#withoutLease = options.withoutLease
