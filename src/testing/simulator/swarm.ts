@@ -1,7 +1,7 @@
 import type { WriterOptions } from '../../writer/ports'
 import { type Damage, planDamage } from './damage'
 import { Dice } from './dice'
-import { type PlannedRebuild, planRebuilds } from './rebuilds'
+import { type PlannedRebuild, planRebuilds } from './planned-rebuilds'
 
 /** How often the truth's connection fails. Rates are per operation or COMMIT. */
 export interface TruthFaultPlan {
