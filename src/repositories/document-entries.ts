@@ -1,4 +1,5 @@
 import type { CallOptions } from '../core/abort'
+import { HeadwaterError } from '../core/errors'
 import type { CollectionName, TenantId } from '../core/ids'
 import type { CacheRepository } from './cache'
 import type { EpochWatch } from './epoch-watch'
@@ -43,10 +44,14 @@ export class DocumentEntries {
   /**
    * Deletes what was made of these documents, and takes the lease from whoever makes such a value right now: what a slow
    * reader has read is not stored over it. `epoch` is that of the change: a process that only works has not heard of a
-   * restore, and would look under the keys of before. Rejects when Redis cannot be asked.
+   * restore, and would look under the keys of before. Rejects when Redis cannot be asked, or the truth for its epoch.
    */
   async forget(changed: readonly (DocumentPlace & { readonly epoch?: number })[], call: CallOptions): Promise<void> {
-    await this.#epoch?.refresh(Math.max(0, ...changed.map(({ epoch = 0 }) => epoch)))
+    const epoch = Math.max(0, ...changed.map((change) => change.epoch ?? 0))
+    await this.#epoch?.refresh(epoch)
+    if (this.#epoch && this.#epoch.current() < epoch) {
+      throw new HeadwaterError('HW_UNAVAILABLE', 'The epoch of the database could not be read; cached values wait')
+    }
     const tags = new Map<TenantId, string[]>()
     for (const { tenant, collection, document } of changed) {
       const own = tags.get(tenant) ?? []

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { HeadwaterError } from '../../src/core/errors'
 import { seededRandom } from '../../src/core/random'
 import { DocumentEntries, documentTag } from '../../src/repositories/document-entries'
 import { EpochWatch } from '../../src/repositories/epoch-watch'
@@ -12,7 +13,11 @@ import { SimProcess } from '../../src/testing/simulator/sim-process'
 import { VirtualClock } from '../../src/testing/simulator/virtual-clock'
 
 it('a process that has not heard of a restore deletes what others have cached since', async () => {
-  const truth = new MemoryTruth()
+  let down = false
+  const before = async (): Promise<void> => {
+    if (down) throw new HeadwaterError('HW_UNAVAILABLE', 'down')
+  }
+  const truth = new MemoryTruth({ faults: { before, commit: async () => 'ok' } })
   const scheduler = new Scheduler(seededRandom(1))
   const redis = new ModelRedis({ call: (_process, _what, _call, serve) => serve() }, scheduler, { withoutLease: false })
   const member = async (): Promise<{ epoch: EpochWatch; cache: RedisCacheRepository }> => {
@@ -26,6 +31,11 @@ it('a process that has not heard of a restore deletes what others have cached si
   const { cache } = await member()
   await cache.set(acme, 'summary', 'of the first words', { tags: [documentTag('documents', 'd')] })
   const entries = new DocumentEntries(worker.cache, { shared: true, epoch: worker.epoch })
-  await entries.forget([{ ...scope, document: 'd', epoch: restored }], {})
+  // Not under the keys of before, which would be no error and no help.
+  down = true
+  const changed = [{ ...scope, document: 'd', epoch: restored }]
+  await expect(entries.forget(changed, {})).rejects.toMatchObject({ code: 'HW_UNAVAILABLE' })
+  down = false
+  await entries.forget(changed, {})
   expect(await cache.get(acme, 'summary')).toBe(undefined)
 })
