@@ -49,11 +49,18 @@ export class Rebuilds {
 
   /** What was begun is brought to its end: nothing fails any more. */
   async finish(): Promise<void> {
-    for (const { target } of this.#generations('building')) {
+    for (let attempt = 1; ; attempt++) {
+      const [begun] = this.#generations('building')
+      if (!begun) return
+      const { target } = begun
       const answer = await this.#caller.call((node) => this.#rebuild(node, target, {}))
-      if (!isValue(answer)) {
+      // A restore that is noticed only now gives up what was begun before it: then nothing is left to do.
+      if (!isValue(answer) && attempt === 3) {
         const why = answer === 'crashed' ? answer : String(answer.error)
-        this.#context.world.violate(13, `A rebuild of ${target} does not come to its end though all is well: ${why}`)
+        return this.#context.world.violate(
+          13,
+          `A rebuild of ${target} does not come to its end though all is well: ${why}`,
+        )
       }
     }
   }
