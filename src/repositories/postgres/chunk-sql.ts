@@ -20,10 +20,15 @@ export const chunkStatements = statements((dialect) => {
       `SELECT c.id, c.document, c.ordinal, c.start_unit, c.end_unit, c.input_hash FROM ${chunks} c
        WHERE ${inScope} AND c.document = ANY($4::text[]) AND c.removed_at IS NULL ORDER BY c.document, c.ordinal`,
     ),
+    // One look-up by key for each id, whatever the planner knows: before the first ANALYZE it would read every chunk.
     hydrate: prepared(
       `SELECT c.id, c.document, c.ordinal, c.start_unit, c.end_unit, c.text, c.fence, c.metadata AS chunk_metadata,
-         d.metadata, ${payload} ${living}
-       WHERE ${inScope} AND c.id = ANY($4::uuid[]) AND c.removed_at IS NULL`,
+         d.metadata, ${payload} FROM unnest($4::uuid[]) AS wanted (id)
+       CROSS JOIN LATERAL (
+         SELECT * FROM ${chunks} c WHERE ${inScope} AND c.id = wanted.id AND c.removed_at IS NULL OFFSET 0) c
+       CROSS JOIN LATERAL (
+         SELECT * FROM ${documents} d WHERE d.tenant = c.tenant AND d.collection = c.collection AND d.id = c.document
+           AND d.deleted_at IS NULL OFFSET 0) d`,
     ),
     /** Conditions of a filter and `searchWordsEnd` follow. Most words follow a space, which costs less to see than a pattern. */
     searchWords: `WITH found AS MATERIALIZED (

@@ -14,9 +14,12 @@ const embeddingStatements = statements(({ table }) => {
        WHERE tenant = $1 AND fingerprint = $2 AND input_hash = ANY($3::text[])`,
     ),
     ofChunks: prepared(
-      `SELECT c.id, e.vector FROM ${table('chunks')} c
-         JOIN ${embeddings} e ON e.tenant = c.tenant AND e.fingerprint = $4 AND e.input_hash = c.input_hash
-       WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = ANY($5::uuid[]) AND c.removed_at IS NULL`,
+      `SELECT c.id, e.vector FROM unnest($5::uuid[]) AS wanted (id)
+       CROSS JOIN LATERAL (
+         SELECT c.tenant, c.id, c.input_hash FROM ${table('chunks')} c
+         WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = wanted.id AND c.removed_at IS NULL
+         OFFSET 0) c
+       JOIN ${embeddings} e ON e.tenant = c.tenant AND e.fingerprint = $4 AND e.input_hash = c.input_hash`,
     ),
     // All vectors come as one run of bytes, which pg sends as it is; an array of them would be sent as hex.
     set: prepared(
