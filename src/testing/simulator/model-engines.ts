@@ -84,7 +84,7 @@ abstract class ModelEngine<M> {
 }
 
 /** A guard of the indexes, or `marker`: an index that is not what it was has no marker, or another. @internal */
-export type ModelGuard = IndexGuard | 'marker'
+type ModelGuard = IndexGuard | 'marker'
 
 function ofIndex(withoutGuard: ModelGuard | undefined): { withoutGuard?: IndexGuard } {
   return withoutGuard === undefined || withoutGuard === 'marker' ? {} : { withoutGuard }
