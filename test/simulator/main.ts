@@ -97,5 +97,8 @@ async function main(): Promise<number> {
   return broken.length > 0 ? 1 : 0
 }
 
-if (process.argv[2] === '--worker') process.once('message', (order: Order) => void work(order))
-else process.exitCode = await main()
+if (process.argv[2] === '--worker') {
+  // Nobody listens any more.
+  process.once('disconnect', () => process.exit())
+  process.once('message', (order: Order) => void work(order))
+} else process.exitCode = await main()
