@@ -42,19 +42,34 @@ export function physicalExists(ports: WriterPorts, generation: Generation): Prom
 
 /**
  * Lets the public alias of the collection lead to its live generation. The row is what counts: an alias that was left
- * behind is mended at the next check.
+ * behind is mended at the next check. Of two that follow across a switch, the one that knows of it must come last: so
+ * whoever has set the alias looks again.
  */
 export async function followAlias(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
+  const { target, collection } = generation
+  for (let live = generation; await leadAlias(ports, live, call); ) {
+    const { generations } = ports.truth.session({ worker: true })
+    const [now] = await generations.list({ target, collection, states: ['live'] })
+    if (!now || now.id === live.id) return
+    live = now
+  }
+}
+
+/** False when it leads there already, or when the engine has no aliases. */
+async function leadAlias(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<boolean> {
   const { target, collection } = generation
   if (target === 'vector') {
     const { alias } = ports.vectors
     const [name, index] = [`${ports.vectorPrefix ?? ''}${collection}`, vectorIndexOf(generation)]
-    if (alias && !(await alias.leadsTo(name, index, call))) await alias.set(name, index, call)
+    if (!alias || (await alias.leadsTo(name, index, call))) return false
+    await alias.set(name, index, call)
   } else {
     const { alias } = ports.texts
     const index = textIndexOf(generation)
-    if (alias && !(await alias.leadsTo(collection, index, call))) await alias.set(collection, index, call)
+    if (!alias || (await alias.leadsTo(collection, index, call))) return false
+    await alias.set(collection, index, call)
   }
+  return true
 }
 
 /** Numbers of generations go back when the truth is restored; in a new epoch the names are others all the same. */

@@ -228,7 +228,10 @@ class Simulation {
 
   /** What late requests brought back must go, and then nothing more. */
   async #reconcile({ ports, writer }: Node): Promise<void> {
-    const { orphaned, missing, stale, foreign } = await reconcile(ports, { repair: true })
+    const { orphaned, missing: lacking, stale, foreign, differences } = await reconcile(ports, { repair: true })
+    // A sweep that was due trusts no job, not even the parked ones of what the engine refuses.
+    const refused = differences.filter(({ kind, document }) => kind === 'missing' && document.startsWith('poison'))
+    const missing = lacking - refused.length
     await writer.relay.drain({ timeoutMs: 1_000 })
     const left = this.#indexes.resurrected
     // After a loss late requests of before may bring back what no longer fits, too.
