@@ -143,7 +143,8 @@ export class LegRun {
     const answers = await Promise.all(
       asked.map(async (leg) => {
         // The text leg does not wait for the embedder.
-        const vectors = leg === 'vector' ? await (this.#vectors ??= this.#queryVectors(deadline)) : []
+        if (leg === 'vector') this.#vectors ??= this.#queryVectors(deadline)
+        const vectors = leg === 'vector' ? await this.#vectors : []
         if (this.#down.has(leg)) return undefined
         return this.#guard(leg, deadline, leg, (call) =>
           this.#hedged(leg, call, (inner) =>

@@ -29,6 +29,13 @@ describeWithPgvector('row level security, asked in SQL', () => {
     await store.relay.drain()
     // Rows of every kind: these leave their jobs.
     for (const name of tenants) await store.forTenant(name).documents.put({ id: 'waiting', text: `Words of ${name}` })
+    // What only stands there while a blob is deleted or a text embedded.
+    for (const name of tenants) {
+      await database().admin(`INSERT INTO headwater.blob_removals VALUES ($1, 'key', 1)`, [name])
+      await database().admin(`INSERT INTO headwater.embedding_reservations VALUES ($1, 'space', 'hash', 'me', now())`, [
+        name,
+      ])
+    }
     connection = new PostgresConnection({ url: database().url, max: 4 })
     expect(await decideRowSecurity(connection, 'headwater')).toEqual([])
     const { rows } = await database().admin(
