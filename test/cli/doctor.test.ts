@@ -227,6 +227,9 @@ describeWithElasticsearch('doctor of the full profile', (elasticsearch) => {
         const text = (await look()).checks.find(({ detail }) => detail.endsWith(', in elasticsearch'))
         const { rows } = await database().admin(`SELECT value FROM headwater.registry WHERE name = 'installation'`)
         const index = `headwater_${rows[0].value}-${text!.name.replace('index ', '')}`
+        await fetch(`${elasticsearch}/${index}/_alias/headwater_${rows[0].value}-documents.live`, { method: 'DELETE' })
+        const led = { name: text!.name, state: 'warning', remedy: expect.stringContaining('headwater relay') }
+        expect((await look()).bad).toMatchObject([led])
         const alias = `${index}.write`
         await fetch(`${elasticsearch}/${index}/_alias/${alias}`, { method: 'DELETE' })
         expect((await look()).bad).toMatchObject([{ name: text!.name, state: 'failed', code: 'HW_GENERATION_MISSING' }])

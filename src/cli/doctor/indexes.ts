@@ -83,12 +83,33 @@ async function checkPhysical(
   if (engine !== 'postgres' && !place.answers(engine)) return unseen(name, engine)
   try {
     const flaw = await flawOf(place, generation, installation)
-    if (flaw === undefined) return ok(name, `${generation.state}, in ${engine}`)
+    if (flaw === undefined) {
+      if (await isLed(place, generation, installation)) return ok(name, `${generation.state}, in ${engine}`)
+      const found = `The public alias of ${generation.collection} does not lead to it: other readers find another index, or none.`
+      return warning(name, found, 'A worker leads it back within a minute: run `headwater relay`.')
+    }
     const remedy = `Run \`headwater rebuild --target ${generation.target} --collection ${generation.collection}\`.`
     return failed(name, new HeadwaterError('HW_GENERATION_MISSING', flaw), remedy)
   } catch (error) {
     return failed(name, error)
   }
+}
+
+/** False when the public alias leads away from the live generation. */
+async function isLed(
+  { stores: { qdrant, elasticsearch }, options }: IndexesPlace,
+  generation: Generation,
+  installation: string,
+): Promise<boolean> {
+  const { state, target, collection } = generation
+  if (state !== 'live') return true
+  if (target === 'vector') {
+    const alias = `${options.qdrant?.prefix ?? 'headwater'}_${installation}_${collection}`
+    return !qdrant || new QdrantVectorRepository(qdrant).alias.leadsTo(alias, vectorIndexOf(generation))
+  }
+  const prefix = `${options.elasticsearch?.prefix ?? 'headwater'}_${installation}`
+  if (!elasticsearch) return true
+  return new ElasticsearchTextRepository(elasticsearch, { prefix }).alias.leadsTo(collection, textIndexOf(generation))
 }
 
 /** What is missing of an index in its engine. */
