@@ -24,7 +24,7 @@ describe('a run without one guard', () => {
     ['idempotency', 12, 1],
     ['tombstone', 5, 1],
     ['upsert-fence', 10, 1],
-    ['remove-fence', 7, 25],
+    ['remove-fence', 5, 38],
     ['marker', 5, 33],
     ['switch-check', 13, 25],
     ['hydration', 9, 81],

@@ -10,6 +10,10 @@ export const chunkStatements = statements((dialect) => {
   /** Live chunks of live documents. */
   const living = `FROM ${chunks} c JOIN ${documents} d
       ON d.tenant = c.tenant AND d.collection = c.collection AND d.id = c.document AND d.deleted_at IS NULL`
+  /** The same where chunks of a range of ids are read: what is read of documents follows them, however many there are. */
+  const keyed = `FROM ${chunks} c CROSS JOIN LATERAL (
+      SELECT * FROM ${documents} d WHERE d.tenant = c.tenant AND d.collection = c.collection AND d.id = c.document
+        AND d.deleted_at IS NULL OFFSET 0) d`
   return {
     ofDocument: prepared(
       `SELECT c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.text, c.metadata, c.input_hash,
@@ -54,13 +58,13 @@ export const chunkStatements = statements((dialect) => {
     states: statesSql(dialect),
     /** Conditions of a range follow. */
     scan: `SELECT c.id, c.tenant, c.document, greatest(c.fence, d.payload_fence) AS fence, c.input_hash, d.payload_hash
-      ${living} WHERE c.removed_at IS NULL`,
+      ${keyed} WHERE c.removed_at IS NULL`,
     /** The space is `$1`; conditions of a range follow. */
     digest: `SELECT count(*) AS count, coalesce(sum(e.bits), 0)::text AS sum FROM (
       SELECT ('x' || left(md5(c.id || ':' || greatest(c.fence, d.payload_fence) || ':' || left(encode(sha256(
         convert_to(c.input_hash || d.payload_hash || $1::text, 'UTF8')), 'hex'), 32) || ':' || c.tenant || ':' ||
         c.document), 15))::bit(60)::bigint AS bits
-      ${living} WHERE c.removed_at IS NULL`,
+      ${keyed} WHERE c.removed_at IS NULL`,
     count: `SELECT count(*) AS count ${living} WHERE c.removed_at IS NULL`,
   }
 })
