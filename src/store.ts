@@ -87,7 +87,10 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   readonly relay: {
     /** Works until the signal aborts. */
     run(options: { signal: AbortSignal }): Promise<void>
-    /** Works until nothing waits, or the time is up (30 s by default). */
+    /**
+     * Works until nothing waits, or the time is up (30 s by default), also while a target is paused. Look at
+     * `remaining`: it is no error that jobs are left, `unavailable` says which targets are paused, and why.
+     */
     drain(options?: CallOptions): Promise<DrainResult>
   }
   readonly #parts: StoreParts

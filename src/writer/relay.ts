@@ -1,7 +1,7 @@
 import type { CallOptions } from '../core/abort'
 import { sleep } from '../core/clock'
 import { withDeadline } from '../core/deadline'
-import { asHeadwaterError, type HeadwaterError, isHeadwaterError } from '../core/errors'
+import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../core/errors'
 import { uuidV7 } from '../core/ids'
 import { isHeard, publish } from '../observability/channels'
 import type { ClaimedJob, JobTarget } from '../repositories/jobs'
@@ -19,7 +19,10 @@ export interface DrainResult {
   readonly parked: number
   /** Jobs still waiting when the time was up; 0 when it is empty. */
   readonly remaining: number
-  /** Why a target could not be reached, when that kept jobs back. */
+  /**
+   * What kept jobs back until the time was up, when targets are paused: of the first one's code and with its reason as
+   * `cause`; the message and `details.targets` name them all.
+   */
   readonly unavailable?: HeadwaterError | undefined
 }
 
@@ -131,8 +134,8 @@ export class Relay {
   #lastError: HeadwaterError | undefined
 
   /**
-   * Works until no job is left that is not parked, or the time is up. Jobs that back off or are held by another
-   * worker are waited for.
+   * Works until no job is left that is not parked, or the time is up. Jobs that back off, are held by another worker
+   * or wait for a paused target are waited for: any of it may end meanwhile.
    */
   async drain(options: CallOptions = {}): Promise<DrainResult> {
     const { clock, truth } = this.#ports
@@ -147,14 +150,32 @@ export class Relay {
         if (done > 0 && deadline.remaining() > 0 && !options.signal?.aborted) continue
         const { waiting, claimed, parked } = await truth.session({ worker: true }).jobs.backlog()
         const remaining = waiting + claimed
-        const unavailable = [...this.#paused.values()][0]?.error
         if (remaining === 0) return { applied, parked, remaining }
-        if (deadline.remaining() === 0) return { applied, parked, remaining, unavailable }
-        if (options.signal?.aborted) return { applied, parked, remaining, unavailable }
+        if (deadline.remaining() === 0 || options.signal?.aborted)
+          return { applied, parked, remaining, unavailable: this.#keptBack() }
         if (done === 0)
           await this.#idle(Math.min(this.#options.pollMs, 50, deadline.remaining()), nudges, deadline.signal)
       }
     })
+  }
+
+  /** Which targets are paused, and why; undefined when none is. */
+  #keptBack(): HeadwaterError | undefined {
+    const paused = [...this.#paused].map(([target, { error }]) => ({ target, error }))
+    const [first] = paused
+    if (!first) return undefined
+    const { code, retryable, path, retryAfterMs, details } = first.error
+    return new HeadwaterError(
+      code,
+      paused.map(({ target, error }) => `${target} is paused: ${error.message}`).join('; '),
+      {
+        cause: first.error,
+        retryable,
+        path,
+        retryAfterMs,
+        details: { ...details, targets: paused.map(({ target }) => target) },
+      },
+    )
   }
 
   /**

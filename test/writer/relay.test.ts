@@ -120,13 +120,48 @@ describe('relay', () => {
     await writer.put(scope, { id: 'a', text: 'some words' })
     const draining = writer.relay.drain({ timeoutMs: 30_000 })
     for (let i = 0; i < 100; i++) await clock.advance(500)
-    expect(await draining).toMatchObject({ applied: 1, remaining: 1, unavailable: { code: 'HW_UNAVAILABLE' } })
+    expect(await draining).toMatchObject({
+      applied: 1,
+      remaining: 1,
+      unavailable: {
+        code: 'HW_UNAVAILABLE',
+        message: 'text is paused: down',
+        details: { targets: ['text'] },
+        cause: { message: 'down' },
+      },
+    })
     const [left] = await jobs.pending({ tenant: scope.tenant, upTo: Number.MAX_SAFE_INTEGER })
     expect(left).toMatchObject({ target: 'text', attempts: 0, parked: false })
     const [vector] = await ports.truth.session({ worker: true }).generations.list({ target: 'vector' })
     expect(vector!.state).toBe('live')
     engine.fail = () => undefined
     expect(await writer.relay.drain()).toMatchObject({ remaining: 0 })
+  })
+
+  it('a drain whose time is up names every target that is paused; one that is served again ends it early', async () => {
+    const { writer, ports, engine, clock } = await setUp()
+    const [fingerprint, hashing] = [...ports.embedders][0]!
+    engine.fail = () => new HeadwaterError('HW_UNAUTHORIZED', 'the key has expired')
+    await writer.put(scope, { id: 'a', text: 'some words' }, { embed: 'deferred' })
+    ports.embedders.clear()
+    const draining = writer.relay.drain({ timeoutMs: 10_000 })
+    for (let i = 0; i < 40; i++) await clock.advance(500)
+    const { remaining, unavailable } = await draining
+    expect(remaining).toBe(2)
+    expect(unavailable!.details!['targets']).toEqual(expect.arrayContaining(['vector', 'text']))
+    expect(unavailable!.message).toContain('text is paused: the key has expired')
+    expect(unavailable!.message).toMatch(/vector is paused: .*embedder/)
+    let endedAt = Number.POSITIVE_INFINITY
+    const startedAt = clock.monotonic()
+    const again = writer.relay.drain({ timeoutMs: 600_000 }).finally(() => {
+      endedAt = clock.monotonic()
+    })
+    await clock.advance(500)
+    engine.fail = () => undefined
+    ports.embedders.set(fingerprint, hashing)
+    for (let i = 0; i < 1_300 && endedAt === Number.POSITIVE_INFINITY; i++) await clock.advance(500)
+    expect(await again).toEqual({ applied: 2, parked: 0, remaining: 0 })
+    expect(endedAt - startedAt).toBeLessThan(120_000)
   })
 
   it('a failure on a generation that is not live is kept there and blocks nobody', async () => {
