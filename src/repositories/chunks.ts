@@ -142,7 +142,8 @@ export interface ChunkRepository {
   scan(scan: ChunkScan, call?: CallOptions): Promise<ChunkEntry[]>
   /**
    * Digest of a range: how many entries, and the sum (decimal) over them of the first 60 bits of
-   * md5(`id:fence:stamp:tenant:document`), where stamp is the first 32 hex digits of sha256(inputHash + payloadHash + space).
+   * md5(`id:fence:stamp:tenant:document`), where stamp is the first 16 hex digits of
+   * sha256(inputHash + space) and the first 16 of payloadHash.
    */
   digest(
     range: Omit<ChunkScan, 'limit'> & { readonly space: string },

@@ -58,6 +58,11 @@ export interface PendingQuery {
   readonly documents?: readonly string[] | undefined
 }
 
+export interface EnqueueOptions {
+  readonly claim?: { readonly token: string; readonly leaseMs: number } | undefined
+  readonly mends?: boolean | undefined
+}
+
 /**
  * The outbox. All times come from the truth's own clock. Each guard is an argument: the claim token, the applied
  * fence and the epoch.
@@ -65,10 +70,11 @@ export interface PendingQuery {
 export interface JobRepository {
   /**
    * Adds jobs. Against a waiting job of the same key: the lowest `since`, the highest `fence`, the lowest `first`;
-   * backoff cleared, un-parked, a claim that somebody holds left alone. With `claim`, jobs that nobody holds are
-   * claimed at once, and those that now carry the token are returned.
+   * backoff cleared, un-parked, attempts forgotten, a claim that somebody holds left alone. With `claim`, jobs that nobody holds are claimed at
+   * once, and those that now carry the token are returned. With `mends` the content is what it was, only an index is
+   * not: failed attempts still count, so that poison is not tried from the start by each mending.
    */
-  enqueue(jobs: readonly NewJob[], claim?: { readonly token: string; readonly leaseMs: number }): Promise<ClaimedJob[]>
+  enqueue(jobs: readonly NewJob[], options?: EnqueueOptions): Promise<ClaimedJob[]>
   /** Claims up to `limit` due jobs (not parked, not backing off, no lease that lasts), the longest waiting first. */
   claim(
     options: {

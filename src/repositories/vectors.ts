@@ -15,7 +15,7 @@ export interface VectorPoint {
   /** The chunk's id, a UUID. */
   readonly id: string
   readonly fence: number
-  /** Hash of what the point should hold; compared by reconcile. */
+  /** Hash of what the point should hold, 32 hex digits, the first 16 of its vector's input; compared by reconcile. */
   readonly stamp: string
   readonly payload: IndexPayload
   readonly vector: Float32Array
@@ -41,7 +41,10 @@ export interface VectorRepository {
   /** Undefined where nobody else reads the indexes by name. */
   readonly alias?: IndexAlias<VectorIndex> | undefined
   upsert(index: VectorIndex, points: readonly VectorPoint[], call?: CallOptions): Promise<void>
-  /** Replaces payload, stamp and fence of points that are there with a lower fence; never the vector. */
+  /**
+   * Replaces payload, stamp and fence of points that are there with a lower fence; never the vector. A point whose
+   * vector is of another input, by the first half of the stamps, is left alone: an index that was set back holds such.
+   */
   setPayload(index: VectorIndex, points: readonly Omit<VectorPoint, 'vector'>[], call?: CallOptions): Promise<void>
   remove(index: VectorIndex, removals: readonly IndexRemoval[], call?: CallOptions): Promise<void>
   /** Best first, by cosine similarity; ties by id. */

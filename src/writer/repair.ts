@@ -62,6 +62,7 @@ async function restamp(ports: WriterPorts, scope: Scope, ids: readonly string[])
       heads.flatMap(({ id }, at) =>
         allTargets.map((target) => ({ ...scope, target, document: id, fence: fences[at]!, since: 0 })),
       ),
+      { mends: true },
     )
     return heads.length
   })

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Hash of what an index entry should hold: its input (title and text), its document's payload, and the space it lives
- * in (fingerprint or language). 32 hex digits of SHA-256, which Postgres computes too.
+ * Hash of what an index entry should hold, 32 hex digits, which Postgres computes too. The first half is of its input
+ * (title and text) and the space it lives in (fingerprint or language), the second the start of its payload's hash: a
+ * payload is only set over a vector of the same first half.
  */
 export function stampOf(inputHash: string, payloadHash: string, space: string): string {
-  return createHash('sha256').update(`${inputHash}${payloadHash}${space}`).digest('hex').slice(0, 32)
+  const input = createHash('sha256').update(`${inputHash}${space}`).digest('hex')
+  return `${input.slice(0, 16)}${payloadHash.slice(0, 16)}`
 }

@@ -130,7 +130,7 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
 
   await session.documents.save(scope, rows)
   await session.chunks.apply(scope, chunking, changes)
-  const claimed = await session.jobs.enqueue(jobs, context.claim)
+  const claimed = await session.jobs.enqueue(jobs, { claim: context.claim })
   return written(documents, outcomes, claimed, states)
 }
 
@@ -163,7 +163,7 @@ export async function buryDocuments(context: WriteContext, ids: readonly string[
   )
   const claimed = await session.jobs.enqueue(
     live.flatMap((head, at) => jobsOf(context, head.id, fences[at]!, head.fence)),
-    context.claim,
+    { claim: context.claim },
   )
   for (const { id, version, fence } of tombs) outcomes.set(id, { id, version, fence, unchanged: false })
   return written(asked, outcomes, claimed)

@@ -211,12 +211,12 @@ describe('time', () => {
     const truth = new MemoryTruth()
     const { documents, jobs, registry } = truth.session(worker)
     const [before] = await documents.fences(1)
-    const [held] = await jobs.enqueue([job], { token: 't', leaseMs: 1000 })
+    const [held] = await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
     expect(truth.bumpEpoch()).toBe(2)
     expect(await registry.epoch()).toBe(2)
     expect((await documents.fences(1))[0]).toBeGreaterThan(before! + 2 ** 39)
     expect(await jobs.complete([{ ...held!, applied: 9 }], 't')).toBe(0)
-    const [again] = await jobs.enqueue([job], { token: 't', leaseMs: 1000 })
+    const [again] = await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
     expect(await jobs.complete([{ ...again!, applied: 9 }], 't')).toBe(1)
   })
 })
@@ -226,23 +226,23 @@ describe('without a guard, what it prevents happens', () => {
   const probes: Record<Guard, (truth: Truth) => Promise<unknown>> = {
     'claim-token': async (truth) => {
       const { jobs } = truth.session(worker)
-      const [held] = await jobs.enqueue([job], { token: 'holder', leaseMs: 1000 })
+      const [held] = await jobs.enqueue([job], { claim: { token: 'holder', leaseMs: 1000 } })
       return jobs.complete([{ ...held!, applied: 1 }], 'thief')
     },
     'completion-fence': async (truth) => {
       const { jobs } = truth.session(worker)
-      const [held] = await jobs.enqueue([job], { token: 't', leaseMs: 1000 })
+      const [held] = await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
       await jobs.enqueue([{ ...job, fence: 2 }])
       return jobs.complete([{ ...held!, applied: 1 }], 't')
     },
     'completion-epoch': async (truth) => {
       const { jobs } = truth.session(worker)
-      const [held] = await jobs.enqueue([job], { token: 't', leaseMs: 1000 })
+      const [held] = await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
       return jobs.complete([{ ...held!, applied: 1, epoch: 9 }], 't')
     },
     lease: async (truth) => {
       const { jobs } = truth.session(worker)
-      await jobs.enqueue([job], { token: 'holder', leaseMs: 1000 })
+      await jobs.enqueue([job], { claim: { token: 'holder', leaseMs: 1000 } })
       return (await jobs.claim({ targets: ['text'], limit: 1, token: 'thief', leaseMs: 1000 })).length
     },
     idempotency: async (truth) => {

@@ -163,7 +163,8 @@ export class MemoryChunks implements ChunkRepository {
       const entries = this.#range(changes, range)
       let sum = 0n
       for (const [chunk, { payloadFence, payloadHash }] of entries) {
-        const stamp = hex('sha256', `${chunk.inputHash}${payloadHash}${range.space}`).slice(0, 32)
+        const input = hex('sha256', `${chunk.inputHash}${range.space}`).slice(0, 16)
+        const stamp = `${input}${payloadHash.slice(0, 16)}`
         const { id, tenant, document } = chunk
         const fence = Math.max(chunk.fence, payloadFence)
         sum += BigInt(`0x${hex('md5', `${id}:${fence}:${stamp}:${tenant}:${document}`).slice(0, 15)}`)

@@ -1,6 +1,16 @@
 import type { CallOptions } from '../../core/abort'
 import type { CollectionName, TenantId } from '../../core/ids'
-import type { Backlog, ClaimedJob, JobKey, JobRepository, JobRow, JobTarget, NewJob, PendingQuery } from '../jobs'
+import type {
+  Backlog,
+  ClaimedJob,
+  EnqueueOptions,
+  JobKey,
+  JobRepository,
+  JobRow,
+  JobTarget,
+  NewJob,
+  PendingQuery,
+} from '../jobs'
 import { type Access, checkSight, sees } from './access'
 import type { Changes, StoredJob } from './tables'
 
@@ -14,10 +24,7 @@ export class MemoryJobs implements JobRepository {
     this.#access = access
   }
 
-  enqueue(
-    jobs: readonly NewJob[],
-    claim?: { readonly token: string; readonly leaseMs: number },
-  ): Promise<ClaimedJob[]> {
+  enqueue(jobs: readonly NewJob[], { claim, mends = false }: EnqueueOptions = {}): Promise<ClaimedJob[]> {
     return this.#access.write('jobs.enqueue', undefined, (changes) => {
       const now = this.#now()
       const keys = new Set<string>()
@@ -25,7 +32,7 @@ export class MemoryJobs implements JobRepository {
         checkSight(this.#access.view, job.tenant)
         const key = keyOf(job)
         keys.add(key)
-        changes.jobs.put(key, coalesced(changes.jobs.get(key), job, now))
+        changes.jobs.put(key, coalesced(changes.jobs.get(key), job, mends, now))
       }
       if (!claim) return []
       const claimed: ClaimedJob[] = []
@@ -264,12 +271,13 @@ function free(job: StoredJob, dueAt: number): StoredJob {
   return { ...job, token: null, leaseUntil: 0, dueAt }
 }
 
-function coalesced(held: StoredJob | undefined, job: NewJob, now: number): StoredJob {
+function coalesced(held: StoredJob | undefined, job: NewJob, mends: boolean, now: number): StoredJob {
   const { target, tenant, collection, document, fence, since } = job
   const fresh = { target, tenant, collection, document, attempts: 0, parked: false, reason: null, dueAt: now }
   if (!held) return { ...fresh, fence, since, first: fence, createdAt: now, token: null, leaseUntil: 0 }
   return {
     ...fresh,
+    ...(mends && { attempts: held.attempts, reason: held.reason }),
     fence: Math.max(held.fence, fence),
     since: Math.min(held.since, since),
     first: Math.min(held.first, fence),

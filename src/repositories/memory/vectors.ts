@@ -2,7 +2,7 @@ import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { matches } from '../../filter/predicate'
-import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
+import { type IndexEntry, type IndexHit, type IndexRemoval, type IndexScan, inputOf } from '../index-entry'
 import type { IndexMarker } from '../index-marker'
 import type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from '../vectors'
 import { MemoryAlias } from './alias'
@@ -94,6 +94,7 @@ export class MemoryVectorRepository implements VectorRepository {
     for (const { id, fence, stamp, payload } of points) {
       const held = table.get(id)
       if (!held || !table.accepts(held, fence, this.#withoutGuard)) continue
+      if (inputOf(held.stamp) !== inputOf(stamp)) continue
       table.set({ ...held, fence, stamp, payload: copyPayload(payload) })
     }
   }

@@ -62,8 +62,8 @@ export const chunkStatements = statements((dialect) => {
     /** The space is `$1`; conditions of a range follow. */
     digest: `SELECT count(*) AS count, coalesce(sum(e.bits), 0)::text AS sum FROM (
       SELECT ('x' || left(md5(c.id || ':' || greatest(c.fence, d.payload_fence) || ':' || left(encode(sha256(
-        convert_to(c.input_hash || d.payload_hash || $1::text, 'UTF8')), 'hex'), 32) || ':' || c.tenant || ':' ||
-        c.document), 15))::bit(60)::bigint AS bits
+        convert_to(c.input_hash || $1::text, 'UTF8')), 'hex'), 16) || left(d.payload_hash, 16) || ':' || c.tenant ||
+        ':' || c.document), 15))::bit(60)::bigint AS bits
       ${keyed} WHERE c.removed_at IS NULL`,
     count: `SELECT count(*) AS count ${living} WHERE c.removed_at IS NULL`,
   }

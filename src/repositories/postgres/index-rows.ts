@@ -134,7 +134,10 @@ export function batches<R extends PayloadRow>(
   return out
 }
 
-/** Replaces payload, stamp and fence where the stored fence is lower; rows are locked in the order of their ids. */
+/**
+ * Replaces payload, stamp and fence where the stored fence is lower and the input is the same; rows are locked in the
+ * order of their ids.
+ */
 export async function writePayload(
   executor: Executor,
   table: string,
@@ -150,7 +153,8 @@ export async function writePayload(
        held AS MATERIALIZED (
          SELECT t.id FROM ${table} t WHERE t.id = ANY($1::uuid[]) ORDER BY t.id FOR UPDATE)
      UPDATE ${table} t SET ${assignments} FROM i, held
-     WHERE t.id = i.id AND held.id = i.id AND t.tenant = i.tenant AND t.fence < i.fence`,
+     WHERE t.id = i.id AND held.id = i.id AND t.tenant = i.tenant AND t.fence < i.fence
+       AND left(t.stamp, 16) = left(i.stamp, 16)`,
     payloadArrays(rows),
     call,
   )

@@ -87,8 +87,8 @@ export const jobStatements = statements((dialect) => {
 })
 
 /**
- * Rows are written in the order of their keys, so that two writers of the same jobs never wait for each other. `$8` and
- * `$9` are the claim's token and lease, or NULL: a job that another holds keeps its holder.
+ * Rows are written in the order of their keys, so that two writers of the same jobs never wait for each other. `$7` and
+ * `$8` are the claim's token and lease, or NULL: a job that another holds keeps its holder. `$9` keeps the attempts.
  */
 function enqueueSql({ table, guard }: Dialect) {
   const held = `(j.claim_token IS NOT NULL AND j.lease_until > ${now} AND j.claim_token IS DISTINCT FROM $7)`
@@ -107,7 +107,8 @@ function enqueueSql({ table, guard }: Dialect) {
        FROM (${source}) w
        ON CONFLICT (${key}) DO UPDATE SET
          since = least(j.since, excluded.since), fence = greatest(j.fence, excluded.fence),
-         first = least(j.first, excluded.first), attempts = 0, reason = NULL, parked_at = NULL,
+         first = least(j.first, excluded.first), parked_at = NULL,
+         attempts = CASE WHEN $9::boolean THEN j.attempts ELSE 0 END, reason = CASE WHEN $9::boolean THEN j.reason END,
          ${unlessHeld('due_at')}, ${unlessHeld('claim_token')}, ${unlessHeld('lease_until')}
        RETURNING ${key}, since, fence, attempts, claim_token)
      SELECT ${key}, since, fence, attempts,

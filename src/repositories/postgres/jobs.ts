@@ -2,7 +2,17 @@ import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { type CollectionName, collectionName, type TenantId, tenantId } from '../../core/ids'
-import type { Backlog, ClaimedJob, JobKey, JobRepository, JobRow, JobTarget, NewJob, PendingQuery } from '../jobs'
+import type {
+  Backlog,
+  ClaimedJob,
+  EnqueueOptions,
+  JobKey,
+  JobRepository,
+  JobRow,
+  JobTarget,
+  NewJob,
+  PendingQuery,
+} from '../jobs'
 import { ClaimFloor } from './claim-floor'
 import { jobStatements } from './job-sql'
 import { type PostgresRepositoryOptions, run } from './statements'
@@ -21,10 +31,7 @@ export class PostgresJobRepository implements JobRepository {
     this.#floor = floor
   }
 
-  async enqueue(
-    jobs: readonly NewJob[],
-    claim?: { readonly token: string; readonly leaseMs: number },
-  ): Promise<ClaimedJob[]> {
+  async enqueue(jobs: readonly NewJob[], { claim, mends = false }: EnqueueOptions = {}): Promise<ClaimedJob[]> {
     if (jobs.length === 0) return []
     const values = [
       ...keyArrays(jobs),
@@ -32,6 +39,7 @@ export class PostgresJobRepository implements JobRepository {
       jobs.map(({ fence }) => fence),
       claim?.token ?? null,
       claim?.leaseMs ?? null,
+      mends,
     ]
     const { rows } = await run<StoredClaim>(this.#executor, this.#sql.enqueue, values)
     return claim ? rows.map((row) => claimOf(row, claim.token)) : []

@@ -1,4 +1,4 @@
-import type { IndexRemoval } from '../index-entry'
+import { type IndexRemoval, inputOf } from '../index-entry'
 import type { VectorPoint } from '../vectors'
 import type { QdrantCondition, QdrantFilter } from './filter-qdrant'
 import { keys } from './payload'
@@ -25,9 +25,10 @@ export function upsertFence(points: readonly Fenced[]): QdrantFilter {
   return guards.length === 1 ? guards[0]! : { should: guards }
 }
 
-/** The point itself, while it is older than what is written. */
-export function payloadFence({ id, fence, payload }: Fenced): QdrantFilter {
-  return { must: [{ has_id: [id] }, ofTenant(payload.tenant), { key: keys.fence, range: { lt: fence } }] }
+/** The point itself, while it is older than what is written and its vector is of the same input. */
+export function payloadFence({ id, fence, stamp, payload }: Fenced & Pick<VectorPoint, 'stamp'>): QdrantFilter {
+  const sameInput = { key: keys.input, match: { value: inputOf(stamp) } }
+  return { must: [{ has_id: [id] }, ofTenant(payload.tenant), { key: keys.fence, range: { lt: fence } }, sameInput] }
 }
 
 /** What removals allow to be deleted; undefined when they allow nothing. */

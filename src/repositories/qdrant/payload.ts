@@ -1,7 +1,7 @@
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { LeafType, LeafValue, Leaves } from '../../filter/parsed'
-import type { IndexEntry, IndexPayload } from '../index-entry'
+import { type IndexEntry, type IndexPayload, inputOf } from '../index-entry'
 import type { VectorPoint } from '../vectors'
 import { leafKeyOf, payloadKey } from './payload-key'
 
@@ -15,6 +15,8 @@ export const keys = Object.freeze({
   version: 'version',
   fence: 'f',
   stamp: 'stamp',
+  /** The half of the stamp that tells the vector's input: a filter cannot look at the start of a value. */
+  input: 'input',
 })
 
 /** What a scan needs of a point. */
@@ -34,6 +36,7 @@ export function encodePayload({ fence, stamp, payload }: Omit<VectorPoint, 'vect
     [keys.version]: version,
     [keys.fence]: fence,
     [keys.stamp]: stamp,
+    [keys.input]: inputOf(stamp),
   }
   if (source !== null) stored[keys.source] = source
   for (const key of Object.keys(leaves)) stored[payloadKey(key[0] as LeafType, key.slice(2))] = leaves[key]

@@ -97,10 +97,26 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       expect(names(await claim(jobs, 't'))).toEqual(['a'])
     })
 
+    test('a mending un-parks and keeps the attempts: one more failure parks again', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1)])
+      await park(jobs, 'a')
+      const before = (await pending(jobs))[0]!
+      await jobs.enqueue([job('a', 2), job('b', 3)], { mends: true })
+      expect(
+        (await pending(jobs)).map(({ document, attempts, parked, reason }) => [document, attempts, parked, reason]),
+      ).toEqual([
+        ['a', before.attempts, false, before.reason],
+        ['b', 0, false, null],
+      ])
+      expect(names(await claim(jobs, 't'))).toEqual(['a', 'b'])
+      await jobs.fail([{ ...job('a', 2), reason: 'HW_X: no', delayMs: 0 }], 't', { maxAttempts: before.attempts + 1 })
+      expect((await pending(jobs))[0]?.parked).toBe(true)
+    })
+
     test('coalescing leaves a claim that is held alone', async ({ jobs }) => {
       await jobs.enqueue([job('a', 1)])
       const [held] = await claim(jobs, 'holder')
-      expect(await jobs.enqueue([job('a', 2)], { token: 'other', leaseMs: lasting })).toEqual([])
+      expect(await jobs.enqueue([job('a', 2)], { claim: { token: 'other', leaseMs: lasting } })).toEqual([])
       expect(await claim(jobs, 'other')).toEqual([])
       expect(await jobs.renew('holder', lasting)).toBe(1)
       expect(await jobs.complete([done(held!)], 'holder')).toBe(0)
@@ -113,7 +129,7 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       await jobs.enqueue([job('held', 1)])
       await claim(jobs, 'other')
       const asked = [job('new', 5), job('parked', 5), job('held', 5)]
-      const claimed = await jobs.enqueue(asked, { token: 'mine', leaseMs: lasting })
+      const claimed = await jobs.enqueue(asked, { claim: { token: 'mine', leaseMs: lasting } })
       expect(names(claimed).sort()).toEqual(['new', 'parked'])
       expect(claimed.map(({ token, fence }) => [token, fence])).toEqual([
         ['mine', 5],
@@ -125,9 +141,9 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
     test('enqueue with a claim takes over an expired lease, and returns what the token holds already', async ({
       jobs,
     }) => {
-      await jobs.enqueue([job('a', 1)], { token: 'gone', leaseMs: 0 })
-      expect(names(await jobs.enqueue([job('a', 2)], { token: 'mine', leaseMs: lasting }))).toEqual(['a'])
-      const again = await jobs.enqueue([job('a', 3)], { token: 'mine', leaseMs: lasting })
+      await jobs.enqueue([job('a', 1)], { claim: { token: 'gone', leaseMs: 0 } })
+      expect(names(await jobs.enqueue([job('a', 2)], { claim: { token: 'mine', leaseMs: lasting } }))).toEqual(['a'])
+      const again = await jobs.enqueue([job('a', 3)], { claim: { token: 'mine', leaseMs: lasting } })
       expect(again.map(({ token, fence }) => [token, fence])).toEqual([['mine', 3]])
       expect(await jobs.renew('gone', lasting)).toBe(0)
     })
@@ -347,7 +363,7 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       await mine.enqueue([job('a', 1)])
       await jobs.enqueue([job('b', 1, { tenant: globex })])
       expect((await mine.pending({ tenant: acme, upTo: 9 })).length).toBe(1)
-      const [held] = await mine.enqueue([job('a', 2)], { token: 't', leaseMs: lasting })
+      const [held] = await mine.enqueue([job('a', 2)], { claim: { token: 't', leaseMs: lasting } })
       expect(await mine.complete([done(held!)], 't')).toBe(1)
       expect(names(await claim(jobs, 't'))).toEqual(['b'])
     })
@@ -379,12 +395,12 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
     })
 
     test('takes batches of 600, and empty ones', async ({ jobs }) => {
-      expect(await jobs.enqueue([], { token: 't', leaseMs: lasting })).toEqual([])
+      expect(await jobs.enqueue([], { claim: { token: 't', leaseMs: lasting } })).toEqual([])
       expect(await jobs.complete([], 't')).toBe(0)
       await jobs.release('t', { keys: [], delayMs: 0 })
       await jobs.fail([], 't', { maxAttempts: 1 })
       const batch = Array.from({ length: 600 }, (_, i) => job(`d${i}`, 2 ** 52 + i))
-      const claimed = await jobs.enqueue(batch, { token: 't', leaseMs: lasting })
+      const claimed = await jobs.enqueue(batch, { claim: { token: 't', leaseMs: lasting } })
       expect(claimed.length).toBe(600)
       expect(claimed.find(({ document }) => document === 'd599')?.fence).toBe(2 ** 52 + 599)
       await jobs.release('t', { keys: [], delayMs: 0 })

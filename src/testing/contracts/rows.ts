@@ -4,6 +4,7 @@ import type { DocumentRow } from '../../repositories/documents'
 import type { IndexPayload } from '../../repositories/index-entry'
 import type { TextEntry } from '../../repositories/texts'
 import type { VectorPoint } from '../../repositories/vectors'
+import { stampOf } from '../../writer/stamp'
 
 export const acme = tenantId('acme')
 export const globex = tenantId('globex')
@@ -101,7 +102,7 @@ export function point(name: string, fence: number, vector: readonly number[], ch
   return {
     id: entryId(name),
     fence,
-    stamp: sha256('stamp', name, String(fence)),
+    stamp: stampOf(sha256(name), sha256(String(fence)), 'test'),
     payload: payload(name, changes),
     vector: Float32Array.from(vector),
   } satisfies VectorPoint
@@ -117,7 +118,7 @@ export function textEntry(
   return {
     id: entryId(name),
     fence,
-    stamp: sha256('stamp', name, String(fence)),
+    stamp: stampOf(sha256(name), sha256(String(fence)), 'test'),
     payload: payload(name, changes),
     title,
     text,

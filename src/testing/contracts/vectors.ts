@@ -107,6 +107,14 @@ export function vectorRepositoryContract(runner: TestRunner, make: () => Promise
       expect(hits.map((hit) => hit.id)).toEqual([entryId('a')])
     })
 
+    test('setPayload leaves a vector alone that is of another input', async ({ vectors }) => {
+      await vectors.upsert(index, [point('a', 5, x), point('b', 5, x)])
+      const { vector: _a, ...a } = point('a', 6, x, { version: 2 })
+      const { vector: _b, ...b } = point('b', 6, x, { version: 2 })
+      await vectors.setPayload(index, [{ ...a, stamp: `${'0'.repeat(16)}${a.stamp.slice(16)}` }, b])
+      expect([(await held(vectors, 'a'))?.fence, (await held(vectors, 'b'))?.fence]).toEqual([5, 6])
+    })
+
     test('ranks by cosine similarity, whatever the lengths, ties by id', async ({ vectors }) => {
       const twins = ['t1', 't2', 't3']
       await vectors.upsert(index, [

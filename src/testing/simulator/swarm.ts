@@ -195,7 +195,7 @@ function planCache(seed: number, spanMs: number): Pick<SwarmPlan, 'cache' | 'red
 function watching(seed: number, damage: readonly Damage[]): Partial<WriterOptions> {
   if (damage.length === 0) return { checkMs: 3_000, markMs: 60_000, sweepMs: 3_600_000 }
   const dice = new Dice(seed, 'watch')
-  return { checkMs: dice.pick([60, 250]), markMs: dice.pick([1, 200, 60_000]), sweepMs: 4_000 }
+  return { checkMs: dice.pick([60, 250]), markMs: dice.pick([1, 200, 60_000]), sweepMs: 1_500 }
 }
 
 function planTruth(dice: Dice): TruthFaultPlan {
