@@ -6,6 +6,7 @@ import { QdrantConnection } from './connections/qdrant/connection'
 import { RedisConnection } from './connections/redis/connection'
 import { S3Connection } from './connections/s3/connection'
 import type { CallOptions } from './core/abort'
+import { tenantId } from './core/ids'
 import type { MetadataDeclaration } from './filter/metadata'
 import type { BlobRepository } from './repositories/blobs'
 import { DirectoryBlobRepository } from './repositories/directory/blobs'
@@ -57,6 +58,18 @@ export function topologyOf(options: StoreOptions<object>): Topology {
     vector: options.qdrant ? 'qdrant' : 'postgres',
     text: options.elasticsearch ? 'elasticsearch' : 'postgres',
   }
+}
+
+/**
+ * Refuses each option that is wrong, by making all that `engines` makes and letting go of it: nothing of it is open
+ * before its first call. HW_INVALID_OPTIONS.
+ */
+export function checkEngines(
+  options: StoreOptions<object>,
+  place: Omit<EnginePlace, 'installation' | 'declarations'>,
+): void {
+  const made = engines(options, { ...place, installation: '00000000', declarations: [] })
+  made.sharedQueries?.(tenantId('none'), 'none')
 }
 
 /** Opens nothing yet: every connection waits for its first call. */

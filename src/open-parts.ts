@@ -7,8 +7,8 @@ import { HeadwaterError, isHeadwaterError } from './core/errors'
 import { canonicalJson } from './core/json'
 import { type Random, systemRandom } from './core/random'
 import { VectorLru } from './embeddings/lru'
-import { openModels } from './embeddings/open-models'
-import { engines, type Topology, topologyOf } from './engines'
+import { checkModels, openModels } from './embeddings/open-models'
+import { checkEngines, engines, type Topology, topologyOf } from './engines'
 import { migrate } from './migrations/migrate'
 import { assertMigrated } from './migrations/status'
 import { DocumentEntries } from './repositories/document-entries'
@@ -27,13 +27,20 @@ const answeringMs = 2_000
 
 /** Puts a store together: Postgres (a server, a pool of the user's, or PGlite here) and the engines beside it. */
 export async function openParts(given: StoreOptions<object>): Promise<StoreParts> {
-  const { options, opened } = await openModels(given, { clock: given.clock, random: given.random })
-  const { plans, embedders, named, fallback } = resolveCollections(options)
-  const clock = options.clock ?? systemClock
-  const random = options.random ?? systemRandom
-  const { schema = 'headwater', ...postgres } = options.postgres ?? {}
-  const folder = options.postgres ? undefined : (options.embedded?.path ?? defaultPath)
+  const clock = given.clock ?? systemClock
+  const random = given.random ?? systemRandom
+  const { schema = 'headwater', ...postgres } = given.postgres ?? {}
+  const folder = given.postgres ? undefined : (given.embedded?.path ?? defaultPath)
+  // None of this opens anything: an option that is wrong leaves no file and no connection behind.
   const connection = connect(folder, postgres, clock, random)
+  const truth = new PostgresTruth(connection, { schema })
+  const epoch = new EpochWatch(truth, clock)
+  const place = { postgres: connection, schema, folder, epoch, clock, random }
+  checkEngines(given, place)
+  resolveCollections(await checkModels(given))
+
+  const { options, opened } = await openModels(given, { clock, random })
+  const { plans, embedders, named, fallback } = resolveCollections(options)
   const closing: (() => Promise<void>)[] = [
     () => connection.close(),
     async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))),
@@ -48,16 +55,13 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     else if (options.migrate !== 'off') await migrate(connection, { schema })
     const notices = await decideRowSecurity(connection, schema)
     if (fallback) notices.push(noEmbedder)
-    const { system } = await new PostgresTruth(connection, { schema }).session({ worker: true }).registry.database()
+    const { system } = await truth.session({ worker: true }).registry.database()
     if (system === null) notices.push(noSystem)
-    const truth = new PostgresTruth(connection, { schema })
     await checkTopology(truth, topologyOf(options))
     const installation = await installationOf(truth, random)
     const declarations = [...plans.values()].flatMap(({ metadata }) => metadata ?? [])
-    const epoch = new EpochWatch(truth, clock)
     await epoch.refresh()
-    const place = { postgres: connection, schema, folder, installation, declarations, epoch, clock, random }
-    const beside = engines(options, place)
+    const beside = engines(options, { ...place, installation, declarations })
     closing.unshift(() => beside.close())
     const ports: WriterPorts = {
       truth,

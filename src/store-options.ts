@@ -170,6 +170,12 @@ const { relay: _, ...knownOfWriter } = writerDefaults
 export function checkStoreOptions(options: StoreOptions<object>): void {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'must be an object')
   refuseUnknown(options, known, '')
+  for (const name of ['postgres', 'qdrant', 'elasticsearch', 'redis', 's3'] as const) {
+    // Not the value: it may be a URL with a password.
+    if (options[name] !== undefined && (typeof options[name] !== 'object' || options[name] === null)) {
+      throw invalid(name, 'must be an object of options, such as { url }')
+    }
+  }
   refuseUnknown(options.embedded, { path: true }, 'embedded')
   refuseUnknown(options.blobs, { path: true }, 'blobs')
   refuseUnknown(options.cache, sizes, 'cache')
@@ -194,6 +200,12 @@ export function checkStoreOptions(options: StoreOptions<object>): void {
   if (options.search?.rerank && typeof rank !== 'function') throw invalid('search.rerank.rank', 'must be a function')
   positive('search.vectors.ttlMs', vectors?.ttlMs)
   positive('search.vectors.maxEntries', vectors?.maxEntries)
+  for (const [name, value] of Object.entries(options.writer ?? {})) {
+    if (!name.endsWith('Ms')) positive(`writer.${name}`, value)
+    else if (value !== undefined && !(typeof value === 'number' && value >= 0)) {
+      throw invalid(`writer.${name}`, `must be a number of milliseconds from 0, got ${value}`)
+    }
+  }
   oneOf('migrate', options.migrate, ['auto', 'check', 'off'])
   oneOf('relay', options.relay, ['background', 'external'])
 }
@@ -228,7 +240,9 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
       name: collectionName(name),
       embedder,
       fallback: standIn?.fingerprint === embedder.fingerprint ? undefined : standIn,
-      splitter: splitterOf(collection?.splitter ?? options.splitter, `${path}.splitter`),
+      splitter: collection?.splitter
+        ? splitterOf(collection.splitter, `${path}.splitter`)
+        : splitterOf(options.splitter, 'splitter'),
       metadata: collection?.metadata as MetadataDeclaration | undefined,
       language: collection?.language ?? 'english',
     })

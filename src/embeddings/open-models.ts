@@ -1,8 +1,9 @@
+import { HeadwaterError } from '../core/errors'
 import type { Embedder } from './embedder'
 import type { EmbedderPorts } from './http/embedder'
 import { cachedModel, defaultCacheFolder } from './onnx/model-cache'
 import { OnnxEmbedder } from './onnx/onnx-embedder'
-import { defaultModel } from './onnx/options'
+import { checkOnnxOptions, defaultModel } from './onnx/options'
 import { checkKind, type EmbedderOption, embedderOf, fallbackOf } from './select'
 
 /** The options that name embedders. */
@@ -40,12 +41,60 @@ export async function openModels<O extends Places>(
   ports: EmbedderPorts = {},
 ): Promise<{ options: O; opened: Embedder[] }> {
   const opened: Embedder[] = []
-  const open = async <T>(option: T, path: string): Promise<T | Embedder> => {
-    if (!isMade(option)) return option
+  const made = await replaced(options, async (option, path) => {
     const embedder = await openEmbedder(option, path, ports)
     opened.push(embedder)
     return embedder
+  })
+  return { options: made, opened }
+}
+
+/**
+ * As `openModels`, without reading a file, downloading anything or starting a thread: a model in ONNX has something in
+ * its place that embeds nothing. HW_INVALID_OPTIONS where an option is wrong.
+ */
+export function checkModels<O extends Places>(options: O): Promise<O> {
+  return replaced(options, async (option, path) => standIn(option, path))
+}
+
+function standIn(option: Made, path: string): Embedder {
+  checkKind(option, path)
+  if ('onnx' in option) {
+    checkOnnxOptions(option.onnx, `${path}.onnx`)
+    return new Unread(path)
   }
+  if (!('fallback' in option)) return embedderOf(option, path)
+  const chain = option.fallback.map((one, at) => {
+    const place = `${path}.fallback[${at}]`
+    return isMade(one) ? standIn(one, place) : embedderOf(one, place)
+  })
+  // Which space a model is of is known when it has been read.
+  const known = chain.filter((one) => !(one instanceof Unread))
+  const made = fallbackOf(option, known.length > 0 ? known : chain.slice(0, 1), path, {})
+  return known.length === chain.length ? made : new Unread(path)
+}
+
+/** Stands for a model that has not been read yet. */
+class Unread implements Embedder {
+  readonly fingerprint: string
+  readonly dimensions = 1
+  readonly maxTokens = 1
+
+  constructor(path: string) {
+    this.fingerprint = path
+  }
+
+  embed(): Promise<never> {
+    return Promise.reject(new HeadwaterError('HW_INTERNAL', `${this.fingerprint} is not open`))
+  }
+}
+
+async function replaced<O extends Places>(
+  options: O,
+  make: (option: Made, path: string) => Promise<Embedder>,
+): Promise<O> {
+  const open = async <T>(option: T, path: string): Promise<T | Embedder> =>
+    isMade(option) ? make(option, path) : option
   const embedders = await mapped(options.embedders, (option, name) => open(option, `embedders.${name}`))
   const embedder = await open(options.embedder ?? cachedDefault(), 'embedder')
   const fallback = await open(options.fallback, 'fallback')
@@ -58,7 +107,7 @@ export async function openModels<O extends Places>(
       fallback: await open(fallback, `collections.${name}.fallback`),
     }
   })
-  return { options: { ...options, embedders, embedder, fallback, collections }, opened }
+  return { ...options, embedders, embedder, fallback, collections }
 }
 
 function cachedDefault(): EmbedderOption | undefined {

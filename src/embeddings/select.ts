@@ -62,6 +62,9 @@ const kinds = {
 export function checkKind(option: EmbedderOption, path: string): void {
   const kind = (Object.keys(kinds) as (keyof typeof kinds)[]).find((one) => one in option)
   if (kind) refuseUnknown(option, kinds[kind], path)
+  if ('fallback' in option && !Array.isArray(option.fallback)) {
+    throw invalid(`${path}.fallback`, 'must be a list of embedders')
+  }
 }
 
 /** The chain that `option` stands for, of embedders that are open. */

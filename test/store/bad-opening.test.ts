@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -97,6 +98,79 @@ describe('options of openStore', () => {
     expect(`.${error.path}`).toMatch(new RegExp(`\\.${path}$`))
     expect(error.message).toContain(error.path)
     expect(JSON.stringify(error)).not.toContain('secret')
+  })
+})
+
+describe('what is wrong in an option is told before anything is opened, downloaded or made', () => {
+  let asked = 0
+  const server = createServer((socket) => {
+    asked++
+    socket.destroy()
+  })
+  let port = 0
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    port = (server.address() as AddressInfo).port
+  })
+  afterAll(() => void server.close())
+
+  const qdrant = { url: 'http://127.0.0.1:1' }
+  const redis = { url: 'redis://127.0.0.1:1' }
+  const elasticsearch = { url: 'http://127.0.0.1:1' }
+  const s3 = { endpoint: 'http://127.0.0.1:1', accessKey: 'a', secretKey: 'hush' }
+  const http = { baseUrl: 'http://127.0.0.1:1', model: 'x', dimensions: 2 }
+  const rows: [string, object][] = [
+    ['qdrant', { qdrant: 'http://me:hush@x' }],
+    ['qdrant.ulr', { qdrant: { ulr: 'http://x' } }],
+    ['qdrant.url', { qdrant: { url: 'localhost' } }],
+    ['qdrant.retry.attempts', { qdrant: { ...qdrant, retry: { attempts: 2 } } }],
+    ['qdrant.vectors.distanse', { qdrant: { ...qdrant, vectors: { distanse: 'dot' } } }],
+    ['qdrant.vectors.batch.points', { qdrant: { ...qdrant, vectors: { batch: { points: 0 } } } }],
+    ['elasticsearch.node', { elasticsearch: { node: 'http://x' } }],
+    ['elasticsearch.prefix', { elasticsearch: { ...elasticsearch, prefix: 'With Space' } }],
+    ['elasticsearch.texts.k1', { elasticsearch: { ...elasticsearch, texts: { k1: -1 } } }],
+    ['redis.url', { redis: { url: 'http://me:hush@x' } }],
+    ['redis.cache.ttl', { redis: { ...redis, cache: { ttl: 1 } } }],
+    ['redis.cache.ttlMs', { redis: { ...redis, cache: { ttlMs: 0 } } }],
+    ['redis.vectors.ttl', { redis: { ...redis, vectors: { ttl: 1 } } }],
+    ['redis.vectors.jitter', { redis: { ...redis, vectors: { jitter: 2 } } }],
+    ['s3.secretKey', { s3: { ...s3, secretKey: undefined } }],
+    ['s3.blobs.partBytes', { s3: { ...s3, blobs: { partBytes: 1 } } }],
+    ['blobs.path', { blobs: { path: '' } }],
+    ['cache.maxEntries', { cache: { maxEntries: 0 } }],
+    ['writer.claimBatch', { writer: { claimBatch: 0 } }],
+    ['writer.leaseMs', { writer: { leaseMs: 'long' } }],
+    ['embedder.http.batch', { embedder: { http: { ...http, batch: 1 } } }],
+    ['embedders.own.openai.apiKey', { embedders: { own: { openai: {} } } }],
+    ['embedder.onnx.modle', { embedder: { onnx: { modle: 'x' } } }],
+    ['embedder.fallback', { embedder: { fallback: 'own' } }],
+    ['embedder.fallback[1].onnx.threads', { embedder: { fallback: [{ http }, { onnx: { threads: 0 } }] } }],
+    [
+      'collections.documents.embedder',
+      { embedders: { own: { http } }, collections: { documents: { embedder: 'none' } } },
+    ],
+    ['splitter.size', { splitter: { size: 0 } }],
+  ]
+
+  it.each(rows)('%s', async (path, options) => {
+    const unmade = join(folder, 'unmade')
+    // Were it opened, this model would have to be downloaded first.
+    const sha = '0'.repeat(64)
+    const files = { 'config.json': sha, 'tokenizer.json': sha, 'onnx/model.onnx': sha }
+    const hub = { hub: 'a/b', revision: 'c', files }
+    const model = { onnx: { model: hub, baseUrl: `http://127.0.0.1:${port}`, cacheDir: unmade } }
+    const before = asked
+    for (const place of [
+      { postgres: { url: `postgres://me:hush@127.0.0.1:${port}/x` } },
+      { embedded: { path: unmade } },
+    ]) {
+      const error = await refusal({ embedder: model, ...place, ...options })
+      expect(error).toMatchObject({ code: 'HW_INVALID_OPTIONS', path })
+      expect(error.message).toContain(path)
+      expect(error.message).not.toContain('hush')
+      expect(existsSync(unmade)).toBe(false)
+    }
+    expect(asked).toBe(before)
   })
 })
 

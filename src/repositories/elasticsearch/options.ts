@@ -82,5 +82,7 @@ export function resolveTextOptions(options: ElasticsearchTextOptions): ResolvedT
 }
 
 function invalid(key: string, message: string): HeadwaterError {
-  return new HeadwaterError('HW_INVALID_OPTIONS', `elasticsearch.${key} ${message}`, { path: `elasticsearch.${key}` })
+  // The prefix is of the connection's options, all else of `texts`.
+  const path = key === 'prefix' ? 'elasticsearch.prefix' : `elasticsearch.texts.${key}`
+  return new HeadwaterError('HW_INVALID_OPTIONS', `${path} ${message}`, { path })
 }

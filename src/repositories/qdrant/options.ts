@@ -172,5 +172,5 @@ function whole(key: string, value: number, least: number, most = 2 ** 31 - 1): v
 }
 
 function invalid(key: string, message: string): HeadwaterError {
-  return new HeadwaterError('HW_INVALID_OPTIONS', `qdrant.${key} ${message}`, { path: `qdrant.${key}` })
+  return new HeadwaterError('HW_INVALID_OPTIONS', `qdrant.vectors.${key} ${message}`, { path: `qdrant.vectors.${key}` })
 }

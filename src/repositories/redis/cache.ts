@@ -107,18 +107,18 @@ export class RedisCacheRepository implements CacheRepository {
     refuseUnknown(options.loadsWhileDown, { concurrency: true, queue: true }, 'redis.cache.loadsWhileDown')
     const { namespace = 'entries', clock = systemClock, random = systemRandom } = options
     if (!/^[A-Za-z0-9._-]{1,64}$/.test(namespace)) {
-      const message = `redis.namespace must be 1 to 64 characters of [A-Za-z0-9._-], got ${JSON.stringify(namespace)}`
-      throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'redis.namespace' })
+      const message = `redis.cache.namespace must be 1 to 64 characters of [A-Za-z0-9._-], got ${JSON.stringify(namespace)}`
+      throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'redis.cache.namespace' })
     }
     this.#connection = connection
     this.#keys = new RedisKeys(namespace, options)
     this.#clock = clock
     this.#random = random
-    this.#ttlMs = checkTtl(options.ttlMs ?? 3_600_000, 'redis.ttlMs', 'HW_INVALID_OPTIONS')
-    this.#jitter = checkJitter(options.jitter ?? 0.1)
-    this.#leaseMs = checkTtl(options.leaseMs ?? 10_000, 'redis.leaseMs', 'HW_INVALID_OPTIONS')
-    this.#pollMs = checkTtl(options.pollMs ?? 20, 'redis.pollMs', 'HW_INVALID_OPTIONS')
-    this.#tombstoneMs = checkTtl(options.tombstoneMs ?? 60_000, 'redis.tombstoneMs', 'HW_INVALID_OPTIONS')
+    this.#ttlMs = checkTtl(options.ttlMs ?? 3_600_000, 'redis.cache.ttlMs', 'HW_INVALID_OPTIONS')
+    this.#jitter = checkJitter(options.jitter ?? 0.1, 'redis.cache.jitter')
+    this.#leaseMs = checkTtl(options.leaseMs ?? 10_000, 'redis.cache.leaseMs', 'HW_INVALID_OPTIONS')
+    this.#pollMs = checkTtl(options.pollMs ?? 20, 'redis.cache.pollMs', 'HW_INVALID_OPTIONS')
+    this.#tombstoneMs = checkTtl(options.tombstoneMs ?? 60_000, 'redis.cache.tombstoneMs', 'HW_INVALID_OPTIONS')
     this.#loads = new Loads(options.loadsWhileDown ?? { concurrency: 16, queue: 1_000 })
   }
 

@@ -32,8 +32,8 @@ export class RedisKeys {
   constructor(kind: string, options: RedisKeyOptions = {}) {
     const { prefix = 'headwater', epoch = () => 0 } = options
     if (!/^[A-Za-z0-9._-]{1,64}$/.test(prefix)) {
-      const message = `redis.prefix must be 1 to 64 characters of [A-Za-z0-9._-], got ${JSON.stringify(prefix)}`
-      throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'redis.prefix' })
+      const message = `redis.cache.prefix must be 1 to 64 characters of [A-Za-z0-9._-], got ${JSON.stringify(prefix)}`
+      throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'redis.cache.prefix' })
     }
     this.#prefix = prefix
     this.#epoch = epoch

@@ -12,8 +12,8 @@ export function jittered(ttlMs: number, jitter: number, random: Random): number 
   return jitter === 0 ? ttlMs : Math.max(1, Math.round(ttlMs * (1 - jitter * random.next())))
 }
 
-export function checkJitter(jitter: number): number {
+export function checkJitter(jitter: number, path: string): number {
   if (jitter >= 0 && jitter < 1) return jitter
-  const message = `redis.jitter must be at least 0 and below 1, got ${jitter}`
-  throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'redis.jitter' })
+  const message = `${path} must be at least 0 and below 1, got ${jitter}`
+  throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path })
 }

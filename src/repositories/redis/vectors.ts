@@ -42,8 +42,8 @@ export class RedisVectorCache implements VectorCache {
     this.#keys = new RedisKeys('vectors', options)
     this.#tenant = options.tenant
     this.#scope = `${suffixOf(JSON.stringify(options.scope))}:`
-    this.#ttlMs = checkTtl(options.ttlMs ?? 86_400_000, 'redis.ttlMs', 'HW_INVALID_OPTIONS')
-    this.#jitter = checkJitter(options.jitter ?? 0.1)
+    this.#ttlMs = checkTtl(options.ttlMs ?? 86_400_000, 'redis.vectors.ttlMs', 'HW_INVALID_OPTIONS')
+    this.#jitter = checkJitter(options.jitter ?? 0.1, 'redis.vectors.jitter')
     this.#random = options.random ?? systemRandom
     this.#call = { timeoutMs: options.timeoutMs }
   }

@@ -84,7 +84,10 @@ export class S3BlobRepository implements BlobRepository {
       hash.update(part)
       size += part.byteLength
       if (size > this.#maxBytes) {
-        throw new HeadwaterError('HW_LIMIT_EXCEEDED', `The blob has more than blobs.maxBytes (${this.#maxBytes}) bytes`)
+        throw new HeadwaterError(
+          'HW_LIMIT_EXCEEDED',
+          `The blob has more than s3.blobs.maxBytes (${this.#maxBytes}) bytes`,
+        )
       }
     }
     const first = (await parts.next()).value ?? Buffer.alloc(0)
@@ -329,6 +332,6 @@ function callOf(options: CallOptions | undefined): CallOptions {
 
 function within(option: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value
-  const message = `blobs.${option} must be a whole number from ${least} to ${most}, got ${value}`
-  throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: `blobs.${option}` })
+  const message = `s3.blobs.${option} must be a whole number from ${least} to ${most}, got ${value}`
+  throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: `s3.blobs.${option}` })
 }

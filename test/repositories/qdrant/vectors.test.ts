@@ -317,10 +317,10 @@ describe('QdrantVectorRepository', () => {
 
   it('options that make no sense name themselves', () => {
     for (const [options, path] of [
-      [{ distance: 'manhattan' as 'dot' }, 'qdrant.distance'],
-      [{ batch: { bytes: 33 * 2 ** 20 } }, 'qdrant.batch.bytes'],
-      [{ hnsw: { m: -1 } }, 'qdrant.hnsw.m'],
-      [{ quantization: { quantile: 2 } }, 'qdrant.quantization.quantile'],
+      [{ distance: 'manhattan' as 'dot' }, 'qdrant.vectors.distance'],
+      [{ batch: { bytes: 33 * 2 ** 20 } }, 'qdrant.vectors.batch.bytes'],
+      [{ hnsw: { m: -1 } }, 'qdrant.vectors.hnsw.m'],
+      [{ quantization: { quantile: 2 } }, 'qdrant.vectors.quantization.quantile'],
     ] as const) {
       expect(() => backend().vectors(options)).toThrowError(
         expect.objectContaining({ code: 'HW_INVALID_OPTIONS', path }),

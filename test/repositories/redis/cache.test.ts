@@ -256,11 +256,11 @@ describeWithRedis('the cache in Redis', (redis) => {
   })
 
   it.each([
-    [{ ttlMs: 0 }, 'redis.ttlMs'],
-    [{ jitter: 1 }, 'redis.jitter'],
-    [{ leaseMs: Number.NaN }, 'redis.leaseMs'],
-    [{ prefix: 'a{b}' }, 'redis.prefix'],
-    [{ namespace: 'a:b' }, 'redis.namespace'],
+    [{ ttlMs: 0 }, 'redis.cache.ttlMs'],
+    [{ jitter: 1 }, 'redis.cache.jitter'],
+    [{ leaseMs: Number.NaN }, 'redis.cache.leaseMs'],
+    [{ prefix: 'a{b}' }, 'redis.cache.prefix'],
+    [{ namespace: 'a:b' }, 'redis.cache.namespace'],
   ])('refuses %o by the path of the option', (options, path) => {
     const connection = new RedisConnection({ url: redis().url })
     const refusal = expect.objectContaining({ code: 'HW_INVALID_OPTIONS', path })

@@ -214,9 +214,9 @@ describeWithS3('blobs in S3', (s3) => {
   })
 
   it.each([
-    [{ partBytes: mebibyte }, 'blobs.partBytes'],
-    [{ maxBytes: 6 * 1024 * mebibyte }, 'blobs.maxBytes'],
-    [{ maxPresignMs: 8 * 86_400_000 }, 'blobs.maxPresignMs'],
+    [{ partBytes: mebibyte }, 's3.blobs.partBytes'],
+    [{ maxBytes: 6 * 1024 * mebibyte }, 's3.blobs.maxBytes'],
+    [{ maxPresignMs: 8 * 86_400_000 }, 's3.blobs.maxPresignMs'],
   ])('refuses %o by the path of the option', (options, path) => {
     const refusal = expect.objectContaining({ code: 'HW_INVALID_OPTIONS', path })
     expect(() => new S3BlobRepository(connection, options)).toThrow(refusal)
