@@ -73,8 +73,8 @@ export interface RedisCacheDeleteOptions extends CallOptions {
 /** What the server answers to a caller without a value, and what is made of it. */
 type Begun =
   | { readonly kind: 'value'; readonly text: string }
-  | { readonly kind: 'stale'; readonly text: string; readonly lead: boolean }
-  | { readonly kind: 'lead' }
+  | { readonly kind: 'stale'; readonly text: string; readonly lease: string }
+  | { readonly kind: 'lead'; readonly lease: string }
   | { readonly kind: 'held'; readonly by: string }
   | { readonly kind: 'down' }
 
@@ -242,14 +242,14 @@ export class RedisCacheRepository implements CacheRepository {
       if (begun.kind === 'value' || begun.kind === 'stale') tally.hits++
       else if (first) tally.misses++
       if (begun.kind === 'value') return begun.text
-      const start = (): Promise<string> =>
-        this.#loads.start(base + name, id, tags, () => this.#fill(base, name, id, load, options))
+      const start = (lease: string): Promise<string> =>
+        this.#loads.start(base + name, id, tags, () => this.#fill(base, name, id, lease, load, options))
       if (begun.kind === 'stale') {
         // Whoever asked has an answer; a load that fails leaves the lease to the next.
-        if (begun.lead) start().catch(() => undefined)
+        if (begun.lease !== '') start(begun.lease).catch(() => undefined)
         return begun.text
       }
-      if (begun.kind === 'lead') return abortable(start(), signal)
+      if (begun.kind === 'lead') return abortable(start(begun.lease), signal)
       const own = this.#loads.get(base + name)
       if (begun.kind === 'down') {
         const loaded = own?.loaded ?? this.#loads.startCapped(base + name, id, tags, async () => textOf(await load()))
@@ -270,12 +270,12 @@ export class RedisCacheRepository implements CacheRepository {
     const stale = options.staleMs !== undefined && options.staleMs > 0 ? '1' : '0'
     const args = [id, this.#leaseMs, stale, base, name, ...(options.tags ?? []).map(suffixOf)]
     const asked = this.#connection.script(beginScript, keysOf(base, name, 'vsl'), args, { signal: deadline.signal })
-    const answer = (await this.#open.try(asked, null, deadline.signal)) as readonly [number, string, number] | null
+    const answer = (await this.#open.try(asked, null, deadline.signal)) as readonly [number, string, string] | null
     if (answer === null) return { kind: 'down' }
-    const [what, text, lead] = answer
+    const [what, text, lease] = answer
     if (what === 1) return { kind: 'value', text: text.slice(idLength) }
-    if (what === 2) return { kind: 'stale', text: text.slice(idLength), lead: lead === 1 }
-    return what === 3 ? { kind: 'lead' } : { kind: 'held', by: text }
+    if (what === 2) return { kind: 'stale', text: text.slice(idLength), lease }
+    return what === 3 ? { kind: 'lead', lease: text } : { kind: 'held', by: text.slice(0, idLength) }
   }
 
   /** Loads, and stores what was loaded if the lease is still ours. */
@@ -283,6 +283,7 @@ export class RedisCacheRepository implements CacheRepository {
     base: string,
     name: string,
     id: string,
+    lease: string,
     load: () => Promise<Json>,
     options: RedisCacheLoadOptions,
   ): Promise<string> {
@@ -294,13 +295,13 @@ export class RedisCacheRepository implements CacheRepository {
       text = textOf(value)
       fence = fenceText(options.fenceOf?.(value))
     } catch (error) {
-      const release = this.#connection.script(releaseScript, [`${base}l${name}`], [id])
+      const release = this.#connection.script(releaseScript, [`${base}l${name}`], [lease])
       await release.catch(() => undefined)
       throw error
     }
     if (this.#closed) return text
     const { tags } = options
-    const stored = this.#store(base, name, id, text, this.#ttlOf(options), options.staleMs ?? 0, fence, id, { tags })
+    const stored = this.#store(base, name, id, text, this.#ttlOf(options), options.staleMs ?? 0, fence, lease, { tags })
     await this.#open.try(stored, 0, undefined)
     return text
   }

@@ -3,7 +3,9 @@ import { redisScript } from '../../connections/redis/script'
 /**
  * What must happen in one step. Every key lies in the tenant's one slot. `base` and the end of a key make its name:
  * v value, s copy for stale reads, l lease, f fence floor, t tag. A value begins with its id, 16 characters; a lease is
- * the id that the value will have; a tag holds `<id><end of key>` by the time until which that counts.
+ * the id that the value will have and the server's time when it was given; a tag holds `<id><end of key>` by the time
+ * until which that counts. The time makes each lease another one: where a request for one and the write under it arrive
+ * once more, after a delete, the write has the lease of before.
  */
 export const idLength = 16
 
@@ -50,21 +52,25 @@ return 1
 
 /**
  * KEYS value, stale copy, lease; ARGV id, lease ms, '1' for stale reads, base, end of key, tags.
- * {1, payload} | {2, stale payload, 1 if the lease is yours} | {3} the lease is yours | {4, lease of another}.
+ * {1, payload} | {2, stale payload, your lease or ''} | {3, your lease} | {4, lease of another}.
  */
 export const beginScript = redisScript(`${tagging}
 local value = redis.call('GET', KEYS[1])
 if value then return {1, value} end
-local mine = redis.call('SET', KEYS[3], ARGV[1], 'NX', 'PX', ARGV[2])
-local holder = mine and ARGV[1] or redis.call('GET', KEYS[3])
-if holder == ARGV[1] then tagged(ARGV[4], ARGV[1] .. ARGV[5], tonumber(ARGV[2]), 6) end
+local lease = redis.call('GET', KEYS[3])
+if not lease then
+  local time = redis.call('TIME')
+  lease = ARGV[1] .. time[1] .. '.' .. time[2]
+  redis.call('SET', KEYS[3], lease, 'PX', ARGV[2])
+end
+local mine = string.sub(lease, 1, ${idLength}) == ARGV[1]
+if mine then tagged(ARGV[4], ARGV[1] .. ARGV[5], tonumber(ARGV[2]), 6) end
 local old = ARGV[3] == '1' and redis.call('GET', KEYS[2])
-if old then return {2, old, holder == ARGV[1] and 1 or 0} end
-if holder == ARGV[1] then return {3} end
-return {4, holder}
+if old then return {2, old, mine and lease or ''} end
+return {mine and 3 or 4, lease}
 `)
 
-/** KEYS lease; ARGV id. Gives up a load that failed. */
+/** KEYS lease; ARGV lease. Gives up a load that failed. */
 export const releaseScript = redisScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
@@ -97,7 +103,7 @@ for _, tag in ipairs(KEYS) do
     local value, stale, lease = ARGV[1] .. 'v' .. name, ARGV[1] .. 's' .. name, ARGV[1] .. 'l' .. name
     if redis.call('GETRANGE', value, 0, ${idLength - 1}) == id then gone = gone + redis.call('DEL', value) end
     if redis.call('GETRANGE', stale, 0, ${idLength - 1}) == id then redis.call('DEL', stale) end
-    if redis.call('GET', lease) == id then redis.call('DEL', lease) end
+    if redis.call('GETRANGE', lease, 0, ${idLength - 1}) == id then redis.call('DEL', lease) end
   end
   if #members > 0 then redis.call('ZREM', tag, unpack(members)) end
   left = left - #members

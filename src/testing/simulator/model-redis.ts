@@ -31,6 +31,8 @@ export class ModelRedis {
   readonly #values = new Map<string, Held>()
   /** Tags: members, and until when each counts. */
   readonly #tags = new Map<string, Map<string, number>>()
+  /** Given so far: the server's time stands for it. */
+  #leases = 0
 
   constructor(
     network: Pick<Network, 'call'>,
@@ -113,13 +115,13 @@ export class ModelRedis {
     const [id, leaseMs, wantsStale, base, end, ...tags] = args as [string, string, string, string, string, ...string[]]
     const held = this.#get(value)
     if (held !== null) return [1, held]
-    if (this.#get(lease) === null) this.#set(lease, id, Number(leaseMs))
+    if (this.#get(lease) === null) this.#set(lease, `${id}${++this.#leases}`, Number(leaseMs))
     const holder = this.#get(lease)!
-    const mine = holder === id
+    const mine = holder.slice(0, idLength) === id
     if (mine) this.#tag(base, id + end, Number(leaseMs), tags)
     const old = wantsStale === '1' ? this.#get(copy) : null
-    if (old !== null) return [2, old, mine ? 1 : 0]
-    return mine ? [3] : [4, holder]
+    if (old !== null) return [2, old, mine ? holder : '']
+    return [mine ? 3 : 4, holder]
   }
 
   #delete(keys: readonly string[], args: readonly string[]): number {
@@ -144,7 +146,7 @@ export class ModelRedis {
         const isItsOwn = (held: string): boolean => held.slice(0, idLength) === id
         gone += this.#deleteIf(`${base}v${end}`, isItsOwn)
         this.#deleteIf(`${base}s${end}`, isItsOwn)
-        this.#deleteIf(`${base}l${end}`, (held) => held === id)
+        this.#deleteIf(`${base}l${end}`, isItsOwn)
         this.#tags.get(key)!.delete(member)
       }
       left -= members.length

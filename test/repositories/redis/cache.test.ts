@@ -4,7 +4,7 @@ import { tenantId } from '../../../src/core/ids'
 import type { Json } from '../../../src/core/json'
 import { seededRandom } from '../../../src/core/random'
 import type { CacheRepository, CacheSetOptions } from '../../../src/repositories/cache'
-import { type RedisCacheOptions, RedisCacheRepository } from '../../../src/repositories/redis/cache'
+import { type RedisCacheOptions, RedisCacheRepository, type RedisCommands } from '../../../src/repositories/redis/cache'
 import { cacheRepositoryContract } from '../../../src/testing/contracts/cache'
 import { describeWithRedis, forgetAll, freshPrefix, keysUnder, passTime } from '../../support/redis'
 
@@ -113,6 +113,31 @@ describeWithRedis('the cache in Redis', (redis) => {
       expect(await loading).toBe('late')
       expect(await slow!.get(acme, 'k')).toBe('second')
     })
+  })
+
+  it('a load whose requests arrive once more, after a delete, is not stored again', async () => {
+    const prefix = freshPrefix()
+    const connection = new RedisConnection({ url: redis().url })
+    const sent: (() => Promise<unknown>)[] = []
+    const commands: RedisCommands = {
+      command: (...request) => connection.command(...request),
+      script: (...request) => {
+        sent.push(() => connection.script(...request))
+        return connection.script(...request)
+      },
+    }
+    try {
+      const cache = new RedisCacheRepository(commands, { prefix })
+      await cache.getOrLoad(acme, 'k', async () => 'old', { tags: ['t'] })
+      const again = sent.slice()
+      expect(again.length).toBe(2)
+      await cache.deleteByTag(acme, 't')
+      for (const request of again) await request()
+      expect(await cache.get(acme, 'k')).toBe(undefined)
+    } finally {
+      await connection.close()
+      await forgetAll(redis().raw, prefix)
+    }
   })
 
   it('a load that failed gives its lease up at once', async () => {
