@@ -2,13 +2,13 @@
  * A store as the environment says: DATABASE_URL, and where they are set QDRANT_URL, ELASTICSEARCH_URL, REDIS_URL and
  * S3_ENDPOINT with its keys (docs/settings.md has them all). With none of them it is embedded, in `./.headwater`.
  */
-import { openStore, settingsFromEnv } from 'headwater'
+import { openStore, settingsFromEnv, storeOptionsFrom } from 'headwater'
 
 const given = process.env['DATABASE_URL'] ?? process.env['POSTGRES_HOST']
 const settings = settingsFromEnv(given ? process.env : { ...process.env, HEADWATER_PROFILE: 'embedded' })
 
-// With options that no variable has: openStore({ ...storeOptionsFrom(settings), collections, relay: 'external' }).
-const store = await openStore(settings)
+// openStore(settings) will do. This adds options that no variable has, and keeps what settings say of the same groups.
+const store = await openStore(storeOptionsFrom(settings, { search: { cache: true }, writer: { pollMs: 200 } }))
 try {
   const { status, connections, degraded } = await store.health()
   console.log(status, Object.keys(connections).join(', '))

@@ -68,14 +68,14 @@ export class CliContext {
     const settings = await this.settings()
     const reads = options.mode === 'read'
     if (reads) assertThere(settings)
-    const given = storeOptionsFrom(settings)
-    const store = await openStore<Record<string, JsonObject>>({
-      ...given,
-      collections: { [this.collection]: {} },
-      relay: reads ? 'external' : 'background',
-      writer: { ...given.writer, batchDocuments },
-      ...(reads && { migrate: 'check' as const }),
-    })
+    const store = await openStore(
+      storeOptionsFrom<Record<string, JsonObject>>(settings, {
+        collections: { [this.collection]: {} },
+        relay: reads ? 'external' : 'background',
+        writer: { batchDocuments },
+        ...(reads && { migrate: 'check' as const }),
+      }),
+    )
     try {
       return await work(store, settings)
     } finally {

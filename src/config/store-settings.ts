@@ -1,5 +1,6 @@
 import { basename, join, resolve } from 'node:path'
 import { HeadwaterError } from '../core/errors'
+import type { JsonObject } from '../core/json'
 import { type OpenAiEmbedderOptions, openAiDefaults } from '../embeddings/http/options'
 import { cachedModel, defaultCacheFolder } from '../embeddings/onnx/model-cache'
 import { isModelFolder } from '../embeddings/onnx/model-folder'
@@ -8,10 +9,38 @@ import type { StoreOptions } from '../store-options'
 import type { Settings } from './settings'
 
 /**
- * Options of `openStore` from settings; add collections, embedders and the like by spreading. Where a migration URL is
- * given, this role does not migrate: the store checks, and `headwater migrate up` is a step of the deployment.
+ * Options of `openStore` from settings, and over them `more`: options that no variable has, or that the program knows
+ * better. Groups such as `writer`, `search` and `qdrant` are merged at every depth, an embedder is replaced, and
+ * `undefined` takes away what the settings say. Where a migration URL is given, this role does not migrate: the store
+ * checks, and `headwater migrate up` is a step of the deployment. HW_INVALID_SETTINGS.
  */
-export function storeOptionsFrom(settings: Settings): StoreOptions {
+export function storeOptionsFrom<C extends object = { documents: JsonObject }>(
+  settings: Settings,
+  more: StoreOptions<C> = {},
+): StoreOptions<C> {
+  // A named model that is not here is no matter where another embedder is given.
+  const embedder = Object.hasOwn(more, 'embedder') ? {} : embedderFrom(settings)
+  return merged({ ...optionsFrom(settings), ...embedder }, { ...more }) as StoreOptions<C>
+}
+
+/** `more` over `base`, and within each group that both have. */
+function merged(base: Group, more: Group): Group {
+  const result = { ...base }
+  for (const [name, value] of Object.entries(more)) {
+    const given = base[name]
+    result[name] = isGroup(given) && isGroup(value) ? merged(given, value) : value
+  }
+  return result
+}
+
+type Group = Readonly<Record<string, unknown>>
+
+/** False for clients, embedders and the like, which are objects of a class. */
+function isGroup(value: unknown): value is Group {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+}
+
+function optionsFrom(settings: Settings): StoreOptions {
   const { url, schema, max, connectionTimeoutMs, maxLifetimeSeconds, migrationUrl } = settings.postgres
   const place: StoreOptions = url
     ? { postgres: { url: url.reveal(), schema, max, connectionTimeoutMs, maxLifetimeSeconds } }
@@ -20,7 +49,6 @@ export function storeOptionsFrom(settings: Settings): StoreOptions {
     ...place,
     ...enginesFrom(settings),
     ...(migrationUrl && { migrate: 'check' as const }),
-    ...embedderFrom(settings),
     writer: { maxWorkers: settings.worker.maxWorkers },
     search: { vectors: { maxEntries: settings.embeddings.cacheSize, ttlMs: settings.embeddings.cacheTtlMs } },
   }

@@ -176,6 +176,52 @@ describe('options of a store from settings', () => {
     expect(storeOptionsFrom(await settingsFromEnv(roles))).toMatchObject({ migrate: 'check' })
   })
 
+  it('merges what the program gives into what the environment says', () => {
+    const env = { ...server, QDRANT_URL: 'http://q:6333', VECTOR_SEARCH_BATCH_SIZE: '7', MAX_WORKERS: '2' }
+    const settings = settingsFromEnv({
+      ...env,
+      EMBEDDING_MODEL: 'hashing',
+      REDIS_URL: 'redis://r',
+      REDIS_CACHE_TTL: '9',
+    })
+    const rerank = { rank: async () => [] }
+    const options = storeOptionsFrom(settings, {
+      relay: 'external',
+      writer: { pollMs: 5 },
+      search: { rerank, vectors: { ttlMs: 1 } },
+      qdrant: { vectors: { distance: 'dot', batch: { bytes: 8 } } },
+      cache: { maxEntries: 3 },
+      embedder: { hashing: { dimensions: 16 } },
+    })
+    expect(options).toMatchObject({
+      relay: 'external',
+      writer: { pollMs: 5, maxWorkers: 2 },
+      search: { vectors: { maxEntries: 10_000, ttlMs: 1 } },
+      cache: { maxEntries: 3, ttlMs: 9_000 },
+      postgres: { url: server.DATABASE_URL },
+    })
+    expect(options.search!.rerank).toBe(rerank)
+    expect(options.qdrant).toMatchObject({
+      url: 'http://q:6333',
+      vectors: { distance: 'dot', batch: { points: 7, bytes: 8 }, searchTimeoutMs: 30_000 },
+    })
+    expect(options.embedder).toEqual({ hashing: { dimensions: 16 } })
+    // The settings are not changed by it.
+    expect(storeOptionsFrom(settings).writer).toEqual({ maxWorkers: 2 })
+  })
+
+  it('takes away what the program says is not to be, and needs no model where it brings an embedder', () => {
+    const settings = settingsFromEnv({ ...server, QDRANT_URL: 'http://q:6333', EMBEDDING_MODEL: 'no-such-model' })
+    const pool = new (class {
+      connect = () => Promise.reject(new Error('unused'))
+    })() as never
+    const embedder = { hashing: {} }
+    const options = storeOptionsFrom(settings, { qdrant: undefined, postgres: { url: undefined, pool }, embedder })
+    expect(options.qdrant).toBeUndefined()
+    expect(options.postgres).toMatchObject({ url: undefined, max: 50 })
+    expect(options.postgres!.pool).toBe(pool)
+  })
+
   it('takes a model from its folder, and the default one where it is there', async () => {
     const models = await mkdtemp(join(tmpdir(), 'headwater-settings-'))
     const optionsOf = async (env: Environment) => storeOptionsFrom(await settingsFromEnv({ ...server, ...env }))

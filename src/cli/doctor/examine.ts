@@ -49,7 +49,7 @@ export async function examine(context: CliContext, timeoutMs: number): Promise<C
 async function configure(context: CliContext): Promise<Configured | Check[]> {
   try {
     const settings = await context.settings()
-    const options = { ...storeOptionsFrom(settings), collections: { [context.collection]: {} } }
+    const options = storeOptionsFrom<object>(settings, { collections: { [context.collection]: {} } })
     const stores = connectStores(options, settings.postgres.migrationUrl?.reveal())
     // As a store would: a model that is in the cache is the default.
     const models = await openModels(options, { clock: undefined, random: undefined })
