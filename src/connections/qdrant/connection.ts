@@ -2,13 +2,13 @@ import { abortable, type CallOptions } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError } from '../../core/errors'
-import { uuidV7 } from '../../core/ids'
 import { Lazy } from '../../core/lifecycle'
 import { type Random, systemRandom } from '../../core/random'
 import type { BreakerState } from '../../resilience/breaker'
 import { classifyQdrant } from '../../resilience/classify-qdrant'
 import { Policy } from '../../resilience/policy'
 import type { QdrantCaller } from './caller'
+import { canaryName, dropLeftCanaries } from './canaries'
 import { ClientTransport } from './client-transport'
 import { checkVersion, proveFences } from './compatibility'
 import { HttpTransport } from './http-transport'
@@ -66,9 +66,12 @@ export class QdrantConnection implements QdrantCaller, AsyncDisposable {
       return policy
     })
     this.#proof = new Lazy(async () => {
-      const name = `headwater_canary_${uuidV7(clock, random).replaceAll('-', '')}`
-      const work = (call: CallOptions) => proveFences(this, name, this.#target, call)
-      await this.#operate({}, work, this.options.timeoutMs)
+      const { timeoutMs } = this.options
+      const prove = async (call: CallOptions): Promise<void> => {
+        await proveFences(this, canaryName(clock, random), this.#target, call)
+        await dropLeftCanaries(this, clock.now(), timeoutMs, call)
+      }
+      await this.#operate({}, prove, timeoutMs)
     })
   }
 

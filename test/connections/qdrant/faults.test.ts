@@ -1,7 +1,10 @@
 import { QdrantClient } from '@qdrant/js-client-rest'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { canaryName } from '../../../src/connections/qdrant/canaries'
 import type { QdrantConnection } from '../../../src/connections/qdrant/connection'
 import type { CallOptions } from '../../../src/core/abort'
+import { systemClock } from '../../../src/core/clock'
+import { seededRandom } from '../../../src/core/random'
 import { QdrantVectorRepository } from '../../../src/repositories/qdrant/vectors'
 import { acme, entryId, point } from '../../../src/testing/contracts/rows'
 import { freshIndex, realUrl, useQdrant } from '../../repositories/qdrant/backend'
@@ -29,6 +32,41 @@ describe('QdrantConnection', () => {
     expect((await connection.check()).version).toMatch(/^1\.\d+/)
     const result = await connection.call(list)
     expect(JSON.stringify(result)).not.toContain('headwater_canary')
+  })
+
+  it('check drops canaries that a killed process has left, and none of a check that runs', async () => {
+    const connection = backend().connect()
+    const random = seededRandom(5)
+    const canaryOf = (ageMs: number): string => canaryName({ ...systemClock, now: () => Date.now() - ageMs }, random)
+    const left = [canaryOf(3_600_000), canaryOf(30 * 86_400_000)]
+    const running = [canaryOf(0), canaryOf(60_000), canaryOf(-60_000)]
+    const others = ['headwater_canary_of_mine', 'other_headwater_canary_0'.padEnd(60, '0')]
+    const body = { vectors: { size: 1, distance: 'Dot' } }
+    const created = [...left, ...running, ...others]
+    for (const collection of created) await connection.call({ operation: 'createCollection', collection, body })
+    const listed = async (): Promise<string[]> => {
+      const { collections } = (await connection.call(list)) as { collections: { name: string }[] }
+      return collections.map(({ name }) => name).filter((name) => created.includes(name))
+    }
+    expect((await listed()).sort()).toEqual([...created].sort())
+    await connection.check()
+    expect((await listed()).sort()).toEqual([...running, ...others].sort())
+    for (const collection of await listed()) await connection.call({ operation: 'deleteCollection', collection })
+  })
+
+  it('a check passes where what others left cannot be listed', async () => {
+    const proxy = await TcpProxy.to(backend().url)
+    let lists = 0
+    proxy.onRequest = (bytes) => {
+      if (!bytes.toString('latin1').startsWith('GET /collections HTTP')) return 'pass'
+      lists++
+      return 'cut-after'
+    }
+    const connection = backend().connect({ url: proxy.url, retry: { maxAttempts: 1 } })
+    await connection.fenced()
+    expect(lists).toBeGreaterThan(0)
+    await connection.close()
+    await proxy.close()
   })
 
   it('after close no call is taken; a call that runs is waited for', async () => {
