@@ -1,4 +1,5 @@
 import type { CallOptions } from '../core/abort'
+import { isHeadwaterError } from '../core/errors'
 import type { Generation } from '../repositories/generations'
 import { bumpEpoch, checkDatabase } from './epoch'
 import { followAlias } from './generations'
@@ -9,16 +10,25 @@ import type { WriterPorts } from './ports'
  * Looks whether database and indexes are what they were when they were last seen, and records what is to be done about
  * it: a new epoch, or a sweep of one index. Marks anew what was marked longer than `markMs` ago, so that an older state
  * that comes back later is known by its marker. An engine that is away is passed over; the first such failure is
- * thrown at the end.
+ * thrown at the end. `gone` gets the live generations whose alias has no index to lead to before a sweep makes it anew.
  */
-export async function checkIndexes(ports: WriterPorts, markMs: number, call: CallOptions): Promise<void> {
+export async function checkIndexes(
+  ports: WriterPorts,
+  markMs: number,
+  call: CallOptions,
+  gone: Set<number>,
+): Promise<void> {
   await checkDatabase(ports)
   const { generations } = ports.truth.session({ worker: true })
   let failure: unknown
   for (const generation of await generations.list({ states: ['live', 'standby'] })) {
     try {
       await checkIndex(ports, generation, markMs, call)
-      if (generation.state === 'live') await followAlias(ports, generation, call)
+      if (generation.state !== 'live') continue
+      await followAlias(ports, generation, call).catch((error: unknown) => {
+        if (!isHeadwaterError(error, 'HW_GENERATION_MISSING')) throw error
+        gone.add(generation.id)
+      })
     } catch (error) {
       failure ??= error
     }

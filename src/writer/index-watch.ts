@@ -2,6 +2,7 @@ import { sleep } from '../core/clock'
 import { asHeadwaterError, type HeadwaterError } from '../core/errors'
 import type { Json } from '../core/json'
 import { checkIndexes } from './check-indexes'
+import { followAlias } from './generations'
 import type { WriterOptions, WriterPorts } from './ports'
 import { dropExpired } from './retention'
 import { sweepIndex } from './sweep'
@@ -84,7 +85,8 @@ export class IndexWatch {
     }
     try {
       const call = { signal }
-      await attempt(checkIndexes(this.#ports, this.#options.markMs, call))
+      const gone = new Set<number>()
+      await attempt(checkIndexes(this.#ports, this.#options.markMs, call, gone))
       const goesOn = async (): Promise<boolean> => {
         lease = lease && (await this.#renew(lease))
         return lease !== undefined && !signal.aborted
@@ -93,6 +95,7 @@ export class IndexWatch {
       for (const generation of await generations.list({ states: ['live', 'standby'] })) {
         if (!(await goesOn())) break
         await attempt(sweepIndex(this.#ports, generation, this.#options, call, goesOn))
+        if (gone.has(generation.id)) await attempt(followAlias(this.#ports, generation, call))
       }
       await attempt(dropExpired(this.#ports, this.#options.retentionMs, call))
     } finally {

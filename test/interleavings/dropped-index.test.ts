@@ -1,9 +1,9 @@
-import { afterEach, describe, expect } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { ElasticsearchConnection } from '../../src/connections/elasticsearch/connection'
 import { QdrantConnection } from '../../src/connections/qdrant/connection'
 import { indexTemplate } from '../../src/repositories/elasticsearch/index-definition'
 import { ElasticsearchTextRepository } from '../../src/repositories/elasticsearch/texts'
-import { vectorIndexOf } from '../../src/repositories/generations'
+import { textIndexOf, vectorIndexOf } from '../../src/repositories/generations'
 import { QdrantVectorRepository } from '../../src/repositories/qdrant/vectors'
 import { codeOf } from '../../src/testing/runner'
 import { liveGeneration } from '../../src/writer/generations'
@@ -75,6 +75,26 @@ describe('an index that is dropped with deletes still on their way', () => {
     },
   )
 
+  it('Qdrant: nobody makes it anew but the round, which fills it and leads the alias to it', async () => {
+    const double = await startQdrantDouble()
+    const connection = new QdrantConnection({ url: double.url })
+    closing.push(
+      () => double.close(),
+      () => connection.close(),
+    )
+    const vectors = new QdrantVectorRepository(connection)
+    const stage = await Stage.open({ vectors })
+    await deleting(stage)
+    const { ports, writer } = stage.process()
+    const live = vectorIndexOf(await liveGeneration(ports, 'vector', scope.collection))
+    expect((await fetch(`${double.url}/collections/${live.name}`, { method: 'DELETE' })).status).toBe(200)
+    expect(await codeOf(vectors.alias.set(scope.collection, live))).toBe('HW_GENERATION_MISSING')
+    await new IndexWatch(ports, writerDefaults, 'watch').round(never)
+    expect(await vectors.alias.leadsTo(scope.collection, live)).toBe(true)
+    await writer.relay.drain()
+    expect(await stage.vectored()).toEqual(['kept'])
+  })
+
   describeWithElasticsearch('Elasticsearch', (url) => {
     trap(
       'a delete makes no index by itself; the sweep makes it, and fills it',
@@ -106,8 +126,11 @@ describe('an index that is dropped with deletes still on their way', () => {
         const before = { jobs: rows[0].jobs, indexes: (await indexes()).length }
         if (!guarded) return { before }
         const { ports, writer } = stage.process()
-        // What has no index can have no alias: the round says so when it has made it.
-        expect(await codeOf(new IndexWatch(ports, writerDefaults, 'watch').round(never))).toBe('HW_GENERATION_MISSING')
+        // One round makes the index, fills it, and leads the alias to it, which had nowhere to lead before.
+        const live = textIndexOf(await liveGeneration(ports, 'text', scope.collection))
+        expect(await codeOf(texts.alias.set(scope.collection, live))).toBe('HW_GENERATION_MISSING')
+        await new IndexWatch(ports, writerDefaults, 'watch').round(never)
+        expect(await texts.alias.leadsTo(scope.collection, live)).toBe(true)
         await writer.relay.drain()
         return { before, after: await stage.texted() }
       },
