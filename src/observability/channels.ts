@@ -16,10 +16,15 @@ export interface ChannelEvents {
   readonly 'headwater:call': Ended & { readonly store: string }
   /** A circuit breaker changed its state. */
   readonly 'headwater:breaker': { readonly store: string; readonly state: 'closed' | 'open' | 'half-open' }
-  /** A write transaction, or one that failed. */
+  /**
+   * A write transaction, or one that failed. Of `transaction()` there is one for each collection that it wrote to, told
+   * after its commit. Of `using()` there is one for each write, told when its receipt was made: whether the caller then
+   * commits is not known.
+   */
   readonly 'headwater:write': Ended & {
     readonly tenant: string
     readonly collection: string
+    readonly by: 'call' | 'transaction' | 'using'
     readonly written: number
     readonly unchanged: number
   }

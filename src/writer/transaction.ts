@@ -1,5 +1,7 @@
-import { HeadwaterError } from '../core/errors'
+import { type ErrorCode, HeadwaterError } from '../core/errors'
 import type { CollectionName, TenantId } from '../core/ids'
+import { publish } from '../observability/channels'
+import { told } from '../observability/told'
 import type { DocumentRow } from '../repositories/documents'
 import type { TruthSession } from '../repositories/truth'
 import { resolveBlobInside } from './document-blobs'
@@ -23,6 +25,8 @@ export class WriterTransaction {
   readonly #marker: string | undefined
   readonly #collections = new Set<CollectionName>()
   readonly #ids = new Set<string>()
+  /** What was written to each collection, refused writes included as none. */
+  readonly #tallies = new Map<CollectionName, { written: number; unchanged: number }>()
   #fence = 0
   #begun: Promise<unknown> | undefined
   #ended = false
@@ -52,9 +56,11 @@ export class WriterTransaction {
     options: { ifVersion?: number | undefined } = {},
   ): Promise<DocumentReceipt> {
     this.#check()
-    const given = input instanceof PreparedDocument ? null : input?.blob
-    const blob = given ? await resolveBlobInside(this.#ports.blobs, this.#tenant, given) : null
-    return this.#put(plan, prepareDocument(this.#options, this.#tenant, plan, input, blob), options.ifVersion)
+    return this.#write(plan, async () => {
+      const given = input instanceof PreparedDocument ? null : input?.blob
+      const blob = given ? await resolveBlobInside(this.#ports.blobs, this.#tenant, given) : null
+      return this.#put(plan, prepareDocument(this.#options, this.#tenant, plan, input, blob), options.ifVersion)
+    })
   }
 
   async #put(
@@ -74,17 +80,19 @@ export class WriterTransaction {
     options: { ifVersion?: number | undefined } = {},
   ): Promise<DocumentReceipt> {
     checkId(id)
-    await this.#begin()
-    const scope = this.#scope(plan)
-    await this.#session.documents.lock(scope, [id], { create: false })
-    const row = await this.#session.documents.get(scope, id)
-    if (!row) throw notFound(id)
-    const chunks = await this.#session.chunks.ofDocument(scope, id, plan.splitter.id)
-    const input = patched(row, patch, ownChunksOf(scope, row, chunks, plan))
-    const { blobs } = this.#ports
-    const blob = patch.blob ? await resolveBlobInside(blobs, this.#tenant, patch.blob) : patch.blob
-    const kept = blob === undefined ? row.blob : blob
-    return this.#put(plan, prepareDocument(this.#options, this.#tenant, plan, input, kept), options.ifVersion)
+    return this.#write(plan, async () => {
+      await this.#begin()
+      const scope = this.#scope(plan)
+      await this.#session.documents.lock(scope, [id], { create: false })
+      const row = await this.#session.documents.get(scope, id)
+      if (!row) throw notFound(id)
+      const chunks = await this.#session.chunks.ofDocument(scope, id, plan.splitter.id)
+      const input = patched(row, patch, ownChunksOf(scope, row, chunks, plan))
+      const { blobs } = this.#ports
+      const blob = patch.blob ? await resolveBlobInside(blobs, this.#tenant, patch.blob) : patch.blob
+      const kept = blob === undefined ? row.blob : blob
+      return this.#put(plan, prepareDocument(this.#options, this.#tenant, plan, input, kept), options.ifVersion)
+    })
   }
 
   async delete(
@@ -93,9 +101,11 @@ export class WriterTransaction {
     options: { ifVersion?: number | undefined } = {},
   ): Promise<DocumentReceipt> {
     checkId(id)
-    await this.#begin()
-    const { outcomes } = await buryDocuments(this.#context(plan, options.ifVersion), [id])
-    return this.#receiptOf(plan, outcomes[0]!)
+    return this.#write(plan, async () => {
+      await this.#begin()
+      const { outcomes } = await buryDocuments(this.#context(plan, options.ifVersion), [id])
+      return this.#receiptOf(plan, outcomes[0]!)
+    })
   }
 
   /** Ends the handle; the receipt of everything it wrote. */
@@ -108,6 +118,40 @@ export class WriterTransaction {
       ...this.#common(this.#fence),
       ...(this.#ids.size <= mostIds && { ids: [...this.#ids] }),
     }
+  }
+
+  /** Tells what a transaction of the writer's own came to; it committed where there is no code. */
+  tell(durationMs: number, code: ErrorCode | null): void {
+    for (const [collection, tally] of this.#tallies) {
+      const done = code === null ? tally : { written: 0, unchanged: 0 }
+      publish('headwater:write', () => ({
+        tenant: this.#tenant,
+        collection,
+        by: 'transaction',
+        durationMs,
+        code,
+        ...done,
+      }))
+    }
+  }
+
+  /** Counts a write, and tells it at once where the transaction is the caller's own, whose end nobody sees here. */
+  #write(plan: CollectionPlan, work: () => Promise<DocumentReceipt>): Promise<DocumentReceipt> {
+    const tally = this.#tallies.get(plan.name) ?? { written: 0, unchanged: 0 }
+    this.#tallies.set(plan.name, tally)
+    const counted = async (): Promise<DocumentReceipt> => {
+      const receipt = await work()
+      tally[receipt.unchanged ? 'unchanged' : 'written']++
+      return receipt
+    }
+    if (this.#marker === undefined) return counted()
+    return told('headwater:write', this.#ports.clock, counted, (ended, receipt) => ({
+      ...ended,
+      ...this.#scope(plan),
+      by: 'using',
+      written: receipt?.unchanged === false ? 1 : 0,
+      unchanged: receipt?.unchanged === true ? 1 : 0,
+    }))
   }
 
   #receiptOf(plan: CollectionPlan, outcome: DocumentOutcome): DocumentReceipt {

@@ -102,7 +102,7 @@ export class WritePath {
       (ended) => {
         const done = ended.code === null ? (outcomes() ?? []) : []
         const unchanged = done.filter((outcome) => outcome.unchanged).length
-        return { ...ended, ...scope, written: done.length - unchanged, unchanged }
+        return { ...ended, ...scope, by: 'call' as const, written: done.length - unchanged, unchanged }
       },
     )
   }

@@ -1,6 +1,6 @@
 import { type CallOptions, throwIfAborted } from '../core/abort'
 import { type Deadline, withDeadline } from '../core/deadline'
-import { HeadwaterError } from '../core/errors'
+import { asHeadwaterError, HeadwaterError } from '../core/errors'
 import { type Scope, sha256, type TenantId } from '../core/ids'
 import { parseFilter } from '../filter/parse'
 import type { ParsedFilter } from '../filter/parsed'
@@ -98,7 +98,7 @@ export class CoordinatedWriter {
           'headwater:write',
           this.#ports.clock,
           () => this.#path.settled(scope, outcome, deadline),
-          (ended) => ({ ...ended, ...scope, written: 0, unchanged: 1 }),
+          (ended) => ({ ...ended, ...scope, by: 'call' as const, written: 0, unchanged: 1 }),
         )
       }
       if (!unchanged && options.embed !== 'deferred')
@@ -285,10 +285,14 @@ export class CoordinatedWriter {
     options: WriteOptions = {},
   ): Promise<{ value: T; receipt: Receipt }> {
     this.nesting.check()
-    const result = await withDeadline(this.#ports.clock, options, undefined, (deadline) =>
+    const { clock } = this.#ports
+    const startedAt = clock.monotonic()
+    const begun: WriterTransaction[] = []
+    const result = await withDeadline(clock, options, undefined, (deadline) =>
       committed(this.#ports, tenant, deadline.options(), (session) =>
         once(session, tenant, options.idempotencyKey, 'transaction', async () => {
           const transaction = new WriterTransaction(this.#ports, this.#options, tenant, session)
+          begun.push(transaction)
           try {
             const value = await this.nesting.run(() => work(transaction))
             return { value, receipt: transaction.end() }
@@ -297,7 +301,11 @@ export class CoordinatedWriter {
           }
         }),
       ),
-    )
+    ).catch((error: unknown) => {
+      begun.at(-1)?.tell(clock.monotonic() - startedAt, asHeadwaterError(error).code)
+      throw error
+    })
+    begun.at(-1)?.tell(clock.monotonic() - startedAt, null)
     if (result.receipt.fence > 0) this.relay.nudge()
     return result
   }

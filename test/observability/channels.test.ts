@@ -1,10 +1,16 @@
+import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { openStore } from '../../index'
 import { PostgresConnection } from '../../src/connections/postgres/connection'
 import { HeadwaterError } from '../../src/core/errors'
+import type { JsonObject } from '../../src/core/json'
 import { type ChannelEvents, type ChannelName, listen } from '../../src/observability/channels'
 import { Policy } from '../../src/resilience/policy'
+import type { TransactionHandle } from '../../src/tenant/transaction-handle'
 import { createTestStore } from '../../src/testing'
 import { FakeClock } from '../../src/testing/fake-clock'
+import { createDatabase } from '../support/postgres'
+import { startQdrantDouble } from '../support/qdrant-double'
 
 function heard<N extends ChannelName>(name: N): ChannelEvents[N][] {
   const events: ChannelEvents[N][] = []
@@ -19,6 +25,7 @@ async function open(options: Parameters<typeof createTestStore>[0] = {}) {
 }
 
 const place = { tenant: 'acme', collection: 'documents' }
+const call = { ...place, by: 'call' }
 const well = { code: null, durationMs: expect.any(Number) }
 
 describe('what is told', () => {
@@ -65,10 +72,73 @@ describe('what is told', () => {
     ])
     await acme.documents.put({ id: 'a', text: 'new words' }, { ifVersion: 9 }).catch(() => undefined)
     expect(writes).toEqual([
-      { ...place, ...well, written: 1, unchanged: 0 },
-      { ...place, ...well, written: 0, unchanged: 1 },
-      { ...place, ...well, written: 1, unchanged: 1 },
-      { ...place, ...well, written: 0, unchanged: 0, code: 'HW_VERSION_CONFLICT' },
+      { ...call, ...well, written: 1, unchanged: 0 },
+      { ...call, ...well, written: 0, unchanged: 1 },
+      { ...call, ...well, written: 1, unchanged: 1 },
+      { ...call, ...well, written: 0, unchanged: 0, code: 'HW_VERSION_CONFLICT' },
+    ])
+  })
+
+  it('headwater:write of a transaction: after its commit, for each collection, and when it fails', async () => {
+    const { acme } = await open({ collections: { documents: {}, notes: {} } } as object)
+    await acme.documents.put({ id: 'b', text: 'there already' })
+    const writes = heard('headwater:write')
+    const during: number[] = []
+    const transaction = { ...place, by: 'transaction' }
+    await acme.transaction(async (inner) => {
+      await inner.documents.put({ id: 'a', text: 'some words' })
+      await inner.documents.put({ id: 'b', text: 'there already' })
+      const { documents: notes } = (inner as unknown as TransactionHandle<{ notes: JsonObject }>).collection('notes')
+      await notes.put({ id: 'n', text: 'a note' })
+      await inner.documents.put({ id: 'a', text: 'x' }, { ifVersion: 9 }).catch(() => undefined)
+      await inner.documents.delete('b')
+      during.push(writes.length)
+    })
+    expect(during).toEqual([0])
+    expect(writes.splice(0)).toEqual([
+      { ...transaction, ...well, written: 2, unchanged: 1 },
+      { ...transaction, ...well, collection: 'notes', written: 1, unchanged: 0 },
+    ])
+    const failing = acme.transaction(async (inner) => {
+      await inner.documents.put({ id: 'c', text: 'never there' })
+      throw new HeadwaterError('HW_LIMIT_EXCEEDED', 'on second thoughts')
+    })
+    await expect(failing).rejects.toThrow('on second thoughts')
+    // What only reads is no write.
+    await acme.transaction(async (inner) => inner.documents.get('a'))
+    expect(writes).toEqual([{ ...transaction, ...well, written: 0, unchanged: 0, code: 'HW_LIMIT_EXCEEDED' }])
+  })
+
+  it('headwater:write of using: with each receipt, before anybody knows of a commit', async () => {
+    const database = await createDatabase()
+    onTestFinished(() => database.drop())
+    const double = await startQdrantDouble()
+    onTestFinished(() => double.close())
+    const store = await openStore({
+      embedder: { hashing: { dimensions: 16 } },
+      postgres: { url: database.url },
+      qdrant: { url: double.url },
+    })
+    onTestFinished(() => store.close())
+    const acme = store.forTenant('acme')
+    const writes = heard('headwater:write')
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    try {
+      await client.query('BEGIN')
+      const inner = acme.using(client)
+      await inner.documents.put({ id: 'a', text: 'some words' })
+      await inner.documents.put({ id: 'a', text: 'some words' })
+      await inner.documents.patch('none', { title: 'x' }).catch(() => undefined)
+      await client.query('ROLLBACK')
+    } finally {
+      await client.end()
+    }
+    const using = { ...place, by: 'using' }
+    expect(writes).toEqual([
+      { ...using, ...well, written: 1, unchanged: 0 },
+      { ...using, ...well, written: 0, unchanged: 1 },
+      { ...using, ...well, written: 0, unchanged: 0, code: 'HW_NOT_FOUND' },
     ])
   })
 
