@@ -1,110 +1,127 @@
-/** A rebuild from stored vectors against raw upserts of the same rows, in pgvector, and the memory it takes. */
-import { fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+/** Rebuilds from stored vectors against loops by hand over the same rows, and the memory they take. */
+import { randomBytes } from 'node:crypto'
+import { Client } from '@elastic/elasticsearch'
 import pg from 'pg'
-import { openStore } from '../index'
-import { add, argument, finish, note } from './report'
+import { openStore, type Store, type StoreOptions } from '../index'
+import type { Target } from '../src/repositories/generations'
+import { openQdrant } from './qdrant-server'
+import { copyByHand, elasticsearchByHand, type HandTarget, pgvectorByHand, qdrantByHand } from './rebuild-by-hand'
+import { type BenchTruth, fillTruth } from './rebuild-truth'
+import { add, argument, finish, medianRun, note } from './report'
 
-const dimensions = 64
-const batch = 500
-const filling = process.argv[2] === 'fill'
-const wanted = Number((filling ? process.argv[3] : argument(0)) ?? 20_000)
-const url = process.env['DATABASE_URL']
+const chunks = Number(argument(0) ?? 20_000)
+const dimensions = Number(argument(1) ?? 64)
+const runs = Number(argument(2) ?? 3)
+const url = process.env['DATABASE_URL'] ?? process.env['HW_TEST_PGVECTOR_URL']
+const elasticsearchUrl = process.env['ELASTICSEARCH_URL'] ?? process.env['HW_TEST_ELASTICSEARCH_URL']
 if (!url) throw new Error('bench rebuild: set DATABASE_URL to a Postgres server that has pgvector')
+if (dimensions % 4 !== 0) throw new Error('bench rebuild: dimensions come in fours')
 
-const schema = 'headwater_bench_rebuild'
-const open = () =>
-  openStore({
-    postgres: { url, schema },
-    embedder: { hashing: { dimensions } },
-    relay: filling ? 'background' : 'external',
+const name = `hw_bench_${randomBytes(5).toString('hex')}`
+const client = new pg.Client({ connectionString: url })
+const embedder = { hashing: { dimensions } }
+const rate = (ms: number): number => Math.round((chunks / ms) * 1_000)
+
+interface Rebuilt {
+  readonly copyMs: number
+  readonly wholeMs: number
+  /** MiB. */
+  readonly memory: {
+    readonly idle: number
+    readonly peak: number
+    readonly heapIdle: number
+    readonly heapPeak: number
+  }
+}
+
+async function rebuilt(store: Store, target: Target): Promise<Rebuilt> {
+  const mib = (bytes: number): number => Math.round(bytes / 2 ** 20)
+  const before = process.memoryUsage()
+  let [peak, heapPeak] = [before.rss, before.heapUsed]
+  let copyMs = 0
+  const startedAt = performance.now()
+  const { copied } = await store.rebuild({
+    target,
+    onProgress: ({ phase }) => {
+      const { rss, heapUsed } = process.memoryUsage()
+      peak = Math.max(peak, rss)
+      heapPeak = Math.max(heapPeak, heapUsed)
+      if (phase === 'copy') copyMs = performance.now() - startedAt
+    },
   })
-const rss = (): number => process.memoryUsage.rss() / 2 ** 20
-
-/** In a process of its own, so that what it leaves in memory is not counted. */
-async function fill(): Promise<void> {
-  const store = await open()
-  const { documents } = store.forTenant('bench')
-  const source = function* () {
-    for (let at = 0; at < wanted; at++) yield { id: `d${at}`, text: `a small chunk, number ${at}` }
-  }
-  await documents.putMany(source())
-  await store.relay.drain({ timeoutMs: 3_600_000 })
-  await store.close()
+  if (copied !== chunks) throw new Error(`${copied} chunks were copied, ${chunks} expected`)
+  const memory = { idle: mib(before.rss), peak: mib(peak), heapIdle: mib(before.heapUsed), heapPeak: mib(heapPeak) }
+  return { copyMs, wholeMs: performance.now() - startedAt, memory }
 }
 
-/** The same rows by hand: read by id, and put into a table of the same make. */
-async function raw(client: pg.Client): Promise<number> {
-  const { rows } = await client.query(
-    `SELECT name FROM ${schema}.generations WHERE target = 'vector' AND state = 'live'`,
-  )
-  const live = `${schema}.${rows[0].name}`
-  // The index for searches is made after the copy, there as here.
-  await client.query(`CREATE TABLE ${schema}.raw (LIKE ${live} INCLUDING STORAGE, PRIMARY KEY (id))`)
-  await client.query(`CREATE INDEX ON ${schema}.raw (tenant)`)
-  const columns = (
-    await client.query(
-      `SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
-       WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
-      [live],
-    )
-  ).rows as { name: string; type: string }[]
-  const names = columns.map(({ name }) => name)
-  const text = `INSERT INTO ${schema}.raw (${names}) SELECT * FROM unnest(${columns.map(({ type }, at) => `$${at + 1}::${type}[]`)})
-    ON CONFLICT (id) DO UPDATE SET ${names.filter((name) => name !== 'id').map((name) => `${name} = excluded.${name}`)}`
-  let spentMs = 0
-  let after = '00000000-0000-0000-0000-000000000000'
-  for (;;) {
-    const page = await client.query(
-      `SELECT ${names.map((name) => `${name}::text`)} FROM ${live} WHERE id > $1 ORDER BY id LIMIT ${batch}`,
-      [after],
-    )
-    if (page.rows.length === 0) return spentMs
-    after = page.rows.at(-1).id
-    const values = names.map((name) => page.rows.map((row) => row[name]))
-    const startedAt = performance.now()
-    await client.query({ name: 'raw-upsert', text, values })
-    spentMs += performance.now() - startedAt
+/** Both sides in turn, on the rows of one schema; the figures of the run in the middle. */
+async function compare(
+  what: string,
+  store: Store,
+  target: Target,
+  truth: BenchTruth,
+  schema: string,
+  byHand: () => Promise<HandTarget>,
+): Promise<Rebuilt> {
+  let first: Rebuilt | undefined
+  const run = async () => {
+    const ours = await rebuilt(store, target)
+    first ??= ours
+    const hand = await byHand()
+    const times = await copyByHand(client, schema, truth, hand)
+    await hand.close()
+    return { ...times, ours }
   }
+  const { loopMs, writesMs, ours } = await medianRun(runs, run, (one) => one.loopMs / one.ours.copyMs)
+  const goal = { compare: 'ratio', atLeast: 0.9 } as const
+  add(`copy into ${what}, a loop by hand`, '/s', rate(loopMs), rate(ours.copyMs), goal)
+  add(`copy into ${what}, its writes alone`, '/s', rate(writesMs), rate(ours.copyMs), goal)
+  note('with index, check and switch', `${rate(ours.wholeMs)}/s`)
+  return first!
 }
 
-async function measure(): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)
+async function withSchema(
+  part: string,
+  options: StoreOptions,
+  work: (store: Store, truth: BenchTruth, schema: string) => Promise<void>,
+): Promise<void> {
+  const schema = `${name}_${part}`
+  const store = await openStore({ postgres: { url: url!, schema }, embedder, relay: 'external', ...options })
   try {
-    await new Promise<void>((resolve, reject) => {
-      const child = fork(fileURLToPath(import.meta.url), ['fill', String(wanted)])
-      child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`filling ended with code ${code}`))))
-    })
-    // As autovacuum does within a minute; without statistics each batch is read by a plan that is hundreds of times slower.
-    for (const table of ['documents', 'chunks', 'embeddings']) await client.query(`ANALYZE ${schema}.${table}`)
-    const store = await open()
-    const idle = rss()
-    let peak = idle
-    let copyMs = 0
-    const startedAt = performance.now()
-    const { copied } = await store.rebuild({
-      target: 'vector',
-      onProgress: ({ phase }) => {
-        peak = Math.max(peak, rss())
-        if (phase === 'copy') copyMs = performance.now() - startedAt
-      },
-    })
-    const wholeMs = performance.now() - startedAt
-    await store.close()
-    const rawMs = await raw(client)
-    const rate = (ms: number): number => Math.round((wanted / ms) * 1_000)
-    note('chunks', copied)
-    add('copy against raw upserts', '/s', rate(rawMs), rate(copyMs), { compare: 'ratio', atLeast: 0.9 })
-    note('with check and switch', `${rate(wholeMs)}/s`)
-    add('memory above idle', 'MiB', idle, peak, { compare: 'difference', atMost: 200 })
-    finish()
+    await work(store, await fillTruth(client, schema, chunks, dimensions), schema)
   } finally {
+    await store.close()
     await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)
-    await client.end()
   }
 }
 
-if (filling) await fill()
-else await measure()
+await client.connect()
+try {
+  note('chunks', `${chunks}, ${dimensions} dimensions, a copy of each run of ${runs}`)
+  await withSchema('postgres', {}, async (store, truth, schema) => {
+    const { memory } = await compare('pgvector', store, 'vector', truth, schema, () => pgvectorByHand(client, schema))
+    add('memory above idle', 'MiB', memory.idle, memory.peak, { compare: 'difference', atMost: 200 })
+    note('heap, idle and at most', `${memory.heapIdle} and ${memory.heapPeak} MiB`)
+  })
+  if (process.argv.includes('--engines')) {
+    const server = await openQdrant()
+    note('vectors in', server.real ? 'Qdrant' : 'the Qdrant double, which is JavaScript: set QDRANT_URL for a real one')
+    await withSchema('qdrant', { qdrant: { url: server.url, prefix: name } }, async (store, truth, schema) => {
+      await compare('Qdrant', store, 'vector', truth, schema, () => qdrantByHand(server.url, dimensions))
+    })
+    await server.stop()
+    if (elasticsearchUrl) {
+      const options = { elasticsearch: { url: elasticsearchUrl, prefix: name } }
+      await withSchema('elasticsearch', options, async (store, truth, schema) => {
+        await compare('Elasticsearch', store, 'text', truth, schema, () => elasticsearchByHand(elasticsearchUrl))
+      })
+      const elasticsearch = new Client({ node: elasticsearchUrl })
+      const found = await elasticsearch.indices.get({ index: `${name}*` })
+      for (const index of Object.keys(found)) await elasticsearch.indices.delete({ index })
+      await elasticsearch.close()
+    }
+  }
+} finally {
+  await client.end()
+}
+finish()

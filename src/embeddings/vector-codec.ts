@@ -19,6 +19,20 @@ export function vectorFromBytes(bytes: Uint8Array): Float32Array {
   return new Float32Array(copy.buffer)
 }
 
+/** As `vectorFromBytes`, of many at once into one stretch of memory; null stays null. */
+export function vectorsFromBytes(many: readonly (Uint8Array | null)[]): (Float32Array | null)[] {
+  const all = new Uint8Array(many.reduce((sum, bytes) => sum + (bytes?.byteLength ?? 0), 0))
+  let at = 0
+  return many.map((bytes) => {
+    if (bytes === null) return null
+    if (bytes.byteLength % 4 !== 0) return vectorFromBytes(bytes)
+    all.set(bytes, at)
+    if (bigEndian) Buffer.from(all.buffer, at, bytes.byteLength).swap32()
+    at += bytes.byteLength
+    return new Float32Array(all.buffer, at - bytes.byteLength, bytes.byteLength / 4)
+  })
+}
+
 /** pgvector's text form, `[1,2,3]`, with digits enough to give the same float32 back. */
 export function vectorToLiteral(vector: Float32Array): string {
   return `[${vector.join(',')}]`

@@ -89,6 +89,27 @@ export interface ChunkEntry {
   readonly payloadHash: string
 }
 
+/** A live chunk with all that an index may hold of it, as of one snapshot. */
+export interface ChunkContent extends ChunkEntry {
+  readonly title: string
+  /** Empty where the vector is given: nothing is left to be made of it. */
+  readonly text: string
+  readonly source: string | null
+  readonly leaves: Leaves
+  readonly version: number
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** As stored for the space that was asked for; null where none is, or where none was asked for. */
+  readonly vector: Float32Array | null
+}
+
+/** Of all tenants: a page of at most `limit` above `after`, or these ids. */
+export type ContentScan = Pick<ChunkScan, 'collection' | 'chunking'> &
+  (
+    | { readonly after?: string | undefined; readonly limit: number; readonly ids?: undefined }
+    | { readonly ids: readonly string[] }
+  )
+
 export interface ChunkScan {
   readonly collection: CollectionName
   readonly chunking: string
@@ -140,6 +161,8 @@ export interface ChunkRepository {
   ): Promise<DocumentState[]>
   /** Entries in ascending id order, for reconcile and rebuild. */
   scan(scan: ChunkScan, call?: CallOptions): Promise<ChunkEntry[]>
+  /** What a rebuild copies, in ascending id order, with the vectors of that space. */
+  contents(scan: ContentScan, fingerprint: string | null, call?: CallOptions): Promise<ChunkContent[]>
   /**
    * Digest of a range: how many entries, and the sum (decimal) over them of the first 60 bits of
    * md5(`id:fence:stamp:tenant:document`), where stamp is the first 16 hex digits of

@@ -79,8 +79,8 @@ function read(ports: WriterPorts, generation: Generation, ids: readonly string[]
     : ports.texts.read(textIndexOf(generation), ids)
 }
 
-export function byTenant(entries: readonly ChunkEntry[]): Map<TenantId, ChunkEntry[]> {
-  const grouped = new Map<TenantId, ChunkEntry[]>()
+export function byTenant<E extends ChunkEntry>(entries: readonly E[]): Map<TenantId, E[]> {
+  const grouped = new Map<TenantId, E[]>()
   for (const entry of entries) {
     const group = grouped.get(entry.tenant)
     if (group) group.push(entry)

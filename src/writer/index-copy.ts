@@ -1,7 +1,7 @@
 import type { CallOptions } from '../core/abort'
 import { asHeadwaterError, type HeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
-import type { ChunkEntry, HydratedChunk } from '../repositories/chunks'
+import type { ChunkContent, ChunkEntry } from '../repositories/chunks'
 import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
 import { byTenant } from './deep-check'
 import { embedOnce } from './embed-once'
@@ -11,18 +11,12 @@ import type { WriterPorts } from './ports'
 import { inputText } from './prepared-document'
 import { stampOf } from './stamp'
 
-/** Tenants that are read at once: a page by chunk ids holds a few chunks of each. */
+/** Tenants whose texts are embedded at once: a page by chunk ids holds a few chunks of each. */
 const tenantsAtOnce = 4
 
-interface CopiedEntry {
-  readonly entry: ChunkEntry
-  readonly row: HydratedChunk
-  readonly vector: Float32Array | undefined
-}
-
 /**
- * Reads what a generation should hold for these entries, and returns what writes it there. An entry that was removed or
- * has another input since it was scanned is left to its job. Vectors are the stored ones; what has none is embedded.
+ * Reads what a generation should hold for these entries, and returns what writes it there. An entry that was removed
+ * since it was seen is left to its job.
  */
 export async function readCopy(
   ports: WriterPorts,
@@ -30,18 +24,26 @@ export async function readCopy(
   entries: readonly ChunkEntry[],
   call: CallOptions,
 ): Promise<() => Promise<void>> {
-  const tenants = [...byTenant(entries)]
-  const copied: CopiedEntry[] = []
-  for (let at = 0; at < tenants.length; at += tenantsAtOnce) {
-    const some = tenants.slice(at, at + tenantsAtOnce)
-    const read = some.map(([tenant, ofTenant]) => readTenant(ports, generation, tenant, ofTenant, call))
-    for (const found of await Promise.all(read)) copied.push(...found)
-  }
+  const { collection, chunking, fingerprint } = generation
+  const { chunks } = ports.truth.session({ worker: true })
+  const ids = entries.map(({ id }) => id)
+  const contents = await chunks.contents({ collection, chunking, ids }, fingerprint, call)
+  return prepareCopy(ports, generation, contents, call)
+}
+
+/** Returns what writes these contents. Vectors are the stored ones; what has none is embedded before. */
+export async function prepareCopy(
+  ports: WriterPorts,
+  generation: Generation,
+  contents: readonly ChunkContent[],
+  call: CallOptions,
+): Promise<() => Promise<void>> {
   if (generation.target === 'text') {
-    const texts = copied.map((one) => ({ ...contentOf(generation, one), title: one.row.title, text: one.row.text }))
+    const texts = contents.map((one) => ({ ...entryOf(generation, one), title: one.title, text: one.text }))
     return () => ports.texts.upsert(textIndexOf(generation), texts, call)
   }
-  const points = copied.map((one) => ({ ...contentOf(generation, one), vector: one.vector! }))
+  const made = await embedMissing(ports, generation.fingerprint!, contents, call)
+  const points = contents.map((one) => ({ ...entryOf(generation, one), vector: one.vector ?? made.get(one)! }))
   return () => ports.vectors.upsert(vectorIndexOf(generation), points, call)
 }
 
@@ -82,34 +84,31 @@ async function leaveToItsJob(
   await jobs.enqueue([{ target, tenant, collection, document, fence, since: 0 }])
 }
 
-async function readTenant(
+async function embedMissing(
   ports: WriterPorts,
-  generation: Generation,
-  tenant: TenantId,
-  entries: readonly ChunkEntry[],
+  fingerprint: string,
+  contents: readonly ChunkContent[],
   call: CallOptions,
-): Promise<CopiedEntry[]> {
-  const { chunks } = ports.truth.session({ worker: true })
-  const scope = { tenant, collection: generation.collection }
-  const ids = entries.map(({ id }) => id)
-  const rows = new Map((await chunks.hydrate(scope, generation.chunking, ids, call)).map((row) => [row.id, row]))
-  const found = entries.flatMap((entry) => {
-    const row = rows.get(entry.id)
-    // Its hash would no longer be that of the text that is embedded.
-    return row && row.fence <= entry.fence ? [{ entry, row }] : []
-  })
-  if (generation.target === 'text') return found.map((one) => ({ ...one, vector: undefined }))
-  const inputs = new Map(found.map(({ entry, row }) => [entry.inputHash, inputText(row.title, row.text)]))
-  const vectors = await embedOnce(ports, tenant, generation.fingerprint!, inputs, call)
-  return found.map((one) => ({ ...one, vector: vectors.get(one.entry.inputHash)! }))
+): Promise<ReadonlyMap<ChunkContent, Float32Array>> {
+  const made = new Map<ChunkContent, Float32Array>()
+  const tenants = [...byTenant(contents.filter(({ vector }) => vector === null))]
+  const embed = async ([tenant, missing]: readonly [TenantId, readonly ChunkContent[]]): Promise<void> => {
+    const inputs = new Map(missing.map(({ inputHash, title, text }) => [inputHash, inputText(title, text)]))
+    const vectors = await embedOnce(ports, tenant, fingerprint, inputs, call)
+    for (const one of missing) made.set(one, vectors.get(one.inputHash)!)
+  }
+  for (let at = 0; at < tenants.length; at += tenantsAtOnce) {
+    await Promise.all(tenants.slice(at, at + tenantsAtOnce).map(embed))
+  }
+  return made
 }
 
-function contentOf(generation: Generation, { entry, row }: CopiedEntry) {
-  const { source, createdAt, updatedAt, version, leaves } = row
+function entryOf(generation: Generation, content: ChunkContent) {
+  const { id, fence, inputHash, payloadHash, tenant, document, source, createdAt, updatedAt, version, leaves } = content
   return {
-    id: entry.id,
-    fence: entry.fence,
-    stamp: stampOf(entry.inputHash, entry.payloadHash, spaceOf(generation)),
-    payload: { tenant: entry.tenant, document: entry.document, source, createdAt, updatedAt, version, leaves },
+    id,
+    fence,
+    stamp: stampOf(inputHash, payloadHash, spaceOf(generation)),
+    payload: { tenant, document, source, createdAt, updatedAt, version, leaves },
   }
 }

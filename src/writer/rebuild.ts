@@ -7,7 +7,7 @@ import type { Embedder } from '../embeddings/embedder'
 import { publish } from '../observability/channels'
 import type { Generation, GenerationRepository, NewGeneration, Target } from '../repositories/generations'
 import { blueprint, createPhysical, followAlias, inEpoch, isAs } from './generations'
-import { copyByHalves, readCopy } from './index-copy'
+import { copyByHalves, prepareCopy } from './index-copy'
 import { markerIn, readIndexState } from './index-state'
 import { Pace } from './pace'
 import { type CollectionPlan, type WriterPorts, writerDefaults } from './ports'
@@ -49,6 +49,16 @@ export interface RebuildResult {
   /** Entries that the verification found different and mended before the switch. */
   readonly mended: number
 }
+
+interface WrittenPage {
+  readonly count: number
+  /** Undefined for the last one. */
+  readonly upTo: string | undefined
+  readonly written: Promise<void>
+}
+
+/** Pages that are being written at once: the store has work while the next is made ready. */
+const pagesAtOnce = 2
 
 /**
  * Builds a generation beside the live one, proves it equal, and switches. The copy goes by chunk id in short
@@ -197,42 +207,54 @@ class Rebuild {
     return (await generations.list({ states: ['dropped'] })).some((one) => one.id === id)
   }
 
-  /** The next batch is read while one is written. */
+  /** The next page is read while some are being written; a checkpoint is stored when all up to it are. */
   async #copy(generation: Generation): Promise<void> {
-    const { generations } = this.#ports.truth.session({ worker: true })
     const before = Math.round(this.#total * shareUpTo(generation.checkpoint))
     this.#phase = { name: 'copy', at: this.#ports.clock.monotonic(), from: before }
-    let reading = this.#read(generation, generation.checkpoint ?? undefined)
-    for (;;) {
-      const { count, upTo, write } = await reading
-      throwIfAborted(this.#signal)
-      if (upTo !== undefined) {
-        reading = this.#read(generation, upTo)
-        // Its failure is met in the next turn, unless this one's write fails first.
-        reading.catch(() => undefined)
+    const writing: WrittenPage[] = []
+    let storing = Promise.resolve()
+    try {
+      let reading = this.#read(generation, generation.checkpoint ?? undefined)
+      for (;;) {
+        const { count, upTo, write } = await reading
+        throwIfAborted(this.#signal)
+        if (upTo !== undefined) reading = heardLater(this.#read(generation, upTo))
+        writing.push({ count, upTo, written: heardLater(this.#pace.through(write)) })
+        while (writing.length === pagesAtOnce || (upTo === undefined && writing.length > 0)) {
+          const page = writing[0]!
+          await page.written
+          writing.shift()
+          this.#copied += page.count
+          this.#progress('copy', Math.min(before + this.#copied, this.#total))
+          await storing
+          if (page.upTo === undefined) return
+          storing = heardLater(this.#store(generation, page.upTo))
+          await this.#pace.after(page.count)
+        }
       }
-      await this.#pace.through(write)
-      this.#copied += count
-      this.#progress('copy', Math.min(before + this.#copied, this.#total))
-      if (upTo === undefined) return
-      await generations.update(generation.id, { checkpoint: upTo })
-      await this.#pace.after(count)
+    } finally {
+      // Nothing is written any more once the call has ended.
+      await Promise.allSettled([storing, ...writing.map(({ written }) => written)])
     }
   }
 
+  #store({ id }: Generation, checkpoint: string): Promise<void> {
+    return this.#ports.truth.session({ worker: true }).generations.update(id, { checkpoint })
+  }
+
   async #read(generation: Generation, after: string | undefined) {
-    const { collection, chunking } = generation
+    const { collection, chunking, fingerprint } = generation
     const call = { signal: this.#signal }
     const { chunks } = this.#ports.truth.session({ worker: true })
-    const entries = await chunks.scan({ collection, chunking, after, limit: this.#batch }, call)
-    const byHalves = (error: unknown) => copyByHalves(this.#ports, generation, entries, call, error)
-    // What cannot even be read, because an embedder refuses it, is met when it would be written.
-    const read = await this.#pace
-      .through(() => readCopy(this.#ports, generation, entries, call))
+    const contents = await chunks.contents({ collection, chunking, after, limit: this.#batch }, fingerprint, call)
+    const byHalves = (error: unknown) => copyByHalves(this.#ports, generation, contents, call, error)
+    // What an embedder refuses is met when it would be written.
+    const prepared = await this.#pace
+      .through(() => prepareCopy(this.#ports, generation, contents, call))
       .catch((error: unknown) => () => Promise.reject(error))
-    const write = () => read().catch(byHalves)
-    const upTo = entries.length < this.#batch ? undefined : entries.at(-1)!.id
-    return { count: entries.length, upTo, write }
+    const write = () => prepared().catch(byHalves)
+    const upTo = contents.length < this.#batch ? undefined : contents.at(-1)!.id
+    return { count: contents.length, upTo, write }
   }
 
   #progress(phase: RebuildProgress['phase'], done: number): void {
@@ -256,4 +278,10 @@ class Rebuild {
 /** How much of all chunks has an id up to this one: they are hashes, so evenly spread. */
 function shareUpTo(id: string | null): number {
   return id === null ? 0 : Number.parseInt(id.slice(0, 8), 16) / 2 ** 32
+}
+
+/** Its failure is met where it is awaited, unless another's comes first. */
+function heardLater<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined)
+  return work
 }

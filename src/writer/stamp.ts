@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * Hash of what an index entry should hold, 32 hex digits, which Postgres computes too. The first half is of its input
@@ -6,6 +6,6 @@ import { createHash } from 'node:crypto'
  * payload is only set over a vector of the same first half.
  */
 export function stampOf(inputHash: string, payloadHash: string, space: string): string {
-  const input = createHash('sha256').update(`${inputHash}${space}`).digest('hex')
+  const input = hash('sha256', `${inputHash}${space}`, 'hex')
   return `${input.slice(0, 16)}${payloadHash.slice(0, 16)}`
 }

@@ -20,8 +20,8 @@ describe('a copy that is overtaken by a write', () => {
   useStages()
 
   trap(
-    'a title that changes between the scan and the read leaves no vector under the hash of another text',
-    'the fence of the row that is read',
+    'a title that changes while a page is read leaves no vector under the hash of another text',
+    'reading hashes and texts in one snapshot',
     async (guarded) => {
       const stage = await Stage.open({ embedder: titleSpace('one') })
       const fresh = titleSpace('two')
@@ -33,10 +33,12 @@ describe('a copy that is overtaken by a write', () => {
       const scanned = new Gate()
       const builder = stage.process({
         inTruth: async (call, _args, go) => {
-          if (call !== 'chunks.hydrate') return go()
+          if (call !== 'chunks.contents') return go()
+          const entries = await go()
           await scanned.pass()
-          const rows = await go()
-          return guarded ? rows : rows.map((row: object) => ({ ...row, fence: 0 }))
+          if (guarded) return entries
+          const [{ title, text }] = await go()
+          return entries.map((entry: object) => ({ ...entry, title, text }))
         },
       })
       const building = rebuild(builder.ports, { target: 'vector', collection: stage.plan, embedder: fresh })

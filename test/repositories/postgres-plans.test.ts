@@ -156,6 +156,9 @@ describe('plans', () => {
       (session: TruthSession) => session.chunks.hydrate(scope, 'c', ids.map(entryId)),
       (session: TruthSession) => session.chunks.states(asked, 'c'),
       (session: TruthSession) => session.chunks.scan({ ...range, limit: 50 }),
+      (session: TruthSession) => session.chunks.contents({ ...range, limit: 50 }, 'space'),
+      (session: TruthSession) =>
+        session.chunks.contents({ collection: documents, chunking: 'c', ids: ids.map(entryId) }, null),
       (session: TruthSession) =>
         session.chunks.digest({ ...range, upTo: '80200000-0000-0000-0000-000000000000', space: 's' }),
       (session: TruthSession) => session.documents.purge({ before: 2, limit: 10 }),

@@ -11,8 +11,8 @@ type Line = { readonly halted?: string; readonly done?: object }
 const kills: readonly (readonly [string, string, 'all' | 'rest'])[] = [
   ['before its index is made', 'create', 'all'],
   ['before its index is marked', 'mark', 'all'],
-  ['in the copy, before a batch is written', 'upsert 2', 'rest'],
-  ['in the copy, after a batch was written and before its checkpoint', 'after upsert 2', 'rest'],
+  ['in the copy, before a batch is written', 'upsert 6', 'rest'],
+  ['in the copy, after a batch was written and before its checkpoint', 'after upsert 6', 'rest'],
   ['while it verifies', 'scan', 'rest'],
   ['before the row is switched', 'generations.switch', 'rest'],
   ['between the switch of the row and that of the alias', 'after transaction 2', 'all'],
@@ -86,7 +86,7 @@ function documents(of: string, count: number) {
 }
 
 const embedder = { hashing: { dimensions: 16 } }
-const writer = { pollMs: 20, checkMs: 3_600_000 }
+const writer = { pollMs: 20, checkMs: 3_600_000, copyBatch: 140 }
 
 describeWithPgvector('a rebuild that is killed, on Postgres alone', () => {
   const database = useDatabase(() => pgvectorUrl()!)

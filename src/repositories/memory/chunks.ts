@@ -4,12 +4,14 @@ import type { CollectionName, Scope, TenantId } from '../../core/ids'
 import { matches } from '../../filter/predicate'
 import type {
   ChunkChanges,
+  ChunkContent,
   ChunkEntry,
   ChunkHead,
   ChunkRepository,
   ChunkRow,
   ChunkScan,
   ChunkWords,
+  ContentScan,
   DocumentPayload,
   DocumentState,
   HydratedChunk,
@@ -141,18 +143,36 @@ export class MemoryChunks implements ChunkRepository {
   scan(scan: ChunkScan, call?: CallOptions): Promise<ChunkEntry[]> {
     return this.#access.read('chunks.scan', call, (changes) =>
       this.#range(changes, scan)
-        // Ids are UUIDs, so that JavaScript's own order is the order of the bytes.
-        .sort(([a], [b]) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+        .sort(byId)
         .slice(0, scan.limit)
-        .map(([{ id, tenant, document, fence, inputHash }, { payloadFence, payloadHash }]) => ({
-          id,
-          tenant,
-          document,
-          fence: Math.max(fence, payloadFence),
-          inputHash,
-          payloadHash,
-        })),
+        .map(([chunk, document]) => entryOf(chunk, document)),
     )
+  }
+
+  contents(scan: ContentScan, fingerprint: string | null, call?: CallOptions): Promise<ChunkContent[]> {
+    return this.#access.read('chunks.contents', call, (changes) => {
+      const ids = scan.ids && new Set(scan.ids)
+      const found = this.#range(changes, scan).filter(([{ id }]) => !ids || ids.has(id))
+      const page = found.sort(byId).slice(0, scan.ids ? undefined : scan.limit)
+      return page.map(([chunk, document]) => {
+        const { title, source, version, createdAt, updatedAt } = document
+        const held =
+          fingerprint === null
+            ? undefined
+            : changes.embeddings.get(embeddingKey(chunk.tenant, fingerprint, chunk.inputHash))
+        return {
+          ...entryOf(chunk, document),
+          title,
+          text: held ? '' : chunk.text,
+          source,
+          leaves: copyLeaves(document.leaves),
+          version,
+          createdAt,
+          updatedAt,
+          vector: held ? held.vector.slice() : null,
+        }
+      })
+    })
   }
 
   digest(
@@ -226,6 +246,21 @@ export class MemoryChunks implements ChunkRepository {
 /** Chunk ids hold no slash, a chunking may. */
 export function chunkKey({ tenant, collection }: Scope, chunking: string, id: string): string {
   return `${tenant}/${collection}/${id}/${chunking}`
+}
+
+/** The length keeps a fingerprint that holds a slash from running into the hash. */
+export function embeddingKey(tenant: TenantId, fingerprint: string, inputHash: string): string {
+  return `${tenant}/${fingerprint.length}:${fingerprint}/${inputHash}`
+}
+
+/** Ids are UUIDs, so that JavaScript's own order is the order of the bytes. */
+function byId([a]: readonly [StoredChunk, unknown], [b]: readonly [StoredChunk, unknown]): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+}
+
+function entryOf({ id, tenant, document, fence, inputHash }: StoredChunk, row: StoredDocument): ChunkEntry {
+  const { payloadFence, payloadHash } = row
+  return { id, tenant, document, fence: Math.max(fence, payloadFence), inputHash, payloadHash }
 }
 
 function hex(algorithm: 'md5' | 'sha256', text: string): string {

@@ -2,7 +2,7 @@ import type { CallOptions } from '../../core/abort'
 import type { Scope, TenantId } from '../../core/ids'
 import type { EmbeddingRepository } from '../embeddings'
 import { type Access, checkSight, sees } from './access'
-import { chunkKey } from './chunks'
+import { chunkKey, embeddingKey } from './chunks'
 
 export class MemoryEmbeddings implements EmbeddingRepository {
   readonly #access: Access
@@ -21,7 +21,7 @@ export class MemoryEmbeddings implements EmbeddingRepository {
       checkSight(this.#access.view, tenant)
       const found = new Map<string, Float32Array>()
       for (const inputHash of inputHashes) {
-        const held = changes.embeddings.get(keyOf(tenant, fingerprint, inputHash))
+        const held = changes.embeddings.get(embeddingKey(tenant, fingerprint, inputHash))
         if (held) found.set(inputHash, held.vector.slice())
       }
       return found
@@ -41,7 +41,7 @@ export class MemoryEmbeddings implements EmbeddingRepository {
       for (const id of ids) {
         const chunk = changes.chunks.get(chunkKey(scope, chunking, id))
         if (chunk?.buriedAt !== null) continue
-        const held = changes.embeddings.get(keyOf(scope.tenant, fingerprint, chunk.inputHash))
+        const held = changes.embeddings.get(embeddingKey(scope.tenant, fingerprint, chunk.inputHash))
         if (held) found.set(id, held.vector.slice())
       }
       return found
@@ -58,7 +58,7 @@ export class MemoryEmbeddings implements EmbeddingRepository {
       checkSight(this.#access.view, tenant)
       const storedAt = this.#access.engine.clock.now()
       for (const { inputHash, vector } of entries) {
-        const key = keyOf(tenant, fingerprint, inputHash)
+        const key = embeddingKey(tenant, fingerprint, inputHash)
         if (!changes.embeddings.get(key)) {
           changes.embeddings.put(key, { tenant, inputHash, vector: vector.slice(), storedAt })
         }
@@ -77,7 +77,7 @@ export class MemoryEmbeddings implements EmbeddingRepository {
       checkSight(this.#access.view, tenant)
       const now = this.#access.engine.clock.now()
       return [...new Set(inputHashes)].filter((inputHash) => {
-        const key = keyOf(tenant, fingerprint, inputHash)
+        const key = embeddingKey(tenant, fingerprint, inputHash)
         const held = changes.reservations.get(key)
         if (held && held.token !== token && held.until > now) return false
         changes.reservations.put(key, { token, until: now + leaseMs })
@@ -90,7 +90,7 @@ export class MemoryEmbeddings implements EmbeddingRepository {
     return this.#access.write('embeddings.unreserve', undefined, (changes) => {
       checkSight(this.#access.view, tenant)
       for (const inputHash of inputHashes) {
-        const key = keyOf(tenant, fingerprint, inputHash)
+        const key = embeddingKey(tenant, fingerprint, inputHash)
         if (changes.reservations.get(key)?.token === token) changes.reservations.delete(key)
       }
     })
@@ -111,9 +111,4 @@ export class MemoryEmbeddings implements EmbeddingRepository {
       return gone.length
     })
   }
-}
-
-/** The length keeps a fingerprint that holds a slash from running into the hash. */
-function keyOf(tenant: TenantId, fingerprint: string, inputHash: string): string {
-  return `${tenant}/${fingerprint.length}:${fingerprint}/${inputHash}`
 }

@@ -10,6 +10,7 @@ export const chunkStatements = statements((dialect) => {
   /** Live chunks of live documents. */
   const living = `FROM ${chunks} c JOIN ${documents} d
       ON d.tenant = c.tenant AND d.collection = c.collection AND d.id = c.document AND d.deleted_at IS NULL`
+  const entry = `c.id, c.tenant, c.document, greatest(c.fence, d.payload_fence) AS fence, c.input_hash, d.payload_hash`
   /** The same where chunks of a range of ids are read: what is read of documents follows them, however many there are. */
   const keyed = `FROM ${chunks} c CROSS JOIN LATERAL (
       SELECT * FROM ${documents} d WHERE d.tenant = c.tenant AND d.collection = c.collection AND d.id = c.document
@@ -57,8 +58,15 @@ export const chunkStatements = statements((dialect) => {
     ),
     states: statesSql(dialect),
     /** Conditions of a range follow. */
-    scan: `SELECT c.id, c.tenant, c.document, greatest(c.fence, d.payload_fence) AS fence, c.input_hash, d.payload_hash
-      ${keyed} WHERE c.removed_at IS NULL`,
+    scan: `SELECT ${entry} ${keyed} WHERE c.removed_at IS NULL`,
+    /** Conditions of a range follow; with vectors, the fingerprint is `$1`. */
+    contents: `SELECT ${entry}, c.text, NULL::bytea AS vector, ${payload} ${keyed} WHERE c.removed_at IS NULL`,
+    contentsWithVectors: `SELECT ${entry}, CASE WHEN e.vector IS NULL THEN c.text ELSE '' END AS text, e.vector,
+        ${payload}
+      ${keyed} LEFT JOIN LATERAL (
+        SELECT * FROM ${dialect.table('embeddings')} e
+        WHERE e.tenant = c.tenant AND e.fingerprint = $1 AND e.input_hash = c.input_hash OFFSET 0) e ON true
+      WHERE c.removed_at IS NULL`,
     /** The space is `$1`; conditions of a range follow. */
     digest: `SELECT count(*) AS count, coalesce(sum(e.bits), 0)::text AS sum FROM (
       SELECT ('x' || left(md5(c.id || ':' || greatest(c.fence, d.payload_fence) || ':' || left(encode(sha256(

@@ -2,15 +2,18 @@ import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import { type CollectionName, type Scope, type TenantId, tenantId } from '../../core/ids'
 import type { JsonObject } from '../../core/json'
+import { vectorsFromBytes } from '../../embeddings/vector-codec'
 import type { Leaves } from '../../filter/parsed'
 import type {
   ChunkChanges,
+  ChunkContent,
   ChunkEntry,
   ChunkHead,
   ChunkRepository,
   ChunkRow,
   ChunkScan,
   ChunkWords,
+  ContentScan,
   DocumentState,
   HydratedChunk,
 } from '../chunks'
@@ -183,6 +186,35 @@ export class PostgresChunkRepository implements ChunkRepository {
     }))
   }
 
+  async contents(scan: ContentScan, fingerprint: string | null, call?: CallOptions): Promise<ChunkContent[]> {
+    const values: unknown[] = fingerprint === null ? [] : [fingerprint]
+    const { contents, contentsWithVectors } = this.#sql
+    let text = fingerprint === null ? contents : contentsWithVectors
+    if (scan.ids) {
+      if (scan.ids.length === 0) return []
+      text += `${rangeSql(scan, scan.chunking, values)} AND c.id = ANY($${values.push(scan.ids)}::uuid[]) ORDER BY c.id`
+    } else text += `${rangeSql(scan, scan.chunking, values)} ORDER BY c.id LIMIT ${Number(scan.limit)}`
+    const { rows } = await run<StoredContent>(this.#executor, { text }, values, call)
+    const vectors = vectorsFromBytes(rows.map(({ vector }) => vector))
+    // Written out: spreading a part of it into each costs twenty times as much.
+    return rows.map((row, at) => ({
+      id: row.id,
+      tenant: tenantId(row.tenant),
+      document: row.document,
+      fence: Number(row.fence),
+      inputHash: row.input_hash,
+      payloadHash: row.payload_hash,
+      title: row.title,
+      text: row.text,
+      source: row.source,
+      leaves: row.leaves,
+      version: Number(row.version),
+      createdAt: Number(row.created_at),
+      updatedAt: Number(row.updated_at),
+      vector: vectors[at]!,
+    }))
+  }
+
   async digest(
     range: Omit<ChunkScan, 'limit'> & { readonly space: string },
     call?: CallOptions,
@@ -247,4 +279,15 @@ interface StoredEntry {
   readonly fence: number | string
   readonly input_hash: string
   readonly payload_hash: string
+}
+
+interface StoredContent extends StoredEntry {
+  readonly title: string
+  readonly text: string
+  readonly source: string | null
+  readonly leaves: Leaves
+  readonly version: number | string
+  readonly created_at: number | string
+  readonly updated_at: number | string
+  readonly vector: Buffer | null
 }

@@ -253,6 +253,46 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       expect(await chunks.count({ collection: documents }, chunking)).toBe(7)
     })
 
+    test('gives what a rebuild copies: entries with their content, and the vectors of a space', async ({
+      chunks,
+      truth,
+    }) => {
+      const row = documentRow('a', 9, { payloadFence: 7, source: null })
+      const theirs = chunkRow(otherTenant, 'a', 0, 8)
+      await save(truth, scope, [row], [first, second, { ...third, fence: 9 }])
+      await save(truth, otherTenant, [documentRow('a', 8)], [theirs])
+      await bury(truth, scope, ['absent'], 9)
+      const { embeddings } = truth.session(worker)
+      const stored = { inputHash: second.inputHash, vector: Float32Array.of(1, 0.1, -2) }
+      await embeddings.setMany(acme, 'space', [stored])
+      await embeddings.setMany(otherTenant.tenant, 'space', [stored])
+      await embeddings.setMany(acme, 'other', [{ inputHash: first.inputHash, vector: Float32Array.of(3) }])
+      const entries = await chunks.scan({ collection: documents, chunking, limit: 9 })
+      const { title, source, leaves, version, createdAt, updatedAt } = row
+      const ofA = { title, source, leaves, version, createdAt, updatedAt }
+      const texts = await chunks.contents({ collection: documents, chunking, limit: 9 }, null)
+      expect(texts.map(({ id }) => id)).toEqual(entries.map(({ id }) => id))
+      expect(texts.find(({ id }) => id === third.id)).toEqual({
+        ...entries.find(({ id }) => id === third.id)!,
+        ...{ ...ofA, text: third.text, vector: null },
+      })
+      const contents = await chunks.contents({ collection: documents, chunking, limit: 9 }, 'space')
+      const held = (id: string) => contents.find((one) => one.id === id)!
+      expect([...held(second.id).vector!]).toEqual([...stored.vector])
+      expect([held(second.id).text, held(second.id).fence, held(second.id).title]).toEqual(['', 7, title])
+      expect([held(first.id).text, held(first.id).vector]).toEqual([first.text, null])
+      expect([held(theirs.id).text, held(theirs.id).tenant]).toEqual([theirs.text, otherTenant.tenant])
+      const page = { collection: documents, chunking, after: entries[0]!.id, limit: 2 }
+      expect((await chunks.contents(page, 'space')).map(({ id }) => id)).toEqual([entries[1]!.id, entries[2]!.id])
+      const ids = [third.id, first.id, chunkRow(scope, 'never', 0, 5).id]
+      const some = await chunks.contents({ collection: documents, chunking, ids }, null)
+      expect(some.map(({ id }) => id)).toEqual([first.id, third.id].sort())
+      expect(await chunks.contents({ collection: documents, chunking, ids: [] }, null)).toEqual([])
+      await bury(truth, scope, ['a'], 10)
+      expect((await chunks.contents({ collection: documents, chunking, ids }, 'space')).length).toBe(0)
+      expect((await chunks.contents({ collection: documents, chunking: 'none', limit: 9 }, null)).length).toBe(0)
+    })
+
     test('digests a range as its entries would', async ({ chunks, truth }) => {
       await save(truth, scope, [documentRow('a', 9, { payloadFence: 7 })], [...three])
       await save(truth, otherTenant, [documentRow('a', 8)], [chunkRow(otherTenant, 'a', 0, 8)])
