@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import { loadDriver } from '../../resilience/load-driver'
+import { destroySocket, type PostgresClient, type PostgresPool } from './client'
 import type { ResolvedPostgresOptions } from './options'
 
 export async function loadPg() {
@@ -36,6 +37,25 @@ export async function openListener(url: string, options: ResolvedPostgresOptions
     socket.destroy()
   }
   return Object.assign(client, { destroy })
+}
+
+/** Below it a pool was made small on purpose, or stands for a database of one connection, as PGlite is. */
+const leastPool = 3
+
+/**
+ * One more connection as a pool of pg makes its own, outside of it: so it keeps nobody waiting, and the pool can be
+ * ended. Undefined for a pool that is too small, or that does not tell how it connects.
+ */
+export function listenerBeside(pool: PostgresPool): (() => ListeningClient) | undefined {
+  const make: unknown = Reflect.get(pool, 'Client')
+  const options: unknown = Reflect.get(pool, 'options')
+  const max: unknown = typeof options === 'object' && options !== null ? Reflect.get(options, 'max') : undefined
+  if (typeof make !== 'function' || typeof max !== 'number' || max < leastPool) return undefined
+  return () => {
+    // The options themselves: pg hides the password from a copy.
+    const client = Reflect.construct(make, [options]) as PostgresClient & ListeningClient
+    return Object.assign(client, { destroy: () => destroySocket(client) })
+  }
 }
 
 /** PGlite, its adapter for pg, and the extensions that the schema uses. */

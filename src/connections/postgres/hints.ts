@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
 import { sha256, uuidV7 } from '../../core/ids'
 import type { Random } from '../../core/random'
-import { type ListeningClient, openListener } from './driver'
+import { type ListeningClient, listenerBeside, openListener } from './driver'
 import type { Executor } from './executor'
 import type { ResolvedPostgresOptions } from './options'
 import { quoteName } from './row-security'
@@ -58,18 +58,28 @@ export class PostgresHints {
   }
 
   async listen(heard: () => void, signal: AbortSignal): Promise<void> {
-    const { target } = this.#options
-    // A pool of the user's has no connection to spare for ever.
-    if (target.kind !== 'server') return
+    const open = this.#opener()
+    if (!open) return
     for (let failures = 0; !signal.aborted; ) {
-      failures = (await this.#listenOnce(target.url, heard, signal)) ? 0 : failures + 1
+      failures = (await this.#listenOnce(open, heard, signal)) ? 0 : failures + 1
       const delayMs = Math.min(mostReconnectMs, reconnectMs * 2 ** failures) * (0.5 + this.#random.next() / 2)
       if (!signal.aborted) await sleep(this.#clock, delayMs, signal, { background: true }).catch(() => undefined)
     }
   }
 
+  /** How a connection to listen on is opened, where it can be. */
+  #opener(): (() => ListeningClient | Promise<ListeningClient>) | undefined {
+    const { target } = this.#options
+    if (target.kind === 'server') return () => openListener(target.url, this.#options)
+    return target.kind === 'pool' ? listenerBeside(target.pool) : undefined
+  }
+
   /** Until the connection is lost. True when notifications came through on it. */
-  async #listenOnce(url: string, heard: () => void, signal: AbortSignal): Promise<boolean> {
+  async #listenOnce(
+    open: () => ListeningClient | Promise<ListeningClient>,
+    heard: () => void,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const over = new AbortController()
     const end = (): void => over.abort()
     signal.addEventListener('abort', end, { once: true })
@@ -82,7 +92,7 @@ export class PostgresHints {
     let worked = false
     let client: ListeningClient | undefined
     try {
-      client = await openListener(url, this.#options)
+      client = await open()
       client.on('error', end)
       client.on('end', end)
       await within(client.connect())

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { PostgresConnection } from '../../../src/connections/postgres/connection'
 import type { PostgresOptions } from '../../../src/connections/postgres/options'
@@ -92,6 +93,59 @@ describe('hints', () => {
     proxy.onResponse = (bytes) => (bytes.includes('headwater_') ? 'swallow' : 'pass')
     listener({ url: proxy.url, hintHeartbeatMs: 500 })
     await vi.waitFor(() => expect(proxy.accepted).toBeGreaterThan(2), patience)
+  })
+
+  describe('over a pool of the user’s', () => {
+    /** Options as users give them: a URL, or its parts, of which pg hides the password. */
+    function poolOf(options: pg.PoolConfig): pg.Pool {
+      const pool = new pg.Pool(options)
+      pool.on('error', () => {})
+      stops.push(async () => void (pool.ended || (await pool.end())))
+      return pool
+    }
+    const parts = (): pg.PoolConfig => {
+      const { hostname, port, username, password, pathname } = new URL(database().url)
+      return { host: hostname, port: Number(port), user: username, password, database: pathname.slice(1) }
+    }
+
+    it.each([
+      ['by a URL', () => ({ connectionString: database().url, max: 3 })],
+      ['by its parts', parts],
+    ])('%s: are heard beside it, and none of its connections is held', async (_, options) => {
+      const pool = poolOf(options())
+      const { heard } = listener({ pool })
+      await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(1), patience)
+      expect(pool.totalCount).toBe(0)
+      connect({ pool }).hints('a')!.send()
+      await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(2), patience)
+      await vi.waitFor(() => expect(pool.idleCount).toBe(pool.totalCount), patience)
+      // The worker still listens.
+      await pool.end()
+    })
+
+    it('a connection that is half open is noticed and replaced here, too, and closed at the end', async () => {
+      const proxy = await TcpProxy.to(database().url)
+      onTestFinished(() => proxy.close())
+      const { heard, end } = listener({ pool: poolOf({ connectionString: proxy.url }), hintHeartbeatMs: 1_000 })
+      await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(1), patience)
+      proxy.stall()
+      await vi.waitFor(() => expect(proxy.accepted).toBeGreaterThan(1), patience)
+      proxy.resume()
+      await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(2), patience)
+      await end()
+      await vi.waitFor(() => expect(proxy.open).toBe(0), patience)
+    })
+
+    it('a small pool, and one that does not say how it connects, is polled', async () => {
+      const small = poolOf({ connectionString: database().url, max: 2 })
+      const { connect: take, totalCount, idleCount, waitingCount } = small
+      const other = { connect: take.bind(small) as never, end: () => small.end(), totalCount, idleCount, waitingCount }
+      for (const pool of [small, other]) {
+        const heard = vi.fn()
+        await connect({ pool }).hints('a')!.listen(heard, new AbortController().signal)
+        expect(heard).not.toHaveBeenCalled()
+      }
+    })
   })
 
   it('are neither sent nor heard where they are switched off, or in process', () => {
