@@ -12,6 +12,7 @@ const GATES = [
   'layers',
   'unused',
   'docs:check',
+  'links',
   'build',
   'package',
   'imports',
