@@ -41,7 +41,10 @@ function anchorsOf(file) {
     for (const [, id] of line.matchAll(/<a (?:id|name)="([^"]+)"/g)) found.add(id)
     const heading = /^#{1,6} +(.*?)(?: +#+)? *$/.exec(line)?.[1]
     if (heading === undefined) continue
-    const text = heading.replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase()
+    const text = heading
+      .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .replace(/(?<!\w)_([^_]+)_(?!\w)/g, '$1')
+      .toLowerCase()
     const slug = text.replace(/[^\p{L}\p{N}\p{M} _-]/gu, '').replaceAll(' ', '-')
     const count = seen.get(slug) ?? 0
     seen.set(slug, count + 1)
