@@ -142,6 +142,20 @@ describe('plans', () => {
     expect(pending.blocks).toBeLessThan(3_000)
   })
 
+  it('a batch reads what it is about, also where the planner would rather read all there is', async () => {
+    await fillJobs(4_000, 0)
+    const done = Array.from({ length: 250 }, (_, i) => ({
+      ...scope,
+      target: 'text' as const,
+      document: `d${i + 1}`,
+      applied: 2 ** 50,
+      epoch: 1,
+    }))
+    expect((await explained((session) => session.jobs.complete(done, 't'))).scans).toEqual([])
+    const asked = Array.from({ length: 1_000 }, (_, i) => ({ ...scope, document: `d${i * 5 + 1}`, since: 0 }))
+    expect((await explained((session) => session.chunks.states(asked, 'c'))).scans).toEqual([])
+  })
+
   it('reads find their rows by an index', async () => {
     const ids = Array.from({ length: 50 }, (_, i) => `d${i * 7 + 1}`)
     const asked = ids.map((document) => ({ ...scope, document, since: 0 }))

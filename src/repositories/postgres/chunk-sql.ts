@@ -104,24 +104,28 @@ function applySql(chunks: string) {
  * make an entry that never was. A row is a document (no id) or a chunk of it; a tombstone has no text.
  */
 function statesSql({ table }: Dialect) {
-  return {
-    text: `WITH asked AS MATERIALIZED (
+  // By key for each document, whatever the planner guesses: a batch is not to read all that there are.
+  return prepared(
+    `WITH asked AS MATERIALIZED (
         SELECT i.at, i.since, i.tenant, i.collection, i.document, d.fence, d.payload_fence, d.payload_hash, ${payload},
           d.deleted_at IS NULL AND d.id IS NOT NULL AS live
         FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
           WITH ORDINALITY AS i (tenant, collection, document, since, at)
-        LEFT JOIN ${table('documents')} d
-          ON d.tenant = i.tenant AND d.collection = i.collection AND d.id = i.document)
+        LEFT JOIN LATERAL (
+          SELECT * FROM ${table('documents')} d
+          WHERE d.tenant = i.tenant AND d.collection = i.collection AND d.id = i.document OFFSET 0) d ON true)
       SELECT a.at, NULL::uuid AS id, NULL AS text, NULL AS input_hash, a.fence, false AS removed, -1 AS ordinal,
         a.live, a.title, a.source, a.leaves, a.payload_hash, a.payload_fence, a.version, a.created_at, a.updated_at
       FROM asked a
       UNION ALL
       SELECT a.at, c.id, c.text, c.input_hash, c.fence, c.removed_at IS NOT NULL, c.ordinal,
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-      FROM asked a JOIN ${table('chunks')} c
-        ON c.tenant = a.tenant AND c.collection = a.collection AND c.document = a.document AND c.chunking = $5
+      FROM asked a CROSS JOIN LATERAL (
+        SELECT * FROM ${table('chunks')} c
+        WHERE c.tenant = a.tenant AND c.collection = a.collection AND c.document = a.document AND c.chunking = $5
+        OFFSET 0) c
       WHERE CASE WHEN c.removed_at IS NOT NULL THEN c.fence > a.since
         ELSE a.live AND greatest(c.fence, a.payload_fence) > a.since END
       ORDER BY at, ordinal`,
-  }
+  )
 }

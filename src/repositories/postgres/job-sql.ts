@@ -14,6 +14,16 @@ const inOrder = (row: string): string => `${row}.target, ${row}.tenant, ${row}.c
 const carries = 'j.claim_token IS NOT DISTINCT FROM $1'
 const keyArrays = 'unnest($2::text[], $3::text[], $4::text[], $5::text[]'
 
+/**
+ * Locks the jobs of these keys that carry the token, in the order of their keys, each found by its key: what is there
+ * beside them is not read, whatever the planner guesses. `i` are the columns of the items, `jobs` is the quoted table.
+ */
+const heldRows = (jobs: string, items: string, what: string, condition = `AND ${carries}`): string =>
+  `SELECT ${what} FROM (
+      SELECT * FROM ${items} ORDER BY ${key.replaceAll(',', ' COLLATE "C",')} COLLATE "C" OFFSET 0) i
+    CROSS JOIN LATERAL (
+      SELECT * FROM ${jobs} j WHERE ${sameKey('j', 'i')} ${condition} FOR UPDATE) j`
+
 /** A length of time that is bound in ms. */
 const ms = (parameter: string): string => `${parameter} * interval '1 ms'`
 
@@ -30,10 +40,7 @@ export const jobStatements = statements((dialect) => {
     ),
     ...completeSql(dialect),
     release: {
-      text: `WITH held AS MATERIALIZED (
-          SELECT ${inOrder('j')} FROM ${keyArrays}) AS i (${key})
-          JOIN ${jobs} j ON ${sameKey('j', 'i')} WHERE ${carries}
-          ORDER BY ${inOrder('j')} FOR UPDATE OF j)
+      text: `WITH held AS MATERIALIZED (${heldRows(jobs, `${keyArrays}) AS u (${key})`, inOrder('j'))})
         UPDATE ${jobs} j SET claim_token = NULL, lease_until = NULL, due_at = ${now} + ${ms('$6::bigint')}
         FROM held WHERE ${sameKey('j', 'held')}`,
     },
@@ -45,10 +52,7 @@ export const jobStatements = statements((dialect) => {
     },
     fail: {
       text: `WITH held AS MATERIALIZED (
-          SELECT ${inOrder('j')}, i.reason, i.delay
-          FROM ${keyArrays}, $6::text[], $7::bigint[]) AS i (${key}, reason, delay)
-          JOIN ${jobs} j ON ${sameKey('j', 'i')} WHERE ${carries}
-          ORDER BY ${inOrder('j')} FOR UPDATE OF j)
+          ${heldRows(jobs, `${keyArrays}, $6::text[], $7::bigint[]) AS u (${key}, reason, delay)`, `${inOrder('j')}, i.reason, i.delay`)})
         UPDATE ${jobs} j SET claim_token = NULL, lease_until = NULL, attempts = j.attempts + 1, reason = held.reason,
           due_at = ${now} + ${ms('held.delay')},
           parked_at = CASE WHEN j.attempts + 1 >= $8::int THEN ${now} END
@@ -119,7 +123,8 @@ function enqueueSql({ table, guard }: Dialect) {
 
 /**
  * Chooses and locks in a MATERIALIZED step, which alone keeps to the limit, by a range of one index a target. The limit
- * is text, because a plan for an unknown one reads the whole table. `$4` is a floor below which nothing is looked for.
+ * is text, because a plan for an unknown one reads the whole table. `$4` is a floor below which nothing is looked for;
+ * it is compared as a row, for of two bounds of one column the planner guesses so few rows that it sorts them all.
  */
 function claimSql({ table, guard }: Dialect): (limit: number, floored: boolean) => string {
   const jobs = table('jobs')
@@ -130,7 +135,7 @@ function claimSql({ table, guard }: Dialect): (limit: number, floored: boolean) 
        SELECT found.* FROM unnest($1::text[]) AS wanted (target) CROSS JOIN LATERAL (
          SELECT j.target, j.tenant, j.collection, j.document, j.due_at, j.first FROM ${jobs} j
          WHERE j.target = wanted.target AND j.parked_at IS NULL ${due}
-           ${floored ? 'AND j.due_at >= $4::timestamptz' : ''}
+           ${floored ? 'AND (j.due_at, j.first) >= ($4::timestamptz, 0)' : ''}
          ORDER BY j.due_at, j.first LIMIT ${limit} ${lock}) found
        ORDER BY found.due_at, found.first LIMIT ${limit}),
      claimed AS (
@@ -147,16 +152,13 @@ function claimSql({ table, guard }: Dialect): (limit: number, floored: boolean) 
 /** Two statements: what is not deleted may have been written meanwhile, which only a new snapshot shows. */
 function completeSql({ table, guard }: Dialect) {
   const jobs = table('jobs')
-  const items = `${keyArrays}, $6::bigint[], $7::bigint[]) AS i (${key}, applied, epoch)`
+  const items = `${keyArrays}, $6::bigint[], $7::bigint[]) AS u (${key}, applied, epoch)`
   const token = guard('claim-token', `AND ${carries}`, 'AND $1::text IS NOT NULL')
   const epoch = guard(
     'completion-epoch',
     `AND i.epoch = (SELECT (value #>> '{}')::bigint FROM ${table('registry')} WHERE name = 'epoch')`,
   )
-  const held = `WITH i AS MATERIALIZED (
-      SELECT i.* FROM ${items}
-      JOIN ${jobs} j ON ${sameKey('j', 'i')} WHERE true ${token}
-      ORDER BY ${inOrder('j')} FOR UPDATE OF j)`
+  const held = `WITH i AS MATERIALIZED (${heldRows(jobs, items, 'i.*', token)})`
   return {
     complete: prepared(
       `${held} DELETE FROM ${jobs} j USING i
