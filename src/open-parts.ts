@@ -39,16 +39,14 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
   checkEngines(given, place)
   resolveCollections(await checkModels(given))
 
-  const { options, opened } = await openModels(given, { clock, random })
-  const { plans, embedders, named, fallback } = resolveCollections(options)
-  const closing: (() => Promise<void>)[] = [
-    () => connection.close(),
-    async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))),
-  ]
+  const closing: (() => Promise<void>)[] = [() => connection.close()]
   const close = async (): Promise<void> => {
     for (const one of closing) await one()
   }
   try {
+    const { options, opened } = await openModels(given, { clock, random })
+    closing.push(async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))))
+    const { plans, embedders, named, fallback } = resolveCollections(options)
     // Asked first because its failure says which server was tried; and it is tried again, as any read.
     await connection.session({ worker: true }).query('SELECT 1')
     if (options.migrate === 'check') await assertMigrated(connection, { schema })

@@ -206,6 +206,10 @@ export function checkStoreOptions(options: StoreOptions<object>): void {
       throw invalid(`writer.${name}`, `must be a number of milliseconds from 0, got ${value}`)
     }
   }
+  const { prefix } = options.qdrant ?? {}
+  if (prefix !== undefined && !/^[A-Za-z0-9._-]{1,64}$/.test(prefix)) {
+    throw invalid('qdrant.prefix', `must be 1 to 64 characters of [A-Za-z0-9._-], got ${JSON.stringify(prefix)}`)
+  }
   oneOf('migrate', options.migrate, ['auto', 'check', 'off'])
   oneOf('relay', options.relay, ['background', 'external'])
 }

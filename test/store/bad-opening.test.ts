@@ -123,6 +123,7 @@ describe('what is wrong in an option is told before anything is opened, download
     ['qdrant', { qdrant: 'http://me:hush@x' }],
     ['qdrant.ulr', { qdrant: { ulr: 'http://x' } }],
     ['qdrant.url', { qdrant: { url: 'localhost' } }],
+    ['qdrant.prefix', { qdrant: { ...qdrant, prefix: 'with space' } }],
     ['qdrant.retry.attempts', { qdrant: { ...qdrant, retry: { attempts: 2 } } }],
     ['qdrant.vectors.distanse', { qdrant: { ...qdrant, vectors: { distanse: 'dot' } } }],
     ['qdrant.vectors.batch.points', { qdrant: { ...qdrant, vectors: { batch: { points: 0 } } } }],
