@@ -140,6 +140,7 @@ export class Relay {
   async drain(options: CallOptions = {}): Promise<DrainResult> {
     const { clock, truth } = this.#ports
     return withDeadline(clock, options, 30_000, async (deadline) => {
+      const startedAt = clock.monotonic()
       let applied = 0
       for (;;) {
         const nudges = this.#nudges
@@ -152,16 +153,18 @@ export class Relay {
         const remaining = waiting + claimed
         if (remaining === 0) return { applied, parked, remaining }
         if (deadline.remaining() === 0 || options.signal?.aborted)
-          return { applied, parked, remaining, unavailable: this.#keptBack() }
+          return { applied, parked, remaining, unavailable: this.#keptBack(startedAt) }
         if (done === 0)
           await this.#idle(Math.min(this.#options.pollMs, 50, deadline.remaining()), nudges, deadline.signal)
       }
     })
   }
 
-  /** Which targets are paused, and why; undefined when none is. */
-  #keptBack(): HeadwaterError | undefined {
-    const paused = [...this.#paused].map(([target, { error }]) => ({ target, error }))
+  /** Which targets have been paused since, and why; undefined when none has. An older pause may be over unnoticed. */
+  #keptBack(startedAt: number): HeadwaterError | undefined {
+    const paused = [...this.#paused]
+      .filter(([, { since }]) => since >= startedAt)
+      .map(([target, { error }]) => ({ target, error }))
     const [first] = paused
     if (!first) return undefined
     const { code, retryable, path, retryAfterMs, details } = first.error
@@ -208,7 +211,9 @@ export class Relay {
     if (!signal.aborted) this.#limits.get(target)!.note({ startedAt, endedAt, full, ok: unavailable === null })
     if (unavailable) {
       if (isHeadwaterError(unavailable, 'HW_GENERATION_MISSING')) this.#watch.nudge()
-      this.#pause(target, unavailable, startedAt)
+      // What the caller's own deadline cut off says nothing new of the target.
+      const earlier = signal.aborted ? this.#paused.get(target)?.error : undefined
+      this.#pause(target, earlier ?? unavailable, startedAt)
     } else this.#paused.delete(target)
     return applied + failed
   }

@@ -164,6 +164,36 @@ describe('relay', () => {
     expect(endedAt - startedAt).toBeLessThan(120_000)
   })
 
+  it('a drain names no target whose jobs another has done, and no deadline of its own as the reason', async () => {
+    const { writer, ports, engine, clock } = await setUp()
+    const drain = async (relay: typeof writer.relay) => {
+      const draining = relay.drain({ timeoutMs: 5_000 })
+      for (let i = 0; i < 20; i++) await clock.advance(500)
+      return (await draining).unavailable
+    }
+    engine.fail = () => new HeadwaterError('HW_UNAVAILABLE', 'down')
+    await writer.put(scope, { id: 'a', text: 'some words' })
+    expect(await drain(writer.relay)).toMatchObject({ message: 'text is paused: down' })
+    // The engine hangs now: what ends the attempt is the end of the drain.
+    let release = (): void => undefined
+    const hanging = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    engine.before = () => hanging
+    const cut = drain(writer.relay)
+    await clock.advance(6_000)
+    engine.fail = () => new HeadwaterError('HW_TIMEOUT', 'The deadline passed')
+    release()
+    expect(await cut).toMatchObject({ code: 'HW_UNAVAILABLE', message: 'text is paused: down' })
+
+    engine.fail = () => undefined
+    ports.embedders.clear()
+    await writer.put(scope, { id: 'b', text: 'other words' }, { embed: 'deferred' })
+    const other = createWriter(ports)
+    expect((await drain(other.relay))!.details!['targets']).toEqual(['vector'])
+    expect((await drain(writer.relay))!.details!['targets']).toEqual(['vector'])
+  })
+
   it('a failure on a generation that is not live is kept there and blocks nobody', async () => {
     const { writer, ports, jobs } = await setUp()
     const { generations } = ports.truth.session({ worker: true })
