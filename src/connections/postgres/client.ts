@@ -66,9 +66,23 @@ export function isPipelined(client: PostgresClient): boolean {
 
 /** Closes the socket at once: a client in pipeline mode would first wait for answers that never come. */
 export function destroySocket(client: PostgresClient): void {
+  onStream(client, 'destroy')
+}
+
+/** What `send` writes before it returns goes out in one piece, and wakes the server once. */
+export function inOnePiece<T>(client: PostgresClient, send: () => T): T {
+  onStream(client, 'cork')
+  try {
+    return send()
+  } finally {
+    onStream(client, 'uncork')
+  }
+}
+
+function onStream(client: PostgresClient, method: 'cork' | 'uncork' | 'destroy'): void {
   const connection: unknown = Reflect.get(client, 'connection')
   const stream: unknown = typeof connection === 'object' && connection && Reflect.get(connection, 'stream')
   if (typeof stream !== 'object' || stream === null) return
-  const destroy: unknown = Reflect.get(stream, 'destroy')
-  if (typeof destroy === 'function') destroy.call(stream)
+  const found: unknown = Reflect.get(stream, method)
+  if (typeof found === 'function') found.call(stream)
 }

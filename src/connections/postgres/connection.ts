@@ -8,7 +8,7 @@ import type { BreakerState, Outcome } from '../../resilience/breaker'
 import { judgeOutcome, Policy } from '../../resilience/policy'
 import type { PostgresPool, PostgresQuery, PostgresResult } from './client'
 import type { ConnectionCore } from './core'
-import type { Executor, Identity, StatementResult } from './executor'
+import type { Executor, Identity, Session, StatementResult } from './executor'
 import { PostgresHints } from './hints'
 import { Lessor, type PoolStats } from './lessor'
 import { type PostgresOptions, type ResolvedPostgresOptions, resolvePostgresOptions } from './options'
@@ -105,7 +105,7 @@ export class PostgresConnection implements AsyncDisposable {
   }
 
   /** Statements that commit on their own. */
-  session(as: Identity): Executor {
+  session(as: Identity): Session {
     return new SessionExecutor(this.#core, as)
   }
 

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
+import type { Setting } from './client'
 
 /** On whose behalf statements run: one tenant's, or a worker's (relay, rebuild, reconcile), which sees all. */
 export type Identity = { readonly tenant: TenantId } | { readonly worker: true }
@@ -7,6 +8,11 @@ export type Identity = { readonly tenant: TenantId } | { readonly worker: true }
 export interface StatementOptions extends CallOptions {
   /** Makes it a prepared statement; the same name always goes with the same text. */
   name?: string | undefined
+}
+
+export interface SessionStatementOptions extends StatementOptions {
+  /** Settings of the server that hold for this statement alone. */
+  settings?: readonly Setting[] | undefined
 }
 
 export interface StatementResult<R> {
@@ -25,5 +31,14 @@ export interface Executor {
     text: string,
     values?: readonly unknown[],
     options?: StatementOptions,
+  ): Promise<StatementResult<R>>
+}
+
+/** Runs statements that commit each on its own. */
+export interface Session extends Executor {
+  query<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options?: SessionStatementOptions,
   ): Promise<StatementResult<R>>
 }

@@ -3,6 +3,7 @@ import { asHeadwaterError, HeadwaterError } from '../../core/errors'
 import { classifyPostgres, type PostgresFailure } from '../../resilience/classify-postgres'
 import {
   destroySocket,
+  inOnePiece,
   isPipelined,
   type PostgresClient,
   type PostgresQuery,
@@ -57,6 +58,11 @@ export class Lease {
   /** Sends a statement; never rejects. */
   ask(query: PostgresQuery, signal: Signal): Promise<Answer> {
     return this.#ask(query, signal, () => this.#client.query(query))
+  }
+
+  /** Statements that `ask` sends one right after another, where the connection is pipelined. */
+  together<T>(ask: () => T): T {
+    return inOnePiece(this.#client, ask)
   }
 
   /** Whether `askScoped` is to be had: for named statements, on our own pools. */

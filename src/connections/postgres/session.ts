@@ -5,7 +5,7 @@ import type { Policy } from '../../resilience/policy'
 import type { PostgresQuery, PostgresResult } from './client'
 import { commit, unknownCommit } from './commit'
 import type { ConnectionCore } from './core'
-import type { Executor, Identity, StatementOptions, StatementResult } from './executor'
+import type { Identity, Session, SessionStatementOptions, StatementResult } from './executor'
 import type { Answer, Lease } from './lease'
 import { isRead, limitsOf, needsOpening, openingStatement, settingsOf } from './statement'
 
@@ -24,7 +24,7 @@ interface Progress {
  * Repeated after a failure: what never left, what the server refused, and reads. A change whose answer was lost is
  * HW_COMMIT_UNKNOWN, never a plain failure.
  */
-export class SessionExecutor implements Executor {
+export class SessionExecutor implements Session {
   readonly #core: ConnectionCore
   readonly #as: Identity
 
@@ -36,13 +36,13 @@ export class SessionExecutor implements Executor {
   async query<R = Record<string, unknown>>(
     text: string,
     values?: readonly unknown[],
-    options: StatementOptions = {},
+    options: SessionStatementOptions = {},
   ): Promise<StatementResult<R>> {
     const query = this.#core.statement(text, values, options.name)
     return this.#core.result<R>(await this.#core.call((policy) => this.#run(query, options, policy)))
   }
 
-  async #run(query: PostgresQuery, options: StatementOptions, policy: Policy): Promise<PostgresResult> {
+  async #run(query: PostgresQuery, options: SessionStatementOptions, policy: Policy): Promise<PostgresResult> {
     const read = isRead(query.text)
     const progress: Progress = { read, sent: false }
     try {
@@ -61,7 +61,7 @@ export class SessionExecutor implements Executor {
   async #once(
     query: PostgresQuery,
     signal: Signal,
-    options: StatementOptions,
+    options: SessionStatementOptions,
     progress: Progress,
   ): Promise<PostgresResult> {
     progress.sent = false
@@ -90,7 +90,7 @@ export class SessionExecutor implements Executor {
     lease: Lease,
     query: PostgresQuery,
     signal: Signal,
-    options: StatementOptions,
+    options: SessionStatementOptions,
     progress: Progress,
   ): Promise<PostgresResult> {
     const timeoutMs = options.timeoutMs ?? this.#core.options.queryTimeoutMs
@@ -98,6 +98,7 @@ export class SessionExecutor implements Executor {
       as: this.#as,
       security: this.#core.security,
       limits: limitsOf(this.#core.options, timeoutMs, options.timeoutMs !== undefined),
+      settings: options.settings,
     }
     if (lease.canScope(query)) {
       return this.#alone(progress, () => lease.askScoped(settingsOf(needed), query, signal))
@@ -124,14 +125,16 @@ export class SessionExecutor implements Executor {
     progress: Progress,
   ): Promise<PostgresResult> {
     progress.sent = true
-    const [opened, answer, committed] = await Promise.all([
-      lease.ask(opening, signal),
-      lease.ask(query, signal),
-      this.#commit(lease, signal, progress).then(
-        () => undefined,
-        (error: HeadwaterError) => error,
-      ),
-    ])
+    const [opened, answer, committed] = await lease.together(() =>
+      Promise.all([
+        lease.ask(opening, signal),
+        lease.ask(query, signal),
+        this.#commit(lease, signal, progress).then(
+          () => undefined,
+          (error: HeadwaterError) => error,
+        ),
+      ]),
+    )
     const failed = opened.ok ? answer : opened
     // The statement's own refusal is the truth; that COMMIT then rolled back follows from it.
     progress.sent = committed?.code === 'HW_COMMIT_UNKNOWN' && !(!failed.ok && failed.failure.answered)
@@ -149,11 +152,11 @@ export class SessionExecutor implements Executor {
     }
   }
 
-  /** Also where the call allows more time than the connection's statement_timeout, which only a transaction can raise. */
-  #needsTransaction(options: StatementOptions): boolean {
+  /** Also for settings, one of which is the time a call allows above the connection's statement_timeout. */
+  #needsTransaction(options: SessionStatementOptions): boolean {
     const { target, statementTimeoutMs } = this.#core.options
     const longer = target.kind !== 'embedded' && (options.timeoutMs ?? 0) > statementTimeoutMs
-    return longer || needsOpening(this.#as, this.#core.security)
+    return longer || options.settings !== undefined || needsOpening(this.#as, this.#core.security)
   }
 }
 

@@ -20,6 +20,7 @@ export interface Opening {
   readonly readOnly?: boolean | undefined
   /** Limits for the server, ms, where the connection's own do not hold. */
   readonly limits?: Readonly<Record<string, number>> | undefined
+  readonly settings?: readonly Setting[] | undefined
 }
 
 /**
@@ -40,8 +41,8 @@ export function openingStatement(opening: Opening): string {
 }
 
 /** What must hold inside; the role last, since it may have no right to the others. */
-export function settingsOf({ as, security, limits }: Opening): Setting[] {
-  const settings: Setting[] = []
+export function settingsOf({ as, security, limits, settings: own = [] }: Opening): Setting[] {
+  const settings: Setting[] = [...own]
   if ('tenant' in as) settings.push(['headwater.tenant', as.tenant])
   if (limits) for (const [name, ms] of Object.entries(limits)) settings.push([name, String(Math.ceil(ms))])
   const role = roleOf(as, security)

@@ -1,7 +1,7 @@
 import type { Executor } from '../../connections/postgres/executor'
 import { type CollectionName, collectionName } from '../../core/ids'
 import type { Generation, GenerationRepository, GenerationState, NewGeneration, Target } from '../generations'
-import { nowMs, type PostgresRepositoryOptions, run, statements } from './statements'
+import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
 
 const takesJobs: readonly GenerationState[] = ['building', 'live', 'standby']
 
@@ -11,11 +11,11 @@ const generationStatements = statements(({ table }) => {
     'id, target, collection, name, fingerprint, dimensions, language, chunking, state, checkpoint, error, ' +
     'created_at, switched_at'
   return {
-    list: {
-      text: `SELECT ${fields} FROM ${generations}
+    list: prepared(
+      `SELECT ${fields} FROM ${generations}
         WHERE ($1::text IS NULL OR target = $1) AND ($2::text IS NULL OR collection = $2) AND state = ANY($3::text[])
         ORDER BY id`,
-    },
+    ),
     /** Named by its schema too: two stores in one database do not wait for each other. */
     lock: {
       text: `SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || '${generations.replaceAll("'", "''")}', 0))`,

@@ -1,9 +1,10 @@
-import type { Executor } from '../../connections/postgres/executor'
+import type { Executor, Session } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import type { IndexHit } from '../index-entry'
 import type { VectorQuery } from '../vectors'
 import type { IndexConnection } from './index-connection'
 import { filterCondition } from './index-filter'
+import { prepared } from './statements'
 import { vectorParameter } from './vector-binary'
 import type { HnswIndex, VectorTable } from './vector-hnsw'
 
@@ -27,7 +28,7 @@ export async function searchVectors(
 ): Promise<IndexHit[]> {
   const { tenant } = query
   if (await hnsw.serves(target, tenant, call)) {
-    const found = await connection.transaction({ tenant }, (executor) => near(executor, target, query, call), call)
+    const found = await near(connection.session({ tenant }), target, query, call)
     if (found.length >= query.limit) return found
   }
   return exact(connection.session({ tenant }), target, query, call)
@@ -53,29 +54,29 @@ async function exact(
 }
 
 async function near(
-  executor: Executor,
+  session: Session,
   target: VectorTable,
   query: VectorQuery,
   call: CallOptions | undefined,
 ): Promise<IndexHit[]> {
   const breadth = Math.min(1_000, Math.max(100, query.limit * 2))
-  // Goes on past the first candidates until enough rows are this tenant's and match the filter.
-  await executor.query(
-    `SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', $1, true)`,
-    [String(breadth)],
-    call,
-  )
+  const settings = [
+    // Goes on past the first candidates until enough rows are this tenant's and match the filter.
+    ['hnsw.iterative_scan', 'relaxed_order'],
+    ['hnsw.ef_search', String(breadth)],
+    // A plan for all tenants would take this one for as small as most.
+    ['plan_cache_mode', 'force_custom_plan'],
+  ] as const
   const values: unknown[] = [query.tenant, vectorParameter(query.vector), query.limit]
   const condition = filterCondition(query.filter, values)
-  const { rows } = await executor.query<Row>(
-    `WITH near AS MATERIALIZED (
+  const text = `WITH near AS MATERIALIZED (
        SELECT id, document, fence, embedding ${target.type.distance} $2::${target.type.name} AS distance
        FROM ${target.table} WHERE tenant = $1${condition}
        ORDER BY embedding ${target.type.distance} $2::${target.type.name} LIMIT $3)
-     SELECT * FROM near ORDER BY distance, id`,
-    values,
-    call,
-  )
+     SELECT * FROM near ORDER BY distance, id`
+  // Filters make many texts, which would all be kept by the server.
+  const name = query.filter ? undefined : prepared(text).name
+  const { rows } = await session.query<Row>(text, values, { ...call, name, settings })
   return rows.map(hitOf)
 }
 

@@ -3,6 +3,7 @@ import type { CallOptions } from '../../../core/abort'
 import type { IndexHit } from '../../index-entry'
 import type { TextIndex, TextQuery } from '../../texts'
 import { filterCondition } from '../index-filter'
+import { prepared, run } from '../statements'
 import type { TextTables } from '../text-tables'
 import { keysOf } from './buckets'
 import { type Lexicon, readLexemes } from './lexicon'
@@ -69,11 +70,12 @@ async function rank(
   call: CallOptions | undefined,
 ): Promise<Ranking> {
   // One statement, hence one snapshot: a merge in between would hide what it has moved.
-  const { rows } = await executor.query<{ block: Buffer | null; entries: number; length: number }>(
-    `SELECT NULL::bytea AS block, coalesce(sum(entries), 0)::bigint AS entries, coalesce(sum(length), 0)::bigint AS length
+  const { rows } = await run<{ block: Buffer | null; entries: number; length: number }>(
+    executor,
+    prepared(`SELECT NULL::bytea AS block, coalesce(sum(entries), 0)::bigint AS entries, coalesce(sum(length), 0)::bigint AS length
      FROM ${tables.segments} WHERE tenant = $1
      UNION ALL
-     SELECT block, 0, 0 FROM ${tables.postings} WHERE tenant = $1 AND bucket = ANY($2::int[])`,
+     SELECT block, 0, 0 FROM ${tables.postings} WHERE tenant = $1 AND bucket = ANY($2::int[])`),
     [query.tenant, keysOf(terms)],
     call,
   )
@@ -99,9 +101,12 @@ async function liveHits(
   const scores = new Map(candidates.map(({ number, score }) => [number, score]))
   const values: unknown[] = [query.tenant, [...scores.keys()]]
   const condition = filterCondition(query.filter, values)
-  const { rows } = await executor.query<{ id: string; document: string; fence: number; number: number }>(
-    `SELECT id, document, fence, number FROM ${tables.entries}
-     WHERE tenant = $1 AND number = ANY($2::bigint[])${condition}`,
+  const text = `SELECT id, document, fence, number FROM ${tables.entries}
+     WHERE tenant = $1 AND number = ANY($2::bigint[])${condition}`
+  const { rows } = await run<{ id: string; document: string; fence: number; number: number }>(
+    executor,
+    // Filters make many texts, which would all be kept by the server.
+    query.filter ? { text } : prepared(text),
     values,
     call,
   )
