@@ -88,11 +88,12 @@ export class Deadline implements Disposable, Signal {
     this.#source?.removeEventListener('abort', this.#follow)
   }
 
-  readonly #follow = (): void => this.#abort(this.#source?.reason)
+  readonly #follow = (): void => this.abort(this.#source?.reason)
 
-  readonly #expire = (): void => this.#abort(this.error())
+  readonly #expire = (): void => this.abort(this.error())
 
-  #abort(reason: unknown): void {
+  /** Ends what runs under it before its time. */
+  abort(reason: unknown): void {
     if (this.#aborted) return
     this.#aborted = true
     this.#reason = reason

@@ -26,9 +26,12 @@ interface Mark {
 export function highlighter(query: string, options: HighlightOptions): (text: string) => string[] {
   const telling = terms(query)
   const wanted = new Set(telling.length > 0 ? telling : words(query).map(({ term }) => stem(term)))
+  // No stem begins otherwise than its word does: most words need not be stemmed.
+  const initials = new Set([...wanted].map((term) => term.charCodeAt(0)))
   return (text) => {
     if (wanted.size === 0) return []
     const marks = words(text).flatMap(({ term, start, end }) => {
+      if (!initials.has(term.charCodeAt(0))) return []
       const stemmed = stem(term)
       return wanted.has(stemmed) ? [{ start, end, term: stemmed }] : []
     })

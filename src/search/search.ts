@@ -11,6 +11,7 @@ import { decodeCursor, encodeCursor } from './cursor'
 import { Trace } from './explain'
 import type { Candidate } from './fusion'
 import { type LegPorts, LegRun } from './legs'
+import { type Live, LiveGenerations } from './live-generations'
 import { type Hydrate, PageFiller } from './page-filler'
 import type { Reranker, SearchDegradation, SearchOptions, SearchPage, SearchQuery } from './query'
 import { rerank } from './rerank'
@@ -46,9 +47,11 @@ const mostQueries = 100
  */
 export class Searcher {
   readonly #ports: SearchPorts & LegPorts
+  readonly #live: LiveGenerations
 
   constructor(ports: SearchPorts) {
     const { clock, hedge } = ports
+    this.#live = new LiveGenerations(ports.truth, clock)
     const hedges = hedge && { text: new Hedge(clock, hedge), vector: new Hedge(clock, hedge) }
     this.#ports = { ...ports, queries: ports.queries ?? new VectorLru({ clock }), hedges }
   }
@@ -60,8 +63,10 @@ export class Searcher {
     options: SearcherOptions = {},
   ): Promise<SearchPage> {
     const query = resolveQuery(scope, request, declaration, { rerank: this.#ports.rerank })
-    return withinDeadline(this.#ports.clock, options, undefined, async (deadline) =>
-      this.#told(scope, query, await this.#live(scope), options, deadline),
+    return withinDeadline(this.#ports.clock, options, undefined, (deadline) =>
+      this.#told(scope, query, () =>
+        this.#live.run(scope, deadline, (live, own) => this.#search(scope, query, live, options, own)),
+      ),
     )
   }
 
@@ -80,13 +85,13 @@ export class Searcher {
     const { rerank } = this.#ports
     const queries = requests.map((request) => resolveQuery(scope, request, declaration, { rerank }))
     return withinDeadline(this.#ports.clock, options, undefined, async (deadline) => {
-      const generations = await this.#live(scope)
-      const hydrate = this.#hydrate(scope, generations)
+      const live = settled(await this.#live.read(scope))
+      const hydrate = this.#hydrate(scope, live)
       const places = seats(this.#ports, scope.tenant, hydrate, queries.length)
       const work = queries.map(async (query, at) => {
         const seat = places[at]!
         try {
-          return await this.#told(scope, query, generations, options, deadline, seat)
+          return await this.#told(scope, query, () => this.#search(scope, query, live, options, deadline, seat))
         } finally {
           seat.leave()
         }
@@ -104,8 +109,8 @@ export class Searcher {
     options: SearchOptions = {},
   ): Promise<SearchPage> {
     return withinDeadline(this.#ports.clock, options, undefined, async (deadline) => {
-      const generations = await this.#live(scope)
-      const generation = generations.find((one) => one.target === 'vector')
+      const live = settled(await this.#live.read(scope))
+      const generation = live.generations.find((one) => one.target === 'vector')
       if (!generation) {
         throw new HeadwaterError('HW_GENERATION_MISSING', `No live vector generation of ${scope.collection}`)
       }
@@ -114,43 +119,32 @@ export class Searcher {
       const { rerank } = this.#ports
       const query = resolveQuery(scope, asked, declaration, { ...found.options, rerank })
       // Not cached: it costs no inference, and its vector may change.
-      return this.#told(scope, query, generations, { ...options, uncached: true }, deadline)
+      return this.#told(scope, query, () => this.#search(scope, query, live, { ...options, uncached: true }, deadline))
     })
   }
 
-  #told(
-    scope: Scope,
-    query: ResolvedQuery,
-    generations: readonly Generation[],
-    options: SearcherOptions & { uncached?: boolean },
-    deadline: Deadline,
-    seat?: Seat,
-  ): Promise<SearchPage> {
-    return told(
-      'headwater:search',
-      this.#ports.clock,
-      () => this.#search(scope, query, generations, options, deadline, seat),
-      (ended, found) => ({
-        ...ended,
-        ...scope,
-        mode: query.legs.length > 1 ? 'hybrid' : query.legs[0]!,
-        hits: found?.hits.length ?? 0,
-        degraded: found?.degraded.map(({ leg }) => leg) ?? [],
-        cached: found?.cached ?? false,
-      }),
-    )
+  #told(scope: Scope, query: ResolvedQuery, search: () => Promise<SearchPage>): Promise<SearchPage> {
+    return told('headwater:search', this.#ports.clock, search, (ended, found) => ({
+      ...ended,
+      ...scope,
+      mode: query.legs.length > 1 ? 'hybrid' : query.legs[0]!,
+      hits: found?.hits.length ?? 0,
+      degraded: found?.degraded.map(({ leg }) => leg) ?? [],
+      cached: found?.cached ?? false,
+    }))
   }
 
   async #search(
     scope: Scope,
     query: ResolvedQuery,
-    generations: readonly Generation[],
+    live: Live,
     options: SearcherOptions & { uncached?: boolean },
     deadline: Deadline,
-    seat: Seat | undefined,
+    seat?: Seat,
   ): Promise<SearchPage> {
+    const { generations } = live
     const trace = new Trace(this.#ports.clock)
-    const hydrate = seat?.hydrate ?? this.#hydrate(scope, generations)
+    const hydrate = seat?.hydrate ?? this.#hydrate(scope, live)
     const filler = new PageFiller((ids, call) => trace.time('hydration', () => hydrate(ids, call)), query)
     if (query.cursor !== undefined) {
       const candidates = decodeCursor(query.cursor, query.key).map((left) => ({ ...left, document: '', legs: {} }))
@@ -192,15 +186,18 @@ export class Searcher {
     }
   }
 
-  #live({ tenant, collection }: Scope): Promise<Generation[]> {
-    return this.#ports.truth.session({ tenant }).generations.list({ collection, states: ['live'] })
-  }
-
-  #hydrate(scope: Scope, generations: readonly Generation[]): Hydrate {
+  #hydrate(scope: Scope, { generations, confirmed }: Live): Hydrate {
     const { chunks } = this.#ports.truth.session({ tenant: scope.tenant })
     const chunking = generations[0]?.chunking ?? ''
-    return (ids: readonly string[], call: CallOptions) => chunks.hydrate(scope, chunking, ids, call)
+    return async (ids: readonly string[], call: CallOptions) => {
+      await confirmed
+      return chunks.hydrate(scope, chunking, ids, call)
+    }
   }
+}
+
+function settled(generations: readonly Generation[]): Live {
+  return { generations, confirmed: Promise.resolve() }
 }
 
 interface Filled {
