@@ -8,6 +8,7 @@ import { seededRandom } from '../src/core/random'
 import type { Embedder } from '../src/embeddings/embedder'
 import { HashingEmbedder } from '../src/embeddings/hashing'
 import { inputText } from '../src/writer/prepared-document'
+import { readDescriptions } from './descriptions'
 import { openQdrant } from './qdrant-server'
 import { note } from './report'
 
@@ -24,11 +25,15 @@ export interface FullProfile {
   readonly documents: readonly BenchDocument[]
   /** Vectors that are there already: a model would hide everything else. */
   readonly embedder: Embedder
+  /** What made those vectors. */
+  readonly hashing: HashingEmbedder
   readonly vectors: ReadonlyMap<string, Float32Array>
   readonly postgresUrl: string
   readonly qdrantUrl: string
   readonly qdrant: QdrantClient
   readonly elasticsearch: Client
+  /** Vectors are in Postgres, and Qdrant stays empty. */
+  readonly pgvector: boolean
   /** A name of its own for each run. */
   name(): string
   /** A database of its own, dropped by `close`. */
@@ -39,15 +44,26 @@ export interface FullProfile {
 
 export const batchSize = 250
 
-export async function fullProfile(size: number): Promise<FullProfile> {
+export interface FullProfileOptions {
+  /** A file of package descriptions; texts are drawn when left out. */
+  readonly descriptions?: string | undefined
+  readonly pgvector?: boolean | undefined
+}
+
+export async function fullProfile(
+  size: number,
+  { descriptions, pgvector = false }: FullProfileOptions = {},
+): Promise<FullProfile> {
   const postgresUrl = process.env['DATABASE_URL'] ?? process.env['HW_TEST_PGVECTOR_URL']
   const elasticsearchUrl = process.env['ELASTICSEARCH_URL'] ?? process.env['HW_TEST_ELASTICSEARCH_URL']
   if (!postgresUrl || !elasticsearchUrl) throw new Error('needs DATABASE_URL and ELASTICSEARCH_URL')
   const hashing = new HashingEmbedder()
-  const documents = await corpus(size, hashing)
+  const documents = await corpus(descriptions ? described(descriptions, size) : drawn(size), hashing)
   const vectors = new Map(documents.map(({ title, text, vector }) => [inputText(title, text), vector]))
   const server = await openQdrant()
-  note('vectors in', server.real ? 'Qdrant' : 'the Qdrant double, which is JavaScript: set QDRANT_URL for a real one')
+  if (pgvector) note('vectors in', 'Postgres')
+  else
+    note('vectors in', server.real ? 'Qdrant' : 'the Qdrant double, which is JavaScript: set QDRANT_URL for a real one')
   const qdrant = new QdrantClient({
     url: server.url,
     checkCompatibility: false,
@@ -69,20 +85,24 @@ export async function fullProfile(size: number): Promise<FullProfile> {
     url.pathname = `/${made}`
     return url.href
   }
-  const embedder: Embedder = {
+  const stored: Embedder = {
     fingerprint: hashing.fingerprint,
     dimensions: hashing.dimensions,
     maxTokens: Number.POSITIVE_INFINITY,
     embed: async (texts) => texts.map((text) => vectors.get(text) ?? missing(text)),
   }
+  // The splitter may take a description apart; texts that are drawn stay whole.
+  const embedder = descriptions ? hashing : stored
   return {
     documents,
     embedder,
+    hashing,
     vectors,
     postgresUrl,
     qdrantUrl: server.url,
     qdrant,
     elasticsearch,
+    pgvector,
     name,
     database,
     async open() {
@@ -90,7 +110,7 @@ export async function fullProfile(size: number): Promise<FullProfile> {
       const store = await openStore({
         embedder,
         postgres: { url: await database() },
-        qdrant: { url: server.url, prefix },
+        ...(!pgvector && { qdrant: { url: server.url, prefix } }),
         elasticsearch: { url: elasticsearchUrl, prefix },
         writer: { batchDocuments: batchSize },
       })
@@ -121,24 +141,37 @@ function missing(text: string): never {
   throw new Error(`no vector was made for ${JSON.stringify(text.slice(0, 60))}`)
 }
 
+type Source = Omit<BenchDocument, 'hash' | 'vector'>
+
 /** Texts of 90 to 130 words, one chunk each. */
-async function corpus(size: number, embedder: HashingEmbedder): Promise<BenchDocument[]> {
+function drawn(size: number): Source[] {
   const random = seededRandom(11)
   const words = Array.from({ length: 8_000 }, (_, at) => `${'bcdfgklmnprstv'[at % 14]}${(at * 7_919).toString(36)}a`)
   const word = (): string => words[Math.floor(words.length * random.next() ** 3)]!
-  const drawn = Array.from({ length: size }, (_, at) => {
+  return Array.from({ length: size }, (_, at) => {
     const text = Array.from({ length: 90 + Math.floor(random.next() * 40) }, word).join(' ')
-    return {
-      id: `document-${at}`,
-      title: `Document ${at}`,
-      text,
-      metadata: { section: `s${at % 9}`, year: 2000 + (at % 25) },
-    }
+    return { id: `document-${at}`, title: `Document ${at}`, text, metadata: metadataAt(at) }
   })
-  const vectors = await embedder.embed(drawn.map(({ title, text }) => inputText(title, text)))
-  return drawn.map((document, at) => ({
-    ...document,
-    hash: createHash('sha256').update(document.text).digest('hex'),
+}
+
+function described(file: string, size: number): Source[] {
+  return readDescriptions(file, size).map(({ name, text }, at) => ({
+    id: name,
+    title: name,
+    text,
+    metadata: metadataAt(at),
+  }))
+}
+
+function metadataAt(at: number): BenchDocument['metadata'] {
+  return { section: `s${at % 9}`, year: 2000 + (at % 25) }
+}
+
+async function corpus(sources: readonly Source[], embedder: HashingEmbedder): Promise<BenchDocument[]> {
+  const vectors = await embedder.embed(sources.map(({ title, text }) => inputText(title, text)))
+  return sources.map((source, at) => ({
+    ...source,
+    hash: createHash('sha256').update(source.text).digest('hex'),
     vector: vectors[at]!,
   }))
 }

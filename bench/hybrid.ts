@@ -1,38 +1,59 @@
-/** Hybrid search with the query's vector at hand, hydration included, against both raw legs issued together. */
+/**
+ * Hybrid search with the query's vector at hand, hydration included, against both raw legs issued together; and what
+ * each leg takes alone.
+ */
+import { percentile } from './figures'
 import { fullProfile } from './full-profile'
 import { RawLoop } from './raw-loop'
-import { add, argument, finish, inTurn, medianRun, note } from './report'
+import { add, argument, finish, medianRun, note, timesInTurn } from './report'
 
 const size = Number(argument(0) ?? 3_000)
-const profile = await fullProfile(size)
+const profile = await fullProfile(size, { descriptions: argument(1), pgvector: process.argv.includes('--pgvector') })
 const loop = await RawLoop.open(profile)
 await loop.ingest()
 await loop.refresh()
 const store = await profile.open()
 const acme = store.forTenant('bench')
 const inputs = profile.documents.map(({ id, title, text, metadata }) => ({ id, title, text, metadata }))
-await acme.documents.putMany(inputs)
+const { receipt } = await acme.documents.putMany(inputs)
 await store.relay.drain()
+// With time enough for an HNSW index to be built.
+await acme.waitFor(receipt, { timeoutMs: 600_000 })
 await profile.elasticsearch.indices.refresh({ index: '*' })
 
 // As deep as headwater asks for a page of ten.
 const depth = 200
-const queryAt = (round: number) => {
-  const { text, vector } = profile.documents[(round * 37) % size]!
-  return { query: text.split(' ').slice(10, 14).join(' '), vector }
-}
-const search = async (round: number): Promise<void> => {
-  const { hits, degraded } = await acme.search(queryAt(round))
-  if (hits.length !== 10 || degraded.length > 0) throw new Error(`${hits.length} hits, ${JSON.stringify(degraded)}`)
+const queries = await Promise.all(
+  Array.from({ length: 400 }, async (_, at) => {
+    const words = profile.documents[(at * 37) % size]!.text.split(/\s+/)
+    const query = words.slice(10, 14).join(' ') || words.join(' ')
+    const [vector] = await profile.hashing.embed([query])
+    return { query, vector: vector! }
+  }),
+)
+const queryAt = (round: number) => queries[round % queries.length]!
+const search = (mode: 'hybrid' | 'text' | 'vector') => async (round: number) => {
+  const { hits, degraded } = await acme.search({ ...queryAt(round), mode })
+  if (hits.length === 0 || degraded.length > 0) throw new Error(`${hits.length} hits, ${JSON.stringify(degraded)}`)
 }
 const measure = () =>
-  inTurn(400, {
-    raw: (round) => loop.search(queryAt(round).query, queryAt(round).vector, depth),
-    ours: search,
+  timesInTurn(queries.length, {
+    'raw text leg': (round) => loop.searchTexts(queryAt(round).query, depth),
+    'raw vector leg': (round) => loop.searchVectors(queryAt(round).vector, depth),
+    'raw legs together': (round) => loop.search(queryAt(round).query, queryAt(round).vector, depth),
+    'text alone': search('text'),
+    'vector alone': search('vector'),
+    hybrid: search('hybrid'),
   })
-const times = await medianRun(5, measure, ({ raw, ours }) => ours - raw)
-add('hybrid', 'ms', times.raw / 1_000, times.ours / 1_000, { compare: 'difference', atMost: 2 })
-note('depth of each leg', depth)
+const p50 = (times: readonly number[]): number => percentile(times, 0.5) / 1_000
+const p95 = (times: readonly number[]): number => percentile(times, 0.95) / 1_000
+const times = await medianRun(5, measure, (run) => p50(run.hybrid) - p50(run['raw legs together']))
+for (const [name, all] of Object.entries(times))
+  note(name, `p50 ${p50(all).toFixed(1)} ms, p95 ${p95(all).toFixed(1)} ms`)
+for (const [name, of] of [['hybrid, p50', p50] as const, ['hybrid, p95', p95] as const]) {
+  add(name, 'ms', of(times['raw legs together']), of(times.hybrid), { compare: 'difference', atMost: 2 })
+}
+note('chunks, and depth of each leg', `${size}, ${depth}`)
 await loop.close()
 await profile.close()
 finish()

@@ -21,8 +21,9 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     load: () => import('./ingest'),
   },
   hybrid: {
-    about: 'hybrid search with hydration against both raw legs at once: [documents]',
-    needs: 'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else the double',
+    about:
+      'hybrid search with hydration against both raw legs at once: [documents] [package descriptions] [--pgvector]',
+    needs: 'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else the double; neither with --pgvector',
     load: () => import('./hybrid'),
   },
   rebuild: {

@@ -18,10 +18,17 @@ export class RawLoop {
 
   static async open(profile: FullProfile): Promise<RawLoop> {
     const name = profile.name()
-    const pool = new pg.Pool({ connectionString: await profile.database(), max: 4 })
+    const connectionString = await profile.database()
+    const options = profile.pgvector ? '-c hnsw.ef_search=400' : undefined
+    const pool = new pg.Pool({ connectionString, max: 4, ...(options && { options }) })
     await pool.query(`CREATE TABLE documents (
       tenant text, id text, title text, text text, metadata jsonb, hash text, vector bytea, PRIMARY KEY (tenant, id))`)
     const { qdrant, elasticsearch, embedder } = profile
+    if (profile.pgvector) {
+      await pool.query('CREATE EXTENSION IF NOT EXISTS vector')
+      await pool.query(`CREATE TABLE vectors (
+        id uuid PRIMARY KEY, tenant text, document text, embedding vector(${embedder.dimensions}))`)
+    }
     await qdrant.createCollection(name, {
       vectors: { size: embedder.dimensions, distance: 'Cosine' },
       on_disk_payload: true,
@@ -54,7 +61,7 @@ export class RawLoop {
         if (batch.length === 0) return
         if (!only || only === 'postgres') await this.#postgres(batch)
         await Promise.all([
-          (!only || only === 'qdrant') && this.#qdrant(batch),
+          (!only || only === 'qdrant') && (this.#profile.pgvector ? this.#pgvector(batch) : this.#qdrant(batch)),
           (!only || only === 'elasticsearch') && this.#elasticsearch(batch),
         ])
       }
@@ -62,32 +69,52 @@ export class RawLoop {
     await Promise.all([lane(), lane()])
   }
 
+  async searchVectors(vector: Float32Array, limit: number): Promise<void> {
+    const { qdrant, pgvector } = this.#profile
+    if (pgvector) {
+      await this.#pool.query({
+        name: `nearest-${limit}`,
+        text: `SELECT id, document, embedding <=> $1::vector AS distance FROM vectors WHERE tenant = $2
+          ORDER BY embedding <=> $1::vector LIMIT ${limit}`,
+        values: [`[${vector.join()}]`, 'bench'],
+      })
+      return
+    }
+    await qdrant.query(this.name, {
+      query: [...vector],
+      filter: { must: [{ key: 'tenant', match: { value: 'bench' } }] },
+      limit,
+      with_payload: ['id'],
+    })
+  }
+
+  async searchTexts(query: string, limit: number): Promise<void> {
+    await this.#profile.elasticsearch.search({
+      index: this.name,
+      size: limit,
+      track_total_hits: false,
+      _source: false,
+      query: {
+        bool: {
+          must: [{ multi_match: { query, fields: ['title', 'text'] } }],
+          filter: [{ term: { tenant: 'bench' } }],
+        },
+      },
+    })
+  }
+
   /** Both legs at once. */
   async search(query: string, vector: Float32Array, limit: number): Promise<void> {
-    const { qdrant, elasticsearch } = this.#profile
-    await Promise.all([
-      qdrant.query(this.name, {
-        query: [...vector],
-        filter: { must: [{ key: 'tenant', match: { value: 'bench' } }] },
-        limit,
-        with_payload: ['id'],
-      }),
-      elasticsearch.search({
-        index: this.name,
-        size: limit,
-        track_total_hits: false,
-        _source: false,
-        query: {
-          bool: {
-            must: [{ multi_match: { query, fields: ['title', 'text'] } }],
-            filter: [{ term: { tenant: 'bench' } }],
-          },
-        },
-      }),
-    ])
+    await Promise.all([this.searchVectors(vector, limit), this.searchTexts(query, limit)])
   }
 
   async refresh(): Promise<void> {
+    if (this.#profile.pgvector) {
+      await this.#pool.query(
+        'CREATE INDEX ON vectors USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 100)',
+      )
+      await this.#pool.query('ANALYZE vectors')
+    }
     await this.#profile.elasticsearch.indices.refresh({ index: this.name })
   }
 
@@ -109,6 +136,21 @@ export class RawLoop {
         batch.map(({ metadata }) => JSON.stringify(metadata)),
         batch.map(({ hash }) => hash),
         batch.map(({ vector }) => Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)),
+      ],
+    })
+  }
+
+  async #pgvector(batch: readonly BenchDocument[]): Promise<void> {
+    await this.#pool.query({
+      name: 'insert-vectors',
+      text: `INSERT INTO vectors
+        SELECT i.id, 'bench', i.document, i.embedding::vector FROM unnest($1::uuid[], $2::text[], $3::text[])
+          AS i (id, document, embedding)
+        ON CONFLICT (id) DO UPDATE SET document = EXCLUDED.document, embedding = EXCLUDED.embedding`,
+      values: [
+        batch.map(({ id }) => uuidV5('bench', id)),
+        batch.map(({ id }) => id),
+        batch.map(({ vector }) => `[${vector.join()}]`),
       ],
     })
   }

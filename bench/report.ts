@@ -65,23 +65,32 @@ export function finish(): void {
 
 /**
  * Times each of `calls` once a round, one after another, so that whatever disturbs the machine disturbs all of them.
- * Medians in us; the first tenth warms up.
+ * In us; the first tenth warms up and is left out.
  */
-export async function inTurn<K extends string>(
+export async function timesInTurn<K extends string>(
   rounds: number,
   calls: Record<K, (round: number) => Promise<unknown>>,
-): Promise<Record<K, number>> {
+): Promise<Record<K, readonly number[]>> {
   const names = Object.keys(calls) as K[]
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>
+  const warm = Math.floor(rounds / 10)
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
       const started = performance.now()
       await calls[name](round)
-      times[name].push((performance.now() - started) * 1_000)
+      if (round >= warm) times[name].push((performance.now() - started) * 1_000)
     }
   }
-  const warm = Math.floor(rounds / 10)
-  const medians = names.map((name) => [name, percentile(times[name].slice(warm), 0.5)] as const)
+  return times
+}
+
+/** As `timesInTurn`, medians. */
+export async function inTurn<K extends string>(
+  rounds: number,
+  calls: Record<K, (round: number) => Promise<unknown>>,
+): Promise<Record<K, number>> {
+  const times = await timesInTurn(rounds, calls)
+  const medians = Object.entries<readonly number[]>(times).map(([name, all]) => [name, percentile(all, 0.5)] as const)
   return Object.fromEntries(medians) as Record<K, number>
 }
 
