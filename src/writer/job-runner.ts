@@ -215,7 +215,10 @@ export class JobRunner {
   ): Promise<number> {
     if (jobs.length === 0) return 0
     // A document that is gone altogether has fence 0: there is nothing of it to apply, at whatever fence.
-    const done = jobs.map((job) => ({ ...job, applied: applied.get(job) || job.fence }))
+    const done = jobs.map((job) => {
+      const { target, tenant, collection, document, epoch } = job
+      return { target, tenant, collection, document, epoch, applied: applied.get(job) || job.fence }
+    })
     return session.jobs.complete(done, token)
   }
 

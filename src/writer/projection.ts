@@ -50,7 +50,9 @@ export async function project(
   for (const part of parts(payloads)) await ports.vectors.setPayload(index, part, call)
   for (const part of parts(fresh)) {
     const found = await vectorsFor(ports, generation.fingerprint!, part, call, vectors)
-    const points = part.map(({ point, inputHash }) => ({ ...point, vector: found.get(inputHash)! }))
+    const points = part.map(({ point: { id, fence, stamp, payload }, inputHash }) => {
+      return { id, fence, stamp, payload, vector: found.get(inputHash)! }
+    })
     await ports.vectors.upsert(index, points, call)
   }
 }
