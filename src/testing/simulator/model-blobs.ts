@@ -3,6 +3,7 @@ import type { TenantId } from '../../core/ids'
 import type { BlobRepository } from '../../repositories/blobs'
 import { MemoryBlobRepository } from '../../repositories/memory/blobs'
 import type { Tables } from '../../repositories/memory/tables'
+import type { History } from './history'
 import type { Network } from './network'
 import type { SimProcess } from './sim-process'
 import type { World } from './world'
@@ -13,17 +14,21 @@ export class ModelBlobs {
   readonly #network: Network
   readonly #world: World
   readonly #tables: Tables
+  readonly #history: Pick<History, 'restores'>
   readonly #held = new Set<string>()
 
-  constructor(network: Network, world: World, tables: Tables, clock: Clock) {
+  constructor(network: Network, world: World, tables: Tables, clock: Clock, history: Pick<History, 'restores'>) {
     this.#memory = new MemoryBlobRepository({ clock })
     this.#network = network
     this.#world = world
     this.#tables = tables
+    this.#history = history
   }
 
   /** Called after each COMMIT and each delete. */
   check(): void {
+    // A restored truth knows again what was collected since.
+    if (this.#history.restores > 0) return
     for (const [, { tenant, id, blob, buriedAt }] of this.#tables.documents.rows) {
       if (blob === null || buriedAt !== null || this.#held.has(`${tenant}/${blob.hash}`)) continue
       this.#world.violate(20, `${tenant}/${id} owns the blob ${blob.hash}, which is not there`)

@@ -88,8 +88,7 @@ class Simulation {
       down: () => this.#isDown('truth'),
       committed: () => {
         commits.committed()
-        // A restored truth knows again what was collected since.
-        if (this.#history.restores === 0) blobs.check()
+        blobs.check()
       },
       withoutGuard: ofTruth,
     })
@@ -99,7 +98,7 @@ class Simulation {
     const [toVectors, toTexts, embedding] = [network('vector'), network('text'), network('embedder')]
     const [toRedis, toBlobs] = [network('redis'), network('blobs')]
     this.#networks = [toVectors, toTexts, embedding, toRedis, toBlobs]
-    const blobs = new ModelBlobs(toBlobs, this.#world, this.#truth.tables, this.#clock)
+    const blobs = new ModelBlobs(toBlobs, this.#world, this.#truth.tables, this.#clock, this.#history)
     const vectors = new ModelVectorEngine(toVectors, observe, ofIndex)
     const texts = new ModelTextEngine(toTexts, observe, ofIndex)
     this.#indexes = new IndexCheck(this.#world, this.#truth.tables, { vector: vectors, text: texts })
