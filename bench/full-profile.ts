@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Client } from '@elastic/elasticsearch'
 import { QdrantClient } from '@qdrant/js-client-rest'
 import pg from 'pg'
-import { type DocumentInput, openStore, type Store } from '../index'
+import { type DocumentInput, openStore, type Store, type StoreOptions } from '../index'
 import { seededRandom } from '../src/core/random'
 import type { Embedder } from '../src/embeddings/embedder'
 import { HashingEmbedder } from '../src/embeddings/hashing'
@@ -38,7 +38,10 @@ export interface FullProfile {
   name(): string
   /** A database of its own, dropped by `close`. */
   database(): Promise<string>
+  /** In a database of its own. */
   open(): Promise<Store>
+  /** The store that was opened last once more, with other options besides. */
+  reopen(more: Pick<StoreOptions, 'redis' | 'search'>): Promise<Store>
   close(): Promise<void>
 }
 
@@ -73,6 +76,7 @@ export async function fullProfile(
   const admin = new pg.Pool({ connectionString: postgresUrl, max: 1 })
   const names: string[] = []
   const stores: Store[] = []
+  let place: StoreOptions | undefined
   const name = (): string => {
     const made = `hw_bench_${randomBytes(5).toString('hex')}`
     names.push(made)
@@ -91,6 +95,11 @@ export async function fullProfile(
     maxTokens: Number.POSITIVE_INFINITY,
     embed: async (texts) => texts.map((text) => vectors.get(text) ?? missing(text)),
   }
+  const reopen = async (more: Pick<StoreOptions, 'redis' | 'search'>): Promise<Store> => {
+    const store = await openStore({ ...place, ...more })
+    stores.push(store)
+    return store
+  }
   // The splitter may take a description apart; texts that are drawn stay whole.
   const embedder = descriptions ? hashing : stored
   return {
@@ -107,16 +116,16 @@ export async function fullProfile(
     database,
     async open() {
       const prefix = name()
-      const store = await openStore({
+      place = {
         embedder,
         postgres: { url: await database() },
         ...(!pgvector && { qdrant: { url: server.url, prefix } }),
         elasticsearch: { url: elasticsearchUrl, prefix },
         writer: { batchDocuments: batchSize },
-      })
-      stores.push(store)
-      return store
+      }
+      return reopen({})
     },
+    reopen,
     async close() {
       for (const store of stores) await store.close()
       for (const made of names) {

@@ -1,13 +1,15 @@
 /**
  * Hybrid search with the query's vector at hand, hydration included, against both raw legs issued together; and what
- * each leg takes alone.
+ * each leg takes alone, and a search that is cached in Redis.
  */
 import { percentile } from './figures'
 import { fullProfile } from './full-profile'
 import { RawLoop } from './raw-loop'
+import { openRedis } from './redis-server'
 import { add, argument, finish, medianRun, note, timesInTurn } from './report'
 
 const size = Number(argument(0) ?? 3_000)
+const rounds = Number(argument(2) ?? 400)
 const profile = await fullProfile(size, { descriptions: argument(1), pgvector: process.argv.includes('--pgvector') })
 const loop = await RawLoop.open(profile)
 await loop.ingest()
@@ -24,26 +26,35 @@ await profile.elasticsearch.indices.refresh({ index: '*' })
 // As deep as headwater asks for a page of ten.
 const depth = 200
 const queries = await Promise.all(
-  Array.from({ length: 400 }, async (_, at) => {
+  Array.from({ length: rounds }, async (_, at) => {
     const words = profile.documents[(at * 37) % size]!.text.split(/\s+/)
     const query = words.slice(10, 14).join(' ') || words.join(' ')
     const [vector] = await profile.hashing.embed([query])
     return { query, vector: vector! }
   }),
 )
-const queryAt = (round: number) => queries[round % queries.length]!
+const queryAt = (round: number) => queries[round]!
 const search = (mode: 'hybrid' | 'text' | 'vector') => async (round: number) => {
   const { hits, degraded } = await acme.search({ ...queryAt(round), mode })
   if (hits.length === 0 || degraded.length > 0) throw new Error(`${hits.length} hits, ${JSON.stringify(degraded)}`)
 }
+const redis = await openRedis()
+const caching = await profile.reopen({ redis: { url: redis.url }, search: { cache: true } })
+const cached = async (round: number): Promise<void> => {
+  const page = await caching.forTenant('bench').search(queryAt(round))
+  if (!page.cached) throw new Error('the search was not cached')
+}
+// The first says that the collection is settled; what the others find is kept.
+for (const query of [queryAt(0), ...queries]) await caching.forTenant('bench').search(query)
 const measure = () =>
-  timesInTurn(queries.length, {
+  timesInTurn(rounds, {
     'raw text leg': (round) => loop.searchTexts(queryAt(round).query, depth),
     'raw vector leg': (round) => loop.searchVectors(queryAt(round).vector, depth),
     'raw legs together': (round) => loop.search(queryAt(round).query, queryAt(round).vector, depth),
     'text alone': search('text'),
     'vector alone': search('vector'),
     hybrid: search('hybrid'),
+    'hybrid, cached': cached,
   })
 const p50 = (times: readonly number[]): number => percentile(times, 0.5) / 1_000
 const p95 = (times: readonly number[]): number => percentile(times, 0.95) / 1_000
@@ -56,4 +67,5 @@ for (const [name, of] of [['hybrid, p50', p50] as const, ['hybrid, p95', p95] as
 note('chunks, and depth of each leg', `${size}, ${depth}`)
 await loop.close()
 await profile.close()
+await redis.stop()
 finish()

@@ -22,14 +22,19 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
   },
   hybrid: {
     about:
-      'hybrid search with hydration against both raw legs at once: [documents] [package descriptions] [--pgvector]',
-    needs: 'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else the double; neither with --pgvector',
+      'hybrid search with hydration, and cached, against both raw legs at once: [documents] [descriptions] [rounds] [--pgvector]',
+    needs: 'DATABASE_URL, ELASTICSEARCH_URL; redis-server or REDIS_URL; QDRANT_URL, else the double',
     load: () => import('./hybrid'),
   },
   rebuild: {
-    about: 'a rebuild against raw upserts in pgvector, and the memory it takes: [chunks]',
-    needs: 'DATABASE_URL of a Postgres with pgvector',
+    about: 'a rebuild against loops by hand over the same rows: [chunks] [dimensions] [runs] [--engines]',
+    needs: 'DATABASE_URL of a Postgres with pgvector; with --engines ELASTICSEARCH_URL and QDRANT_URL, else the double',
     load: () => import('./rebuild'),
+  },
+  memory: {
+    about: 'the memory that a rebuild of many small chunks takes: [chunks] [dimensions]',
+    needs: 'DATABASE_URL of a Postgres with pgvector',
+    load: () => import('./memory'),
   },
   embed: {
     about: 'the ONNX embedder against transformers.js: MODEL_FOLDER [texts] [threads]',
@@ -49,7 +54,7 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
   },
   drain: {
     about:
-      'the relay against a loop that makes the same upserts, into Postgres with pgvector: [documents] [POSTGRES_URL]',
+      'the relay against loops by hand over the same rows, into Postgres with pgvector: [documents] [POSTGRES_URL]',
     needs: 'DATABASE_URL or the URL',
     load: () => import('./drain'),
   },
