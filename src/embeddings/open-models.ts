@@ -25,7 +25,13 @@ export async function openEmbedder(
     if ('onnx' in option) return OnnxEmbedder.open(option.onnx, `${path}.onnx`)
     if ('fallback' in option) {
       const open = (one: EmbedderOption, at: number) => openEmbedder(one, `${path}.fallback[${at}]`, ports)
-      return fallbackOf(option, await Promise.all(option.fallback.map(open)), path, ports)
+      const opening = option.fallback.map(open)
+      try {
+        return fallbackOf(option, await Promise.all(opening), path, ports)
+      } catch (error) {
+        await closeAll(opening)
+        throw error
+      }
     }
   }
   return embedderOf(option, path, ports)
@@ -33,20 +39,31 @@ export async function openEmbedder(
 
 /**
  * The options with an embedder in the place of each that holds files, threads or connections, and those embedders,
- * which are the caller's to close.
- * Where no embedder is named it is the default model, if that is in the user's cache.
+ * which are the caller's to close; when one fails the others are closed. Where no embedder is named it is the default
+ * model, if that is in the user's cache.
  */
 export async function openModels<O extends Places>(
   options: O,
   ports: EmbedderPorts = {},
 ): Promise<{ options: O; opened: Embedder[] }> {
-  const opened: Embedder[] = []
-  const made = await replaced(options, async (option, path) => {
-    const embedder = await openEmbedder(option, path, ports)
-    opened.push(embedder)
-    return embedder
-  })
-  return { options: made, opened }
+  const opening: Promise<Embedder>[] = []
+  try {
+    const made = await replaced(options, (option, path) => {
+      const embedder = openEmbedder(option, path, ports)
+      opening.push(embedder)
+      return embedder
+    })
+    return { options: made, opened: await Promise.all(opening) }
+  } catch (error) {
+    await closeAll(opening)
+    throw error
+  }
+}
+
+/** Closes those that open, when another has failed. */
+async function closeAll(opening: readonly Promise<Embedder>[]): Promise<void> {
+  const settled = await Promise.allSettled(opening)
+  await Promise.all(settled.map((one) => (one.status === 'fulfilled' ? one.value.close?.() : undefined)))
 }
 
 /**

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { OnnxEmbedder } from '../../src/embeddings/onnx/onnx-embedder'
 import type { OnnxOptions } from '../../src/embeddings/onnx/options'
 import { TextTokenizer } from '../../src/embeddings/onnx/text-tokenizer'
+import { openModels } from '../../src/embeddings/open-models'
 import { startChild } from '../support/child'
 import { cosine, hasModel, modelFolder, references } from './model'
 
@@ -227,6 +228,23 @@ describe.skipIf(!hasModel)('the ONNX embedder', () => {
     const never = await open()
     await never.close()
     await expect(one(never, 'late')).rejects.toMatchObject({ code: 'HW_CLOSED' })
+  })
+
+  it('closes what opened beside a model that cannot be', async () => {
+    const closed = vi.spyOn(OnnxEmbedder.prototype, 'close')
+    try {
+      const [good, missing] = [{ onnx: { path: modelFolder } }, { onnx: { path: `${modelFolder}-that-is-not-there` } }]
+      await expect(openModels({ embedders: { good, missing } })).rejects.toMatchObject({
+        code: expect.stringMatching(/^HW_/),
+      })
+      expect(closed).toHaveBeenCalledTimes(1)
+      await expect(openModels({ embedder: { fallback: [good, missing] } })).rejects.toMatchObject({
+        code: expect.stringMatching(/^HW_/),
+      })
+      expect(closed).toHaveBeenCalledTimes(2)
+    } finally {
+      closed.mockRestore()
+    }
   })
 
   it('does not keep a process alive that forgets to close it', async () => {
