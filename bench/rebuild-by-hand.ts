@@ -3,7 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { Client } from '@elastic/elasticsearch'
 import { QdrantClient } from '@qdrant/js-client-rest'
 import type pg from 'pg'
+import { tenantId } from '../src/core/ids'
+import type { Leaves } from '../src/filter/parsed'
+import { sourceOf } from '../src/repositories/elasticsearch/entry-source'
 import { vectorArrayParameter } from '../src/repositories/postgres/vector-binary'
+import type { TextEntry } from '../src/repositories/texts'
 import type { BenchTruth } from './rebuild-truth'
 
 interface Row {
@@ -16,7 +20,7 @@ interface Row {
   readonly version: string
   readonly created_at: string
   readonly updated_at: string
-  readonly leaves: object
+  readonly leaves: Leaves
   readonly title: string
   readonly text: string
   readonly vector: Buffer
@@ -141,23 +145,21 @@ export async function qdrantByHand(url: string, dimensions: number): Promise<Han
   }
 }
 
-export async function elasticsearchByHand(node: string): Promise<HandTarget> {
+/** An index made as that of the live generation, under `prefix`, and the same documents in it. */
+export async function elasticsearchByHand(node: string, prefix: string): Promise<HandTarget> {
   const elasticsearch = new Client({ node })
-  const index = `hw_bench_${randomBytes(5).toString('hex')}`
-  await elasticsearch.indices.create({
-    index,
-    settings: { number_of_shards: 1, number_of_replicas: 0 },
-    mappings: {
-      dynamic: false,
-      properties: { tenant: { type: 'keyword' }, title: { type: 'text' }, text: { type: 'text' } },
-    },
-  })
+  const index = `by_hand_${randomBytes(5).toString('hex')}`
+  const [made] = Object.values(await elasticsearch.indices.get({ index: `${prefix}*` }))
+  const { number_of_shards, auto_expand_replicas, gc_deletes, similarity, analysis } = made!.settings!.index!
+  const settings = { number_of_shards, auto_expand_replicas, gc_deletes, similarity, ...(analysis && { analysis }) }
+  await elasticsearch.indices.create({ index, settings: settings as object, mappings: made!.mappings! })
+  const stems = made!.mappings!._meta!['analysis'] === 'library'
   return {
     texts: true,
     async write(page) {
       const operations = page.flatMap((row) => [
-        { index: { _id: row.id } },
-        { ...payloadOf(row), title: row.title, text: row.text },
+        { index: { _id: row.id, routing: row.tenant } },
+        sourceOf(entryOf(row), 'english', stems),
       ])
       const { errors } = await elasticsearch.bulk({ index, operations })
       if (errors) throw new Error('Elasticsearch: items of the bulk failed')
@@ -166,6 +168,26 @@ export async function elasticsearchByHand(node: string): Promise<HandTarget> {
       await elasticsearch.indices.delete({ index })
       await elasticsearch.close()
     },
+  }
+}
+
+function entryOf(row: Row): TextEntry {
+  const { id, tenant, document, fence, stamp, source, version, created_at, updated_at, leaves, title, text } = row
+  return {
+    id,
+    fence: Number(fence),
+    stamp,
+    payload: {
+      tenant: tenantId(tenant),
+      document,
+      source,
+      createdAt: Number(created_at),
+      updatedAt: Number(updated_at),
+      version: Number(version),
+      leaves,
+    },
+    title,
+    text,
   }
 }
 

@@ -113,11 +113,12 @@ try {
     if (elasticsearchUrl) {
       const options = { elasticsearch: { url: elasticsearchUrl, prefix: name } }
       await withSchema('elasticsearch', options, async (store, truth, schema) => {
-        await compare('Elasticsearch', store, 'text', truth, schema, () => elasticsearchByHand(elasticsearchUrl))
+        await compare('Elasticsearch', store, 'text', truth, schema, () => elasticsearchByHand(elasticsearchUrl, name))
       })
       const elasticsearch = new Client({ node: elasticsearchUrl })
       const found = await elasticsearch.indices.get({ index: `${name}*` })
       for (const index of Object.keys(found)) await elasticsearch.indices.delete({ index })
+      await elasticsearch.indices.deleteIndexTemplate({ name: `${name}*` })
       await elasticsearch.close()
     }
   }
