@@ -10,8 +10,7 @@ import { textIndexOf, vectorIndexOf } from '../src/repositories/generations'
 import { PostgresTextRepository } from '../src/repositories/postgres/texts'
 import { PostgresTruth } from '../src/repositories/postgres/truth'
 import { PostgresVectorRepository } from '../src/repositories/postgres/vectors'
-import type { TextEntry, TextRepository } from '../src/repositories/texts'
-import type { VectorPoint, VectorRepository } from '../src/repositories/vectors'
+import type { VectorPoint } from '../src/repositories/vectors'
 import { resolveCollections } from '../src/store-options'
 import { ensureGenerations } from '../src/writer/generations'
 import { createWriter } from '../src/writer/writer'
@@ -36,13 +35,11 @@ async function run(): Promise<{ upserts: number; loop: number; relay: number }> 
     new PostgresVectorRepository(connection, { schema }),
     new PostgresTextRepository(connection, { schema }),
   ]
-  const points: (readonly VectorPoint[])[] = []
-  const entries: (readonly TextEntry[])[] = []
   const { plans, embedders } = resolveCollections({ embedder: { hashing: { dimensions: 384 } } })
   const ports = {
     truth: new PostgresTruth(connection, { schema }),
-    vectors: recording(vectors, (call) => points.push(call as readonly VectorPoint[])),
-    texts: recording(texts, (call) => entries.push(call as readonly TextEntry[])),
+    vectors,
+    texts,
     collections: plans,
     embedders,
     clock: systemClock,
@@ -67,6 +64,8 @@ async function run(): Promise<{ upserts: number; loop: number; relay: number }> 
 
     const generations = await ports.truth.session({ worker: true }).generations.list()
     const of = (target: string) => generations.find((one) => one.target === target)!
+    const points = await held(vectors, vectorIndexOf(of('vector')))
+    const entries = await held(texts, textIndexOf(of('text')))
     const places = async (part: string) => {
       const vectorIndex = { ...vectorIndexOf(of('vector')), name: `${part}_vectors` }
       const textIndex = { ...textIndexOf(of('text')), name: `${part}_texts` }
@@ -102,18 +101,22 @@ async function run(): Promise<{ upserts: number; loop: number; relay: number }> 
   }
 }
 
-/** Keeps what was upserted. */
-function recording<T extends VectorRepository | TextRepository>(target: T, keep: (call: unknown) => void): T {
-  return new Proxy(target, {
-    get(object, key) {
-      const method: unknown = Reflect.get(object, key)
-      if (typeof method !== 'function') return method
-      return (...args: unknown[]) => {
-        if (key === 'upsert') keep(args[1])
-        return Reflect.apply(method, object, args)
-      }
-    },
-  })
+/** All that an index holds, in batches as the relay made them: by document. */
+async function held<I, E>(
+  repository: {
+    scan(index: I, scan: { limit: number }): Promise<{ readonly id: string; readonly document: string }[]>
+    read(index: I, ids: readonly string[]): Promise<E[]>
+  },
+  index: I,
+): Promise<E[][]> {
+  const number = ({ document }: { readonly document: string }): number => Number(document.split(' ')[1])
+  const all = (await repository.scan(index, { limit: count })).sort((a, b) => number(a) - number(b))
+  const batches: E[][] = []
+  for (let at = 0; at < all.length; at += 250) {
+    const ids = all.slice(at, at + 250).map(({ id }) => id)
+    batches.push(await repository.read(index, ids))
+  }
+  return batches
 }
 
 async function inOrder<T>(batches: readonly T[], write: (batch: T) => Promise<unknown>): Promise<void> {

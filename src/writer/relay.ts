@@ -29,6 +29,8 @@ export interface DrainResult {
 const targets: readonly JobTarget[] = ['vector', 'text', 'cache']
 const heartbeatMs = 10_000
 const purgeMs = 600_000
+/** Batches that a lane applies before its target's round is over and others are looked after again. */
+const batchesOfRound = 8
 
 /**
  * The worker that drains jobs. Any number may run at once: a job is claimed by one at a time, and the fences make a
@@ -183,23 +185,37 @@ export class Relay {
 
   /**
    * One round of a target: claims what is due and applies it, and while claims are full as many batches at once as the
-   * target bears. Returns how many jobs were settled.
+   * target bears, some in each lane, so that none waits for the slowest after every batch. Returns how many jobs were
+   * settled.
    */
-  async #round(target: JobTarget, signal: AbortSignal, lanes = this.#limits.get(target)!.size): Promise<number> {
-    if (signal.aborted) return 0
-    const token = uuidV7(this.#ports.clock, this.#ports.random)
+  async #round(target: JobTarget, signal: AbortSignal, lane = 0): Promise<number> {
+    const { claimBatch } = this.#options
+    let settled = 0
+    let beside: Promise<number> | undefined
+    for (let batch = 0; batch < batchesOfRound && !signal.aborted; batch++) {
+      const token = uuidV7(this.#ports.clock, this.#ports.random)
+      const jobs = await this.#claim(target, token).catch((error: unknown) => {
+        // What was claimed is seen through, also when the truth can give no more.
+        if (batch === 0) throw error
+        return []
+      })
+      if (jobs.length === 0) break
+      const isFull = jobs.length === claimBatch
+      if (isFull && this.#bears(target, lane + 1)) beside ??= this.#round(target, signal, lane + 1).catch(() => 0)
+      settled += await this.#apply(target, jobs, token, signal)
+      if (!isFull || this.#paused.has(target) || !this.#bears(target, lane)) break
+    }
+    return settled + ((await beside) ?? 0)
+  }
+
+  #claim(target: JobTarget, token: string): Promise<ClaimedJob[]> {
     const { claimBatch, leaseMs } = this.#options
-    const jobs = await this.#ports.truth
-      .session({ worker: true })
-      .jobs.claim({ targets: [target], limit: claimBatch, token, leaseMs })
-    if (jobs.length === 0) return 0
-    const more = jobs.length === claimBatch && lanes > 1
-    const [own, others] = await Promise.all([
-      this.#apply(target, jobs, token, signal),
-      // What was claimed is seen through, also when the truth can give no more.
-      more ? this.#round(target, signal, lanes - 1).catch(() => 0) : 0,
-    ])
-    return own + others
+    const { jobs } = this.#ports.truth.session({ worker: true })
+    return jobs.claim({ targets: [target], limit: claimBatch, token, leaseMs })
+  }
+
+  #bears(target: JobTarget, lane: number): boolean {
+    return lane < this.#limits.get(target)!.size
   }
 
   async #apply(target: JobTarget, jobs: readonly ClaimedJob[], token: string, signal: AbortSignal): Promise<number> {
