@@ -43,11 +43,13 @@ export function physicalExists(ports: WriterPorts, generation: Generation): Prom
 /**
  * Lets the public alias of the collection lead to its live generation. The row is what counts: an alias that was left
  * behind is mended at the next check. Of two that follow across a switch, the one that knows of it must come last: so
- * whoever has set the alias looks again.
+ * whoever has set the alias looks again, also when it is to stop.
  */
 export async function followAlias(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
   const { target, collection } = generation
-  for (let live = generation; await leadAlias(ports, live, call); ) {
+  let until = call
+  for (let live = generation; await leadAlias(ports, live, until); ) {
+    until = undefined
     const { generations } = ports.truth.session({ worker: true })
     const [now] = await generations.list({ target, collection, states: ['live'] })
     if (!now || now.id === live.id) return

@@ -37,6 +37,11 @@ export class Disasters {
     return this.#left === 0
   }
 
+  /** True unless a restore that somebody told of, or that the database tells, has not begun an epoch yet. */
+  get noticed(): boolean {
+    return this.#context.truth.tables.epoch > this.#above
+  }
+
   begin(): void {
     const { damage, world } = this.#context
     for (const one of damage) {
@@ -51,10 +56,10 @@ export class Disasters {
     }
   }
 
-  /** A restore that somebody told of, or that the database tells, began an epoch; aliases lead to what is live. */
+  /** A restore was noticed; aliases lead to what is live. */
   async check(): Promise<void> {
     const { truth, world } = this.#context
-    if (truth.tables.epoch <= this.#above) world.violate(5, `The restore went unnoticed in epoch ${truth.tables.epoch}`)
+    if (!this.noticed) world.violate(5, `The restore went unnoticed in epoch ${truth.tables.epoch}`)
     const strayed = await this.strayed()
     if (strayed) {
       const { collection, target, name } = strayed

@@ -299,7 +299,7 @@ class Simulation {
       const swept = records.rows.get(`index:${id}`) as { mark: unknown; sweep: unknown; sweptAt: number } | undefined
       return state !== 'live' || (swept?.mark !== null && swept?.sweep === null && swept.sweptAt > since)
     }
-    while (![...generations.rows.values()].every(isSwept)) {
+    while (!this.#disasters.noticed || ![...generations.rows.values()].every(isSwept)) {
       if (this.#world.scheduler.now >= deadline) {
         return this.#world.violate(5, `${livenessMs} ms after the last fault an index is not swept`)
       }
