@@ -39,11 +39,17 @@ export async function prepareCopy(
   call: CallOptions,
 ): Promise<() => Promise<void>> {
   if (generation.target === 'text') {
-    const texts = contents.map((one) => ({ ...entryOf(generation, one), title: one.title, text: one.text }))
+    const texts = contents.map((one) => {
+      const { id, fence, stamp, payload } = entryOf(generation, one)
+      return { id, fence, stamp, payload, title: one.title, text: one.text }
+    })
     return () => ports.texts.upsert(textIndexOf(generation), texts, call)
   }
   const made = await embedMissing(ports, generation.fingerprint!, contents, call)
-  const points = contents.map((one) => ({ ...entryOf(generation, one), vector: one.vector ?? made.get(one)! }))
+  const points = contents.map((one) => {
+    const { id, fence, stamp, payload } = entryOf(generation, one)
+    return { id, fence, stamp, payload, vector: one.vector ?? made.get(one)! }
+  })
   return () => ports.vectors.upsert(vectorIndexOf(generation), points, call)
 }
 
