@@ -17,9 +17,9 @@ import { PostgresTruth } from './repositories/postgres/truth'
 import { decideRowSecurity } from './row-security'
 import { resolveCollections, type StoreOptions } from './store-options'
 import type { StoreParts } from './store-parts'
-import { checkDatabase } from './writer/epoch'
-import { ensureGenerations } from './writer/generations'
 import type { WriterPorts } from './writer/ports'
+import { ensureGenerations } from './writer/rebuild/generations'
+import { checkDatabase } from './writer/reconcile/epoch'
 
 const defaultPath = './.headwater'
 /** How long an opening waits for a server to tell its version, ms. */

@@ -4,7 +4,7 @@ import { asHeadwaterError, type ErrorCode, errorCatalogue } from './core/errors'
 import type { Generation, Target } from './repositories/generations'
 import type { Backlog } from './repositories/jobs'
 import type { ConnectionHealth, StoreParts } from './store-parts'
-import { sweepsUnderWay } from './writer/index-state'
+import { sweepsUnderWay } from './writer/reconcile/index-state'
 
 /** What `store.health()` found: made to be logged as JSON, and without secrets. */
 export interface StoreHealth {

@@ -2,7 +2,7 @@ import type { CallOptions } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
 import type { BlobInfo, BlobPutOptions, BlobRepository, BlobSource } from '../repositories/blobs'
-import { removeBlobs } from '../writer/remove-blobs'
+import { removeBlobs } from '../writer/blobs/remove-blobs'
 import type { TenantContext } from './tenant-context'
 
 /** The tenant's own blobs, addressed by the hash of their bytes. */

@@ -5,7 +5,7 @@ import type { Json } from '../core/json'
 import { type KnownOptions, refuseUnknown } from '../core/known-options'
 import type { CacheRepository, CacheSetOptions, CacheStats } from '../repositories/cache'
 import { documentTag } from '../repositories/document-entries'
-import type { Receipt } from '../writer/receipt'
+import type { Receipt } from '../writer/write/receipt'
 import { type ReadOptions, readAfter, type TenantContext } from './tenant-context'
 
 /** A document that a cached value is made of; of the default collection when only its id is given. */

@@ -4,7 +4,7 @@ import type { MetadataDeclaration } from '../filter/metadata'
 import type { Filter } from '../filter/typed'
 import type { SearchOptions, SearchPage, SearchQuery } from '../search/query'
 import type { SimilarQuery, SimilarTo } from '../search/similar'
-import type { Receipt } from '../writer/receipt'
+import type { Receipt } from '../writer/write/receipt'
 import { Documents } from './documents'
 import type { TenantContext } from './tenant-context'
 

@@ -8,7 +8,7 @@ import type { DocumentEntries } from '../repositories/document-entries'
 import type { EpochWatch } from '../repositories/epoch-watch'
 import type { Truth, TruthSession } from '../repositories/truth'
 import type { Searcher } from '../search/search'
-import type { Receipt } from '../writer/receipt'
+import type { Receipt } from '../writer/write/receipt'
 import type { CoordinatedWriter } from '../writer/writer'
 
 /** What the handles of a tenant work with. */

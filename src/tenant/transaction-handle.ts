@@ -1,9 +1,9 @@
 import type { JsonObject } from '../core/json'
-import type { DocumentInput, DocumentPatch } from '../writer/document-input'
 import type { CollectionPlan } from '../writer/ports'
-import type { PreparedDocument } from '../writer/prepared-document'
-import type { DocumentReceipt } from '../writer/receipt'
-import type { WriterTransaction } from '../writer/transaction'
+import type { DocumentInput, DocumentPatch } from '../writer/write/document-input'
+import type { PreparedDocument } from '../writer/write/prepared-document'
+import type { DocumentReceipt } from '../writer/write/receipt'
+import type { WriterTransaction } from '../writer/write/transaction'
 import { type StoredDocument, storedDocument } from './document'
 
 interface VersionOptions {

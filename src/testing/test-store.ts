@@ -14,8 +14,8 @@ import { MemoryVectorRepository } from '../repositories/memory/vectors'
 import { Store } from '../store'
 import { checkStoreOptions, resolveCollections, type StoreOptions } from '../store-options'
 import type { ConnectionHealth } from '../store-parts'
-import { ensureGenerations } from '../writer/generations'
 import type { WriterPorts } from '../writer/ports'
+import { ensureGenerations } from '../writer/rebuild/generations'
 
 /** What can be taken down in a test store. */
 export type FaultTarget = 'vector' | 'text' | 'embedder'

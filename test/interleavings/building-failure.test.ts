@@ -1,6 +1,6 @@
 import { describe } from 'vitest'
 import { HeadwaterError } from '../../src/core/errors'
-import { rebuild } from '../../src/writer/rebuild'
+import { rebuild } from '../../src/writer/rebuild/rebuild'
 import { Stage, scope, trap, useStages } from './stage'
 import { both, Gate, type Step } from './steps'
 

@@ -1,8 +1,8 @@
 import { describe } from 'vitest'
 import type { Embedder } from '../../src/embeddings/embedder'
 import { vectorIndexOf } from '../../src/repositories/generations'
-import { liveGeneration } from '../../src/writer/generations'
-import { rebuild } from '../../src/writer/rebuild'
+import { liveGeneration } from '../../src/writer/rebuild/generations'
+import { rebuild } from '../../src/writer/rebuild/rebuild'
 import { Stage, scope, trap, useStages } from './stage'
 import { Gate } from './steps'
 

@@ -1,5 +1,5 @@
 import { describe } from 'vitest'
-import { rebuild } from '../../src/writer/rebuild'
+import { rebuild } from '../../src/writer/rebuild/rebuild'
 import { Stage, scope, trap, useStages } from './stage'
 import { both, Gate, passing, remembered, type Step } from './steps'
 

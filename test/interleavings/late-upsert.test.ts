@@ -2,7 +2,7 @@ import { afterEach, describe } from 'vitest'
 import { QdrantConnection } from '../../src/connections/qdrant/connection'
 import { QdrantVectorRepository } from '../../src/repositories/qdrant/vectors'
 import { Searcher } from '../../src/search/search'
-import { reconcile } from '../../src/writer/reconcile'
+import { reconcile } from '../../src/writer/reconcile/reconcile'
 import { startQdrantDouble } from '../support/qdrant-double'
 import { Stage, scope, trap, useStages } from './stage'
 

@@ -1,9 +1,9 @@
 import { describe } from 'vitest'
 import { textIndexOf, vectorIndexOf } from '../../src/repositories/generations'
 import { codeOf } from '../../src/testing/runner'
-import { liveGeneration } from '../../src/writer/generations'
-import { IndexWatch } from '../../src/writer/index-watch'
 import { writerDefaults } from '../../src/writer/ports'
+import { liveGeneration } from '../../src/writer/rebuild/generations'
+import { IndexWatch } from '../../src/writer/reconcile/index-watch'
 import { Stage, scope, trap, useStages } from './stage'
 import type { Step } from './steps'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { HashingEmbedder } from '../../src/embeddings/hashing'
 import { Searcher } from '../../src/search/search'
-import { rebuild } from '../../src/writer/rebuild'
+import { rebuild } from '../../src/writer/rebuild/rebuild'
 import { Stage, scope, useStages } from './stage'
 import { Gate, type Step } from './steps'
 

@@ -29,7 +29,9 @@ await session.post('Debugger.enable')
 await session.post('Profiler.enable')
 await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
 // What no schedule ever loads counts too.
-for (const name of readdirSync(folder)) await import(pathToFileURL(path.join(folder, name)).href)
+for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+  if (name.endsWith('.ts')) await import(pathToFileURL(path.join(folder, name)).href)
+}
 for (let seed = from; seed < from + seeds; seed++) {
   const [violation] = (await runSeed(seed)).violations
   if (violation) console.log(`seed ${seed} violates ${violation.invariant}: ${violation.message}`)
@@ -67,7 +69,7 @@ for (const { scriptId, url, functions } of result) {
   all += coded.length
   run += coded.length - missed.length
   const share = ((100 * (coded.length - missed.length)) / coded.length).toFixed(1)
-  rows.push(`${share.padStart(6)}%  ${path.basename(file).padEnd(24)} ${missed.join(' ')}`)
+  rows.push(`${share.padStart(6)}%  ${path.relative(folder, file).padEnd(30)} ${missed.join(' ')}`)
 }
 console.log(rows.sort((a, b) => Number.parseFloat(a) - Number.parseFloat(b)).join('\n'))
 console.log(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../src/testing/fake-clock'
-import { AdaptiveLimit } from '../../src/writer/adaptive-limit'
+import { AdaptiveLimit } from '../../src/writer/relay/adaptive-limit'
 
 /** As many batches at once as the limit says, each of which takes what `cost` gives for that many, or is refused. */
 async function rounds(limit: AdaptiveLimit, count: number, cost: (atOnce: number) => number | 'refused', full = true) {

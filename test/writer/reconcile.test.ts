@@ -7,10 +7,10 @@ import { MemoryTextRepository } from '../../src/repositories/memory/texts'
 import { MemoryTruth } from '../../src/repositories/memory/truth'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
 import { resolveCollections } from '../../src/store-options'
-import { ensureGenerations, liveGeneration } from '../../src/writer/generations'
 import type { WriterPorts } from '../../src/writer/ports'
-import { rebuild } from '../../src/writer/rebuild'
-import { reconcile } from '../../src/writer/reconcile'
+import { ensureGenerations, liveGeneration } from '../../src/writer/rebuild/generations'
+import { rebuild } from '../../src/writer/rebuild/rebuild'
+import { reconcile } from '../../src/writer/reconcile/reconcile'
 import { type CoordinatedWriter, createWriter } from '../../src/writer/writer'
 
 const collection = collectionName('documents')

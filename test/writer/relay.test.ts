@@ -8,8 +8,8 @@ import { MemoryTruth } from '../../src/repositories/memory/truth'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
 import { resolveCollections } from '../../src/store-options'
 import { FakeClock } from '../../src/testing/fake-clock'
-import { ensureGenerations } from '../../src/writer/generations'
 import type { WriterOptions, WriterPorts } from '../../src/writer/ports'
+import { ensureGenerations } from '../../src/writer/rebuild/generations'
 import { createWriter } from '../../src/writer/writer'
 
 const scope = { tenant: tenantId('acme'), collection: collectionName('documents') }

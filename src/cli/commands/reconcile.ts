@@ -1,4 +1,4 @@
-import type { ReconcileReport } from '../../writer/reconcile'
+import type { ReconcileReport } from '../../writer/reconcile/reconcile'
 import type { Register } from '../command'
 import { exitCodes } from '../exit-codes'
 import { startProgress } from '../progress'

@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../core/errors'
-import type { ReconcileReport } from '../../writer/reconcile'
+import type { ReconcileReport } from '../../writer/reconcile/reconcile'
 import { describeReport, driftOf } from '../commands/reconcile'
 import { printPage } from '../commands/search'
 import type { CliContext, CliStore } from '../context'

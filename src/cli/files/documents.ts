@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { throwIfAborted } from '../../core/abort'
-import type { DocumentInput } from '../../writer/document-input'
+import type { DocumentInput } from '../../writer/write/document-input'
 import { contentTypeOf, extensionOf } from './kinds'
 import { readTextFile } from './read-text'
 import { markdownTitle } from './title'

@@ -4,7 +4,7 @@ import type { DocumentRow } from '../../repositories/documents'
 import type { IndexPayload } from '../../repositories/index-entry'
 import type { TextEntry } from '../../repositories/texts'
 import type { VectorPoint } from '../../repositories/vectors'
-import { stampOf } from '../../writer/stamp'
+import { stampOf } from '../../writer/relay/stamp'
 
 export const acme = tenantId('acme')
 export const globex = tenantId('globex')

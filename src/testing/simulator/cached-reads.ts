@@ -1,6 +1,6 @@
 import type { TenantId } from '../../core/ids'
 import { canonicalJson, type Json } from '../../core/json'
-import type { DocumentReceipt } from '../../writer/receipt'
+import type { DocumentReceipt } from '../../writer/write/receipt'
 import { type Caller, isValue } from './caller'
 import type { Cluster, Node } from './cluster'
 import type { Dice } from './dice'

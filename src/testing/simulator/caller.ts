@@ -1,6 +1,6 @@
 import type { CallOptions } from '../../core/abort'
 import { type ErrorCode, isHeadwaterError } from '../../core/errors'
-import type { DocumentReceipt } from '../../writer/receipt'
+import type { DocumentReceipt } from '../../writer/write/receipt'
 import type { Cluster, Node } from './cluster'
 import type { Dice } from './dice'
 import type { Operation } from './history'

@@ -1,5 +1,5 @@
 import type { Generation } from '../../repositories/generations'
-import { bumpEpoch } from '../../writer/epoch'
+import { bumpEpoch } from '../../writer/reconcile/epoch'
 import type { Cluster } from './cluster'
 import type { CommitCheck } from './commit-check'
 import type { Damage } from './damage'

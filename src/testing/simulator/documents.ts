@@ -1,4 +1,4 @@
-import type { DocumentInput } from '../../writer/document-input'
+import type { DocumentInput } from '../../writer/write/document-input'
 import type { Dice } from './dice'
 import { contentKey } from './history'
 

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../core/json'
-import type { DocumentInput } from '../../writer/document-input'
+import type { DocumentInput } from '../../writer/write/document-input'
 import { keyOfInput } from './documents'
 import type { Effect, Operation } from './history'
 

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { openParts } from '../../../src/open-parts'
-import { rebuild } from '../../../src/writer/rebuild'
+import { rebuild } from '../../../src/writer/rebuild/rebuild'
 import { type Step, stepped, steppedTruth } from '../../interleavings/steps'
 
 /** A rebuild that stands still at one step until it is killed. `stores`: options of openStore, as JSON. */

@@ -1,0 +1,226 @@
+import type { CallOptions } from '../../core/abort'
+import { HeadwaterError, isHeadwaterError } from '../../core/errors'
+import type { CollectionName } from '../../core/ids'
+import {
+  type Generation,
+  type NewGeneration,
+  type Target,
+  textIndexOf,
+  vectorIndexOf,
+} from '../../repositories/generations'
+import type { CollectionPlan, WriterPorts } from '../ports'
+import { markIndex } from '../reconcile/index-state'
+import { dropRetired, retire } from './retired'
+
+/** Longest time to make an index that is empty, ms. */
+const makingMs = 10_000
+
+export const allTargets: readonly Target[] = ['vector', 'text']
+
+/** What a generation's stamps are made with: its fingerprint, or its language. */
+export function spaceOf(generation: Generation): string {
+  return generation.fingerprint ?? generation.language!
+}
+
+/** Makes the index of a new generation, and marks it. */
+export async function createPhysical(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
+  await createIndex(ports, generation, call)
+  await markIndex(ports, generation, call)
+}
+
+/** Makes the index alone, if it is missing. */
+export async function createIndex(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
+  if (generation.target === 'vector') await ports.vectors.create(vectorIndexOf(generation), call)
+  else await ports.texts.create(textIndexOf(generation), call)
+}
+
+export function physicalExists(ports: WriterPorts, generation: Generation): Promise<boolean> {
+  return generation.target === 'vector'
+    ? ports.vectors.exists(vectorIndexOf(generation))
+    : ports.texts.exists(textIndexOf(generation))
+}
+
+/**
+ * Lets the public alias of the collection lead to its live generation. The row is what counts: an alias that was left
+ * behind is mended at the next check. Of two that follow across a switch, the one that knows of it must come last: so
+ * whoever has set the alias looks again, also when it is to stop.
+ */
+export async function followAlias(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
+  const { target, collection } = generation
+  let until = call
+  for (let live = generation; await leadAlias(ports, live, until); ) {
+    until = undefined
+    const { generations } = ports.truth.session({ worker: true })
+    const [now] = await generations.list({ target, collection, states: ['live'] })
+    if (!now || now.id === live.id) return
+    live = now
+  }
+}
+
+/** False when it leads there already, or when the engine has no aliases. */
+async function leadAlias(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<boolean> {
+  const { target, collection } = generation
+  if (target === 'vector') {
+    const { alias } = ports.vectors
+    const [name, index] = [`${ports.vectorPrefix ?? ''}${collection}`, vectorIndexOf(generation)]
+    if (!alias || (await alias.leadsTo(name, index, call))) return false
+    await alias.set(name, index, call)
+  } else {
+    const { alias } = ports.texts
+    const index = textIndexOf(generation)
+    if (!alias || (await alias.leadsTo(collection, index, call))) return false
+    await alias.set(collection, index, call)
+  }
+  return true
+}
+
+/** Numbers of generations go back when the truth is restored; in a new epoch the names are others all the same. */
+export function inEpoch(wanted: NewGeneration, epoch: number): NewGeneration {
+  return epoch === 1 ? wanted : { ...wanted, prefix: `${wanted.prefix}_e${epoch}` }
+}
+
+/** The row of a generation that does not exist yet. */
+export function blueprint(ports: WriterPorts, plan: CollectionPlan, target: Target): NewGeneration {
+  const { name, embedder, splitter, language } = plan
+  // Engines differ in what a name may hold; the id that is added makes it unique.
+  const start = target === 'vector' ? (ports.vectorPrefix ?? '') : ''
+  const prefix = `${start}${target}_${name
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '_')
+    .slice(0, 30)}`
+  const common = { target, collection: name, chunking: splitter.id, state: 'building', prefix } as const
+  return target === 'vector'
+    ? { ...common, fingerprint: embedder.fingerprint, dimensions: embedder.dimensions, language: null }
+    : { ...common, fingerprint: null, dimensions: null, language }
+}
+
+/**
+ * Makes sure that every collection has a live generation of each target, made as the plan says. A collection whose
+ * live generation was made otherwise is refused: a rebuild changes it, opening never does. What an engine that is away
+ * should hold is made by the first job for it: its outage keeps nobody from the truth.
+ */
+export async function ensureGenerations(ports: WriterPorts): Promise<void> {
+  const away = new Set<Target>()
+  for (const plan of ports.collections.values()) {
+    for (const target of allTargets) {
+      const row = await ensureRow(ports, plan, target)
+      if (row.state !== 'live' && away.has(target)) continue
+      try {
+        const generation = await makeLive(ports, plan, row)
+        if (generation.state === 'live') checkLive(generation, plan)
+      } catch (error) {
+        if (!isAway(error)) throw error
+        away.add(target)
+      }
+    }
+  }
+}
+
+/** The generations that take a collection's jobs. The live one is made where its engine was away at the opening. */
+export async function jobGenerations(
+  ports: WriterPorts,
+  target: Target,
+  collection: CollectionName,
+): Promise<Generation[]> {
+  const { generations } = ports.truth.session({ worker: true })
+  const found = await generations.list({ target, collection })
+  if (found.some(({ state }) => state === 'live')) return found
+  const plan = ports.collections.get(collection)
+  if (plan) await makeLive(ports, plan, await ensureRow(ports, plan, target))
+  else await liveGeneration(ports, target, collection)
+  return generations.list({ target, collection })
+}
+
+function ensureRow(ports: WriterPorts, plan: CollectionPlan, target: Target): Promise<Generation> {
+  const wanted = blueprint(ports, plan, target)
+  return ports.truth.transaction({ worker: true }, async (session) => {
+    const { generations, registry } = session
+    const live = await generations.list({ target, collection: plan.name, states: ['live'] })
+    if (live[0]) return live[0]
+    await generations.lock(target, plan.name)
+    const existing = await generations.list({ target, collection: plan.name, states: ['live', 'building'] })
+    const fit = existing.find(({ state }) => state === 'live') ?? existing.find((one) => isAs(one, wanted))
+    if (fit) return fit
+    // Begun with other options by an opening that failed: nothing was ever in it.
+    await retire(session, existing)
+    return generations.create(inEpoch(wanted, await registry.epoch()))
+  })
+}
+
+async function makeLive(ports: WriterPorts, plan: CollectionPlan, found: Generation): Promise<Generation> {
+  const { target } = found
+  if (found.state === 'live') return found
+  await dropRetired(ports, { timeoutMs: makingMs }).catch(() => undefined)
+  await createPhysical(ports, found, { timeoutMs: makingMs }).catch((error: unknown) => {
+    throw withPath(error, `collections.${plan.name}`)
+  })
+  // Nothing may be live before: what was written meanwhile has jobs, which wait for this switch.
+  await ports.truth.transaction({ worker: true }, async ({ generations }) => {
+    await generations.lock(target, plan.name)
+    const live = await generations.list({ target, collection: plan.name, states: ['live'] })
+    if (live.length === 0) await generations.switch(found.id)
+  })
+  const made = await liveGeneration(ports, target, plan.name)
+  await followAlias(ports, made, { timeoutMs: makingMs }).catch(() => undefined)
+  return made
+}
+
+/** True when an engine did not answer, and may do so later. */
+function isAway(error: unknown): boolean {
+  if (!isHeadwaterError(error) || !error.retryable) return false
+  return ['HW_UNAVAILABLE', 'HW_TIMEOUT', 'HW_CIRCUIT_OPEN', 'HW_OVERLOADED'].includes(error.code)
+}
+
+export function isAs(generation: Generation, wanted: NewGeneration): boolean {
+  const { fingerprint, language, chunking } = generation
+  return fingerprint === wanted.fingerprint && language === wanted.language && chunking === wanted.chunking
+}
+
+/** What a repository says of an option, by its path in the options of the store. */
+function withPath(error: unknown, collection: string): unknown {
+  if (!isHeadwaterError(error, 'HW_INVALID_OPTIONS') || error.path === undefined) return error
+  const path = `${collection}.${error.path}`
+  return new HeadwaterError(error.code, `${collection}.${error.message}`, {
+    cause: error,
+    path,
+    details: error.details,
+  })
+}
+
+/** The live generation, or HW_GENERATION_MISSING. */
+export async function liveGeneration(
+  ports: WriterPorts,
+  target: Target,
+  collection: CollectionName,
+): Promise<Generation> {
+  const [live] = await ports.truth.session({ worker: true }).generations.list({ target, collection, states: ['live'] })
+  if (live) return live
+  throw new HeadwaterError('HW_GENERATION_MISSING', `No live ${target} generation of collection ${collection}`)
+}
+
+/** Refuses a plan that is not what the live generation was made with. */
+export function checkLive(generation: Generation, plan: CollectionPlan): void {
+  const path = `collections.${plan.name}`
+  const { fingerprint, language, chunking } = generation
+  if (generation.target === 'vector' && fingerprint !== plan.embedder.fingerprint) {
+    throw new HeadwaterError(
+      'HW_FINGERPRINT_MISMATCH',
+      `${path}.embedder: the vectors were made by ${fingerprint}, not ${plan.embedder.fingerprint}`,
+      { path: `${path}.embedder`, details: { recorded: fingerprint, configured: plan.embedder.fingerprint } },
+    )
+  }
+  if (generation.target === 'text' && language !== plan.language) {
+    throw new HeadwaterError(
+      'HW_TOPOLOGY_MISMATCH',
+      `${path}.language: the text index was made for ${language}, not ${plan.language}`,
+      { path: `${path}.language`, details: { recorded: language, configured: plan.language } },
+    )
+  }
+  if (chunking !== plan.splitter.id) {
+    throw new HeadwaterError(
+      'HW_TOPOLOGY_MISMATCH',
+      `${path}.splitter: the chunks were cut by ${chunking}, not ${plan.splitter.id}`,
+      { path: `${path}.splitter`, details: { recorded: chunking, configured: plan.splitter.id } },
+    )
+  }
+}

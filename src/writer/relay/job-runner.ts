@@ -1,0 +1,286 @@
+import { type CallOptions, throwIfAborted } from '../../core/abort'
+import { sleep } from '../../core/clock'
+import { asHeadwaterError, type HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { publish } from '../../observability/channels'
+import { told } from '../../observability/told'
+import type { Generation } from '../../repositories/generations'
+import type { ClaimedJob, JobKey } from '../../repositories/jobs'
+import type { TruthSession } from '../../repositories/truth'
+import type { WriterOptions, WriterPorts } from '../ports'
+import { jobGenerations } from '../rebuild/generations'
+import { isOfTheStore } from '../write/error-scope'
+import { type Change, project } from './projection'
+
+/** What applying a claim came to. */
+export interface RunResult {
+  readonly applied: number
+  /** Documents that were refused for what they are; each counted one attempt. */
+  readonly failed: number
+  /** Why a target cannot be reached at all; its jobs were given back untouched. */
+  readonly unavailable: HeadwaterError | null
+}
+
+/** What a writer knows of its own jobs already, by document id. */
+export interface Preset {
+  readonly changes: ReadonlyMap<string, Change>
+  readonly chunking: string
+  readonly vectors: ReadonlyMap<string, Float32Array>
+  readonly fingerprint: string
+}
+
+/**
+ * Applies claimed jobs and settles each: completed, failed (counts an attempt) or released. The state and the list of
+ * generations are read after the claim, or were read in the transaction that made it.
+ */
+export class JobRunner {
+  readonly #ports: WriterPorts
+  readonly #options: WriterOptions
+
+  constructor(ports: WriterPorts, options: WriterOptions) {
+    this.#ports = ports
+    this.#options = options
+  }
+
+  async run(jobs: readonly ClaimedJob[], token: string, call: CallOptions, preset?: Preset): Promise<RunResult> {
+    const stop = this.#renew(token)
+    try {
+      const results = await Promise.all(groups(jobs).map((group) => this.#runAlone(group, token, call, preset)))
+      const sum = (count: (result: RunResult) => number): number => results.reduce((all, one) => all + count(one), 0)
+      const unavailable = results.find((result) => result.unavailable)?.unavailable ?? null
+      return { applied: sum((one) => one.applied), failed: sum((one) => one.failed), unavailable }
+    } finally {
+      stop()
+    }
+  }
+
+  /** One target must not wait for another; a group whose store is out of reach is given back. */
+  async #runAlone(
+    group: readonly ClaimedJob[],
+    token: string,
+    call: CallOptions,
+    preset: Preset | undefined,
+  ): Promise<RunResult> {
+    try {
+      const result = await told(
+        'headwater:batch',
+        this.#ports.clock,
+        () => this.#runGroup(group, token, call, preset),
+        (ended, done) => {
+          const { applied = 0, failed = 0 } = done ?? {}
+          return { ...ended, target: group[0]!.target, claimed: group.length, applied, failed }
+        },
+      )
+      return { ...result, unavailable: null }
+    } catch (cause) {
+      await this.#release(group, token)
+      return { applied: 0, failed: 0, unavailable: asHeadwaterError(cause) }
+    }
+  }
+
+  async #runGroup(
+    jobs: readonly ClaimedJob[],
+    token: string,
+    call: CallOptions,
+    preset: Preset | undefined,
+  ): Promise<{ applied: number; failed: number }> {
+    const { target, collection } = jobs[0]!
+    if (target === 'cache') {
+      await this.#ports.entries?.forget(jobs, call)
+      await this.#ports.searches?.changed(jobs)
+      return { applied: await this.#complete(jobs, token), failed: 0 }
+    }
+    const generations = await jobGenerations(this.#ports, target, collection)
+    const refusals = new Map<Generation, Map<ClaimedJob, HeadwaterError>>()
+    // No more than was claimed: what came later is still to go to generations made since they were listed.
+    const applied = new Map<ClaimedJob, number>(jobs.map((job) => [job, job.fence]))
+    const failures = new Map<Generation, HeadwaterError>()
+    for (const generation of generations) {
+      const states = await this.#states(jobs, generation, call, preset)
+      const tasks = jobs.map((job, at) => ({ job, change: states[at]! }))
+      // What was read is what may be confirmed: a job whose fence has moved on since stays.
+      for (const { job, change } of tasks) applied.set(job, Math.min(applied.get(job)!, change.state.fence))
+      const vectors = preset?.fingerprint === generation.fingerprint ? preset.vectors : undefined
+      const refusedHere = new Map<ClaimedJob, HeadwaterError>()
+      refusals.set(generation, refusedHere)
+      try {
+        await this.#projectTasks(generation, tasks, call, vectors, refusedHere)
+      } catch (error) {
+        throwIfAborted(call.signal)
+        // Those beside it go on: a fallback is wanted most while the live one's embedder is down.
+        failures.set(generation, asHeadwaterError(error))
+      }
+    }
+    for (const [{ state }, error] of failures) if (state === 'live') throw error
+    const refused = refusedByLive(refusals)
+    for (const [generation, here] of refusals) {
+      for (const [job, error] of here) if (!refused.has(job)) failures.set(generation, error)
+    }
+    const done = jobs.filter((job) => !refused.has(job))
+    // Where the cache cannot be told, its own job tells it later.
+    await this.#ports.searches?.changed(done).catch(() => undefined)
+    if (failures.size === 0) await this.#complete(done, token, applied)
+    else await this.#completeBeside(failures, done, token, applied)
+    if (refused.size > 0) await this.#fail(refused, token)
+    return { applied: done.length, failed: refused.size }
+  }
+
+  async #states(
+    jobs: readonly ClaimedJob[],
+    generation: Generation,
+    call: CallOptions,
+    preset: Preset | undefined,
+  ): Promise<Change[]> {
+    const known = jobs.map((job) => {
+      const change = preset?.chunking === generation.chunking ? preset.changes.get(job.document) : undefined
+      // Coalesced with an older job, or overtaken by a newer write: then what the writer knows is not enough.
+      return change && change.since === job.since && change.state.fence === job.fence ? change : undefined
+    })
+    const unknown = jobs.filter((_, at) => !known[at])
+    const read =
+      unknown.length === 0
+        ? []
+        : await this.#ports.truth.session({ worker: true }).chunks.states(unknown, generation.chunking, call)
+    let next = 0
+    return jobs.map((job, at) => known[at] ?? { since: job.since, state: read[next++]! })
+  }
+
+  /** Applies tasks together, and by halves when one of them is refused, until the document at fault stands alone. */
+  async #projectTasks(
+    generation: Generation,
+    tasks: readonly { job: ClaimedJob; change: Change }[],
+    call: CallOptions,
+    vectors: ReadonlyMap<string, Float32Array> | undefined,
+    refused: Map<ClaimedJob, HeadwaterError>,
+  ): Promise<void> {
+    try {
+      await project(
+        this.#ports,
+        generation,
+        tasks.map(({ change }) => change),
+        call,
+        vectors,
+      )
+    } catch (cause) {
+      const error = asHeadwaterError(cause)
+      const ofTheDocument = error.code === 'HW_EMBEDDER_FAILED' && (await this.#embedderAnswers(generation, call))
+      if (isOfTheStore(error) && !ofTheDocument) throw error
+      if (tasks.length === 1) {
+        refused.set(tasks[0]!.job, error)
+        return
+      }
+      const half = tasks.length >> 1
+      await this.#projectTasks(generation, tasks.slice(0, half), call, vectors, refused)
+      await this.#projectTasks(generation, tasks.slice(half), call, vectors, refused)
+    }
+  }
+
+  /** An embedder that takes an easy text and refused this one has something against this one. */
+  async #embedderAnswers(generation: Generation, call: CallOptions): Promise<boolean> {
+    const embedder = this.#ports.embedders.get(generation.fingerprint!)
+    try {
+      return (await embedder?.embed(['headwater'], { kind: 'passage', signal: call.signal }))?.length === 1
+    } catch {
+      return false
+    }
+  }
+
+  /**
+   * Completes jobs that some generations have not got, and notes that on these, in one step and under the lock of a
+   * switch: either the switch sees the failure, or the jobs stay for the generation that has become the live one.
+   */
+  async #completeBeside(
+    failures: ReadonlyMap<Generation, HeadwaterError>,
+    jobs: readonly ClaimedJob[],
+    token: string,
+    applied: ReadonlyMap<ClaimedJob, number>,
+  ): Promise<void> {
+    const { target, collection } = [...failures.keys()][0]!
+    const ofTheLive = await this.#ports.truth.transaction({ worker: true }, async (session) => {
+      const { generations } = session
+      await generations.lock(target, collection)
+      const [live] = await generations.list({ target, collection, states: ['live'] })
+      for (const [{ id }, error] of failures) if (id === live?.id) return error
+      for (const [{ id }, { message }] of failures) await generations.update(id, { error: message })
+      await this.#complete(jobs, token, applied, session)
+      return undefined
+    })
+    if (ofTheLive) throw ofTheLive
+  }
+
+  async #complete(
+    jobs: readonly ClaimedJob[],
+    token: string,
+    applied: ReadonlyMap<ClaimedJob, number> = new Map(),
+    session: TruthSession = this.#ports.truth.session({ worker: true }),
+  ): Promise<number> {
+    if (jobs.length === 0) return 0
+    // A document that is gone altogether has fence 0: there is nothing of it to apply, at whatever fence.
+    const done = jobs.map((job) => {
+      const { target, tenant, collection, document, epoch } = job
+      return { target, tenant, collection, document, epoch, applied: applied.get(job) || job.fence }
+    })
+    return session.jobs.complete(done, token)
+  }
+
+  async #fail(refused: ReadonlyMap<ClaimedJob, string>, token: string): Promise<void> {
+    const failures = [...refused].map(([job, reason]) => ({ ...job, reason, delayMs: this.backoff(job.attempts) }))
+    const { maxAttempts } = this.#options
+    await this.#ports.truth.session({ worker: true }).jobs.fail(failures, token, { maxAttempts })
+    for (const { target, tenant, collection, document, attempts, reason } of failures) {
+      if (attempts + 1 < maxAttempts) continue
+      publish('headwater:parked', () => ({ target, tenant, collection, document, reason }))
+    }
+  }
+
+  /** Gives claims back; if even that fails, their lease runs out. */
+  async #release(jobs: readonly JobKey[], token: string): Promise<void> {
+    try {
+      await this.#ports.truth.session({ worker: true }).jobs.release(token, { keys: jobs, delayMs: 0 })
+    } catch (error) {
+      if (!isHeadwaterError(error)) throw error
+    }
+  }
+
+  /** Full jitter under a doubling ceiling, ms. */
+  backoff(attempts: number): number {
+    const ceiling = Math.min(this.#options.backoffMaxMs, this.#options.backoffMs * 2 ** attempts)
+    return Math.ceil(this.#ports.random.next() * ceiling)
+  }
+
+  /** Keeps the lease alive while the work lasts; a failed renewal is left to the fences. */
+  #renew(token: string): () => void {
+    const { clock, truth } = this.#ports
+    const { leaseMs } = this.#options
+    const stopped = new AbortController()
+    const loop = async (): Promise<void> => {
+      for (;;) {
+        await sleep(clock, leaseMs / 3, stopped.signal, { background: true })
+        await truth.session({ worker: true }).jobs.renew(token, leaseMs)
+      }
+    }
+    loop().catch(() => undefined)
+    return () => stopped.abort()
+  }
+}
+
+/** What the live generation refuses is refused: its job is not done, whatever the others say of the same document. */
+function refusedByLive(
+  refusals: ReadonlyMap<Generation, ReadonlyMap<ClaimedJob, HeadwaterError>>,
+): ReadonlyMap<ClaimedJob, string> {
+  const refused = new Map<ClaimedJob, string>()
+  for (const [{ state }, jobs] of refusals) {
+    if (state === 'live') for (const [job, { code, message }] of jobs) refused.set(job, `${code}: ${message}`)
+  }
+  return refused
+}
+
+function groups(jobs: readonly ClaimedJob[]): ClaimedJob[][] {
+  const byPlace = new Map<string, ClaimedJob[]>()
+  for (const job of jobs) {
+    const place = `${job.target}/${job.collection}`
+    const group = byPlace.get(place)
+    if (group) group.push(job)
+    else byPlace.set(place, [job])
+  }
+  return [...byPlace.values()]
+}

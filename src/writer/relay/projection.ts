@@ -1,0 +1,138 @@
+import type { CallOptions } from '../../core/abort'
+import type { TenantId } from '../../core/ids'
+import type { DocumentState } from '../../repositories/chunks'
+import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import type { IndexPayload, IndexRemoval } from '../../repositories/index-entry'
+import type { TextEntry } from '../../repositories/texts'
+import type { VectorPoint } from '../../repositories/vectors'
+import type { WriterPorts } from '../ports'
+import { inputText } from '../write/prepared-document'
+import { embedOnce } from './embed-once'
+import { stampOf } from './stamp'
+
+/** A state and the `since` it was read for: chunks at or below it are in the index already. */
+export interface Change {
+  readonly since: number
+  readonly state: DocumentState
+}
+
+/** Entries of one engine call: bounds what a batch can hold in memory and in one request. */
+const entriesPerCall = 500
+
+/**
+ * Brings one generation to the given states. Every write is fenced, so repeating it, or doing it late, changes
+ * nothing that is newer.
+ */
+export async function project(
+  ports: WriterPorts,
+  generation: Generation,
+  changes: readonly Change[],
+  call: CallOptions,
+  vectors: ReadonlyMap<string, Float32Array> = new Map(),
+): Promise<void> {
+  const removals = removalsOf(changes)
+  if (generation.target === 'text') {
+    const index = textIndexOf(generation)
+    for (const part of parts(removals)) await ports.texts.remove(index, part, call)
+    for (const part of parts(textEntries(generation, changes))) await ports.texts.upsert(index, part, call)
+    return
+  }
+  const index = vectorIndexOf(generation)
+  for (const part of parts(removals)) await ports.vectors.remove(index, part, call)
+  // A generation that is being built may not hold the point yet, so that its payload alone would be lost on it.
+  const whole = generation.state === 'building'
+  const fresh: PendingPoint[] = []
+  const payloads: Omit<VectorPoint, 'vector'>[] = []
+  for (const pending of pendingPoints(generation, changes)) {
+    if (whole || pending.fresh) fresh.push(pending)
+    else payloads.push(pending.point)
+  }
+  for (const part of parts(payloads)) await ports.vectors.setPayload(index, part, call)
+  for (const part of parts(fresh)) {
+    const found = await vectorsFor(ports, generation.fingerprint!, part, call, vectors)
+    const points = part.map(({ point: { id, fence, stamp, payload }, inputHash }) => {
+      return { id, fence, stamp, payload, vector: found.get(inputHash)! }
+    })
+    await ports.vectors.upsert(index, points, call)
+  }
+}
+
+interface PendingPoint {
+  readonly point: Omit<VectorPoint, 'vector'>
+  readonly fresh: boolean
+  readonly inputHash: string
+  readonly input: string
+}
+
+function pendingPoints(generation: Generation, changes: readonly Change[]): PendingPoint[] {
+  return changes.flatMap(({ since, state }) => {
+    const { payload } = state
+    if (!payload) return []
+    const shared = indexPayload(state)
+    return state.chunks.map((chunk) => ({
+      point: {
+        id: chunk.id,
+        fence: Math.max(chunk.fence, payload.payloadFence),
+        stamp: stampOf(chunk.inputHash, payload.payloadHash, generation.fingerprint!),
+        payload: shared,
+      },
+      fresh: chunk.fence > since,
+      inputHash: chunk.inputHash,
+      input: inputText(payload.title, chunk.text),
+    }))
+  })
+}
+
+function textEntries(generation: Generation, changes: readonly Change[]): TextEntry[] {
+  return changes.flatMap(({ state }) => {
+    const { payload } = state
+    if (!payload) return []
+    const shared = indexPayload(state)
+    return state.chunks.map((chunk) => ({
+      id: chunk.id,
+      fence: Math.max(chunk.fence, payload.payloadFence),
+      stamp: stampOf(chunk.inputHash, payload.payloadHash, generation.language!),
+      payload: shared,
+      title: payload.title,
+      text: chunk.text,
+    }))
+  })
+}
+
+function indexPayload(state: DocumentState): IndexPayload {
+  const { source, createdAt, updatedAt, version, leaves } = state.payload!
+  return { tenant: state.tenant, document: state.document, source, createdAt, updatedAt, version, leaves }
+}
+
+function removalsOf(changes: readonly Change[]): IndexRemoval[] {
+  return changes.flatMap(({ state }) =>
+    state.removed.map(({ id, fence }) => ({ id, tenant: state.tenant, fence, when: 'atMost' as const })),
+  )
+}
+
+/** The vectors of these points: handed over, stored, or made now and stored. */
+async function vectorsFor(
+  ports: WriterPorts,
+  fingerprint: string,
+  points: readonly PendingPoint[],
+  call: CallOptions,
+  given: ReadonlyMap<string, Float32Array>,
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const missing = new Map<TenantId, Map<string, string>>()
+  for (const { point, inputHash, input } of points) {
+    if (given.has(inputHash)) continue
+    const { tenant } = point.payload
+    const inputs = missing.get(tenant) ?? new Map<string, string>()
+    missing.set(tenant, inputs.set(inputHash, input))
+  }
+  if (missing.size === 0) return given
+  const found = new Map(given)
+  for (const [tenant, inputs] of missing) {
+    for (const [hash, vector] of await embedOnce(ports, tenant, fingerprint, inputs, call)) found.set(hash, vector)
+  }
+  return found
+}
+
+function* parts<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += entriesPerCall) yield items.slice(at, at + entriesPerCall)
+}

@@ -1,0 +1,261 @@
+import type { CallOptions } from '../../core/abort'
+import { sleep } from '../../core/clock'
+import { withDeadline } from '../../core/deadline'
+import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { uuidV7 } from '../../core/ids'
+import { isHeard, publish } from '../../observability/channels'
+import type { ClaimedJob, JobTarget } from '../../repositories/jobs'
+import { purgeExpired } from '../maintenance'
+import type { WriterOptions, WriterPorts } from '../ports'
+import { IndexWatch } from '../reconcile/index-watch'
+import { AdaptiveLimit } from './adaptive-limit'
+import type { JobRunner } from './job-runner'
+
+/** What a drain came to. */
+export interface DrainResult {
+  /** Jobs completed by this call. */
+  readonly applied: number
+  /** Jobs that wait for a redrive. */
+  readonly parked: number
+  /** Jobs still waiting when the time was up; 0 when it is empty. */
+  readonly remaining: number
+  /**
+   * What kept jobs back until the time was up, when targets are paused: of the first one's code and with its reason as
+   * `cause`; the message and `details.targets` name them all.
+   */
+  readonly unavailable?: HeadwaterError | undefined
+}
+
+const targets: readonly JobTarget[] = ['vector', 'text', 'cache']
+const heartbeatMs = 10_000
+const purgeMs = 600_000
+/** Batches that a lane applies before its target's round is over and others are looked after again. */
+const batchesOfRound = 8
+
+/**
+ * The worker that drains jobs. Any number may run at once: a job is claimed by one at a time, and the fences make a
+ * late one harmless. A target that cannot be reached is left alone for a while; the others go on.
+ */
+export class Relay {
+  readonly #ports: WriterPorts
+  readonly #options: WriterOptions
+  readonly #runner: JobRunner
+  readonly #worker: string
+  readonly #watch: IndexWatch
+  readonly #limits: ReadonlyMap<JobTarget, AdaptiveLimit>
+  readonly #paused = new Map<JobTarget, { since: number; until: number; failures: number; error: HeadwaterError }>()
+  /** Nudges so far: a loop that sees another number than before its round has missed one, and looks again. */
+  #nudges = 0
+  readonly #sleepers = new Set<() => void>()
+
+  constructor(ports: WriterPorts, options: WriterOptions, runner: JobRunner) {
+    this.#ports = ports
+    this.#options = options
+    this.#runner = runner
+    this.#worker = uuidV7(ports.clock, ports.random)
+    this.#watch = new IndexWatch(ports, options, this.#worker)
+    this.#limits = new Map(targets.map((target) => [target, new AdaptiveLimit(options.maxWorkers)]))
+  }
+
+  /** Says that there may be jobs: running relays, here and elsewhere, look at once instead of at their next poll. */
+  nudge(): void {
+    this.#wake()
+    if (this.#options.relay === 'external') this.#ports.truth.hints?.send()
+  }
+
+  #wake(): void {
+    this.#nudges++
+    for (const wake of this.#sleepers) wake()
+  }
+
+  /** Works until the signal aborts; then what it holds is finished or given back, and the promise resolves. */
+  async run(options: { signal: AbortSignal }): Promise<void> {
+    const { signal } = options
+    const { hints } = this.#ports.truth
+    // Side by side: what is slow at one target, or long to sweep, keeps no other waiting.
+    await Promise.all([
+      ...targets.map((target) => this.#work(target, signal)),
+      this.#tend(signal),
+      this.#watch.run(signal),
+      this.#options.relay === 'external' && hints?.listen(() => this.#wake(), signal),
+    ])
+  }
+
+  /** Drains one target. */
+  async #work(target: JobTarget, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#ports
+    while (!signal.aborted) {
+      const nudges = this.#nudges
+      const pausedMs = (this.#paused.get(target)?.until ?? 0) - clock.monotonic()
+      try {
+        if (pausedMs <= 0 && (await this.#round(target, signal)) > 0) continue
+      } catch (error) {
+        this.#note(error, signal)
+      }
+      await this.#idle(this.#options.pollMs, nudges, signal)
+    }
+  }
+
+  /** What a worker does from time to time. */
+  async #tend(signal: AbortSignal): Promise<void> {
+    const { clock, truth } = this.#ports
+    let heartbeatAt = Number.NEGATIVE_INFINITY
+    let purgeAt = clock.monotonic() + purgeMs
+    while (!signal.aborted) {
+      try {
+        if (clock.monotonic() - heartbeatAt >= heartbeatMs) {
+          const { registry, jobs } = truth.session({ worker: true })
+          await registry.heartbeat(this.#worker)
+          heartbeatAt = clock.monotonic()
+          if (isHeard('headwater:backlog')) {
+            const { oldestMs, ...counts } = await jobs.backlog()
+            publish('headwater:backlog', () => ({ ...counts, oldestAgeMs: oldestMs }))
+          }
+        }
+        if (clock.monotonic() >= purgeAt) {
+          await purgeExpired(this.#ports, this.#options)
+          purgeAt = clock.monotonic() + purgeMs
+        }
+      } catch (error) {
+        this.#note(error, signal)
+      }
+      // Where the signal has fired already, sleep throws at once.
+      if (!signal.aborted) await sleep(clock, this.#options.pollMs, signal).catch(() => undefined)
+    }
+  }
+
+  /** The truth itself is out of reach: a worker waits as when idle, and never ends for it. */
+  #note(error: unknown, signal: AbortSignal): void {
+    if (!asHeadwaterError(error).retryable && !signal.aborted) this.#lastError = asHeadwaterError(error)
+  }
+
+  /** The last failure that no retry will mend; for health. */
+  get lastError(): HeadwaterError | undefined {
+    return this.#lastError ?? this.#watch.lastError
+  }
+  #lastError: HeadwaterError | undefined
+
+  /**
+   * Works until no job is left that is not parked, or the time is up. Jobs that back off, are held by another worker
+   * or wait for a paused target are waited for: any of it may end meanwhile.
+   */
+  async drain(options: CallOptions = {}): Promise<DrainResult> {
+    const { clock, truth } = this.#ports
+    return withDeadline(clock, options, 30_000, async (deadline) => {
+      const startedAt = clock.monotonic()
+      let applied = 0
+      for (;;) {
+        const nudges = this.#nudges
+        const rounds = await Promise.all(targets.map((target) => this.#round(target, deadline.signal)))
+        const done = rounds.reduce((sum, count) => sum + count, 0)
+        applied += done
+        // Counting reads every job: only when a round found none to do.
+        if (done > 0 && deadline.remaining() > 0 && !options.signal?.aborted) continue
+        const { waiting, claimed, parked } = await truth.session({ worker: true }).jobs.backlog()
+        const remaining = waiting + claimed
+        if (remaining === 0) return { applied, parked, remaining }
+        if (deadline.remaining() === 0 || options.signal?.aborted)
+          return { applied, parked, remaining, unavailable: this.#keptBack(startedAt) }
+        if (done === 0)
+          await this.#idle(Math.min(this.#options.pollMs, 50, deadline.remaining()), nudges, deadline.signal)
+      }
+    })
+  }
+
+  /** Which targets have been paused since, and why; undefined when none has. An older pause may be over unnoticed. */
+  #keptBack(startedAt: number): HeadwaterError | undefined {
+    const paused = [...this.#paused]
+      .filter(([, { since }]) => since >= startedAt)
+      .map(([target, { error }]) => ({ target, error }))
+    const [first] = paused
+    if (!first) return undefined
+    const { code, retryable, path, retryAfterMs, details } = first.error
+    return new HeadwaterError(
+      code,
+      paused.map(({ target, error }) => `${target} is paused: ${error.message}`).join('; '),
+      {
+        cause: first.error,
+        retryable,
+        path,
+        retryAfterMs,
+        details: { ...details, targets: paused.map(({ target }) => target) },
+      },
+    )
+  }
+
+  /**
+   * One round of a target: claims what is due and applies it, and while claims are full as many batches at once as the
+   * target bears, some in each lane, so that none waits for the slowest after every batch. Returns how many jobs were
+   * settled.
+   */
+  async #round(target: JobTarget, signal: AbortSignal, lane = 0): Promise<number> {
+    const { claimBatch } = this.#options
+    let settled = 0
+    let beside: Promise<number> | undefined
+    for (let batch = 0; batch < batchesOfRound && !signal.aborted; batch++) {
+      const token = uuidV7(this.#ports.clock, this.#ports.random)
+      const jobs = await this.#claim(target, token).catch((error: unknown) => {
+        // What was claimed is seen through, also when the truth can give no more.
+        if (batch === 0) throw error
+        return []
+      })
+      if (jobs.length === 0) break
+      const isFull = jobs.length === claimBatch
+      if (isFull && this.#bears(target, lane + 1)) beside ??= this.#round(target, signal, lane + 1).catch(() => 0)
+      settled += await this.#apply(target, jobs, token, signal)
+      if (!isFull || this.#paused.has(target) || !this.#bears(target, lane)) break
+    }
+    return settled + ((await beside) ?? 0)
+  }
+
+  #claim(target: JobTarget, token: string): Promise<ClaimedJob[]> {
+    const { claimBatch, leaseMs } = this.#options
+    const { jobs } = this.#ports.truth.session({ worker: true })
+    return jobs.claim({ targets: [target], limit: claimBatch, token, leaseMs })
+  }
+
+  #bears(target: JobTarget, lane: number): boolean {
+    return lane < this.#limits.get(target)!.size
+  }
+
+  async #apply(target: JobTarget, jobs: readonly ClaimedJob[], token: string, signal: AbortSignal): Promise<number> {
+    const { clock } = this.#ports
+    const startedAt = clock.monotonic()
+    const { applied, failed, unavailable } = await this.#runner.run(jobs, token, { signal })
+    const endedAt = clock.monotonic()
+    const full = jobs.length === this.#options.claimBatch
+    if (!signal.aborted) this.#limits.get(target)!.note({ startedAt, endedAt, full, ok: unavailable === null })
+    if (unavailable) {
+      if (isHeadwaterError(unavailable, 'HW_GENERATION_MISSING')) this.#watch.nudge()
+      // What the caller's own deadline cut off says nothing new of the target.
+      const earlier = signal.aborted ? this.#paused.get(target)?.error : undefined
+      this.#pause(target, earlier ?? unavailable, startedAt)
+    } else this.#paused.delete(target)
+    return applied + failed
+  }
+
+  /** Batches that were under way together and fail together are one failure. */
+  #pause(target: JobTarget, error: HeadwaterError, startedAt: number): void {
+    const earlier = this.#paused.get(target)
+    if (earlier && startedAt < earlier.since) return
+    const failures = (earlier?.failures ?? 0) + 1
+    const since = this.#ports.clock.monotonic()
+    this.#paused.set(target, { since, until: since + this.#runner.backoff(failures), failures, error })
+  }
+
+  async #idle(ms: number, nudges: number, signal: AbortSignal): Promise<void> {
+    if (this.#nudges !== nudges || signal.aborted) return
+    const woken = new AbortController()
+    const wake = (): void => woken.abort()
+    this.#sleepers.add(wake)
+    signal.addEventListener('abort', wake, { once: true })
+    try {
+      await sleep(this.#ports.clock, ms, woken.signal)
+    } catch {
+      // Woken early, which is what the signal is for.
+    } finally {
+      signal.removeEventListener('abort', wake)
+      this.#sleepers.delete(wake)
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { type CallOptions, throwIfAborted } from '../../core/abort'
+import type { Scope } from '../../core/ids'
+import type { CollectionPlan, WriterPorts } from '../ports'
+import { embedStored } from '../relay/embed-stored'
+import type { Preset } from '../relay/job-runner'
+import { inputText, type PreparedDocument } from './prepared-document'
+import type { Written } from './write-documents'
+
+/** Those whose stored content differs; the others need no vectors. */
+export async function changedAmong(
+  ports: WriterPorts,
+  scope: Scope,
+  batch: readonly PreparedDocument[],
+  call: CallOptions,
+): Promise<PreparedDocument[]> {
+  const ids = batch.map((prepared) => prepared.document.id)
+  const heads = await ports.truth.session(scope).documents.heads(scope, ids, call)
+  const stored = new Map(heads.filter((head) => !head.deleted).map((head) => [head.id, head.contentHash]))
+  return batch.filter((prepared) => stored.get(prepared.document.id) !== prepared.contentHash)
+}
+
+/** Makes the vectors that chunks not stored yet will need. Failure is no failure: the relay embeds later. */
+export async function embedAhead(
+  ports: WriterPorts,
+  scope: Scope,
+  plan: CollectionPlan,
+  documents: readonly PreparedDocument[],
+  call: CallOptions,
+): Promise<void> {
+  if (documents.length === 0) return
+  try {
+    const ids = documents.map((prepared) => prepared.document.id)
+    const heads = await ports.truth.session(scope).chunks.heads(scope, ids, plan.splitter.id, call)
+    const stored = new Set(heads.map((head) => head.inputHash))
+    const inputs = new Map<string, string>()
+    for (const { document, chunks, vectors } of documents) {
+      for (const chunk of chunks) {
+        if (stored.has(chunk.inputHash) || vectors.has(chunk.inputHash)) continue
+        inputs.set(chunk.inputHash, inputText(document.title, chunk.text))
+      }
+    }
+    if (inputs.size === 0) return
+    const made = await embedStored(ports, scope.tenant, plan.embedder.fingerprint, inputs, call)
+    for (const { chunks, vectors } of documents) {
+      for (const { inputHash } of chunks) {
+        const vector = made.get(inputHash)
+        if (vector) vectors.set(inputHash, vector)
+      }
+    }
+  } catch {
+    throwIfAborted(call.signal)
+  }
+}
+
+/** What this process knows of its own jobs, so that applying them needs no reading back. */
+export function presetOf(documents: readonly PreparedDocument[]): (written: Written) => Preset {
+  return (written) => {
+    const vectors = new Map<string, Float32Array>()
+    for (const prepared of documents) for (const [hash, vector] of prepared.vectors) vectors.set(hash, vector)
+    const [first] = documents
+    return { changes: written.states, chunking: first!.chunking, vectors, fingerprint: first!.fingerprint }
+  }
+}

@@ -1,0 +1,61 @@
+import { HeadwaterError } from '../../core/errors'
+import type { Scope } from '../../core/ids'
+import type { Json, JsonObject } from '../../core/json'
+import { isPlainObject } from '../../core/json'
+import type { ChunkRow } from '../../repositories/chunks'
+import type { DocumentRow } from '../../repositories/documents'
+import type { CollectionPlan } from '../ports'
+import type { ChunkInput, DocumentInput, DocumentPatch } from './document-input'
+import { PreparedDocument } from './prepared-document'
+
+/** The document as it will be: what the patch names replaced, metadata merged (RFC 7396). */
+export function patched(
+  row: DocumentRow,
+  patch: DocumentPatch<unknown>,
+  ownChunks: readonly ChunkInput[] | undefined,
+): DocumentInput<unknown> {
+  if (!isPlainObject(patch)) {
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'patch: must be an object', { path: 'patch' })
+  }
+  if ('id' in patch) throw new HeadwaterError('HW_INVALID_DOCUMENT', 'id: cannot be patched', { path: 'id' })
+  const { metadata, blob: _blob, ...rest } = patch
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  return {
+    id: row.id,
+    title: row.title,
+    text: row.text,
+    ...(row.source !== null && { source: row.source }),
+    contentType: row.contentType,
+    status: row.status,
+    ...(ownChunks && given['text'] === undefined && { chunks: ownChunks }),
+    ...given,
+    metadata: metadata === undefined ? row.metadata : mergePatch(row.metadata, metadata),
+  }
+}
+
+/** The chunks, if the caller cut them himself; undefined when they are what the splitter makes of the text. */
+export function ownChunksOf(
+  scope: Scope,
+  row: DocumentRow,
+  chunks: readonly ChunkRow[],
+  plan: CollectionPlan,
+): ChunkInput[] | undefined {
+  const split = new PreparedDocument(scope, { ...row, chunks: null }, plan).chunks
+  const same = split.length === chunks.length && split.every((chunk, at) => chunk.id === chunks[at]!.id)
+  return same ? undefined : chunks.map(({ text, start, end, metadata }) => ({ text, start, end, metadata }))
+}
+
+/** JSON merge patch: objects are merged, null removes, everything else replaces. */
+function mergePatch(target: JsonObject, patch: unknown): unknown {
+  if (!isPlainObject(patch)) return patch
+  const merged: Record<string, unknown> = { ...target }
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === undefined) continue
+    if (value === null) delete merged[key]
+    else if (isPlainObject(value)) {
+      const inner: Json | undefined = target[key]
+      merged[key] = mergePatch(isPlainObject(inner) ? (inner as JsonObject) : {}, value)
+    } else merged[key] = value
+  }
+  return merged
+}

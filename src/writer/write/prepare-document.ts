@@ -1,0 +1,41 @@
+import type { CallOptions } from '../../core/abort'
+import { HeadwaterError } from '../../core/errors'
+import type { TenantId } from '../../core/ids'
+import type { DocumentBlob } from '../../repositories/documents'
+import type { CollectionPlan, WriterOptions, WriterPorts } from '../ports'
+import { resolveBlob } from './document-blobs'
+import { checkDocument, type DocumentInput } from './document-input'
+import { PreparedDocument } from './prepared-document'
+
+/** Checks, splits and hashes; a document that is prepared already must be of the same tenant and collection. */
+export function prepareDocument(
+  limits: WriterOptions,
+  tenant: TenantId,
+  plan: CollectionPlan,
+  input: DocumentInput<unknown> | PreparedDocument,
+  blob: DocumentBlob | null = null,
+): PreparedDocument {
+  if (input instanceof PreparedDocument) {
+    if (input.scope.tenant === tenant && input.scope.collection === plan.name) return input
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'document: it was prepared for another tenant or collection', {
+      path: 'document',
+    })
+  }
+  const checked = checkDocument(input, plan.metadata, limits, blob)
+  return new PreparedDocument({ tenant, collection: plan.name }, checked, plan)
+}
+
+/** As `prepareDocument`; the blob that comes with the document is looked up or uploaded, once the rest is in order. */
+export async function prepareWithBlob(
+  ports: WriterPorts,
+  limits: WriterOptions,
+  tenant: TenantId,
+  plan: CollectionPlan,
+  input: DocumentInput<unknown> | PreparedDocument,
+  call: CallOptions,
+): Promise<PreparedDocument> {
+  if (input instanceof PreparedDocument || !input?.blob) return prepareDocument(limits, tenant, plan, input)
+  checkDocument(input, plan.metadata, limits, null)
+  const blob = await resolveBlob(ports.blobs, tenant, input.blob, call)
+  return prepareDocument(limits, tenant, plan, input, blob)
+}

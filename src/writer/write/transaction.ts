@@ -1,0 +1,209 @@
+import { type ErrorCode, HeadwaterError } from '../../core/errors'
+import type { CollectionName, TenantId } from '../../core/ids'
+import { publish } from '../../observability/channels'
+import { told } from '../../observability/told'
+import type { DocumentRow } from '../../repositories/documents'
+import type { TruthSession } from '../../repositories/truth'
+import type { CollectionPlan, WriterOptions, WriterPorts } from '../ports'
+import { resolveBlobInside } from './document-blobs'
+import { checkId, type DocumentInput, type DocumentPatch } from './document-input'
+import { ownChunksOf, patched } from './patch'
+import { prepareDocument } from './prepare-document'
+import { PreparedDocument } from './prepared-document'
+import { type DocumentReceipt, epochOf, type Receipt } from './receipt'
+import { buryDocuments, type DocumentOutcome, type WriteContext, writeDocuments } from './write-documents'
+
+/**
+ * Writes and reads inside one transaction of the truth. Nothing is embedded here and nothing projected: jobs are left
+ * for the relay. A handle whose transaction has ended refuses every call.
+ */
+export class WriterTransaction {
+  readonly #ports: WriterPorts
+  readonly #options: WriterOptions
+  readonly #tenant: TenantId
+  readonly #session: TruthSession
+  readonly #marker: string | undefined
+  readonly #collections = new Set<CollectionName>()
+  readonly #ids = new Set<string>()
+  /** What was written to each collection, refused writes included as none. */
+  readonly #tallies = new Map<CollectionName, { written: number; unchanged: number }>()
+  #fence = 0
+  #begun: Promise<unknown> | undefined
+  #ended = false
+
+  /** With `marker`, the transaction is the caller's own and is told to have committed by that key. */
+  constructor(ports: WriterPorts, options: WriterOptions, tenant: TenantId, session: TruthSession, marker?: string) {
+    this.#ports = ports
+    this.#options = options
+    this.#tenant = tenant
+    this.#session = session
+    this.#marker = marker
+  }
+
+  get(plan: CollectionPlan, id: string): Promise<DocumentRow | null> {
+    this.#check()
+    return this.#session.documents.get(this.#scope(plan), id)
+  }
+
+  getMany(plan: CollectionPlan, ids: readonly string[]): Promise<DocumentRow[]> {
+    this.#check()
+    return this.#session.documents.getMany(this.#scope(plan), ids)
+  }
+
+  async put(
+    plan: CollectionPlan,
+    input: DocumentInput<unknown> | PreparedDocument,
+    options: { ifVersion?: number | undefined } = {},
+  ): Promise<DocumentReceipt> {
+    this.#check()
+    return this.#write(plan, async () => {
+      const given = input instanceof PreparedDocument ? null : input?.blob
+      const blob = given ? await resolveBlobInside(this.#ports.blobs, this.#tenant, given) : null
+      return this.#put(plan, prepareDocument(this.#options, this.#tenant, plan, input, blob), options.ifVersion)
+    })
+  }
+
+  async #put(
+    plan: CollectionPlan,
+    prepared: PreparedDocument,
+    ifVersion: number | undefined,
+  ): Promise<DocumentReceipt> {
+    await this.#begin()
+    const { outcomes } = await writeDocuments(this.#context(plan, ifVersion), [prepared])
+    return this.#receiptOf(plan, outcomes[0]!)
+  }
+
+  async patch(
+    plan: CollectionPlan,
+    id: string,
+    patch: DocumentPatch<unknown>,
+    options: { ifVersion?: number | undefined } = {},
+  ): Promise<DocumentReceipt> {
+    checkId(id)
+    return this.#write(plan, async () => {
+      await this.#begin()
+      const scope = this.#scope(plan)
+      await this.#session.documents.lock(scope, [id], { create: false })
+      const row = await this.#session.documents.get(scope, id)
+      if (!row) throw notFound(id)
+      const chunks = await this.#session.chunks.ofDocument(scope, id, plan.splitter.id)
+      const input = patched(row, patch, ownChunksOf(scope, row, chunks, plan))
+      const { blobs } = this.#ports
+      const blob = patch.blob ? await resolveBlobInside(blobs, this.#tenant, patch.blob) : patch.blob
+      const kept = blob === undefined ? row.blob : blob
+      return this.#put(plan, prepareDocument(this.#options, this.#tenant, plan, input, kept), options.ifVersion)
+    })
+  }
+
+  async delete(
+    plan: CollectionPlan,
+    id: string,
+    options: { ifVersion?: number | undefined } = {},
+  ): Promise<DocumentReceipt> {
+    checkId(id)
+    return this.#write(plan, async () => {
+      await this.#begin()
+      const { outcomes } = await buryDocuments(this.#context(plan, options.ifVersion), [id])
+      return this.#receiptOf(plan, outcomes[0]!)
+    })
+  }
+
+  /** Ends the handle; the receipt of everything it wrote. */
+  end(): Receipt {
+    this.#ended = true
+    const [only] = this.#collections
+    return {
+      tenant: this.#tenant,
+      ...(this.#collections.size === 1 && { collection: only }),
+      ...this.#common(this.#fence),
+      ...(this.#ids.size <= mostIds && { ids: [...this.#ids] }),
+    }
+  }
+
+  /** Tells what a transaction of the writer's own came to; it committed where there is no code. */
+  tell(durationMs: number, code: ErrorCode | null): void {
+    for (const [collection, tally] of this.#tallies) {
+      const done = code === null ? tally : { written: 0, unchanged: 0 }
+      publish('headwater:write', () => ({
+        tenant: this.#tenant,
+        collection,
+        by: 'transaction',
+        durationMs,
+        code,
+        ...done,
+      }))
+    }
+  }
+
+  /** Counts a write, and tells it at once where the transaction is the caller's own, whose end nobody sees here. */
+  #write(plan: CollectionPlan, work: () => Promise<DocumentReceipt>): Promise<DocumentReceipt> {
+    const tally = this.#tallies.get(plan.name) ?? { written: 0, unchanged: 0 }
+    this.#tallies.set(plan.name, tally)
+    const counted = async (): Promise<DocumentReceipt> => {
+      const receipt = await work()
+      tally[receipt.unchanged ? 'unchanged' : 'written']++
+      return receipt
+    }
+    if (this.#marker === undefined) return counted()
+    return told('headwater:write', this.#ports.clock, counted, (ended, receipt) => ({
+      ...ended,
+      ...this.#scope(plan),
+      by: 'using',
+      written: receipt?.unchanged === false ? 1 : 0,
+      unchanged: receipt?.unchanged === true ? 1 : 0,
+    }))
+  }
+
+  #receiptOf(plan: CollectionPlan, outcome: DocumentOutcome): DocumentReceipt {
+    this.#collections.add(plan.name)
+    this.#ids.add(outcome.id)
+    this.#fence = Math.max(this.#fence, outcome.fence)
+    const { id, version, unchanged, fence } = outcome
+    return { tenant: this.#tenant, collection: plan.name, ...this.#common(fence), ids: [id], id, version, unchanged }
+  }
+
+  #common(fence: number): Pick<Receipt, 'epoch' | 'lsn' | 'fence' | 'targets' | 'commit'> {
+    return {
+      epoch: epochOf(fence),
+      lsn: null,
+      fence,
+      targets: { vector: 'queued', text: 'queued' },
+      ...(this.#marker !== undefined && { commit: this.#marker }),
+    }
+  }
+
+  #context(plan: CollectionPlan, ifVersion: number | undefined): WriteContext {
+    return {
+      session: this.#session,
+      blobs: this.#ports.blobs,
+      call: {},
+      scope: this.#scope(plan),
+      chunking: plan.splitter.id,
+      now: this.#ports.clock.now(),
+      ifVersion,
+      cached: this.#ports.entries?.wanted ?? false,
+    }
+  }
+
+  #scope(plan: CollectionPlan): { tenant: TenantId; collection: CollectionName } {
+    return { tenant: this.#tenant, collection: plan.name }
+  }
+
+  #begin(): Promise<unknown> {
+    this.#check()
+    if (this.#marker === undefined) return Promise.resolve()
+    this.#begun ??= this.#session.commits.begin(this.#tenant, this.#marker, '')
+    return this.#begun
+  }
+
+  #check(): void {
+    if (this.#ended) throw new HeadwaterError('HW_CLOSED', 'This transaction has ended')
+  }
+}
+
+/** A receipt names its documents up to this many; beyond, it stands for every earlier job of the tenant. */
+export const mostIds = 20
+
+export function notFound(id: string): HeadwaterError {
+  return new HeadwaterError('HW_NOT_FOUND', `id: no document ${JSON.stringify(id)}`, { path: 'id', details: { id } })
+}

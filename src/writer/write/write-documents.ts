@@ -1,0 +1,210 @@
+import type { CallOptions } from '../../core/abort'
+import { HeadwaterError } from '../../core/errors'
+import type { Scope } from '../../core/ids'
+import type { BlobRepository } from '../../repositories/blobs'
+import type { ChunkHead, ChunkRow, DocumentState } from '../../repositories/chunks'
+import type { DocumentHead, DocumentRow } from '../../repositories/documents'
+import type { ClaimedJob, JobTarget, NewJob } from '../../repositories/jobs'
+import type { TruthSession } from '../../repositories/truth'
+import { holdBlobs } from './document-blobs'
+import type { PreparedDocument } from './prepared-document'
+
+/** What became of one document in a write. */
+export interface DocumentOutcome {
+  readonly id: string
+  readonly version: number
+  readonly fence: number
+  readonly unchanged: boolean
+}
+
+export interface Claim {
+  readonly token: string
+  readonly leaseMs: number
+}
+
+/** What a write transaction leaves: outcomes in the order asked, and jobs claimed at once with what they need. */
+export interface Written {
+  readonly outcomes: readonly DocumentOutcome[]
+  readonly claimed: readonly ClaimedJob[]
+  /** By document id: the state to project, as of the `since` of this write. */
+  readonly states: ReadonlyMap<string, { readonly since: number; readonly state: DocumentState }>
+}
+
+export interface WriteContext {
+  readonly session: TruthSession
+  /** Where the blobs are that documents own. */
+  readonly blobs: BlobRepository | undefined
+  /** For what the transaction asks of other stores. */
+  readonly call: CallOptions
+  readonly scope: Scope
+  readonly chunking: string
+  /** Epoch ms. */
+  readonly now: number
+  /** Claims the jobs for this process, which is about to apply them. */
+  readonly claim?: Claim | undefined
+  /** The one document must have this version; 0: must not exist. */
+  readonly ifVersion?: number | undefined
+  /** Something may have been cached that was made of documents. */
+  readonly cached: boolean
+}
+
+/**
+ * Puts documents inside a transaction: rows, chunks changed only where their hash changed, jobs. Their embeddings were
+ * stored when they were made, so that a write that fails need not pay for them again; the relay makes what is missing.
+ */
+export async function writeDocuments(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Written> {
+  const { session, scope, chunking } = context
+  const heads = await lockHeads(
+    context,
+    documents.map((prepared) => prepared.document.id),
+  )
+  const changed = documents.filter((prepared) => {
+    const head = heads.get(prepared.document.id)!
+    checkVersion(context, head)
+    return head.deleted || head.contentHash !== prepared.contentHash
+  })
+  const outcomes = new Map<string, DocumentOutcome>()
+  for (const { id, version, fence } of heads.values()) outcomes.set(id, { id, version, fence, unchanged: true })
+  if (changed.length === 0) return written(documents, outcomes)
+
+  // What a document owned before is held by its row.
+  const taken = changed.flatMap(({ document: { id, blob } }) =>
+    blob && heads.get(id)!.blobKey !== blob.hash ? [blob] : [],
+  )
+  await holdBlobs(session, context.blobs, scope.tenant, taken, context.call)
+
+  const known = changed.filter((prepared) => !heads.get(prepared.document.id)!.deleted)
+  const before = byDocument(
+    known.length === 0
+      ? []
+      : await session.chunks.heads(
+          scope,
+          known.map((prepared) => prepared.document.id),
+          chunking,
+        ),
+  )
+  const fences = await session.documents.fences(changed.length)
+  const rows: DocumentRow[] = []
+  const changes = { upsert: [] as ChunkRow[], move: [] as ChunkHead[], remove: [] as { id: string; fence: number }[] }
+  const states: Written['states'] & Map<string, { since: number; state: DocumentState }> = new Map()
+  const jobs: NewJob[] = []
+
+  changed.forEach((prepared, at) => {
+    const { document } = prepared
+    const head = heads.get(document.id)!
+    const fence = fences[at]!
+    const samePayload = !head.deleted && head.payloadHash === prepared.payloadHash
+    const row: DocumentRow = {
+      ...document,
+      contentHash: prepared.contentHash,
+      payloadHash: prepared.payloadHash,
+      version: head.version + 1,
+      fence,
+      payloadFence: samePayload ? head.payloadFence : fence,
+      createdAt: head.deleted ? context.now : head.createdAt,
+      updatedAt: context.now,
+    }
+    rows.push(row)
+    const old = before.get(document.id) ?? new Map<string, ChunkHead>()
+    const sent: { id: string; text: string; inputHash: string; fence: number }[] = []
+    for (const chunk of prepared.chunks) {
+      const was = old.get(chunk.id)
+      old.delete(chunk.id)
+      const fresh = was === undefined || was.inputHash !== chunk.inputHash
+      if (fresh) changes.upsert.push({ ...chunk, document: document.id, chunking, fence })
+      else if (was.ordinal !== chunk.ordinal || was.start !== chunk.start || was.end !== chunk.end) {
+        changes.move.push({ ...was, ordinal: chunk.ordinal, start: chunk.start, end: chunk.end })
+      }
+      if (fresh || !samePayload) {
+        // A chunk that did not change keeps its own fence, which is at most the head's: no new vector for it.
+        sent.push({ id: chunk.id, text: chunk.text, inputHash: chunk.inputHash, fence: fresh ? fence : head.fence })
+      }
+    }
+    const removed = [...old.keys()].map((id) => ({ id, fence }))
+    changes.remove.push(...removed)
+    const state = { ...scope, document: document.id, fence, payload: row, chunks: sent, removed }
+    states.set(document.id, { since: head.fence, state })
+    jobs.push(...jobsOf(context, document.id, fence, head.fence))
+    outcomes.set(document.id, { id: document.id, version: row.version, fence, unchanged: false })
+  })
+
+  await session.documents.save(scope, rows)
+  await session.chunks.apply(scope, chunking, changes)
+  const claimed = await session.jobs.enqueue(jobs, { claim: context.claim })
+  return written(documents, outcomes, claimed, states)
+}
+
+/** Buries documents inside a transaction. Those that are gone already count as unchanged. */
+export async function buryDocuments(context: WriteContext, ids: readonly string[]): Promise<Written> {
+  const { session, scope } = context
+  const found = await session.documents.lock(scope, ids, { create: false })
+  const heads = new Map(found.map((head) => [head.id, head]))
+  const outcomes = new Map<string, DocumentOutcome>()
+  const live: DocumentHead[] = []
+  for (const id of ids) {
+    const head = heads.get(id)
+    checkVersion(context, head ?? { id, version: 0, deleted: true })
+    outcomes.set(id, { id, version: head?.version ?? 0, fence: head?.fence ?? 0, unchanged: true })
+    if (head && !head.deleted) live.push(head)
+  }
+  const asked = ids.map((id) => ({ document: { id } }))
+  if (live.length === 0) return written(asked, outcomes)
+  const fences = await session.documents.fences(live.length)
+  const tombs = live.map((head, at) => ({
+    id: head.id,
+    version: head.version + 1,
+    fence: fences[at]!,
+    at: context.now,
+  }))
+  await session.documents.bury(scope, tombs)
+  await session.chunks.buryDocuments(
+    scope,
+    tombs.map(({ id, fence }) => ({ document: id, fence })),
+  )
+  const claimed = await session.jobs.enqueue(
+    live.flatMap((head, at) => jobsOf(context, head.id, fences[at]!, head.fence)),
+    { claim: context.claim },
+  )
+  for (const { id, version, fence } of tombs) outcomes.set(id, { id, version, fence, unchanged: false })
+  return written(asked, outcomes, claimed)
+}
+
+async function lockHeads(context: WriteContext, ids: readonly string[]): Promise<Map<string, DocumentHead>> {
+  const heads = await context.session.documents.lock(context.scope, ids, { create: true })
+  return new Map(heads.map((head) => [head.id, head]))
+}
+
+function checkVersion(context: WriteContext, head: Pick<DocumentHead, 'id' | 'version' | 'deleted'>): void {
+  if (context.ifVersion === undefined) return
+  const actual = head.deleted ? 0 : head.version
+  if (actual === context.ifVersion) return
+  throw new HeadwaterError(
+    'HW_VERSION_CONFLICT',
+    `ifVersion: ${JSON.stringify(head.id)} is at version ${actual}, not ${context.ifVersion}`,
+    { path: 'ifVersion', details: { id: head.id, actual, expected: context.ifVersion } },
+  )
+}
+
+function jobsOf({ scope, cached }: WriteContext, document: string, fence: number, since: number): NewJob[] {
+  const targets: readonly JobTarget[] = cached ? ['text', 'vector', 'cache'] : ['text', 'vector']
+  return targets.map((target) => ({ target, ...scope, document, fence, since }))
+}
+
+function byDocument(heads: readonly ChunkHead[]): Map<string, Map<string, ChunkHead>> {
+  const grouped = new Map<string, Map<string, ChunkHead>>()
+  for (const head of heads) {
+    const chunks = grouped.get(head.document)
+    if (chunks) chunks.set(head.id, head)
+    else grouped.set(head.document, new Map([[head.id, head]]))
+  }
+  return grouped
+}
+
+function written(
+  asked: readonly { readonly document: { readonly id: string } }[],
+  outcomes: ReadonlyMap<string, DocumentOutcome>,
+  claimed: readonly ClaimedJob[] = [],
+  states: Written['states'] = new Map(),
+): Written {
+  return { outcomes: asked.map(({ document }) => outcomes.get(document.id)!), claimed, states }
+}

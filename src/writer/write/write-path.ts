@@ -1,0 +1,213 @@
+import { abortable } from '../../core/abort'
+import { type Deadline, withDeadline } from '../../core/deadline'
+import { type Scope, uuidV7 } from '../../core/ids'
+import { told } from '../../observability/told'
+import type { TruthSession } from '../../repositories/truth'
+import type { WriterOptions, WriterPorts } from '../ports'
+import type { JobRunner, Preset } from '../relay/job-runner'
+import type { BatchTally } from './batch-write'
+import { committed, once } from './committed'
+import { type BatchResult, type Delivery, type DocumentReceipt, epochOf, type Receipt } from './receipt'
+import type { Claim, WriteContext, Written } from './write-documents'
+
+interface KeyedOptions {
+  readonly idempotencyKey?: string | undefined
+  readonly ifVersion?: number | undefined
+}
+
+/** The way of every write: one transaction to a known end, then its own jobs within a small deadline. */
+export class WritePath {
+  readonly #ports: WriterPorts
+  readonly #options: WriterOptions
+  readonly #runner: JobRunner
+  readonly #nudge: () => void
+
+  constructor(ports: WriterPorts, options: WriterOptions, runner: JobRunner, nudge: () => void) {
+    this.#ports = ports
+    this.#options = options
+    this.#runner = runner
+    this.#nudge = nudge
+  }
+
+  /** A write to one document. `preset` is what this process knows of it already. */
+  async one(
+    scope: Scope,
+    options: KeyedOptions,
+    deadline: Deadline,
+    request: string,
+    preset: ((written: Written) => Preset) | undefined,
+    write: (context: WriteContext) => Promise<Written>,
+  ): Promise<DocumentReceipt> {
+    let written: Written | undefined
+    const claim = this.#claim()
+    const receipt = await this.#committed(
+      scope,
+      deadline,
+      () => written?.outcomes,
+      async (session) => {
+        written = undefined
+        return once(session, scope.tenant, options.idempotencyKey, request, async (): Promise<DocumentReceipt> => {
+          written = await write(this.#context(session, scope, claim, deadline, options.ifVersion))
+          const outcome = written.outcomes[0]!
+          return { ...receiptOf(scope, outcome.fence, [outcome.id]), ...outcome }
+        })
+      },
+    )
+    const done = written as Written | undefined
+    if (!done) return receipt
+    if (receipt.unchanged) return this.settled(scope, done.outcomes[0]!, deadline)
+    const applied = await this.apply(done, claim?.token, deadline, preset)
+    return { ...receipt, targets: { vector: applied, text: applied } }
+  }
+
+  /** A write to a batch, keyed by its number where the caller gave a key. Its jobs are applied by `apply`. */
+  async batch(
+    scope: Scope,
+    options: KeyedOptions,
+    deadline: Deadline,
+    number: string,
+    request: string,
+    write: (context: WriteContext) => Promise<Written>,
+  ): Promise<{ written: Written; token: string | undefined }> {
+    const claim = this.#claim()
+    const key = options.idempotencyKey === undefined ? undefined : `${options.idempotencyKey}#${number}`
+    let fresh: Written | undefined
+    const written = await this.#committed(
+      scope,
+      deadline,
+      () => fresh?.outcomes,
+      async (session) => {
+        fresh = undefined
+        const outcomes = await once(session, scope.tenant, key, request, async () => {
+          fresh = await write(this.#context(session, scope, claim, deadline))
+          return fresh.outcomes
+        })
+        return fresh ?? { outcomes, claimed: [], states: new Map() }
+      },
+    )
+    return { written, token: claim?.token }
+  }
+
+  /** One transaction to a known end, and what is told of it. */
+  #committed<T>(
+    scope: Scope,
+    deadline: Deadline,
+    outcomes: () => Written['outcomes'] | undefined,
+    work: (session: TruthSession) => Promise<T>,
+  ): Promise<T> {
+    return told(
+      'headwater:write',
+      this.#ports.clock,
+      () => committed(this.#ports, scope.tenant, deadline.options(), work),
+      (ended) => {
+        const done = ended.code === null ? (outcomes() ?? []) : []
+        const unchanged = done.filter((outcome) => outcome.unchanged).length
+        return { ...ended, ...scope, by: 'call' as const, written: done.length - unchanged, unchanged }
+      },
+    )
+  }
+
+  #context(
+    session: TruthSession,
+    scope: Scope,
+    claim: Claim | undefined,
+    deadline: Deadline,
+    ifVersion?: number,
+  ): WriteContext {
+    const { blobs, clock, collections } = this.#ports
+    const chunking = collections.get(scope.collection)!.splitter.id
+    const cached = this.#ports.entries?.wanted ?? false
+    return { session, blobs, call: deadline.options(), scope, chunking, now: clock.now(), claim, ifVersion, cached }
+  }
+
+  #claim(): Claim | undefined {
+    if (this.#options.relay === 'external') return undefined
+    return { token: uuidV7(this.#ports.clock, this.#ports.random), leaseMs: this.#options.leaseMs }
+  }
+
+  /** Projects what this write has claimed. The write stands already: whatever fails here is the relay's. */
+  async apply(
+    written: Written,
+    token: string | undefined,
+    deadline: Deadline,
+    preset?: (written: Written) => Preset,
+  ): Promise<Delivery> {
+    const jobs = written.outcomes.filter((outcome) => !outcome.unchanged).length * 2
+    if (jobs === 0) return 'applied'
+    let applied = 0
+    if (token !== undefined && written.claimed.length > 0) {
+      const options = {
+        signal: deadline.signal,
+        timeoutMs: Math.min(this.#options.inlineTimeoutMs, deadline.remaining()),
+      }
+      try {
+        await withDeadline(this.#ports.clock, options, undefined, async (inline) => {
+          const [own, caches] = halved(written.claimed, ({ target }) => target !== 'cache')
+          const run = Promise.all([
+            this.#runner.run(own, token, inline.options(), preset?.(written)),
+            caches.length > 0 ? this.#runner.run(caches, token, inline.options()) : { applied: 0 },
+          ])
+          // At the deadline the caller is answered; the run gives back by itself what it holds.
+          const [result, forgotten] = await abortable(run, inline.signal)
+          if (!result.unavailable) applied = result.applied
+          if (forgotten.applied < caches.length) this.#nudge()
+        })
+      } catch {
+        // The lease runs out, and the relay takes over.
+      }
+    }
+    if (applied >= jobs) return 'applied'
+    this.#nudge()
+    return 'queued'
+  }
+
+  /** The receipt of a document that was as asked already: an earlier write of it may still be on its way. */
+  async settled(
+    scope: Scope,
+    outcome: { id: string; version: number; fence: number; unchanged: boolean },
+    deadline: Deadline,
+  ): Promise<DocumentReceipt> {
+    const receipt = receiptOf(scope, outcome.fence, [outcome.id])
+    return { ...receipt, ...outcome, targets: await this.#targets(receipt, deadline) }
+  }
+
+  /** The result of a call over many batches. */
+  async settledBatch(scope: Scope, result: BatchTally, deadline: Deadline): Promise<BatchResult> {
+    const { written, unchanged, failed, queued, fence, ids } = result
+    const receipt = receiptOf(scope, fence, ids)
+    const targets =
+      queued || unchanged === 0
+        ? ({ vector: queued ? 'queued' : 'applied', text: queued ? 'queued' : 'applied' } as const)
+        : // The batch is written, whatever becomes of this question.
+          await this.#targets(receipt, deadline).catch(() => receipt.targets)
+    return { written, unchanged, failed, receipt: { ...receipt, targets } }
+  }
+
+  async #targets(receipt: Receipt, deadline: Deadline): Promise<Receipt['targets']> {
+    const query = {
+      tenant: receipt.tenant,
+      collection: receipt.collection,
+      upTo: receipt.fence,
+      documents: receipt.ids,
+    }
+    const pending = await this.#ports.truth.session({ tenant: receipt.tenant }).jobs.pending(query, deadline.options())
+    const delivery = (target: string): Delivery => (pending.some((job) => job.target === target) ? 'queued' : 'applied')
+    return { vector: delivery('vector'), text: delivery('text') }
+  }
+}
+
+function halved<T>(items: readonly T[], first: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(first), items.filter((item) => !first(item))]
+}
+
+function receiptOf(scope: Scope, fence: number, ids: readonly string[] | undefined): Receipt {
+  return {
+    tenant: scope.tenant,
+    collection: scope.collection,
+    epoch: epochOf(fence),
+    lsn: null,
+    fence,
+    ...(ids && { ids }),
+    targets: { vector: 'queued', text: 'queued' },
+  }
+}
