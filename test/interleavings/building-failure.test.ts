@@ -142,4 +142,45 @@ describe('a failure on the building generation only', () => {
     },
     { safe: { step: 'blocked', ...safe }, broken: { step: 'proved', ...broken } },
   )
+
+  trap(
+    'a check of another rebuild forgets the failure: what was proved before it is no proof any more',
+    'the name of the check that began last',
+    async (guarded) => {
+      const { stage, live } = await filled()
+      const { writer } = stage.process()
+      const [proved, refusing, looking] = [new Gate(), new Gate(), new Gate()]
+      let own: unknown
+      const first = stage.process({
+        inTruth: both(beforeSwitch(proved), async (call, args, go) => {
+          if (call === 'registry.replace' && args[2].check) own = args[2].check
+          const answer = await go()
+          return call === 'registry.read' && answer?.check && !guarded ? { ...answer, check: own } : answer
+        }),
+      })
+      const building = rebuild(first.ports, { target: 'text', collection: stage.plan })
+      await proved.reached
+      refusing.open()
+      const worker = stage.process({ inTexts: failingBeside(live, refusing) })
+      await writer.put(scope, { id: 'd', text: 'second words' })
+      await worker.writer.relay.drain()
+      const second = stage.process({
+        // It goes on behind what the first has copied.
+        inTruth: (call, args, go) => (call === 'chunks.contents' && !args[0].ids ? [] : go()),
+        inTexts: async (call, _args, go) => {
+          if (call === 'scan') await looking.pass()
+          return go()
+        },
+      })
+      const beside = rebuild(second.ports, { target: 'text', collection: stage.plan })
+      await looking.reached
+      proved.open()
+      await building
+      const switched = { index: await stage.texted(), jobs: await stage.jobs() }
+      looking.open()
+      await beside
+      return switched
+    },
+    { safe, broken },
+  )
 })

@@ -3,6 +3,7 @@ import { HeadwaterError } from '../../core/errors'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
 import type { WriterPorts } from '../ports'
 import { findDrift } from '../reconcile/drift'
+import { beginCheck, readIndexState } from '../reconcile/index-state'
 import { removalOf } from '../reconcile/repair'
 import { followAlias } from './generations'
 import { copyByHalves, readCopy } from './index-copy'
@@ -35,10 +36,12 @@ export async function proveAndSwitch(
 ): Promise<number> {
   let mended = 0
   for (let round = 1; round <= verifyRounds; round++) {
+    throwIfAborted(options.signal)
+    const check = await beginCheck(ports, generation.id)
     const found = await verify(ports, generation, options)
     mended += found
-    // A job that failed on it since the check asks for another one.
-    if (found > 0 || !(await switchRow(ports, generation, options))) continue
+    // A job that failed on it since the check asks for another one, and so does somebody else's check.
+    if (found > 0 || !(await switchRow(ports, generation, check, options))) continue
     options.onStep('switch', 0)
     if (options.to === 'live') await followAlias(ports, generation).catch(() => undefined)
     await dropRetired(ports).catch(() => undefined)
@@ -53,8 +56,6 @@ export async function proveAndSwitch(
 async function verify(ports: WriterPorts, generation: Generation, options: SwitchOptions): Promise<number> {
   const { pace, signal } = options
   const call = { signal }
-  throwIfAborted(signal)
-  await ports.truth.session({ worker: true }).generations.update(generation.id, { error: null })
   if (generation.target === 'vector') await ports.vectors.refresh(vectorIndexOf(generation), call)
   else await ports.texts.refresh(textIndexOf(generation), call)
   let mended = 0
@@ -80,18 +81,23 @@ async function verify(ports: WriterPorts, generation: Generation, options: Switc
   return mended
 }
 
-/** One transaction under the target's lock. False when a job failed on the generation since the check. */
-function switchRow(ports: WriterPorts, { id, name, ...generation }: Generation, options: SwitchOptions) {
+/** One transaction under the target's lock. False when a job may have failed on the generation since the check. */
+function switchRow(
+  ports: WriterPorts,
+  { id, name, ...generation }: Generation,
+  check: string,
+  options: SwitchOptions,
+): Promise<boolean> {
   const { target, collection, fingerprint } = generation
-  return ports.truth.transaction({ worker: true }, async (session): Promise<boolean> => {
-    const { generations } = session
+  return ports.truth.transaction({ worker: true }, async (session) => {
+    const { generations, registry } = session
     await generations.lock(target, collection)
     const all = await generations.list({ target, collection })
     const now = all.find((one) => one.id === id)
     // Somebody else who built or chose the same one was first.
     if (now?.state === options.to) return true
     if (now?.state !== options.from) throw givenUp(name)
-    if (now.error !== null) return false
+    if (now.error !== null || (await readIndexState(registry, id)).check !== check) return false
     const older = all.filter((one) => one.state !== 'live' && one.id !== id)
     if (options.to === 'standby') {
       await generations.update(id, { state: 'standby' })

@@ -32,6 +32,8 @@ export interface IndexState {
   readonly sweep: DueSweep | null
   /** When the last complete sweep began; of a new index, when it was made. */
   readonly sweptAt: number
+  /** The comparison that began last, before which no failure of a job counts; absent when there was none. */
+  readonly check?: string | undefined
 }
 
 const unknown: IndexState = { mark: null, sweep: null, sweptAt: 0 }
@@ -52,6 +54,18 @@ export async function changeIndexState(
     if (!next) return undefined
     if (await registry.replace(nameOf(id), recorded, next as unknown as Json)) return next
   }
+}
+
+/**
+ * Begins a comparison: failures of jobs on the generation so far are what it mends, so they are forgotten. Returns its
+ * name. One that began earlier is worth nothing from here on: what was forgotten may have failed since it looked.
+ */
+export async function beginCheck(ports: WriterPorts, id: number): Promise<string> {
+  const { generations, registry } = ports.truth.session({ worker: true })
+  const check = uuidV7(ports.clock, ports.random)
+  await changeIndexState(registry, id, (state) => ({ ...state, check }))
+  await generations.update(id, { error: null })
+  return check
 }
 
 /** Records that the index is to be swept from the start; one that waits already is enough. */

@@ -8,7 +8,7 @@ import { createIndex } from '../rebuild/generations'
 import { dropPhysical } from '../rebuild/retired'
 import { findDrift } from './drift'
 import type { Drift } from './drift-entry'
-import { changeIndexState, type DueSweep, markIndex, readIndexState } from './index-state'
+import { beginCheck, changeIndexState, type DueSweep, markIndex, readIndexState } from './index-state'
 import { repairDrift } from './repair'
 
 /**
@@ -72,8 +72,8 @@ export async function openSweep(
   { after }: DueSweep,
   call: CallOptions,
 ): Promise<void> {
-  const { generations, registry } = ports.truth.session({ worker: true })
-  if (after === null && generation.error !== null) await generations.update(generation.id, { error: null })
+  const { registry } = ports.truth.session({ worker: true })
+  if (after === null && generation.error !== null) await beginCheck(ports, generation.id)
   if ((await readIndexState(registry, generation.id)).mark !== null) return
   await makeAnew(ports, generation, call)
   await markIndex(ports, generation, call)
