@@ -1,8 +1,7 @@
-import { setMaxListeners } from 'node:events'
 import { AvailableModels, type ModelInfo } from './available-models'
 import type { Settings } from './config/settings'
 import { storeOptionsFrom } from './config/store-settings'
-import type { CallOptions } from './core/abort'
+import { type CallOptions, following } from './core/abort'
 import { withinDeadline } from './core/deadline'
 import { asHeadwaterError, HeadwaterError } from './core/errors'
 import { collectionName, tenantId } from './core/ids'
@@ -321,21 +320,14 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   /** Not one of the calls that `close` waits for: it ends when the store closes. */
   async #run(signal: AbortSignal): Promise<void> {
     if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The store is closed')
-    const own = new AbortController()
-    // All targets of a relay wait for it side by side.
-    setMaxListeners(0, own.signal)
-    const stop = (): void => own.abort()
-    for (const source of [signal, this.#stop.signal]) {
-      if (source.aborted) own.abort()
-      source.addEventListener('abort', stop, { once: true })
-    }
-    const run = this.#writer.relay.run({ signal: own.signal })
+    const until = following(signal, this.#stop.signal)
+    const run = this.#writer.relay.run(until)
     this.#runs.add(run)
     try {
       await run
     } finally {
       this.#runs.delete(run)
-      for (const source of [signal, this.#stop.signal]) source.removeEventListener('abort', stop)
+      until.release()
     }
   }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { HeadwaterError, isHeadwaterError } from './errors'
 
 /** What every asynchronous public method takes last. */
@@ -27,6 +28,23 @@ export function abortError(signal: Signal): HeadwaterError {
 
 export function throwIfAborted(signal: Signal | undefined): void {
   if (signal?.aborted) throw abortError(signal)
+}
+
+/** A signal that fires when one of these does. Any number may listen: to a caller's own, more than ten look like a leak. */
+export function following(...sources: AbortSignal[]): { readonly signal: AbortSignal; release(): void } {
+  const own = new AbortController()
+  setMaxListeners(0, own.signal)
+  const stop = (): void => own.abort()
+  for (const source of sources) {
+    if (source.aborted) stop()
+    else source.addEventListener('abort', stop, { once: true })
+  }
+  return {
+    signal: own.signal,
+    release: () => {
+      for (const source of sources) source.removeEventListener('abort', stop)
+    },
+  }
 }
 
 /**

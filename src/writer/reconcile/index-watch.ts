@@ -50,24 +50,12 @@ export class IndexWatch {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await this.#roundUnder(signal)
+        await this.round(signal)
         this.#lastError = undefined
       } catch (error) {
         if (!signal.aborted) this.#lastError = asHeadwaterError(error)
       }
       await this.#idle(signal)
-    }
-  }
-
-  /** Under a signal of its own: many listeners on one look like a leak. */
-  async #roundUnder(signal: AbortSignal): Promise<void> {
-    const own = new AbortController()
-    const stop = (): void => own.abort()
-    signal.addEventListener('abort', stop, { once: true })
-    try {
-      await this.round(own.signal)
-    } finally {
-      signal.removeEventListener('abort', stop)
     }
   }
 

@@ -1,4 +1,4 @@
-import type { CallOptions } from '../../core/abort'
+import { type CallOptions, following } from '../../core/abort'
 import { sleep } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
@@ -70,15 +70,19 @@ export class Relay {
 
   /** Works until the signal aborts; then what it holds is finished or given back, and the promise resolves. */
   async run(options: { signal: AbortSignal }): Promise<void> {
-    const { signal } = options
+    const { signal, release } = following(options.signal)
     const { hints } = this.#ports.truth
-    // Side by side: what is slow at one target, or long to sweep, keeps no other waiting.
-    await Promise.all([
-      ...targets.map((target) => this.#work(target, signal)),
-      this.#tend(signal),
-      this.#watch.run(signal),
-      this.#options.relay === 'external' && hints?.listen(() => this.#wake(), signal),
-    ])
+    try {
+      // Side by side: what is slow at one target, or long to sweep, keeps no other waiting.
+      await Promise.all([
+        ...targets.map((target) => this.#work(target, signal)),
+        this.#tend(signal),
+        this.#watch.run(signal),
+        this.#options.relay === 'external' && hints?.listen(() => this.#wake(), signal),
+      ])
+    } finally {
+      release()
+    }
   }
 
   /** Drains one target. */
