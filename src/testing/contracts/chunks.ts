@@ -261,7 +261,6 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       const theirs = chunkRow(otherTenant, 'a', 0, 8)
       await save(truth, scope, [row], [first, second, { ...third, fence: 9 }])
       await save(truth, otherTenant, [documentRow('a', 8)], [theirs])
-      await bury(truth, scope, ['absent'], 9)
       const { embeddings } = truth.session(worker)
       const stored = { inputHash: second.inputHash, vector: Float32Array.of(1, 0.1, -2) }
       await embeddings.setMany(acme, 'space', [stored])

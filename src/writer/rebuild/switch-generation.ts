@@ -37,7 +37,7 @@ export async function proveAndSwitch(
   let mended = 0
   for (let round = 1; round <= verifyRounds; round++) {
     throwIfAborted(options.signal)
-    const check = await beginCheck(ports, generation.id)
+    const check = await beginCheck(ports, generation)
     const found = await verify(ports, generation, options)
     mended += found
     // A job that failed on it since the check asks for another one, and so does somebody else's check.
@@ -85,7 +85,7 @@ async function verify(ports: WriterPorts, generation: Generation, options: Switc
 function switchRow(
   ports: WriterPorts,
   { id, name, ...generation }: Generation,
-  check: string,
+  check: string | null,
   options: SwitchOptions,
 ): Promise<boolean> {
   const { target, collection, fingerprint } = generation

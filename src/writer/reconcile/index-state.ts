@@ -32,11 +32,11 @@ export interface IndexState {
   readonly sweep: DueSweep | null
   /** When the last complete sweep began; of a new index, when it was made. */
   readonly sweptAt: number
-  /** The comparison that began last, before which no failure of a job counts; absent when there was none. */
-  readonly check?: string | undefined
+  /** Changes whenever failures of jobs on the generation are forgotten; null until then. */
+  readonly check: string | null
 }
 
-const unknown: IndexState = { mark: null, sweep: null, sweptAt: 0 }
+const unknown: IndexState = { mark: null, sweep: null, sweptAt: 0, check: null }
 
 export async function readIndexState(registry: RegistryRepository, id: number): Promise<IndexState> {
   return stateOf(await registry.read(nameOf(id)))
@@ -57,15 +57,18 @@ export async function changeIndexState(
 }
 
 /**
- * Begins a comparison: failures of jobs on the generation so far are what it mends, so they are forgotten. Returns its
- * name. One that began earlier is worth nothing from here on: what was forgotten may have failed since it looked.
+ * Begins a comparison: failures of jobs on the generation so far are what it mends, so they are forgotten. Returns the
+ * `check` that it is worth something under: another one means that what failed since it looked may have been forgotten.
  */
-export async function beginCheck(ports: WriterPorts, id: number): Promise<string> {
+export async function beginCheck(ports: WriterPorts, { id, target, collection }: Generation): Promise<string | null> {
   const { generations, registry } = ports.truth.session({ worker: true })
-  const check = uuidV7(ports.clock, ports.random)
-  await changeIndexState(registry, id, (state) => ({ ...state, check }))
+  const { check } = await readIndexState(registry, id)
+  const now = (await generations.list({ target, collection })).find((one) => one.id === id)
+  if (now && now.error === null) return check
+  const next = uuidV7(ports.clock, ports.random)
+  await changeIndexState(registry, id, (state) => ({ ...state, check: next }))
   await generations.update(id, { error: null })
-  return check
+  return next
 }
 
 /** Records that the index is to be swept from the start; one that waits already is enough. */

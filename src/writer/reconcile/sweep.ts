@@ -73,7 +73,7 @@ export async function openSweep(
   call: CallOptions,
 ): Promise<void> {
   const { registry } = ports.truth.session({ worker: true })
-  if (after === null && generation.error !== null) await beginCheck(ports, generation.id)
+  if (after === null && generation.error !== null) await beginCheck(ports, generation)
   if ((await readIndexState(registry, generation.id)).mark !== null) return
   await makeAnew(ports, generation, call)
   await markIndex(ports, generation, call)
