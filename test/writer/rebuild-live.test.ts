@@ -16,12 +16,12 @@ function liveSuite(options: () => StoreOptions): void {
       openStore({ ...options(), embedders, embedder: 'old', writer: { pollMs: 20 } }) as Promise<Store>
     const stores = [await open(), await open()] as const
     try {
-      await stores[0]
-        .forTenant('acme')
-        .documents.putMany(
-          Array.from({ length: still }, (_, at) => ({ id: `still${at}`, text: `unique${at} words that stay` })),
-        )
-      await stores[0].relay.drain({ timeoutMs: 60_000 })
+      const acme = stores[0].forTenant('acme')
+      const stays = Array.from({ length: still }, (_, at) => ({
+        id: `still${at}`,
+        text: `unique${at} words that stay`,
+      }))
+      await acme.waitFor(await acme.documents.putMany(stays), { timeoutMs: 60_000 })
       let over = false
       let writes = 0
       const write = async (writer: number): Promise<void> => {

@@ -106,6 +106,8 @@ export class JobRunner {
         await this.#projectTasks(generation, tasks, call, vectors, refusedHere)
       } catch (error) {
         throwIfAborted(call.signal)
+        // The writer's own haste says nothing of the generation: the relay has the time.
+        if (call.timeoutMs !== undefined && isHeadwaterError(error, 'HW_TIMEOUT')) throw error
         // Those beside it go on: a fallback is wanted most while the live one's embedder is down.
         failures.set(generation, asHeadwaterError(error))
       }
