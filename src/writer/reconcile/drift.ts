@@ -135,7 +135,9 @@ async function confirm(
     document: entry?.document ?? seen!.document,
   }))
   const covered = await session.jobs.covered(generation.target, generation.collection, documents)
-  const open = suspects.filter((_, at) => !covered[at])
+  const orphans = suspects.filter(({ kind }, at) => covered[at] && kind === 'orphaned')
+  const buried = await tombstones(session, generation, orphans)
+  const open = suspects.filter((one, at) => !covered[at] || (one.kind === 'orphaned' && !buried.has(one.seen!.id)))
   if (open.length === 0) return []
   const ids = open.map(({ entry, seen }) => entry?.id ?? seen!.id)
   const now = new Map((await readIndex(ports, generation, ids)).map((entry) => [entry.id, entry]))
@@ -145,6 +147,26 @@ async function confirm(
     // Read whole, an entry without a fence has fence 0.
     return current.fence === (seen.fence ?? 0) && current.stamp === seen.stamp && current.tenant === seen.tenant
   })
+}
+
+/** Of entries that the truth lacks, those that a job removes: it knows them by their tombstones, and no others. */
+async function tombstones(
+  session: TruthSession,
+  { collection, chunking }: Generation,
+  orphans: readonly Drift[],
+): Promise<ReadonlySet<string>> {
+  if (orphans.length === 0) return new Set()
+  const documents = new Map<string, { tenant: TenantId; document: string; since: number }>()
+  for (const { seen } of orphans) {
+    const { tenant, document, fence } = seen!
+    const key = `${tenant}\n${document}`
+    // A tombstone is above what it removes.
+    const since = Math.min((fence ?? 1) - 1, documents.get(key)?.since ?? Number.MAX_SAFE_INTEGER)
+    documents.set(key, { tenant: tenant as TenantId, document, since: Math.max(0, since) })
+  }
+  const asked = [...documents.values()].map((one) => ({ ...one, collection }))
+  const states = await session.chunks.states(asked, chunking)
+  return new Set(states.flatMap(({ removed }) => removed.map(({ id }) => id)))
 }
 
 function scanIndex(
