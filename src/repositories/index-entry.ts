@@ -1,11 +1,6 @@
 import type { TenantId } from '../core/ids'
 import type { Leaves } from '../filter/parsed'
 
-/** The half of a stamp that tells the input of a vector. */
-export function inputOf(stamp: string): string {
-  return stamp.slice(0, 16)
-}
-
 /** What every point or index document carries beside its vector or text. Times are epoch ms. */
 export interface IndexPayload {
   readonly tenant: TenantId

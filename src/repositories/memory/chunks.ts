@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { CallOptions } from '../../core/abort'
 import type { CollectionName, Scope, TenantId } from '../../core/ids'
 import { matches } from '../../filter/predicate'
@@ -16,6 +15,7 @@ import type {
   DocumentState,
   HydratedChunk,
 } from '../chunks'
+import { digestOf, stampOf } from '../entry-stamp'
 import type { IndexHit } from '../index-entry'
 import { WordRanking } from '../word-ranking'
 import { type Access, checkSight, sees } from './access'
@@ -180,16 +180,11 @@ export class MemoryChunks implements ChunkRepository {
     call?: CallOptions,
   ): Promise<{ readonly count: number; readonly sum: string }> {
     return this.#access.read('chunks.digest', call, (changes) => {
-      const entries = this.#range(changes, range)
-      let sum = 0n
-      for (const [chunk, { payloadFence, payloadHash }] of entries) {
-        const input = hex('sha256', `${chunk.inputHash}${range.space}`).slice(0, 16)
-        const stamp = `${input}${payloadHash.slice(0, 16)}`
-        const { id, tenant, document } = chunk
-        const fence = Math.max(chunk.fence, payloadFence)
-        sum += BigInt(`0x${hex('md5', `${id}:${fence}:${stamp}:${tenant}:${document}`).slice(0, 15)}`)
-      }
-      return { count: entries.length, sum: String(sum) }
+      const entries = this.#range(changes, range).map(([chunk, row]) => {
+        const { id, tenant, document, fence, inputHash, payloadHash } = entryOf(chunk, row)
+        return { id, tenant, document, fence, stamp: stampOf(inputHash, payloadHash, range.space) }
+      })
+      return { count: entries.length, sum: digestOf(entries) }
     })
   }
 
@@ -261,10 +256,6 @@ function byId([a]: readonly [StoredChunk, unknown], [b]: readonly [StoredChunk, 
 function entryOf({ id, tenant, document, fence, inputHash }: StoredChunk, row: StoredDocument): ChunkEntry {
   const { payloadFence, payloadHash } = row
   return { id, tenant, document, fence: Math.max(fence, payloadFence), inputHash, payloadHash }
-}
-
-function hex(algorithm: 'md5' | 'sha256', text: string): string {
-  return createHash(algorithm).update(text).digest('hex')
 }
 
 function liveChunks(changes: Changes, scope: Scope, document: string, chunking: string): StoredChunk[] {

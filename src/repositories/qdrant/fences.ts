@@ -1,4 +1,5 @@
-import { type IndexRemoval, inputOf } from '../index-entry'
+import { inputOf } from '../entry-stamp'
+import type { IndexRemoval } from '../index-entry'
 import type { VectorPoint } from '../vectors'
 import type { QdrantCondition, QdrantFilter } from './filter-qdrant'
 import { keys } from './payload'

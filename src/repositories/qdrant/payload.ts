@@ -1,7 +1,8 @@
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { LeafType, LeafValue, Leaves } from '../../filter/parsed'
-import { type IndexEntry, type IndexPayload, inputOf } from '../index-entry'
+import { inputOf } from '../entry-stamp'
+import type { IndexEntry, IndexPayload } from '../index-entry'
 import type { VectorPoint } from '../vectors'
 import { leafKeyOf, payloadKey } from './payload-key'
 

@@ -1,10 +1,10 @@
 import { collectionName, type Scope, sha256, tenantId, uuidV5 } from '../../core/ids'
 import type { ChunkRow } from '../../repositories/chunks'
 import type { DocumentRow } from '../../repositories/documents'
+import { stampOf } from '../../repositories/entry-stamp'
 import type { IndexPayload } from '../../repositories/index-entry'
 import type { TextEntry } from '../../repositories/texts'
 import type { VectorPoint } from '../../repositories/vectors'
-import { stampOf } from '../../writer/relay/stamp'
 
 export const acme = tenantId('acme')
 export const globex = tenantId('globex')

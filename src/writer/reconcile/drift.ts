@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto'
 import { throwIfAborted } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import type { ChunkEntry } from '../../repositories/chunks'
+import { digestOf, stampOf } from '../../repositories/entry-stamp'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
 import type { IndexEntry } from '../../repositories/index-entry'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
 import { spaceOf } from '../rebuild/generations'
-import { stampOf } from '../relay/stamp'
 import { deepDifference } from './deep-check'
 import type { Drift } from './drift-entry'
 
@@ -57,20 +56,6 @@ export async function* findDrift(
     if (upTo === undefined) return
     after = upTo
   }
-}
-
-/** Order-free digest of entries; the truth computes the same in `ChunkRepository.digest`. */
-function digestOf(entries: readonly IndexEntry[]): string {
-  let sum = 0n
-  for (const entry of entries) sum += entryDigest(entry)
-  return String(sum)
-}
-
-/** 60 bits of MD5 over `id:fence:stamp:tenant:document`: a checksum against drift, not against an adversary. */
-function entryDigest({ id, fence, stamp, tenant, document }: IndexEntry): bigint {
-  return BigInt(
-    `0x${createHash('md5').update(`${id}:${fence}:${stamp}:${tenant}:${document}`).digest('hex').slice(0, 15)}`,
-  )
 }
 
 async function* compareRange(

@@ -1,6 +1,7 @@
 import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import type { DocumentState } from '../../repositories/chunks'
+import { stampOf } from '../../repositories/entry-stamp'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
 import type { IndexPayload, IndexRemoval } from '../../repositories/index-entry'
 import type { TextEntry } from '../../repositories/texts'
@@ -8,7 +9,6 @@ import type { VectorPoint } from '../../repositories/vectors'
 import type { WriterPorts } from '../ports'
 import { inputText } from '../write/prepared-document'
 import { embedOnce } from './embed-once'
-import { stampOf } from './stamp'
 
 /** A state and the `since` it was read for: chunks at or below it are in the index already. */
 export interface Change {
