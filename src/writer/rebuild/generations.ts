@@ -45,15 +45,15 @@ export function physicalExists(ports: WriterPorts, generation: Generation): Prom
  * behind is mended at the next check. Of two that follow across a switch, the one that knows of it must come last: so
  * whoever has set the alias looks again, also when it is to stop.
  */
-export async function followAlias(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
-  const { target, collection } = generation
-  let until = call
-  for (let live = generation; await leadAlias(ports, live, until); ) {
-    until = undefined
-    const { generations } = ports.truth.session({ worker: true })
-    const [now] = await generations.list({ target, collection, states: ['live'] })
-    if (!now || now.id === live.id) return
-    live = now
+export async function followAlias(
+  ports: WriterPorts,
+  { target, collection }: Pick<Generation, 'target' | 'collection'>,
+  call?: CallOptions,
+): Promise<void> {
+  const { generations } = ports.truth.session({ worker: true })
+  for (let until = call; ; until = undefined) {
+    const [live] = await generations.list({ target, collection, states: ['live'] })
+    if (!live || !(await leadAlias(ports, live, until))) return
   }
 }
 

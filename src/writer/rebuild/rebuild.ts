@@ -185,12 +185,9 @@ class Rebuild {
 
   /** What a run left that died in its last steps: an alias that did not follow, indexes that were not dropped. */
   async #tidy(): Promise<void> {
-    const { generations } = this.#ports.truth.session({ worker: true })
-    const { target } = this.#options
     const call = { signal: this.#signal }
-    for (const live of await generations.list({ target, collection: this.#collection, states: ['live'] })) {
-      await followAlias(this.#ports, live, call).catch(() => undefined)
-    }
+    const place = { target: this.#options.target, collection: this.#collection }
+    await followAlias(this.#ports, place, call).catch(() => undefined)
     await dropRetired(this.#ports, call).catch(() => undefined)
   }
 

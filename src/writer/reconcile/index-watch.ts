@@ -83,11 +83,7 @@ export class IndexWatch {
       for (const generation of await generations.list({ states: ['live', 'standby'] })) {
         if (!(await goesOn())) break
         await attempt(sweepIndex(this.#ports, generation, this.#options, call, goesOn))
-        if (!gone.has(generation.id)) continue
-        // A sweep takes its time: what is live may be another index by now.
-        const { target, collection } = generation
-        const [live] = await generations.list({ target, collection, states: ['live'] })
-        if (live) await attempt(followAlias(this.#ports, live, call))
+        if (gone.has(generation.id)) await attempt(followAlias(this.#ports, generation, call))
       }
       await attempt(dropExpired(this.#ports, this.#options.retentionMs, call))
     } finally {
