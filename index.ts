@@ -1,4 +1,3 @@
-export type { ModelInfo } from './src/available-models'
 export { settingsFromEnv } from './src/config/from-env'
 export type {
   ElasticsearchSettings,
@@ -11,7 +10,6 @@ export type {
   Settings,
   WorkerSettings,
 } from './src/config/settings'
-export { storeOptionsFrom } from './src/config/store-settings'
 export { ElasticsearchConnection } from './src/connections/elasticsearch/connection'
 export type { ElasticsearchOptions } from './src/connections/elasticsearch/options'
 export { PostgresConnection } from './src/connections/postgres/connection'
@@ -50,6 +48,7 @@ export type {
   BlobSource,
   ScannedBlob,
 } from './src/repositories/blobs'
+export { PostgresTextRepository } from './src/repositories/bm25/texts'
 export type { CacheRepository, CacheSetOptions, CacheStats } from './src/repositories/cache'
 export type { ChunkRepository } from './src/repositories/chunks'
 export { DirectoryBlobRepository } from './src/repositories/directory/blobs'
@@ -61,12 +60,11 @@ export type { EmbeddingRepository } from './src/repositories/embeddings'
 export type { Facet } from './src/repositories/facets'
 export type { Generation, GenerationRepository } from './src/repositories/generations'
 export type { Backlog, JobRepository, JobRow } from './src/repositories/jobs'
+export { PostgresVectorRepository } from './src/repositories/pgvector/vectors'
 export { PostgresChunkRepository } from './src/repositories/postgres/chunks'
 export { PostgresDocumentRepository } from './src/repositories/postgres/documents'
 export { PostgresEmbeddingRepository } from './src/repositories/postgres/embeddings'
-export { PostgresTextRepository } from './src/repositories/postgres/texts'
 export { PostgresTruth } from './src/repositories/postgres/truth'
-export { PostgresVectorRepository } from './src/repositories/postgres/vectors'
 export type { QdrantVectorOptions } from './src/repositories/qdrant/options'
 export { QdrantVectorRepository } from './src/repositories/qdrant/vectors'
 export { type RedisCacheOptions, RedisCacheRepository } from './src/repositories/redis/cache'
@@ -89,9 +87,11 @@ export type {
 export type { SimilarQuery, SimilarTo } from './src/search/similar'
 export type { SplitterOptions } from './src/splitter/select'
 export type { ChunkDraft, Splitter } from './src/splitter/splitter'
-export { openStore, type RollbackOptions, type Store, type StoreRebuildOptions } from './src/store'
-export type { Degradation, GenerationsHealth, StoreHealth } from './src/store-health'
-export type { CollectionOptions, StoreOptions } from './src/store-options'
+export type { ModelInfo } from './src/store/available-models'
+export { openStore, type RollbackOptions, type Store, type StoreRebuildOptions } from './src/store/store'
+export type { Degradation, GenerationsHealth, StoreHealth } from './src/store/store-health'
+export type { CollectionOptions, StoreOptions } from './src/store/store-options'
+export { storeOptionsFrom } from './src/store/store-settings'
 export type { CacheDocument, CacheLoadOptions, TenantCache } from './src/tenant/cache-handle'
 export type { StoredChunk, StoredDocument } from './src/tenant/document'
 export type { Documents, ListPage, ListQuery } from './src/tenant/documents'

@@ -9,8 +9,8 @@ import { PostgresConnection } from '../src/connections/postgres/connection'
 import { sha256, tenantId, uuidV5 } from '../src/core/ids'
 import { seededRandom } from '../src/core/random'
 import { HashingEmbedder } from '../src/embeddings/hashing'
-import { PostgresTextRepository } from '../src/repositories/postgres/texts'
-import { PostgresVectorRepository } from '../src/repositories/postgres/vectors'
+import { PostgresTextRepository } from '../src/repositories/bm25/texts'
+import { PostgresVectorRepository } from '../src/repositories/pgvector/vectors'
 
 const size = Number(process.argv[2] ?? 10_000)
 const url = process.argv[3]

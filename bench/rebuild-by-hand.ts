@@ -6,7 +6,7 @@ import type pg from 'pg'
 import { tenantId } from '../src/core/ids'
 import type { Leaves } from '../src/filter/parsed'
 import { sourceOf } from '../src/repositories/elasticsearch/entry-source'
-import { vectorArrayParameter } from '../src/repositories/postgres/vector-binary'
+import { vectorArrayParameter } from '../src/repositories/pgvector/vector-binary'
 import type { TextEntry } from '../src/repositories/texts'
 import type { BenchTruth } from './rebuild-truth'
 

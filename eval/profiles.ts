@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { openStore, type Store, type StoreOptions, settingsFromEnv } from '../index'
 import { downloadElasticsearch, startElasticsearch, stopElasticsearch } from '../scripts/elasticsearch-server.mjs'
 import { embeddedBinaries, startPostgres, stopPostgres } from '../scripts/postgres-server.mjs'
-import { storeOptionsFrom } from '../src/config/store-settings'
+import { storeOptionsFrom } from '../src/store/store-settings'
 import { startQdrantDouble } from '../test/support/qdrant-double'
 
 /** A store to evaluate, and what it stands on in a line. */

@@ -5,8 +5,8 @@ import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { settingsFromEnv } from '../../src/config/from-env'
 import type { Environment } from '../../src/config/settings'
-import { storeOptionsFrom } from '../../src/config/store-settings'
 import { HeadwaterError } from '../../src/core/errors'
+import { storeOptionsFrom } from '../../src/store/store-settings'
 
 const server = { DATABASE_URL: 'postgres://me:hush@db:5432/app' }
 

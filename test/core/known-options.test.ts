@@ -12,7 +12,7 @@ import { resolveQdrantVectorOptions } from '../../src/repositories/qdrant/option
 import { RedisCacheRepository } from '../../src/repositories/redis/cache'
 import { S3BlobRepository } from '../../src/repositories/s3/blobs'
 import { splitterOf } from '../../src/splitter/select'
-import { checkStoreOptions } from '../../src/store-options'
+import { checkStoreOptions } from '../../src/store/store-options'
 import { createTestStore } from '../../src/testing/test-store'
 
 // biome-ignore lint/suspicious/noExplicitAny: what is passed is wrong on purpose

@@ -12,7 +12,7 @@ import { PostgresTruth, type TruthConnection } from '../../src/repositories/post
 import type { TextRepository } from '../../src/repositories/texts'
 import type { Truth } from '../../src/repositories/truth'
 import type { VectorRepository } from '../../src/repositories/vectors'
-import { resolveCollections, type StoreOptions } from '../../src/store-options'
+import { resolveCollections, type StoreOptions } from '../../src/store/store-options'
 import type { CollectionPlan, WriterOptions, WriterPorts } from '../../src/writer/ports'
 import { ensureGenerations, liveGeneration } from '../../src/writer/rebuild/generations'
 import { type CoordinatedWriter, createWriter } from '../../src/writer/writer'

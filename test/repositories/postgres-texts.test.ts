@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { PostgresTextRepository } from '../../src/repositories/postgres/texts'
+import { PostgresTextRepository } from '../../src/repositories/bm25/texts'
 import { is } from '../../src/testing/contracts/filters'
 import { acme, entryId, globex, textEntry } from '../../src/testing/contracts/rows'
 import { textRepositoryContract } from '../../src/testing/contracts/texts'

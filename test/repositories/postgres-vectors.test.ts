@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../src/core/random'
-import { PostgresVectorRepository } from '../../src/repositories/postgres/vectors'
+import { PostgresVectorRepository } from '../../src/repositories/pgvector/vectors'
 import { filterCases } from '../../src/testing/contracts/filters'
 import { acme, entryId, globex, point } from '../../src/testing/contracts/rows'
 import { vectorRepositoryContract } from '../../src/testing/contracts/vectors'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { PostgresConnection } from '../../src/connections/postgres/connection'
-import { PostgresTextRepository } from '../../src/repositories/postgres/texts'
+import { PostgresTextRepository } from '../../src/repositories/bm25/texts'
 import { is } from '../../src/testing/contracts/filters'
 import { acme, globex, textEntry } from '../../src/testing/contracts/rows'
 import { useDatabase } from '../support/postgres'

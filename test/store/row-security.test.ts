@@ -4,7 +4,7 @@ import { openStore, type Store } from '../../index'
 import { PostgresConnection } from '../../src/connections/postgres/connection'
 import { quoteName } from '../../src/connections/postgres/row-security'
 import { tenantId } from '../../src/core/ids'
-import { decideRowSecurity } from '../../src/row-security'
+import { decideRowSecurity } from '../../src/store/row-security'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 
 const tenants = ['acme', 'globex'] as const

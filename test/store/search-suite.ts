@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { defineMetadata, type Reranker, type SearchPage, type TenantHandle } from '../../index'
-import type { StoreOptions } from '../../src/store-options'
+import type { StoreOptions } from '../../src/store/store-options'
 import type { OpenedStore } from './store-suite'
 
 const collections = {

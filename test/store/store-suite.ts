@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type DocumentInput, defineMetadata, type Store } from '../../index'
-import type { StoreOptions } from '../../src/store-options'
+import type { StoreOptions } from '../../src/store/store-options'
 
 export const suiteCollections = {
   documents: { metadata: defineMetadata({ section: 'keyword', year: 'integer', at: 'datetime', tags: 'keyword[]' }) },

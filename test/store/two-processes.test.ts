@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openStore, type Store } from '../../index'
-import type { StoreOptions } from '../../src/store-options'
+import type { StoreOptions } from '../../src/store/store-options'
 import { startChild } from '../support/child'
 import { describeFullProfile } from '../support/full-profile'
 import { describeWithPgvector, pgvectorUrl, type TestDatabase, useDatabase } from '../support/postgres'

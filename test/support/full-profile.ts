@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest'
-import type { StoreOptions } from '../../src/store-options'
+import type { StoreOptions } from '../../src/store/store-options'
 import { describeWithElasticsearch } from './elasticsearch'
 import { describeWithS3 } from './minio'
 import { type TestDatabase, useDatabase } from './postgres'

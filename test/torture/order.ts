@@ -1,4 +1,4 @@
-import type { StoreOptions } from '../../src/store-options'
+import type { StoreOptions } from '../../src/store/store-options'
 import type { Operation } from './journal'
 
 export type Role = 'writer' | 'worker' | 'searcher' | 'rebuilder' | 'reconciler'

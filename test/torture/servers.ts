@@ -13,7 +13,7 @@ import {
   stopElasticsearch,
 } from '../../scripts/elasticsearch-server.mjs'
 import { embeddedBinaries, type PostgresServer, startPostgres, stopPostgres } from '../../scripts/postgres-server.mjs'
-import type { StoreOptions } from '../../src/store-options'
+import type { StoreOptions } from '../../src/store/store-options'
 import { findCommand } from '../support/server-process'
 import { TcpProxy } from '../support/tcp-proxy'
 import { Daemon, familyOf, signalAll, until } from './processes'

@@ -7,7 +7,7 @@ import { type Generation, type Target, vectorIndexOf } from '../../src/repositor
 import { MemoryTextRepository } from '../../src/repositories/memory/texts'
 import { MemoryTruth } from '../../src/repositories/memory/truth'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
-import { resolveCollections } from '../../src/store-options'
+import { resolveCollections } from '../../src/store/store-options'
 import { FakeClock } from '../../src/testing/fake-clock'
 import { type WriterPorts, writerDefaults } from '../../src/writer/ports'
 import { ensureGenerations, liveGeneration } from '../../src/writer/rebuild/generations'

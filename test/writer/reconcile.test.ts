@@ -6,7 +6,7 @@ import { type Generation, textIndexOf, vectorIndexOf } from '../../src/repositor
 import { MemoryTextRepository } from '../../src/repositories/memory/texts'
 import { MemoryTruth } from '../../src/repositories/memory/truth'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
-import { resolveCollections } from '../../src/store-options'
+import { resolveCollections } from '../../src/store/store-options'
 import type { WriterPorts } from '../../src/writer/ports'
 import { ensureGenerations, liveGeneration } from '../../src/writer/rebuild/generations'
 import { rebuild } from '../../src/writer/rebuild/rebuild'

@@ -6,9 +6,9 @@ import { S3Connection } from '../../connections/s3/connection'
 import type { CallOptions } from '../../core/abort'
 import type { Deadline } from '../../core/deadline'
 import { errorCatalogue } from '../../core/errors'
-import { outages } from '../../store-health'
-import type { StoreOptions } from '../../store-options'
-import type { ConnectionHealth } from '../../store-parts'
+import { outages } from '../../store/store-health'
+import type { StoreOptions } from '../../store/store-options'
+import type { ConnectionHealth } from '../../store/store-parts'
 import { attempt, type Check, failed, ok, warning } from './check'
 
 interface Connection {

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import { openParts } from '../../../src/open-parts'
+import { openParts } from '../../../src/store/open-parts'
 import { rebuild } from '../../../src/writer/rebuild/rebuild'
 import { type Step, stepped, steppedTruth } from '../../interleavings/steps'
 

@@ -1,12 +1,12 @@
 import { basename, join, resolve } from 'node:path'
+import type { Settings } from '../config/settings'
 import { HeadwaterError } from '../core/errors'
 import type { JsonObject } from '../core/json'
 import { type OpenAiEmbedderOptions, openAiDefaults } from '../embeddings/http/options'
 import { cachedModel, defaultCacheFolder } from '../embeddings/onnx/model-cache'
 import { isModelFolder } from '../embeddings/onnx/model-folder'
 import { defaultModel } from '../embeddings/onnx/options'
-import type { StoreOptions } from '../store-options'
-import type { Settings } from './settings'
+import type { StoreOptions } from './store-options'
 
 /**
  * Options of `openStore` from settings, and over them `more`: options that no variable has, or that the program knows

@@ -1,11 +1,11 @@
-import type { Executor } from '../../../connections/postgres/executor'
-import type { CallOptions } from '../../../core/abort'
-import { type IndexConnection, workerView } from '../index-connection'
-import type { TextTables } from '../text-tables'
+import type { Executor } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
+import { type IndexConnection, workerView } from '../postgres-index/index-connection'
 import { keyRange } from './buckets'
 import { chooseCompaction, chooseMerge } from './merge-policy'
 import { decodeBlock, type PostingMap, postingWidth, sortPostings } from './postings'
 import { readSegments, type SegmentRow, writeSegments } from './segments'
+import type { TextTables } from './text-tables'
 
 /**
  * Keeps a tenant's segments few and their postings alive, after a write. Each merge is a transaction of its own that

@@ -2,9 +2,9 @@ import type { Executor } from '../../connections/postgres/executor'
 import { quoteName } from '../../connections/postgres/row-security'
 import { literal } from '../../connections/postgres/statement'
 import { HeadwaterError } from '../../core/errors'
+import { payloadDefinitions } from '../postgres-index/index-rows'
+import { lockCreation, readMake, secure, sqlState, tableName } from '../postgres-index/index-table'
 import type { TextIndex } from '../texts'
-import { payloadDefinitions } from './index-rows'
-import { lockCreation, readMake, secure, sqlState, tableName } from './index-table'
 
 /** The quoted names of what a text index consists of. */
 export interface TextTables {

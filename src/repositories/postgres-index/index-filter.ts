@@ -1,5 +1,5 @@
 import type { ParsedFilter } from '../../filter/parsed'
-import { compileFilter, type FilterColumns } from './filter-sql'
+import { compileFilter, type FilterColumns } from '../postgres/filter-sql'
 
 const columns: FilterColumns = {
   leaves: 'leaves',

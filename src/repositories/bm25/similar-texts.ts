@@ -2,8 +2,8 @@ import type { Executor } from '../../connections/postgres/executor'
 import { quoteName } from '../../connections/postgres/row-security'
 import type { CallOptions } from '../../core/abort'
 import type { IndexHit } from '../index-entry'
+import { filterCondition } from '../postgres-index/index-filter'
 import type { TextQuery } from '../texts'
-import { filterCondition } from './index-filter'
 import type { TextTables } from './text-tables'
 
 /** Share of the query's trigrams that must stand together in a text; below, likeness is chance. */

@@ -1,6 +1,6 @@
-import type { PostgresConnection } from './connections/postgres/connection'
-import { HeadwaterError } from './core/errors'
-import { ensureRoles } from './migrations/roles'
+import type { PostgresConnection } from '../connections/postgres/connection'
+import { HeadwaterError } from '../core/errors'
+import { ensureRoles } from '../migrations/roles'
 
 /**
  * Finds out whether row level security can guard the tenants of this connection, and turns it on where it can. Returns

@@ -1,10 +1,10 @@
-import { abortable, type CallOptions } from './core/abort'
-import type { Clock } from './core/clock'
-import { withDeadline } from './core/deadline'
-import { asHeadwaterError } from './core/errors'
-import type { CollectionName } from './core/ids'
-import type { Embedder } from './embeddings/embedder'
-import type { Generation, GenerationState } from './repositories/generations'
+import { abortable, type CallOptions } from '../core/abort'
+import type { Clock } from '../core/clock'
+import { withDeadline } from '../core/deadline'
+import { asHeadwaterError } from '../core/errors'
+import type { CollectionName } from '../core/ids'
+import type { Embedder } from '../embeddings/embedder'
+import type { Generation, GenerationState } from '../repositories/generations'
 import type { StoreParts } from './store-parts'
 
 /** An embedder that this store knows, or a space that it has vectors of and no embedder for. */

@@ -6,8 +6,7 @@ import type { TenantId } from '../../core/ids'
 import { checkVector } from '../../embeddings/vector-codec'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
 import type { IndexMarker } from '../index-marker'
-import type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from '../vectors'
-import { type IndexConnection, workerView } from './index-connection'
+import { type IndexConnection, workerView } from '../postgres-index/index-connection'
 import {
   batches,
   countRows,
@@ -23,8 +22,17 @@ import {
   type StoredPayload,
   scanRows,
   writePayload,
-} from './index-rows'
-import { lockCreation, onIndex, readMake, readMarker, secure, tableName, writeMarker } from './index-table'
+} from '../postgres-index/index-rows'
+import {
+  lockCreation,
+  onIndex,
+  readMake,
+  readMarker,
+  secure,
+  tableName,
+  writeMarker,
+} from '../postgres-index/index-table'
+import type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from '../vectors'
 import { vectorArrayParameter, vectorOf } from './vector-binary'
 import { HnswIndex, type HnswOptions } from './vector-hnsw'
 import { searchVectors } from './vector-search'

@@ -4,14 +4,8 @@ import type { TenantId } from '../../core/ids'
 import type { Facet, FacetQuery } from '../facets'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
 import type { IndexMarker } from '../index-marker'
-import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
-import { indexEntries } from './bm25/indexing'
-import type { Lexicon } from './bm25/lexicon'
-import { tidy } from './bm25/merge'
-import type { Bm25Constants, Bm25Options } from './bm25/ranking'
-import { matchingEntries, searchTexts } from './bm25/searching'
-import { readFacets } from './facets'
-import { type IndexConnection, workerView } from './index-connection'
+import { readFacets } from '../postgres-index/facets'
+import { type IndexConnection, workerView } from '../postgres-index/index-connection'
 import {
   batches,
   countRows,
@@ -21,8 +15,14 @@ import {
   removalCte,
   type StoredPayload,
   scanRows,
-} from './index-rows'
-import { onIndex, readMake, readMarker, writeMarker } from './index-table'
+} from '../postgres-index/index-rows'
+import { onIndex, readMake, readMarker, writeMarker } from '../postgres-index/index-table'
+import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
+import { indexEntries } from './indexing'
+import type { Lexicon } from './lexicon'
+import { tidy } from './merge'
+import type { Bm25Constants, Bm25Options } from './ranking'
+import { matchingEntries, searchTexts } from './searching'
 import { findTrigrams, searchSimilar } from './similar-texts'
 import { createTextTables, dropTextTables, onLanguage, type TextTables, textTables } from './text-tables'
 

@@ -1,10 +1,10 @@
-import { abortable, type CallOptions, throwIfAborted } from './core/abort'
-import { type Deadline, withDeadline, withinDeadline } from './core/deadline'
-import { asHeadwaterError, type ErrorCode, errorCatalogue } from './core/errors'
-import type { Generation, Target } from './repositories/generations'
-import type { Backlog } from './repositories/jobs'
+import { abortable, type CallOptions, throwIfAborted } from '../core/abort'
+import { type Deadline, withDeadline, withinDeadline } from '../core/deadline'
+import { asHeadwaterError, type ErrorCode, errorCatalogue } from '../core/errors'
+import type { Generation, Target } from '../repositories/generations'
+import type { Backlog } from '../repositories/jobs'
+import { sweepsUnderWay } from '../writer/reconcile/index-state'
 import type { ConnectionHealth, StoreParts } from './store-parts'
-import { sweepsUnderWay } from './writer/reconcile/index-state'
 
 /** What `store.health()` found: made to be logged as JSON, and without secrets. */
 export interface StoreHealth {

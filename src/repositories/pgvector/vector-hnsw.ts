@@ -1,8 +1,8 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
-import { type IndexConnection, workerView } from './index-connection'
-import { lockCreation } from './index-table'
+import { type IndexConnection, workerView } from '../postgres-index/index-connection'
+import { lockCreation } from '../postgres-index/index-table'
 import type { VectorType } from './vector-type'
 
 /** How HNSW indexes are built, and from which size on. */

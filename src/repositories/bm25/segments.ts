@@ -1,8 +1,8 @@
-import type { Executor } from '../../../connections/postgres/executor'
-import type { CallOptions } from '../../../core/abort'
-import type { TextTables } from '../text-tables'
+import type { Executor } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
 import { packSegment } from './buckets'
 import type { PostingMap } from './postings'
+import type { TextTables } from './text-tables'
 
 /** A batch of entries, indexed together: its postings, and what BM25 needs to know of it. */
 export interface Segment {

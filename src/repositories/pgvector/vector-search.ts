@@ -1,10 +1,10 @@
 import type { Executor, Session } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import type { IndexHit } from '../index-entry'
+import { prepared } from '../postgres/statements'
+import type { IndexConnection } from '../postgres-index/index-connection'
+import { filterCondition } from '../postgres-index/index-filter'
 import type { VectorQuery } from '../vectors'
-import type { IndexConnection } from './index-connection'
-import { filterCondition } from './index-filter'
-import { prepared } from './statements'
 import { vectorParameter } from './vector-binary'
 import type { HnswIndex, VectorTable } from './vector-hnsw'
 

@@ -1,7 +1,7 @@
 import type { Executor } from '../../connections/postgres/executor'
 import { quoteName } from '../../connections/postgres/row-security'
 import { HeadwaterError } from '../../core/errors'
-import { sqlState } from './index-table'
+import { sqlState } from '../postgres-index/index-table'
 
 /** Where this database keeps pgvector, so that no statement depends on the search path. */
 export interface VectorType {

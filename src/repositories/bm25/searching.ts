@@ -1,14 +1,14 @@
-import type { Executor } from '../../../connections/postgres/executor'
-import type { CallOptions } from '../../../core/abort'
-import type { IndexHit } from '../../index-entry'
-import type { TextIndex, TextQuery } from '../../texts'
-import { filterCondition } from '../index-filter'
-import { prepared, run } from '../statements'
-import type { TextTables } from '../text-tables'
+import type { Executor } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
+import type { IndexHit } from '../index-entry'
+import { prepared, run } from '../postgres/statements'
+import { filterCondition } from '../postgres-index/index-filter'
+import type { TextIndex, TextQuery } from '../texts'
 import { keysOf } from './buckets'
 import { type Lexicon, readLexemes } from './lexicon'
 import { decodeBlock, type PostingMap } from './postings'
 import { type Bm25Constants, type Candidate, Ranking } from './ranking'
+import type { TextTables } from './text-tables'
 
 /** Distinct words of a query that count; the rest of a very long one is left out. */
 const mostTerms = 128

@@ -1,10 +1,10 @@
-import type { Executor } from '../../../connections/postgres/executor'
-import type { CallOptions } from '../../../core/abort'
-import type { TextEntry, TextIndex } from '../../texts'
-import { payloadArrays, payloadAssignments, payloadNames, payloadParameters } from '../index-rows'
-import type { TextTables } from '../text-tables'
+import type { Executor } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
+import { payloadArrays, payloadAssignments, payloadNames, payloadParameters } from '../postgres-index/index-rows'
+import type { TextEntry, TextIndex } from '../texts'
 import { type Lexicon, readLexemes } from './lexicon'
 import { type Segment, writeSegments } from './segments'
+import type { TextTables } from './text-tables'
 
 /**
  * Writes entries and, of those whose title or text changed, postings as one new segment a tenant. Within a
