@@ -73,6 +73,7 @@ export { RedisVectorCache, type RedisVectorCacheOptions } from './src/repositori
 export { type S3BlobOptions, S3BlobRepository } from './src/repositories/s3/blobs'
 export type { TextRepository } from './src/repositories/texts'
 export type { Truth, TruthSession } from './src/repositories/truth'
+export type { FieldWeights, TextMatch } from './src/repositories/typed-query'
 export type { VectorRepository } from './src/repositories/vectors'
 export type { HitExplain, PageExplain } from './src/search/explain'
 export type {

@@ -1,10 +1,13 @@
 import type { TenantId } from '../core/ids'
 import type { LeafValue, ParsedFilter } from '../filter/parsed'
+import type { TextMatch } from './typed-query'
 
 export interface FacetQuery {
   readonly tenant: TenantId
-  /** Plain words; without them all entries that pass the filter are counted. */
+  /** As of a search; without it all entries that pass the filter are counted. */
   readonly query?: string | undefined
+  /** How `query` is taken: 'words' by default. */
+  readonly match?: TextMatch | undefined
   readonly filter?: ParsedFilter | undefined
   /** Checked metadata paths, or `$source`. */
   readonly paths: readonly string[]

@@ -4,6 +4,7 @@ import type { ParsedFilter } from '../filter/parsed'
 import type { Facet, FacetQuery } from './facets'
 import type { IndexEntry, IndexHit, IndexPayload, IndexRemoval, IndexScan } from './index-entry'
 import type { IndexAlias, IndexMarker } from './index-marker'
+import type { TypedQuery } from './typed-query'
 
 /** The physical index that a call is about. */
 export interface TextIndex {
@@ -20,18 +21,26 @@ export interface TextEntry {
   readonly stamp: string
   readonly payload: IndexPayload
   readonly title: string
+  /** Of the part of the document that it stands in; undefined or empty where there is none. */
+  readonly heading?: string | undefined
   readonly text: string
 }
 
-export interface TextQuery {
+export interface TextQuery extends TypedQuery {
   readonly tenant: TenantId
-  /** Plain words as typed; no query syntax. */
-  readonly query: string
   readonly filter?: ParsedFilter | undefined
   readonly limit: number
 }
 
-/** A projection of chunks for BM25 ranking over title and text. Writes are fenced as those of vectors. */
+/** A word as an index reads it, for marking it in a text: equal terms are one word. */
+export interface ReadWord {
+  readonly term: string
+  /** UTF-16 offsets into the text. */
+  readonly start: number
+  readonly end: number
+}
+
+/** A projection of chunks for BM25 ranking over title, heading and text. Writes are fenced as those of vectors. */
 export interface TextRepository {
   create(index: TextIndex, call?: CallOptions): Promise<void>
   drop(index: TextIndex, call?: CallOptions): Promise<void>
@@ -44,10 +53,20 @@ export interface TextRepository {
   readonly alias?: IndexAlias<TextIndex> | undefined
   upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void>
   remove(index: TextIndex, removals: readonly IndexRemoval[], call?: CallOptions): Promise<void>
-  /** Entries that hold at least one of the words, best first; ties by id. */
+  /**
+   * Entries that match, best first; ties by id. Of a query with other words, those that are in almost every text of the
+   * language (stop words) are not looked for.
+   */
   search(index: TextIndex, query: TextQuery, call?: CallOptions): Promise<IndexHit[]>
   /** How often the values of paths occur among the tenant's entries that match; one facet a path, in their order. */
   facets(index: TextIndex, query: FacetQuery, call?: CallOptions): Promise<Facet[]>
+  /**
+   * The words of these texts as the index reads them, in order: for highlights. Undefined where the library reads them
+   * (core/words).
+   */
+  readonly analyze?:
+    | ((index: TextIndex, texts: readonly string[], call?: CallOptions) => Promise<(readonly ReadWord[])[]>)
+    | undefined
   scan(index: TextIndex, scan: IndexScan, call?: CallOptions): Promise<IndexEntry[]>
   read(index: TextIndex, ids: readonly string[], call?: CallOptions): Promise<TextEntry[]>
   refresh(index: TextIndex, call?: CallOptions): Promise<void>

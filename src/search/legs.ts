@@ -10,6 +10,7 @@ import type { Facet } from '../repositories/facets'
 import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
 import type { IndexHit } from '../repositories/index-entry'
 import type { TextRepository } from '../repositories/texts'
+import { mostTyped } from '../repositories/typed-query'
 import type { VectorIndex, VectorQuery, VectorRepository } from '../repositories/vectors'
 import type { Hedge } from '../resilience/hedge'
 import { diversify, diversityPool } from './diversity'
@@ -51,6 +52,11 @@ export interface LegSeams {
 }
 
 const defaultTimeoutMs = 5_000
+
+/** What counts of a query, never half a character. */
+function typed(query: string): string {
+  return query.length <= mostTyped ? query : query.slice(0, mostTyped).toWellFormed()
+}
 
 /**
  * The legs of one search. A leg that fails is left out of the rest of it; if none is left, hybrid search is answered by
@@ -107,13 +113,13 @@ export class LegRun {
 
   /** Counts over the text index, beside the legs; undefined when it does not answer. */
   facets(deadline: Deadline): Promise<Facet[] | undefined> {
-    const { facets, legs, words } = this.#query
-    const query = legs.includes('text') ? words : undefined
+    const { facets, legs, words, match } = this.#query
+    const query = legs.includes('text') ? typed(words) : undefined
     return this.#within('text', deadline, 'facets', 'facets: ', (call) => {
       const index = textIndexOf(this.#generation('text'))
       return this.#ports.texts.facets(
         index,
-        { ...facets!, tenant: this.#scope.tenant, query, filter: this.#filter },
+        { ...facets!, tenant: this.#scope.tenant, query, match, filter: this.#filter },
         call,
       )
     })
@@ -170,9 +176,11 @@ export class LegRun {
 
   async #texts(limit: number, call: CallOptions): Promise<readonly IndexHit[][]> {
     const index = textIndexOf(this.#generation('text'))
-    const asked = { tenant: this.#scope.tenant, filter: this.#filter, limit }
-    const { phrasings } = this.#query
-    return Promise.all(phrasings.map((query) => this.#ports.texts.search(index, { ...asked, query }, call)))
+    const { phrasings, match, fields } = this.#query
+    const asked = { tenant: this.#scope.tenant, filter: this.#filter, limit, match, fields }
+    return Promise.all(
+      phrasings.map((query) => this.#ports.texts.search(index, { ...asked, query: typed(query) }, call)),
+    )
   }
 
   async #nearest(limit: number, vectors: readonly Float32Array[], call: CallOptions): Promise<readonly IndexHit[][]> {

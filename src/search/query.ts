@@ -1,6 +1,7 @@
 import type { CallOptions } from '../core/abort'
 import type { JsonObject } from '../core/json'
 import type { Facet } from '../repositories/facets'
+import type { FieldWeights, TextMatch } from '../repositories/typed-query'
 import type { HitExplain, PageExplain } from './explain'
 import type { FusionMethod, Leg } from './fusion'
 import type { HighlightOptions } from './highlight'
@@ -17,6 +18,13 @@ export interface SearchQuery<F = unknown, M = JsonObject> {
   query?: string | readonly string[] | undefined
   /** A vector of the live fingerprint, instead of embedding `query`. */
   vector?: Float32Array | readonly number[] | undefined
+  /**
+   * How words are taken: at least one of them ('words', the default); all, next to each other and in order ('phrase'); or
+   * the last one as a beginning ('prefix'). The vector leg does not ask.
+   */
+  match?: TextMatch | undefined
+  /** What an occurrence of a word counts in the title, in the heading of a part, in the text; 1 each by default, 0 to 100. */
+  fields?: FieldWeights | undefined
   /** 'hybrid' fuses both legs and is the default with `query`; a single leg that is down throws. */
   mode?: 'hybrid' | 'text' | 'vector' | undefined
   /** Which documents count; checked again in Postgres for every hit. */

@@ -6,6 +6,7 @@ import type { MetadataDeclaration } from '../filter/metadata'
 import { metadataPathProblem } from '../filter/metadata-key'
 import { parseFilter } from '../filter/parse'
 import type { ParsedFilter } from '../filter/parsed'
+import type { FieldWeights, TextMatch } from '../repositories/typed-query'
 import { defaultFusion, type FusionOptions, type Leg } from './fusion'
 import { type HighlightOptions, highlightDefaults } from './highlight'
 import type { Reranker, SearchQuery } from './query'
@@ -23,6 +24,8 @@ export interface ResolvedQuery {
   readonly phrasings: readonly string[]
   /** All their words. */
   readonly words: string
+  readonly match: TextMatch
+  readonly fields: FieldWeights | undefined
   readonly vector: Float32Array | undefined
   readonly legs: readonly Leg[]
   readonly filter: ParsedFilter | undefined
@@ -56,6 +59,8 @@ export interface ResolveOptions {
 
 const known = {
   query: true,
+  match: true,
+  fields: true,
   vector: true,
   mode: true,
   filter: true,
@@ -72,8 +77,10 @@ const known = {
   facets: true,
   rerank: true,
 } satisfies KnownOptions<SearchQuery>
+const fieldNames = { title: true, heading: true, text: true } satisfies KnownOptions<FieldWeights>
 const perLeg = { text: true, vector: true } satisfies KnownOptions<Record<Leg, number>>
 
+const mostWeight = 100
 const maxLimit = 1_000
 const maxQueryBytes = 8 * 1024
 const maxPhrasings = 8
@@ -95,6 +102,8 @@ export function resolveQuery(
   if (query.groupBy !== undefined && query.groupBy !== 'document') {
     throw invalid('groupBy', `must be 'document', got ${JSON.stringify(query.groupBy)}`)
   }
+  const match = matchOf(query.match)
+  const fields = fieldsOf(query.fields)
   const fusion = fusionOf(query, legs, phrasings.length, vector !== undefined)
   const minScore = minScoreOf(query.minScore)
   const diversity = query.diversity ?? 0
@@ -109,6 +118,7 @@ export function resolveQuery(
     origin,
     JSON.stringify([
       legs,
+      ...(match === 'words' && !fields ? [] : [[match, fields]]),
       filter ?? null,
       fused ? [fusion.method, fusion.weights, fusion.method === 'rrf' ? fusion.k : null] : null,
       legs.map((leg) => minScore[leg] ?? null),
@@ -120,6 +130,8 @@ export function resolveQuery(
   return {
     phrasings,
     words: phrasings.join(' '),
+    match,
+    fields,
     vector,
     legs,
     filter,
@@ -146,6 +158,7 @@ function checkNames(query: SearchQuery): void {
     refuseUnknown(options, names, path, 'HW_INVALID_ARGUMENT')
   refuse(query, known, '')
   refuse(weights, perLeg, 'weights')
+  refuse(query.fields, fieldNames, 'fields')
   refuse(minScore, perLeg, 'minScore')
   if (typeof highlight === 'object') refuse(highlight, highlightDefaults, 'highlight')
   if (typeof facets === 'object' && !Array.isArray(facets)) refuse(facets, { paths: true, limit: true }, 'facets')
@@ -161,6 +174,21 @@ function phrasingsOf(query: SearchQuery['query']): string[] {
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   if (bytes > maxQueryBytes) throw beyond('query', `at most ${maxQueryBytes} bytes, got ${bytes}`)
   return texts.filter((text) => text.trim() !== '')
+}
+
+function matchOf(match: TextMatch | undefined): TextMatch {
+  if (match === undefined || match === 'words' || match === 'phrase' || match === 'prefix') return match ?? 'words'
+  throw invalid('match', `must be 'words', 'phrase' or 'prefix', got ${JSON.stringify(match)}`)
+}
+
+/** Undefined where all count alike. */
+function fieldsOf(given: FieldWeights | undefined): FieldWeights | undefined {
+  const { title = 1, heading = 1, text = 1 } = given ?? {}
+  for (const [field, weight] of Object.entries({ title, heading, text })) {
+    if (typeof weight === 'number' && weight >= 0 && weight <= mostWeight) continue
+    throw invalid(`fields.${field}`, `must be a number from 0 to ${mostWeight}, got ${String(weight)}`)
+  }
+  return title === 1 && heading === 1 && text === 1 ? undefined : { title, heading, text }
 }
 
 function legsOf(mode: SearchQuery['mode'], worded: boolean, vector: Float32Array | undefined): readonly Leg[] {

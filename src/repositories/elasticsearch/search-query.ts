@@ -7,7 +7,7 @@ import { compileFilter, type Query } from './filter-query'
 /** How the words of a query are taken. There is no query syntax in any of them. */
 export type TextMatch = 'words' | 'phrase' | 'prefix' | 'fuzzy'
 
-export interface ElasticsearchTextQuery extends TextQuery {
+export interface ElasticsearchTextQuery extends Omit<TextQuery, 'match'> {
   /**
    * `words` (default): at least one of them; `phrase`: all, next to each other; `prefix`: the last one may be unfinished;
    * `fuzzy`: up to two letters wrong in a word, depending on its length.
