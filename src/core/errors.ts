@@ -31,7 +31,14 @@ export const errorCatalogue = {
   HW_EXTENSION_MISSING: { retryable: false, remedy: 'Install the Postgres extension that the message names.' },
   HW_DATABASE: { retryable: false, remedy: 'Read the cause; the database refused the statement.' },
   HW_MIGRATION_NEEDED: { retryable: false, remedy: 'Run `headwater migrate up`, or open with migrate: "auto".' },
-  HW_MIGRATION_AHEAD: { retryable: false, remedy: 'The database is newer than this package: upgrade headwater.' },
+  HW_MIGRATION_AHEAD: {
+    retryable: false,
+    remedy: 'A newer package migrated the database, and this one cannot run on it: upgrade headwater.',
+  },
+  HW_MIGRATION_LOSES_DATA: {
+    retryable: false,
+    remedy: 'Going down would drop documents: back up first, then add --with-data (withData: true).',
+  },
   HW_MIGRATION_FAILED: { retryable: false, remedy: 'Read the cause; migrations run in a transaction each.' },
   HW_TOPOLOGY_MISMATCH: {
     retryable: false,

@@ -13,7 +13,18 @@ export const catalogue: readonly CatalogueEntry[] = [
     name: '0003_embedding_reservations',
     load: async () => (await import('./versions/0003-embedding-reservations')).migration,
   },
+  { name: '0004_schema_levels', load: async () => (await import('./versions/0004-schema-levels')).migration },
 ]
+
+/** The level of a migration: the number that its name begins with. */
+export function levelOf(name: string): number {
+  return Number.parseInt(name, 10)
+}
+
+/** From this level on each applied migration has a row in the table of levels, which this one makes. */
+export const firstRecordedLevel = 4
+/** The oldest package level that can run on each applied migration. */
+export const levelTable = 'migration_levels'
 
 /** Table of the applied migrations, in the schema itself. */
 export const migrationTable = 'migrations'

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { PostgresConnection } from '../../src/connections/postgres/connection'
-import { type CatalogueEntry, catalogue } from '../../src/migrations/catalogue'
+import { type CatalogueEntry, catalogue, levelOf } from '../../src/migrations/catalogue'
 import { readSchema, schemaDifferences } from '../../src/migrations/introspect'
 import { schemaManifest } from '../../src/migrations/manifest'
 import { migrate } from '../../src/migrations/migrate'
@@ -19,11 +19,19 @@ function later(...statements: string[][]): CatalogueEntry[] {
   const more = statements.map((up, at) => ({
     name: `9${at}00_later`,
     load: async () => ({
+      oldest: 9000 + at * 100,
       up: (schema: string) => up.map((text) => text.replaceAll('$schema', schema)),
       down: (schema: string) => [`DROP TABLE ${schema}.later_${at}`],
     }),
   }))
   return [...catalogue, ...more]
+}
+
+/** The catalogue's level, and a migration of a later package that says what may run on it. */
+const packageLevel = levelOf(names.at(-1)!)
+function step(name: string, oldest: number, up: string): CatalogueEntry {
+  const migration = { oldest, up: (schema: string) => [up.replaceAll('$schema', schema)], down: () => [] }
+  return { name, load: async () => migration }
 }
 
 describe('in PGlite', () => {
@@ -161,9 +169,12 @@ function suite(current: () => PostgresConnection): void {
     const index = { name: 'text_1', language: 'english' }
     await texts.create(index)
     await texts.upsert(index, [textEntry('a', 1, 'left over')])
-    await query(`CREATE TABLE "it's mine".of_the_user (id int)`)
+    await query(`CREATE TABLE "it's mine".of_the_user (id int, tenant text)`)
+    await query(`CREATE POLICY headwater_tenant ON "it's mine".of_the_user USING (true)`)
+    await query(`CREATE TABLE "it's mine".text_10 (id int); CREATE SEQUENCE "it's mine".invoice_numbers`)
     await migrate(current(), { schema, direction: 'down', to: 'none' })
-    expect(await tables("it''s mine")).toEqual(['migrations', 'migrations_lock', 'of_the_user'])
+    expect(await tables("it''s mine")).toEqual(['migrations', 'migrations_lock', 'of_the_user', 'text_10'])
+    await query(`SELECT nextval('"it''s mine".invoice_numbers')`)
     await migrate(current(), { schema })
     await texts.create(index)
     expect(await texts.count(index)).toBe(0)
@@ -183,6 +194,7 @@ function suite(current: () => PostgresConnection): void {
       applied: [],
       pending: names.length,
       ahead: [],
+      incompatible: [],
       missing: [],
       unrecorded: [],
     })
@@ -212,6 +224,55 @@ function suite(current: () => PostgresConnection): void {
     }
     expect((await migrationStatus(current())).ahead).toEqual(['9000_later'])
     expect(await tables()).toContain('later_0')
+  })
+
+  it('a database that is ahead is opened where its newest migrations say that this package can run on it', async () => {
+    const newer = [...catalogue, step('9000_wider', packageLevel, 'CREATE TABLE $schema.later_0 (id int)')]
+    await migrate(current(), { catalogue: newer })
+    await assertMigrated(current())
+    const { changed, status } = await migrate(current())
+    expect(changed).toEqual([])
+    expect(status).toMatchObject({ ahead: ['9000_wider'], incompatible: [], pending: [], missing: [] })
+    // It can neither undo what it does not know, nor go on from there.
+    expect(await codeOf(migrate(current(), { direction: 'down' }))).toBe('HW_MIGRATION_AHEAD')
+    const other = [...catalogue, step('8000_other', 1, 'CREATE TABLE $schema.other (id int)')]
+    expect(await codeOf(migrate(current(), { catalogue: other }))).toBe('HW_MIGRATION_AHEAD')
+
+    await migrate(current(), { catalogue: [...newer, step('9100_narrower', 9000, 'SELECT 1')] })
+    const refused = { code: 'HW_MIGRATION_AHEAD', details: { ahead: ['9100_narrower'] } }
+    await expect(assertMigrated(current())).rejects.toMatchObject(refused)
+    await expect(migrate(current())).rejects.toMatchObject(refused)
+  })
+
+  it('a database of 0.1.0 is brought on with all that is in it', async () => {
+    const old = catalogue.slice(0, 3)
+    await migrate(current(), { catalogue: old })
+    await query(`INSERT INTO headwater.documents (tenant, collection, id, deleted_at) VALUES ('a', 'b', 'c', NULL)`)
+    expect((await migrate(current())).changed).toEqual(names.slice(3))
+    expect((await query('SELECT id FROM headwater.documents')).rows).toEqual([{ id: 'c' }])
+    const { rows } = await query('SELECT migration, oldest FROM headwater.migration_levels ORDER BY 1')
+    expect(rows.map((row) => row['migration'])).toEqual(names.slice(3))
+    for (const { migration, oldest } of rows) expect(Number(oldest)).toBeLessThanOrEqual(levelOf(String(migration)))
+  })
+
+  it('down drops nobody’s documents unless told to, and says so before the first step', async () => {
+    await migrate(current())
+    await query(`INSERT INTO headwater.documents (tenant, collection, id, deleted_at) VALUES ('a', 'b', 'c', NULL)`)
+    const down = { direction: 'down', to: 'none' } as const
+    await expect(migrate(current(), down)).rejects.toMatchObject({
+      code: 'HW_MIGRATION_LOSES_DATA',
+      details: { migration: '0001_initial' },
+    })
+    expect((await migrationStatus(current())).applied.map(({ name }) => name)).toEqual(names)
+    // What can be made again is no data: as far as the blobs of documents, of which there are none.
+    await migrate(current(), { direction: 'down', to: '0001_initial' })
+    await migrate(current())
+    await query(`UPDATE headwater.documents SET blob_key = 'k', blob_size = 1, blob_type = 't'`)
+    await expect(migrate(current(), { direction: 'down', to: '0001_initial' })).rejects.toMatchObject({
+      code: 'HW_MIGRATION_LOSES_DATA',
+      details: { migration: '0002_document_blobs' },
+    })
+    expect((await migrate(current(), { ...down, withData: true })).changed).toEqual([...names].reverse())
   })
 
   it('a migration that fails leaves nothing; those before it stay, and it can be run again', async () => {

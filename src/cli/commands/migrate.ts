@@ -7,6 +7,12 @@ import type { Register } from '../command'
 import { exitCodes } from '../exit-codes'
 import type { Output } from '../output'
 
+interface DownOptions {
+  readonly to?: string
+  readonly yes?: boolean
+  readonly withData?: boolean
+}
+
 export const registerMigrate: Register = (program, run) => {
   const command = program.command('migrate').description('the tables: create, change, look')
   command
@@ -25,19 +31,21 @@ export const registerMigrate: Register = (program, run) => {
     )
   command
     .command('down')
-    .description('undo the last migration, with the data in its tables')
+    .description('undo the last migration; refuses while that would drop documents')
     .option('--to <name>', 'undo those after this one; "none" undoes all')
     .option('--yes', 'really')
+    .option('--with-data', "really, and with users' rows in what it drops")
     .action(
-      run(async (context, { to, yes }: { readonly to?: string; readonly yes?: boolean }) => {
-        if (!yes) {
-          throw new HeadwaterError('HW_INVALID_ARGUMENT', 'migrate down: drops tables with their data; add --yes', {
+      run(async (context, { to, yes, withData }: DownOptions) => {
+        if (!yes && !withData) {
+          throw new HeadwaterError('HW_INVALID_ARGUMENT', 'migrate down: takes tables away; add --yes', {
             path: '--yes',
           })
         }
         const settings = await context.settings()
         const { schema } = settings.postgres
-        const { changed, status } = await migrate(migrationTargetOf(settings), { schema, direction: 'down', to })
+        const options = { schema, direction: 'down', to, withData } as const
+        const { changed, status } = await migrate(migrationTargetOf(settings), options)
         context.out.document({ changed, status })
         context.out.line(changed.length === 0 ? 'Nothing was applied.' : `Undid ${changed.join(', ')}.`)
         return undefined
@@ -50,7 +58,7 @@ export const registerMigrate: Register = (program, run) => {
       run(async (context) => {
         const settings = await context.settings()
         const status = await migrationStatus(migrationTargetOf(settings), { schema: settings.postgres.schema })
-        const ready = [status.pending, status.ahead, status.missing, status.unrecorded].every(
+        const ready = [status.pending, status.incompatible, status.missing, status.unrecorded].every(
           (list) => list.length === 0,
         )
         context.out.document({ ...status, ready })

@@ -1,7 +1,7 @@
 import type { PostgresConnection } from '../../connections/postgres/connection'
 import { errorCatalogue, HeadwaterError } from '../../core/errors'
 import { readRoles } from '../../migrations/roles'
-import { assertNotAhead, assertWhole, migrationStatus } from '../../migrations/status'
+import { assertRunnable, assertWhole, migrationStatus } from '../../migrations/status'
 import type { TruthSession } from '../../repositories/truth'
 import type { Check } from './check'
 import { failed, ok, warning } from './check'
@@ -13,13 +13,14 @@ export async function checkMigrations(connection: PostgresConnection, schema: st
   const name = 'migrations'
   const status = await migrationStatus(connection, { schema })
   try {
-    assertNotAhead(status)
+    assertRunnable(status)
     assertWhole(status)
   } catch (error) {
     return [failed(name, error)]
   }
-  const { pending, applied } = status
-  if (pending.length === 0) return [ok(name, `${applied.length} applied, the last ${applied.at(-1)?.name}`)]
+  const { pending, applied, ahead } = status
+  const newer = ahead.length > 0 ? '; a newer version made it, on which this one can run' : ''
+  if (pending.length === 0) return [ok(name, `${applied.length} applied, the last ${applied.at(-1)?.name}${newer}`)]
   const what = `schema: "${schema}" lacks ${pending.join(', ')}`
   return [failed(name, new HeadwaterError('HW_MIGRATION_NEEDED', what, { path: 'schema' }))]
 }

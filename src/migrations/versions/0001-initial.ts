@@ -7,6 +7,10 @@ import type { SchemaMigration } from '../schema-migration'
  * database's own clock sets and reads.
  */
 export const migration: SchemaMigration = {
+  oldest: 1,
+
+  data: (schema) => [{ table: `${schema}.documents`, where: 'deleted_at IS NULL' }],
+
   up(schema) {
     const tenantTables = ['documents', 'chunks', 'embeddings', 'jobs', 'commits']
     return [
@@ -155,17 +159,22 @@ export const migration: SchemaMigration = {
 
 /**
  * The tables of generations, which are named by numbers that begin anew after this: a later one must not find what an
- * earlier one left.
+ * earlier one left. Each says in its comment what it is; what belongs to a text index has its name and a suffix.
  */
 function dropProjections(schema: string): string {
-  const inSchema = `c.relnamespace = '${schema.replaceAll("'", "''")}'::regnamespace`
+  const inSchema = `c.relnamespace = '${schema.replaceAll("'", "''")}'::pg_catalog.regnamespace`
   return `DO $headwater$ DECLARE found record; BEGIN
-    FOR found IN SELECT c.oid::regclass AS name FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
-      WHERE ${inSchema} AND p.polname = 'headwater_tenant'
-        AND c.relname NOT IN ('documents', 'chunks', 'embeddings', 'jobs', 'commits')
-    LOOP EXECUTE format('DROP TABLE %s', found.name); END LOOP;
-    FOR found IN SELECT c.oid::regclass AS name FROM pg_class c
-      WHERE ${inSchema} AND c.relkind = 'S' AND c.relname LIKE '%\\_numbers'
-    LOOP EXECUTE format('DROP SEQUENCE %s', found.name); END LOOP;
+    FOR found IN
+      WITH entries AS MATERIALIZED (
+        SELECT c.oid, c.relname FROM pg_catalog.pg_class c
+        WHERE ${inSchema} AND c.relkind = 'r'
+          AND pg_catalog.obj_description(c.oid, 'pg_class') ~ '^headwater (vectors|texts) [{]')
+      SELECT c.oid::pg_catalog.regclass AS name, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
+      FROM pg_catalog.pg_class c WHERE ${inSchema} AND (c.oid IN (SELECT oid FROM entries)
+        OR c.relkind = 'S' AND c.relname IN (SELECT relname || '_numbers' FROM entries)
+        OR c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_policy WHERE polrelid = c.oid AND polname = 'headwater_tenant')
+          AND EXISTS (SELECT FROM entries e WHERE pg_catalog.starts_with(c.relname::text, e.relname || '_')))
+      ORDER BY kind DESC
+    LOOP EXECUTE pg_catalog.format('DROP %s %s', found.kind, found.name); END LOOP;
   END $headwater$`
 }

@@ -3,6 +3,10 @@ import type { SchemaMigration } from '../schema-migration'
 
 /** A document may own a blob. `blob_removals` names the blobs that are being deleted, which nobody may refer to. */
 export const migration: SchemaMigration = {
+  oldest: 2,
+
+  data: (schema) => [{ table: `${schema}.documents`, where: 'blob_key IS NOT NULL' }],
+
   up(schema) {
     return [
       `ALTER TABLE ${schema}.documents

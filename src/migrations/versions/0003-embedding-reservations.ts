@@ -3,6 +3,8 @@ import type { SchemaMigration } from '../schema-migration'
 
 /** Which worker is embedding which text, so that no other does it too. */
 export const migration: SchemaMigration = {
+  oldest: 2,
+
   up(schema) {
     return [
       `CREATE TABLE ${schema}.embedding_reservations (
