@@ -43,7 +43,7 @@ export const errorCatalogue = {
   HW_TOPOLOGY_MISMATCH: {
     retryable: false,
     remedy:
-      'Open with what is recorded, as the message says; a language can be changed by a rebuild of the text index.',
+      'Open with what is recorded, as the message says; a language can be changed by a rebuild of the text index, and an index of a later version needs that version.',
   },
   HW_FINGERPRINT_MISMATCH: {
     retryable: false,

@@ -14,6 +14,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     load: async () => (await import('./versions/0003-embedding-reservations')).migration,
   },
   { name: '0004_schema_levels', load: async () => (await import('./versions/0004-schema-levels')).migration },
+  { name: '0005_index_formats', load: async () => (await import('./versions/0005-index-formats')).migration },
 ]
 
 /** The level of a migration: the number that its name begins with. */

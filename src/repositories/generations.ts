@@ -1,4 +1,5 @@
 import type { CollectionName } from '../core/ids'
+import type { IndexFormat } from './index-format'
 import type { TextIndex } from './texts'
 import type { VectorIndex } from './vectors'
 
@@ -21,6 +22,8 @@ export interface Generation {
   /** Text search configuration, e.g. `english`; null for vectors. */
   readonly language: string | null
   readonly chunking: string
+  /** What it was made with; never changes. */
+  readonly format: IndexFormat
   readonly state: GenerationState
   /** Last chunk id that the copy has done; null before the first and when complete. */
   readonly checkpoint: string | null
@@ -33,7 +36,7 @@ export interface Generation {
 
 export type NewGeneration = Pick<
   Generation,
-  'target' | 'collection' | 'fingerprint' | 'dimensions' | 'language' | 'chunking' | 'state'
+  'target' | 'collection' | 'fingerprint' | 'dimensions' | 'language' | 'chunking' | 'format' | 'state'
 > & {
   /** Start of the physical name; the id is added. */
   readonly prefix: string
@@ -67,10 +70,12 @@ export interface GenerationRepository {
 
 /** The physical collection of a vector generation. */
 export function vectorIndexOf(generation: Generation): VectorIndex {
-  return { name: generation.name, fingerprint: generation.fingerprint!, dimensions: generation.dimensions! }
+  const { name, fingerprint, dimensions, format } = generation
+  return { name, fingerprint: fingerprint!, dimensions: dimensions!, format }
 }
 
 /** The physical index of a text generation. */
 export function textIndexOf(generation: Generation): TextIndex {
-  return { name: generation.name, language: generation.language! }
+  const { name, language, format } = generation
+  return { name, language: language!, format }
 }

@@ -3,6 +3,7 @@ import type { TenantId } from '../core/ids'
 import type { ParsedFilter } from '../filter/parsed'
 import type { Facet, FacetQuery } from './facets'
 import type { IndexEntry, IndexHit, IndexPayload, IndexRemoval, IndexScan } from './index-entry'
+import type { IndexFormat } from './index-format'
 import type { IndexAlias, IndexMarker } from './index-marker'
 import type { TypedQuery } from './typed-query'
 
@@ -11,6 +12,8 @@ export interface TextIndex {
   readonly name: string
   /** Text search configuration, e.g. `english`, `german`, `simple`. */
   readonly language: string
+  /** What it was made with; what the repository makes now when left out. */
+  readonly format?: IndexFormat | undefined
 }
 
 export interface TextEntry {
@@ -42,6 +45,8 @@ export interface ReadWord {
 
 /** A projection of chunks for BM25 ranking over title, heading and text. Writes are fenced as those of vectors. */
 export interface TextRepository {
+  /** What it makes now. An index of an older format is fed and asked in the way of that. */
+  readonly format: IndexFormat
   create(index: TextIndex, call?: CallOptions): Promise<void>
   drop(index: TextIndex, call?: CallOptions): Promise<void>
   exists(index: TextIndex, call?: CallOptions): Promise<boolean>

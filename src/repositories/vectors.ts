@@ -2,6 +2,7 @@ import type { CallOptions } from '../core/abort'
 import type { TenantId } from '../core/ids'
 import type { ParsedFilter } from '../filter/parsed'
 import type { IndexEntry, IndexHit, IndexPayload, IndexRemoval, IndexScan } from './index-entry'
+import type { IndexFormat } from './index-format'
 import type { IndexAlias, IndexMarker } from './index-marker'
 
 /** The physical collection that a call is about. */
@@ -9,6 +10,8 @@ export interface VectorIndex {
   readonly name: string
   readonly fingerprint: string
   readonly dimensions: number
+  /** What it was made with; what the repository makes now when left out. */
+  readonly format?: IndexFormat | undefined
 }
 
 export interface VectorPoint {
@@ -30,6 +33,8 @@ export interface VectorQuery {
 
 /** A projection of chunks as vectors. Writes are fenced: a point with a higher fence is left alone. */
 export interface VectorRepository {
+  /** What it makes now. An index of an older format is fed and asked in the way of that. */
+  readonly format: IndexFormat
   /** Creates the physical collection if it is missing. */
   create(index: VectorIndex, call?: CallOptions): Promise<void>
   drop(index: VectorIndex, call?: CallOptions): Promise<void>

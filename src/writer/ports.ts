@@ -20,6 +20,8 @@ export interface CollectionPlan {
   readonly metadata?: MetadataDeclaration | undefined
   /** Text search configuration, `english` by default. */
   readonly language: string
+  /** Whether words are found without regard to case and accents; recorded with each text index. */
+  readonly folding?: boolean | undefined
 }
 
 /** Everything that the writer, the relay, rebuild and reconcile touch: ports only, so that a simulator can stand in. */

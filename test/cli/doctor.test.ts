@@ -184,6 +184,25 @@ describeWithElasticsearch('doctor of the full profile', (elasticsearch) => {
         expect([...double.collections().keys()].filter((name) => name.includes('canary'))).toEqual([])
       })
 
+      it('an index of an older format is named with its remedy, one of a later version is failed', async () => {
+        const format = (made: object) =>
+          database().admin(
+            `UPDATE headwater.generations SET format = '${JSON.stringify(made)}' WHERE target = 'vector'`,
+          )
+        const { rows } = await database().admin(
+          `SELECT name, format FROM headwater.generations WHERE target = 'vector'`,
+        )
+        const name = `format of ${rows[0].name}`
+        await format({ words: 1, payload: 0 })
+        expect((await look()).bad).toMatchObject([
+          { name, state: 'warning', remedy: 'Run `headwater rebuild --target vector --collection documents`.' },
+        ])
+        await format({ words: 1, payload: 99 })
+        expect((await look()).bad).toMatchObject([{ name, state: 'failed', code: 'HW_TOPOLOGY_MISMATCH' }])
+        await expect(openStore(settingsFromEnv(env))).rejects.toMatchObject({ code: 'HW_TOPOLOGY_MISMATCH' })
+        await format(rows[0].format)
+      })
+
       it('Qdrant down: failed with what users notice, and its index is not looked at', async () => {
         proxy.refuse()
         const { code, bad } = await look()

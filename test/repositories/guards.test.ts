@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { executorFrom } from '../../src/connections/postgres/caller'
 import type { Executor } from '../../src/connections/postgres/executor'
 import { migrate } from '../../src/migrations/migrate'
+import { firstFormat } from '../../src/repositories/index-format'
 import type { ClaimedJob, NewJob } from '../../src/repositories/jobs'
 import type { SqlGuard } from '../../src/repositories/postgres/guards'
 import { PostgresTruth } from '../../src/repositories/postgres/truth'
@@ -349,7 +350,13 @@ describe('guards in SQL', () => {
   })
 
   it('a purge forgets nothing of a collection while a generation of it is being built', async () => {
-    const generation = { target: 'text', collection: documents, chunking: 'c', language: 'english' } as const
+    const generation = {
+      target: 'text',
+      collection: documents,
+      chunking: 'c',
+      language: 'english',
+      format: firstFormat,
+    } as const
     await a.run('BEGIN')
     await a.session().documents.lock(scope, ['d'], { create: true })
     await a.session().documents.save(scope, [documentRow('d', 1)])
@@ -365,7 +372,13 @@ describe('guards in SQL', () => {
   })
 
   it('two generations can never be live at once, lock or no lock', async () => {
-    const generation = { target: 'text', collection: documents, chunking: 'c', language: 'english' } as const
+    const generation = {
+      target: 'text',
+      collection: documents,
+      chunking: 'c',
+      language: 'english',
+      format: firstFormat,
+    } as const
     const create = (session: TruthSession) =>
       session.generations.create({ ...generation, fingerprint: null, dimensions: null, state: 'building', prefix: 'g' })
     const [one, two] = [await create(a.session()), await create(a.session())]
@@ -382,7 +395,13 @@ describe('guards in SQL', () => {
   })
 
   it('under the lock of their target, switches come one after the other', async () => {
-    const generation = { target: 'vector', collection: documents, chunking: 'c', language: null } as const
+    const generation = {
+      target: 'vector',
+      collection: documents,
+      chunking: 'c',
+      language: null,
+      format: firstFormat,
+    } as const
     const create = (session: TruthSession) =>
       session.generations.create({ ...generation, fingerprint: 'f', dimensions: 3, state: 'building', prefix: 'g' })
     const [one, two] = [await create(a.session()), await create(a.session())]

@@ -69,6 +69,29 @@ describe('rebuild', () => {
     return { value: await work, ms: clock.monotonic() - from }
   }
 
+  it('an index keeps the format that it was made with until it is made anew; one of a later version is let alone', async () => {
+    const before = ports.vectors.format
+    const later = { ...before, payload: before.payload + 1 }
+    Object.assign(ports.vectors, { format: later })
+    await writer.put(scope, { id: 'd0', text: 'another text' })
+    expect(await reconcile(ports, { target: 'vector' })).toMatchObject(clean)
+    expect((await generations('vector')).map(({ format }) => format)).toEqual([before])
+    await ensureGenerations(ports)
+    await run('vector')
+    expect((await generations('vector')).map(({ state, format }) => [state, format])).toEqual([
+      ['standby', before],
+      ['live', later],
+    ])
+    expect((await generations('text')).map(({ format }) => format)).toEqual([ports.texts.format])
+
+    Object.assign(ports.vectors, { format: before })
+    const refusal = { code: 'HW_TOPOLOGY_MISMATCH', message: expect.stringContaining('later version') }
+    await expect(ensureGenerations(ports)).rejects.toMatchObject(refusal)
+    await writer.put(scope, { id: 'd1', text: 'yet another text' })
+    const { value } = await through(writer.relay.drain({ timeoutMs: 1_000 }))
+    expect(value).toMatchObject({ remaining: 1, parked: 0, unavailable: { code: 'HW_TOPOLOGY_MISMATCH' } })
+  })
+
   it('keeps to its rate, and says how fast it is and how long it will take', async () => {
     const seen: RebuildProgress[] = []
     const { ms } = await through(run('vector', { rate: 20, onProgress: (progress) => seen.push(progress) }))

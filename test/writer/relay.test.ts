@@ -204,6 +204,7 @@ describe('relay', () => {
       dimensions: null,
       language: 'english',
       chunking: [...ports.collections.values()][0]!.splitter.id,
+      format: ports.texts.format,
       state: 'building',
       prefix: 'never_made',
     })

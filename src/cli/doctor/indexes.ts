@@ -4,9 +4,12 @@ import { PostgresTextRepository } from '../../repositories/bm25/texts'
 import { physicalName, writeAlias } from '../../repositories/elasticsearch/names'
 import { ElasticsearchTextRepository } from '../../repositories/elasticsearch/texts'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { assertKnownFormat, describeFormat, isOlderFormat } from '../../repositories/index-format'
 import { PostgresVectorRepository } from '../../repositories/pgvector/vectors'
 import { QdrantVectorRepository } from '../../repositories/qdrant/vectors'
+import type { TextRepository } from '../../repositories/texts'
 import type { TruthSession } from '../../repositories/truth'
+import type { VectorRepository } from '../../repositories/vectors'
 import { type Topology, topologyOf } from '../../store/engines'
 import type { StoreOptions } from '../../store/store-options'
 import type { CollectionPlan } from '../../writer/ports'
@@ -43,7 +46,9 @@ export async function checkIndexes(place: IndexesPlace): Promise<Check[]> {
       checks.push(warning(`rebuild of ${generation.name}`, `It cannot be switched to: ${generation.error}`, remedy))
     }
     // Engines that are configured otherwise than recorded hold something else.
-    if (state !== 'building' && recorded?.[target] === configured[target]) {
+    if (recorded?.[target] !== configured[target]) continue
+    if (state === 'live') checks.push(...checkFormat(place, generation, String(installation)))
+    if (state !== 'building') {
       checks.push(await checkPhysical(place, generation, configured[target], String(installation)))
     }
   }
@@ -73,6 +78,35 @@ function checkMake({ collection, plans }: IndexesPlace, generation: Generation):
   return ok(name, `${fingerprint ?? language}, cut by ${generation.chunking}`)
 }
 
+/** Nothing to say of an index that is as one would be made now. */
+function checkFormat(place: IndexesPlace, generation: Generation, installation: string): Check[] {
+  const { name, target, collection, format } = generation
+  const check = `format of ${name}`
+  const made = (target === 'vector' ? vectorsOf(place) : textsOf(place, installation)).format
+  try {
+    assertKnownFormat(name, format, made)
+  } catch (error) {
+    return [failed(check, error, 'Bring this package to the version that made it.')]
+  }
+  if (!isOlderFormat(format, made)) return []
+  const found = `${describeFormat(format)}: it is asked in that older way until it is made anew, with ${describeFormat(made)}`
+  return [warning(check, found, `Run \`headwater rebuild --target ${target} --collection ${collection}\`.`)]
+}
+
+function vectorsOf({ stores: { postgres, qdrant }, schema }: IndexesPlace): VectorRepository {
+  return qdrant ? new QdrantVectorRepository(qdrant) : new PostgresVectorRepository(postgres, { schema })
+}
+
+function textsOf(place: IndexesPlace, installation: string): TextRepository {
+  const { postgres, elasticsearch } = place.stores
+  if (!elasticsearch) return new PostgresTextRepository(postgres, { schema: place.schema })
+  return new ElasticsearchTextRepository(elasticsearch, { prefix: prefixOf(place, installation) })
+}
+
+function prefixOf({ options }: IndexesPlace, installation: string): string {
+  return `${options.elasticsearch?.prefix ?? 'headwater'}_${installation}`
+}
+
 async function checkPhysical(
   place: IndexesPlace,
   generation: Generation,
@@ -96,39 +130,30 @@ async function checkPhysical(
 }
 
 /** False when the public alias leads away from the live generation. */
-async function isLed(
-  { stores: { qdrant, elasticsearch }, options }: IndexesPlace,
-  generation: Generation,
-  installation: string,
-): Promise<boolean> {
+async function isLed(place: IndexesPlace, generation: Generation, installation: string): Promise<boolean> {
+  const { options } = place
   const { state, target, collection } = generation
   if (state !== 'live') return true
   if (target === 'vector') {
     const alias = `${options.qdrant?.prefix ?? 'headwater'}_${installation}_${collection}`
-    return !qdrant || new QdrantVectorRepository(qdrant).alias.leadsTo(alias, vectorIndexOf(generation))
+    const vectors = vectorsOf(place)
+    return !vectors.alias || vectors.alias.leadsTo(alias, vectorIndexOf(generation))
   }
-  const prefix = `${options.elasticsearch?.prefix ?? 'headwater'}_${installation}`
-  if (!elasticsearch) return true
-  return new ElasticsearchTextRepository(elasticsearch, { prefix }).alias.leadsTo(collection, textIndexOf(generation))
+  const texts = textsOf(place, installation)
+  return !texts.alias || texts.alias.leadsTo(collection, textIndexOf(generation))
 }
 
 /** What is missing of an index in its engine. */
-async function flawOf(
-  { stores, options, schema }: IndexesPlace,
-  generation: Generation,
-  installation: string,
-): Promise<string | undefined> {
-  const { postgres, qdrant, elasticsearch } = stores
-  if (generation.target === 'vector') {
-    const vectors = qdrant ? new QdrantVectorRepository(qdrant) : new PostgresVectorRepository(postgres, { schema })
-    return (await vectors.exists(vectorIndexOf(generation))) ? undefined : 'There is no such index any more'
-  }
-  const prefix = `${options.elasticsearch?.prefix ?? 'headwater'}_${installation}`
-  const texts = elasticsearch
-    ? new ElasticsearchTextRepository(elasticsearch, { prefix })
-    : new PostgresTextRepository(postgres, { schema })
-  if (!(await texts.exists(textIndexOf(generation)))) return 'There is no such index any more'
+async function flawOf(place: IndexesPlace, generation: Generation, installation: string): Promise<string | undefined> {
+  const { elasticsearch } = place.stores
+  const isThere =
+    generation.target === 'vector'
+      ? vectorsOf(place).exists(vectorIndexOf(generation))
+      : textsOf(place, installation).exists(textIndexOf(generation))
+  if (!(await isThere)) return 'There is no such index any more'
+  if (generation.target === 'vector') return undefined
   if (!elasticsearch) return undefined
+  const prefix = prefixOf(place, installation)
   const [index, alias] = [physicalName(prefix, generation.name), writeAlias(prefix, generation.name)]
   const request = { method: 'GET', path: `/${encodeURIComponent(index)}/_alias` }
   const found = (await elasticsearch.request(request, { idempotent: true })) as Record<string, { aliases?: object }>

@@ -3,6 +3,7 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { Facet, FacetQuery } from '../facets'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
+import { firstFormat, type IndexFormat } from '../index-format'
 import type { IndexMarker } from '../index-marker'
 import { readFacets } from '../postgres-index/facets'
 import { type IndexConnection, workerView } from '../postgres-index/index-connection'
@@ -42,6 +43,7 @@ const statementLimits = { size: 250, bytes: 2 ** 20 }
  * gone, HW_INVALID_OPTIONS for a language that the server lacks.
  */
 export class PostgresTextRepository implements TextRepository {
+  readonly format: IndexFormat = firstFormat
   readonly #connection: IndexConnection
   readonly #schema: string
   readonly #bm25: Bm25Constants

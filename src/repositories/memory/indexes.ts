@@ -1,6 +1,8 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
+import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { IndexEntry, IndexScan } from '../index-entry'
+import { describeFormat, firstFormat, type IndexFormat, isSameFormat } from '../index-format'
 import type { IndexMarker } from '../index-marker'
 import { MemoryAlias } from './alias'
 import { type HeldEntry, type IndexGuard, type IndexTable, missingIndex } from './index-table'
@@ -15,10 +17,11 @@ export interface MemoryIndex<I, E extends HeldEntry> {
 
 /** What both kinds of projection in memory have in common: the indexes by name, their markers, aliases and scans. */
 export abstract class MemoryIndexes<
-  I extends { readonly name: string },
+  I extends { readonly name: string; readonly format?: IndexFormat | undefined },
   E extends HeldEntry,
   M extends MemoryIndex<I, E> = MemoryIndex<I, E>,
 > {
+  readonly format: IndexFormat = firstFormat
   readonly alias = new MemoryAlias<I>((index) => this.held(index))
   /** @internal */
   protected readonly withoutGuard: IndexGuard | undefined
@@ -52,7 +55,7 @@ export abstract class MemoryIndexes<
   async create(index: I, call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     if (this.has(index.name)) this.held(index)
-    else this.#indexes.set(index.name, this.make({ ...index }))
+    else this.#indexes.set(index.name, this.make({ ...index, format: index.format ?? this.format }))
   }
 
   async drop(index: I, call?: CallOptions): Promise<void> {
@@ -95,7 +98,18 @@ export abstract class MemoryIndexes<
   protected held(index: I): M {
     const found = this.#existing(index.name)
     this.check(found.index, index)
+    this.#checkFormat(index, found.index.format ?? this.format)
     return found
+  }
+
+  /** An engine would feed and ask it in a wrong way; here that is told. */
+  #checkFormat({ name, format = this.format }: I, made: IndexFormat): void {
+    if (isSameFormat(made, format)) return
+    throw new HeadwaterError(
+      'HW_TOPOLOGY_MISMATCH',
+      `The index ${JSON.stringify(name)} was made with ${describeFormat(made)}, not with ${describeFormat(format)}`,
+      { path: 'index.format' },
+    )
   }
 
   #existing(name: string): M {

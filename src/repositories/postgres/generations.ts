@@ -1,6 +1,7 @@
 import type { Executor } from '../../connections/postgres/executor'
 import { type CollectionName, collectionName } from '../../core/ids'
 import type { Generation, GenerationRepository, GenerationState, NewGeneration, Target } from '../generations'
+import { formatOf } from '../index-format'
 import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
 
 const takesJobs: readonly GenerationState[] = ['building', 'live', 'standby']
@@ -8,7 +9,7 @@ const takesJobs: readonly GenerationState[] = ['building', 'live', 'standby']
 const generationStatements = statements(({ table }) => {
   const generations = table('generations')
   const fields =
-    'id, target, collection, name, fingerprint, dimensions, language, chunking, state, checkpoint, error, ' +
+    'id, target, collection, name, fingerprint, dimensions, language, chunking, format, state, checkpoint, error, ' +
     'created_at, switched_at'
   return {
     list: prepared(
@@ -22,10 +23,10 @@ const generationStatements = statements(({ table }) => {
     },
     create: {
       text: `WITH fresh AS (SELECT nextval(pg_get_serial_sequence('${generations.replaceAll("'", "''")}', 'id')) AS id)
-        INSERT INTO ${generations} (id, target, collection, name, fingerprint, dimensions, language, chunking, state,
-          created_at, switched_at)
+        INSERT INTO ${generations} (id, target, collection, name, fingerprint, dimensions, language, chunking, format,
+          state, created_at, switched_at)
         OVERRIDING SYSTEM VALUE
-        SELECT id, $1, $2, $3 || '_' || id, $4, $5, $6, $7, $8, ${nowMs}, CASE WHEN $8 = 'live' THEN ${nowMs} END
+        SELECT id, $1, $2, $3 || '_' || id, $4, $5, $6, $7, $8::jsonb, $9, ${nowMs}, CASE WHEN $9 = 'live' THEN ${nowMs} END
         FROM fresh RETURNING ${fields}`,
     },
     update: { text: `UPDATE ${generations} SET` },
@@ -69,8 +70,9 @@ export class PostgresGenerationRepository implements GenerationRepository {
   }
 
   async create(generation: NewGeneration): Promise<Generation> {
-    const { target, collection, prefix, fingerprint, dimensions, language, chunking, state } = generation
-    const values = [target, collection, prefix, fingerprint, dimensions, language, chunking, state]
+    const { target, collection, prefix, fingerprint, dimensions, language, chunking, format, state } = generation
+    const made = JSON.stringify(format)
+    const values = [target, collection, prefix, fingerprint, dimensions, language, chunking, made, state]
     const { rows } = await run<StoredGeneration>(this.#executor, this.#sql.create, values)
     return generationOf(rows[0]!)
   }
@@ -107,6 +109,7 @@ interface StoredGeneration {
   readonly dimensions: number | null
   readonly language: string | null
   readonly chunking: string
+  readonly format: unknown
   readonly state: GenerationState
   readonly checkpoint: string | null
   readonly error: string | null
@@ -124,6 +127,7 @@ function generationOf(row: StoredGeneration): Generation {
     dimensions: row.dimensions,
     language: row.language,
     chunking: row.chunking,
+    format: formatOf(row.format),
     state: row.state,
     checkpoint: row.checkpoint,
     error: row.error,

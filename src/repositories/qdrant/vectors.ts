@@ -3,6 +3,7 @@ import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import { checkVector } from '../../embeddings/vector-codec'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
+import { firstFormat, type IndexFormat } from '../index-format'
 import type { IndexAlias, IndexMarker } from '../index-marker'
 import type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from '../vectors'
 import { field, listOf, pointOf } from './answers'
@@ -29,6 +30,7 @@ const removalBatch = 1_000
  * at length 1, so `read` gives them back scaled. With `per-tenant`, `scan` and `read` ask every tenant's collection.
  */
 export class QdrantVectorRepository implements VectorRepository {
+  readonly format: IndexFormat = firstFormat
   /** Snapshots of an index's collection. */
   readonly snapshots: QdrantSnapshots
   readonly #connection: QdrantConnection

@@ -136,6 +136,7 @@ function vector(state: GenerationState): NewGeneration {
     dimensions: 3,
     language: null,
     chunking: 'c1',
+    format: { words: 3, payload: 2, folding: false },
     state,
   }
 }

@@ -3,6 +3,7 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
 import type { IndexEntry, IndexPayload, IndexRemoval, IndexScan } from '../../repositories/index-entry'
+import type { IndexFormat } from '../../repositories/index-format'
 import type { IndexAlias, IndexMarker } from '../../repositories/index-marker'
 import type { HeldEntry, IndexGuard } from '../../repositories/memory/index-table'
 import type { MemoryIndexes } from '../../repositories/memory/indexes'
@@ -31,6 +32,7 @@ type ModelGuard = IndexGuard | 'marker'
 
 /** What both kinds of projection do alike over the network of one process. */
 interface SharedCalls<I> {
+  readonly format: IndexFormat
   create(index: I, call?: CallOptions): Promise<void>
   drop(index: I, call?: CallOptions): Promise<void>
   exists(index: I, call?: CallOptions): Promise<boolean>
@@ -107,6 +109,7 @@ abstract class ModelEngine<
     const send = <T>(what: string, call: CallOptions | undefined, serve: () => Promise<T>): Promise<T> =>
       network.call(process, what, call, serve)
     return {
+      format: memory.format,
       create: (index, call) => send('create', call, () => memory.create(index)),
       drop: (index, call) => send('drop', call, () => memory.drop(index)),
       exists: (index, call) => send('exists', call, () => memory.exists(index)),

@@ -8,6 +8,7 @@ import {
   textIndexOf,
   vectorIndexOf,
 } from '../../repositories/generations'
+import { assertKnownFormat, type IndexFormat, isSameFormat } from '../../repositories/index-format'
 import type { CollectionPlan, WriterPorts } from '../ports'
 import { markIndex } from '../reconcile/index-state'
 import { dropRetired, retire } from './retired'
@@ -81,7 +82,7 @@ export function inEpoch(wanted: NewGeneration, epoch: number): NewGeneration {
 
 /** The row of a generation that does not exist yet. */
 export function blueprint(ports: WriterPorts, plan: CollectionPlan, target: Target): NewGeneration {
-  const { name, embedder, splitter, language } = plan
+  const { name, embedder, splitter, language, folding } = plan
   // Engines differ in what a name may hold; the id that is added makes it unique.
   const start = target === 'vector' ? (ports.vectorPrefix ?? '') : ''
   const prefix = `${start}${target}_${name
@@ -90,8 +91,25 @@ export function blueprint(ports: WriterPorts, plan: CollectionPlan, target: Targ
     .slice(0, 30)}`
   const common = { target, collection: name, chunking: splitter.id, state: 'building', prefix } as const
   return target === 'vector'
-    ? { ...common, fingerprint: embedder.fingerprint, dimensions: embedder.dimensions, language: null }
-    : { ...common, fingerprint: null, dimensions: null, language }
+    ? {
+        ...common,
+        fingerprint: embedder.fingerprint,
+        dimensions: embedder.dimensions,
+        language: null,
+        format: formatMade(ports, target),
+      }
+    : {
+        ...common,
+        fingerprint: null,
+        dimensions: null,
+        language,
+        format: { ...formatMade(ports, target), ...(folding !== undefined && { folding }) },
+      }
+}
+
+/** What an index of this target is made with now. */
+export function formatMade(ports: Pick<WriterPorts, 'vectors' | 'texts'>, target: Target): IndexFormat {
+  return target === 'vector' ? ports.vectors.format : ports.texts.format
 }
 
 /**
@@ -107,6 +125,7 @@ export async function ensureGenerations(ports: WriterPorts): Promise<void> {
       if (row.state !== 'live' && away.has(target)) continue
       try {
         const generation = await makeLive(ports, plan, row)
+        assertKnownFormat(generation.name, generation.format, formatMade(ports, target))
         if (generation.state === 'live') checkLive(generation, plan)
       } catch (error) {
         if (!isAway(error)) throw error
@@ -172,8 +191,9 @@ function isAway(error: unknown): boolean {
 }
 
 export function isAs(generation: Generation, wanted: NewGeneration): boolean {
-  const { fingerprint, language, chunking } = generation
-  return fingerprint === wanted.fingerprint && language === wanted.language && chunking === wanted.chunking
+  const { fingerprint, language, chunking, format } = generation
+  const isCut = chunking === wanted.chunking && isSameFormat(format, wanted.format)
+  return isCut && fingerprint === wanted.fingerprint && language === wanted.language
 }
 
 /** What a repository says of an option, by its path in the options of the store. */

@@ -4,9 +4,11 @@ import type { DocumentState } from '../../repositories/chunks'
 import { stampOf } from '../../repositories/entry-stamp'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
 import type { IndexPayload, IndexRemoval } from '../../repositories/index-entry'
+import { assertKnownFormat } from '../../repositories/index-format'
 import type { TextEntry } from '../../repositories/texts'
 import type { VectorPoint } from '../../repositories/vectors'
 import type { WriterPorts } from '../ports'
+import { formatMade } from '../rebuild/generations'
 import { inputText } from '../write/prepared-document'
 import { embedOnce } from './embed-once'
 
@@ -30,6 +32,7 @@ export async function project(
   call: CallOptions,
   vectors: ReadonlyMap<string, Float32Array> = new Map(),
 ): Promise<void> {
+  assertKnownFormat(generation.name, generation.format, formatMade(ports, generation.target))
   const removals = removalsOf(changes)
   if (generation.target === 'text') {
     const index = textIndexOf(generation)

@@ -14,6 +14,7 @@ const ofTheStore: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW_COMMIT_UNKNOWN',
   'HW_GENERATION_MISSING',
   'HW_FINGERPRINT_MISMATCH',
+  'HW_TOPOLOGY_MISMATCH',
   'HW_STORAGE',
   'HW_INVALID_OPTIONS',
   'HW_DRIVER_MISSING',

@@ -1,0 +1,51 @@
+import { HeadwaterError } from '../core/errors'
+
+/**
+ * What an index was made with, recorded with its generation for good: a backend asks and feeds an index in the way of
+ * its format, so that an older one stays right until it is rebuilt. Each number goes up by one when that way changes.
+ */
+export interface IndexFormat {
+  /** How words are read of a text and of a query. */
+  readonly words: number
+  /** What an entry holds beside its vector or text, and how filters ask for it. */
+  readonly payload: number
+  /** Whether words are found without regard to case and accents, where the collection decides; absent before that. */
+  readonly folding?: boolean | undefined
+}
+
+/** Of 0.1.0, which recorded none. */
+export const firstFormat: IndexFormat = Object.freeze({ words: 1, payload: 1 })
+
+export function isSameFormat(one: IndexFormat, other: IndexFormat): boolean {
+  return one.words === other.words && one.payload === other.payload && one.folding === other.folding
+}
+
+/** True when a rebuild would make something else of it, whatever the collection decides. */
+export function isOlderFormat(found: IndexFormat, made: IndexFormat): boolean {
+  return found.words < made.words || found.payload < made.payload
+}
+
+/** `words 1, payload 2`. */
+export function describeFormat({ words, payload }: IndexFormat): string {
+  return `words ${words}, payload ${payload}`
+}
+
+/** Refuses an index that a later version of this package made: to write to it in an older way would damage it. */
+export function assertKnownFormat(name: string, found: IndexFormat, made: IndexFormat): void {
+  if (found.words <= made.words && found.payload <= made.payload) return
+  throw new HeadwaterError(
+    'HW_TOPOLOGY_MISMATCH',
+    `${name} was made by a later version (${describeFormat(found)}) than this one, which knows ${describeFormat(made)}`,
+    { details: { index: name, found, known: made } },
+  )
+}
+
+/** A format as it was stored; what is missing or no number is as of 0.1.0. */
+export function formatOf(value: unknown): IndexFormat {
+  const { words, payload, folding } = Object(value) as Record<string, unknown>
+  return {
+    words: typeof words === 'number' ? words : firstFormat.words,
+    payload: typeof payload === 'number' ? payload : firstFormat.payload,
+    ...(typeof folding === 'boolean' && { folding }),
+  }
+}
