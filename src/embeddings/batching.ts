@@ -5,6 +5,13 @@ import { checkVector } from './vector-codec'
 
 const defaults = { batchSize: 64, batchCharacters: 200_000, concurrency: 4 } as const satisfies Required<BatchOptions>
 
+const failures = new WeakSet<HeadwaterError>()
+
+/** Whether the failure is an embedder's own, and not that of a store beside it. */
+export function isOfEmbedder(error: HeadwaterError): boolean {
+  return failures.has(error)
+}
+
 /**
  * Embeds any number of texts in bounded batches, in the order given. The answer is checked: as many vectors as texts
  * (HW_EMBEDDER_FAILED), each of the right dimensions and finite (HW_INVALID_VECTOR). The first failure ends the rest;
@@ -64,12 +71,17 @@ async function embedOnce(
   options: { kind: EmbedOptions['kind']; signal: AbortSignal },
 ): Promise<Float32Array[]> {
   throwIfAborted(options.signal)
-  let answer: Float32Array[]
   try {
-    answer = await abortable(embedder.embed(texts, options), options.signal)
-  } catch (error) {
-    throw asHeadwaterError(error, 'HW_EMBEDDER_FAILED', `The embedder ${embedder.fingerprint} failed: ${reason(error)}`)
+    return checked(embedder, texts, await abortable(embedder.embed(texts, options), options.signal))
+  } catch (cause) {
+    const message = `The embedder ${embedder.fingerprint} failed: ${reason(cause)}`
+    const error = asHeadwaterError(cause, 'HW_EMBEDDER_FAILED', message)
+    if (!options.signal.aborted) failures.add(error)
+    throw error
   }
+}
+
+function checked(embedder: Embedder, texts: readonly string[], answer: Float32Array[]): Float32Array[] {
   if (!Array.isArray(answer) || answer.length !== texts.length) {
     const count = Array.isArray(answer) ? `${answer.length} vectors` : typeof answer
     throw new HeadwaterError(

@@ -8,8 +8,11 @@ export interface EmbeddingsRefusal {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
 }
 
-/** What a refusal is about: the text, its length, how vectors were asked for, or nothing of these. */
-export type RefusalOf = 'length' | 'size' | 'encoding' | 'input' | 'other'
+/**
+ * What a refusal is about: the text, its length, how vectors were asked for, or nothing of these. 'doubtful' may be the
+ * server's trouble or a text that it fails on: another text tells.
+ */
+export type RefusalOf = 'length' | 'size' | 'encoding' | 'input' | 'doubtful' | 'other'
 
 /** As the error it means. `what` begins the message, `path` is of the embedder's options, `now` is epoch ms. */
 export function classifyEmbeddings(
@@ -44,12 +47,16 @@ export function classifyEmbeddings(
     case 409:
       return other(make('HW_CONFLICT'))
     case 413:
-      return { error: make('HW_LIMIT_EXCEEDED'), of: 'size' }
+      return { error: make('HW_LIMIT_EXCEEDED'), of: tooLong.test(message) ? 'length' : 'size' }
     case 429:
       // Money that is used up does not come back by waiting.
       return other(make('HW_OVERLOADED', { retryable: !/insufficient_quota|billing/i.test(`${said} ${message}`) }))
   }
-  if (status >= 500) return other(make('HW_UNAVAILABLE'))
+  if (status >= 500) {
+    // llama.cpp answers 500 for what others call a bad request; 503 says by itself that it is nobody's fault.
+    if (status !== 503 && tooLong.test(message)) return { error: make('HW_LIMIT_EXCEEDED'), of: 'length' }
+    return { error: make('HW_UNAVAILABLE'), of: status === 503 ? 'other' : 'doubtful' }
+  }
   if (/encoding_format|base64/i.test(`${param} ${message}`))
     return { error: make('HW_EMBEDDER_FAILED', { retryable: false }), of: 'encoding' }
   if (tooLong.test(`${said} ${message}`)) return { error: make('HW_LIMIT_EXCEEDED'), of: 'length' }

@@ -50,6 +50,12 @@ async function setUp(options: Partial<WriterOptions> = {}) {
   return { clock, ports, writer: createWriter(ports), engine, jobs: ports.truth.session({ worker: true }).jobs }
 }
 
+function raise(error: Error): () => never {
+  return () => {
+    throw error
+  }
+}
+
 describe('relay', () => {
   it('external: a write leaves its jobs to workers, which drain them', async () => {
     const { writer, jobs } = await setUp()
@@ -86,33 +92,45 @@ describe('relay', () => {
     await writer.waitFor(scope.tenant, receipt)
   })
 
-  it('a text that the embedder refuses is parked, while an embedder that is down parks nothing', async () => {
-    const { writer, ports, jobs, clock } = await setUp()
-    const [[fingerprint, hashing]] = [...ports.embedders] as [[string, Embedder]]
-    let down = true
-    const picky: Embedder = {
-      fingerprint,
-      dimensions: hashing.dimensions,
-      maxTokens: hashing.maxTokens,
-      embed: (texts, options) => {
-        if (down) return Promise.reject(new HeadwaterError('HW_EMBEDDER_FAILED', 'the model is away'))
-        if (texts.some((text) => text.includes('poison'))) return Promise.reject(new TypeError('cannot read this'))
-        return hashing.embed(texts, options)
-      },
-    }
-    ports.embedders.set(fingerprint, picky)
-    const inputs = ['one', 'two', 'poison', 'four'].map((id) => ({ id, text: `text of ${id}` }))
-    await writer.putMany(scope, inputs, { embed: 'deferred' })
-    const drain = async (): Promise<unknown> => {
-      const draining = writer.relay.drain({ timeoutMs: 60_000 })
-      for (let i = 0; i < 25; i++) await clock.advance(3_000)
-      return draining
-    }
-    expect(await drain()).toMatchObject({ remaining: 4, parked: 0 })
-    down = false
-    expect(await drain()).toMatchObject({ remaining: 0, parked: 1 })
-    expect(await jobs.parked({ limit: 5 })).toMatchObject([{ document: 'poison', target: 'vector', attempts: 3 }])
-  })
+  const failures: [string, (texts: readonly string[]) => Float32Array[]][] = [
+    ['throws', raise(new TypeError('cannot read this'))],
+    ['refuses', raise(new HeadwaterError('HW_EMBEDDER_FAILED', 'refused', { retryable: false }))],
+    ['calls too long', raise(new HeadwaterError('HW_LIMIT_EXCEEDED', 'too long'))],
+    ['answers with no number', (texts) => texts.map(() => new Float32Array(32).fill(Number.NaN))],
+    ['answers with another dimension', (texts) => texts.map(() => new Float32Array(31).fill(1))],
+    ['answers with too few vectors', () => []],
+  ]
+  it.each(failures)(
+    'a text that the embedder %s is parked; where it does so with every text, none is',
+    async (_how, fail) => {
+      const { writer, ports, jobs, clock } = await setUp()
+      const [[fingerprint, hashing]] = [...ports.embedders] as [[string, Embedder]]
+      let down = true
+      const picky: Embedder = {
+        fingerprint,
+        dimensions: hashing.dimensions,
+        maxTokens: hashing.maxTokens,
+        embed: (texts, options) => {
+          if (!down && !texts.some((text) => text.includes('poison'))) return hashing.embed(texts, options)
+          return new Promise((resolve) => resolve(fail(texts)))
+        },
+      }
+      ports.embedders.set(fingerprint, picky)
+      const inputs = ['one', 'two', 'poison', 'four'].map((id) => ({ id, text: `text of ${id}` }))
+      await writer.putMany(scope, inputs, { embed: 'deferred' })
+      const drain = async (): Promise<unknown> => {
+        const draining = writer.relay.drain({ timeoutMs: 60_000 })
+        for (let i = 0; i < 25; i++) await clock.advance(3_000)
+        return draining
+      }
+      expect(await drain()).toMatchObject({ remaining: 4, parked: 0 })
+      const waiting = await jobs.pending({ tenant: scope.tenant, upTo: Number.MAX_SAFE_INTEGER })
+      expect(waiting.map(({ attempts }) => attempts)).toEqual([0, 0, 0, 0])
+      down = false
+      expect(await drain()).toMatchObject({ remaining: 0, parked: 1 })
+      expect(await jobs.parked({ limit: 5 })).toMatchObject([{ document: 'poison', target: 'vector', attempts: 3 }])
+    },
+  )
 
   it("an engine's outage counts no attempt and stops only its own target", async () => {
     const { writer, jobs, engine, clock, ports } = await setUp()

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
-import { HeadwaterError } from '../../core/errors'
+import { asHeadwaterError, HeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
 import { type Random, systemRandom } from '../../core/random'
 import { redactUrl } from '../../core/secret'
@@ -38,11 +38,16 @@ interface Item {
 /** Cuts of a text that the server calls too long, before it is given up. */
 const mostCuts = 12
 
+/** A text that every model takes: whether it is answered tells a text that the server fails on from an outage. */
+const easyText = 'headwater'
+const easyTextMs = 10_000
+
 /**
  * A model behind an OpenAI-compatible `/embeddings`. Vectors have length 1, whatever the server's have.
  *
- * `embed` gives all vectors or throws: HW_EMBEDDER_FAILED for a text that the server refuses (found by halving, its
- * place in `details.index`) and for answers that are none, HW_LIMIT_EXCEEDED for one that is too long, HW_UNAUTHORIZED,
+ * `embed` gives all vectors or throws: HW_EMBEDDER_FAILED for a text that the server refuses, or fails on while it
+ * answers an easy one (found by halving, its place in `details.index`), and for answers that are none,
+ * HW_LIMIT_EXCEEDED for one that is too long, HW_UNAUTHORIZED,
  * HW_INVALID_OPTIONS, HW_UNAVAILABLE, HW_OVERLOADED, HW_CIRCUIT_OPEN, HW_TIMEOUT, HW_ABORTED, HW_CLOSED.
  */
 export class HttpEmbedder implements Embedder {
@@ -57,6 +62,8 @@ export class HttpEmbedder implements Embedder {
   readonly #what: string
   readonly #calls = new Set<Promise<unknown>>()
   #encoding: 'base64' | 'float'
+  /** The easy text on its way, for all who ask at once. */
+  #easy: Promise<boolean> | undefined
   #requests = 0
   #texts = 0
   #tokens = 0
@@ -168,8 +175,13 @@ export class HttpEmbedder implements Embedder {
   async #alone({ text, at }: Item, refused: Refused, signal: AbortSignal): Promise<Float32Array> {
     let last = refused
     let rest = text
-    for (let cuts = 0; this.#options.tooLong === 'truncate' && last.of === 'length' && cuts < mostCuts; cuts++) {
-      rest = shortened(rest, last.reason.message)
+    const truncate = this.#options.tooLong === 'truncate'
+    const isLong = ({ of }: Refused): boolean => of === 'length' || of === 'size'
+    // What failed once, for no reason given, may have met a passing fault; nobody is blamed before it did so again.
+    let again = refused.of === 'doubtful'
+    for (let cuts = 0; again || (truncate && isLong(last) && cuts < mostCuts); cuts++) {
+      if (!again) rest = shortened(rest, last.reason.message)
+      again = false
       try {
         return (await this.#ask([rest], signal)).vectors[0]!
       } catch (error) {
@@ -209,9 +221,13 @@ export class HttpEmbedder implements Embedder {
     try {
       const answer = await policy.run(
         (outer) =>
-          attempt(outer).catch((error: unknown) => {
-            of = error instanceof Refused ? error.of : 'other'
-            throw error instanceof Refused ? error.reason : error
+          attempt(outer).catch(async (error: unknown) => {
+            const reason = error instanceof Refused ? error.reason : asHeadwaterError(error)
+            of = error instanceof Refused ? error.of : mayBeOfTheTexts(reason)
+            if (of !== 'doubtful') throw reason
+            if (!outer.aborted && (await this.#answersEasyText())) throw this.#blame(reason)
+            of = 'other'
+            throw reason
           }),
         { signal, idempotent: true, prompt: true },
       )
@@ -223,6 +239,38 @@ export class HttpEmbedder implements Embedder {
       if (of !== 'other' && error instanceof HeadwaterError) throw new Refused(error, of)
       throw error
     }
+  }
+
+  /** Whether the server answers at all, asked beside the policy: an open breaker would say what is to be found out. */
+  #answersEasyText(): Promise<boolean> {
+    const { model, dimensions, shorten, attemptTimeoutMs, path } = this.#options
+    const body = { model, input: [easyText], ...(shorten && { dimensions }) }
+    this.#easy ??= withDeadline(
+      this.#clock,
+      { timeoutMs: Math.min(attemptTimeoutMs, easyTextMs) },
+      undefined,
+      async ({ signal }) => {
+        const { status, text } = await this.#transport.post(body, mostBytes(1, dimensions), signal)
+        if (status < 200 || status >= 300) return false
+        readAnswer(text, 1, dimensions, this.#what, path)
+        return true
+      },
+    )
+      .catch(() => false)
+      .finally(() => {
+        this.#easy = undefined
+      })
+    return this.#easy
+  }
+
+  /** The server is there, so that its breaker must not open and nobody else need wait. */
+  #blame(reason: HeadwaterError): HeadwaterError {
+    const { message, details } = reason
+    return new HeadwaterError('HW_EMBEDDER_FAILED', `fails, while an easy text does not: ${message}`, {
+      cause: reason,
+      retryable: false,
+      details,
+    })
   }
 
   #refusal(reply: HttpReply): Refused {
@@ -247,6 +295,13 @@ export class HttpEmbedder implements Embedder {
   }
 }
 
+/** A failure without a refusal: no answer, or none that can be read. What never got to the server says nothing. */
+function mayBeOfTheTexts({ code, details }: HeadwaterError): 'doubtful' | 'other' {
+  const cut = /^(ECONNRESET|ECONNABORTED|EPIPE|HPE_.*|unknown)$/.test(String(details?.['network']))
+  const isUnread = code === 'HW_EMBEDDER_FAILED' || code === 'HW_INVALID_OPTIONS' || code === 'HW_TIMEOUT'
+  return isUnread || (code === 'HW_UNAVAILABLE' && cut) ? 'doubtful' : 'other'
+}
+
 /** An answer that says what was wrong with the request; stays within this file. */
 class Refused extends Error {
   readonly reason: HeadwaterError
@@ -266,7 +321,8 @@ export function approximateTokens(text: string): number {
 
 /** The text without its end: by what the message says of asked and allowed tokens, else by a fifth. */
 function shortened(text: string, message: string): string {
-  const numbers = [...message.matchAll(/(\d+) tokens|requested (\d+)/g)].map((match) => Number(match[1] ?? match[2]))
+  const said = message.matchAll(/(\d+) tokens|(?:requested|given:?|batch size:?) (\d+)/gi)
+  const numbers = [...said].map((match) => Number(match[1] ?? match[2]))
   const [most, least] = [Math.max(...numbers), Math.min(...numbers)]
   const share = numbers.length > 1 && least > 0 && least < most ? Math.min(0.95, (least / most) * 0.97) : 0.8
   const end = Math.max(1, Math.floor(text.length * share))

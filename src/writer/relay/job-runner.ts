@@ -1,6 +1,7 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { sleep } from '../../core/clock'
 import { asHeadwaterError, type HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { embedInBatches, isOfEmbedder } from '../../embeddings/batching'
 import { publish } from '../../observability/channels'
 import { told } from '../../observability/told'
 import type { Generation } from '../../repositories/generations'
@@ -8,7 +9,7 @@ import type { ClaimedJob, JobKey } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { jobGenerations } from '../rebuild/generations'
-import { isOfTheStore } from '../write/error-scope'
+import { isOfTheStore, isOutageByItself } from '../write/error-scope'
 import { type Change, project } from './projection'
 
 /** What applying a claim came to. */
@@ -164,8 +165,7 @@ export class JobRunner {
       )
     } catch (cause) {
       const error = asHeadwaterError(cause)
-      const ofTheDocument = error.code === 'HW_EMBEDDER_FAILED' && (await this.#embedderAnswers(generation, call))
-      if (isOfTheStore(error) && !ofTheDocument) throw error
+      if (await this.#isOutage(error, generation, call)) throw error
       if (tasks.length === 1) {
         refused.set(tasks[0]!.job, error)
         return
@@ -176,11 +176,18 @@ export class JobRunner {
     }
   }
 
-  /** An embedder that takes an easy text and refused this one has something against this one. */
+  /** An embedder that takes an easy text has something against these; one that takes none parks nothing, whatever it says. */
+  async #isOutage(error: HeadwaterError, generation: Generation, call: CallOptions): Promise<boolean> {
+    if (!isOfEmbedder(error) || isOutageByItself(error)) return isOfTheStore(error)
+    return !(await this.#embedderAnswers(generation, call))
+  }
+
   async #embedderAnswers(generation: Generation, call: CallOptions): Promise<boolean> {
     const embedder = this.#ports.embedders.get(generation.fingerprint!)
     try {
-      return (await embedder?.embed(['headwater'], { kind: 'passage', signal: call.signal }))?.length === 1
+      if (!embedder) return false
+      await embedInBatches(embedder, ['headwater'], { kind: 'passage', signal: call.signal })
+      return true
     } catch {
       return false
     }

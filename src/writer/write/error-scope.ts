@@ -25,3 +25,19 @@ const ofTheStore: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export function isOfTheStore(error: HeadwaterError): boolean {
   return error.retryable || ofTheStore.has(error.code)
 }
+
+const outages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'HW_UNAVAILABLE',
+  'HW_CIRCUIT_OPEN',
+  'HW_TIMEOUT',
+  'HW_ABORTED',
+  'HW_CLOSED',
+  'HW_OVERLOADED',
+  'HW_UNAUTHORIZED',
+  'HW_DRIVER_MISSING',
+])
+
+/** True when an embedder says that it answers nothing; of its other failures only another text tells. */
+export function isOutageByItself(error: HeadwaterError): boolean {
+  return outages.has(error.code)
+}
