@@ -1,56 +1,33 @@
-// Starts and stops a scratch Elasticsearch from the Maven artifact of its integration tests: the real server without
-// most modules (language analyzers, synonyms, search templates, reindex). Needs Java 17 or later, and Maven to fetch it.
+// Starts and stops scratch search servers: Elasticsearch 8 and 9, and OpenSearch with the proxy that speaks Elasticsearch
+// (see search-distributions.mjs).
 //
-// Elasticsearch refuses to run as root. For root it runs as `nobody`, over a copy in the temporary folder.
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+// They refuse to run as root. For root they run as `nobody`, over a copy in the temporary folder.
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { createServer } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findJava } from './java-home.mjs'
+import { distributions, downloadDistribution } from './search-distributions.mjs'
 
-const VERSION = '8.19.21'
-const ARTIFACT = `org.elasticsearch.distribution.integ-test-zip:elasticsearch:${VERSION}:zip`
-const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy'
+const PROXY = fileURLToPath(new URL('./opensearch-proxy.mjs', import.meta.url))
+/** A loaded machine takes its time. */
+const START_TIMEOUT_MS = 240_000
 
 const isRoot = process.getuid?.() === 0
 
 /** The folder of the unpacked server in `cache`, fetched on first use. */
-export function downloadElasticsearch(cache) {
-  const target = path.join(cache, `elasticsearch-${VERSION}`)
-  if (fs.existsSync(target)) return target
-  process.stderr.write(`services: fetching ${ARTIFACT} into ${target}\n`)
-  fs.mkdirSync(cache, { recursive: true })
-  const partial = fs.mkdtempSync(path.join(cache, 'partial-'))
-  try {
-    must('mvn', ['-q', '-B', '-Dstyle.color=never', COPY, `-Dartifact=${ARTIFACT}`, `-DoutputDirectory=${partial}`])
-    must('python3', ['-m', 'zipfile', '-e', path.join(partial, `elasticsearch-${VERSION}.zip`), partial])
-    // Another process may have been faster, and its server be in use.
-    if (!fs.existsSync(target)) fs.renameSync(path.join(partial, `elasticsearch-${VERSION}`), target)
-  } finally {
-    fs.rmSync(partial, { recursive: true, force: true })
-  }
-  return target
+export function downloadElasticsearch(cache, distribution = 'elasticsearch') {
+  return downloadDistribution(cache, distribution)
 }
 
-function must(command, args) {
-  const done = spawnSync(command, args, { stdio: ['ignore', 2, 2] })
-  if (done.error?.code === 'ENOENT')
-    throw new Error(
-      `${command} was not found: install it (Debian: apt-get install ${command === 'mvn' ? 'maven' : command})`,
-    )
-  if (done.status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${done.status ?? done.error}`)
-}
-
-/** Java's home: ES_JAVA_HOME, JAVA_HOME, or where the `java` on the path really is. */
-function javaHome() {
-  const named = process.env.ES_JAVA_HOME || process.env.JAVA_HOME
-  if (named) return named
-  for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {
-    const java = path.join(folder, 'java')
-    if (fs.existsSync(java)) return path.dirname(path.dirname(fs.realpathSync(java)))
-  }
-  throw new Error('no Java was found: install version 17 or later (Debian: apt-get install openjdk-17-jre-headless)')
+/** What keeps a distribution from running on this machine, or undefined. */
+export function lackingFor(distribution) {
+  const { product, version, java } = distributions[distribution]
+  if (findJava(java)) return undefined
+  return `${product} ${version} needs Java ${java} or later, and none was found (ES_JAVA_HOME, JAVA_HOME, PATH, /usr/lib/jvm)`
 }
 
 function freePort() {
@@ -64,13 +41,17 @@ function freePort() {
 }
 
 /** Starts a new, empty single node on free ports of 127.0.0.1, without security; takes some 20 seconds. */
-export async function startElasticsearch({ folder, heap = '1g' }) {
-  const java = javaHome()
+export async function startElasticsearch({ folder, heap = '1g', distribution = 'elasticsearch' }) {
+  const { product, java: least } = distributions[distribution]
+  const java = findJava(least)
+  if (!java)
+    throw new Error(`${lackingFor(distribution)}: install one (Debian: apt-get install openjdk-17-jre-headless)`)
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'hw-es-'))
+  const port = await freePort()
+  const server = { kind: 'elasticsearch', product, home, pidFile: path.join(home, 'pid'), port, java, heap }
   try {
     const program = path.join(home, 'program')
     fs.cpSync(folder, program, { recursive: true })
-    const port = await freePort()
     const settings = {
       'cluster.name': path.basename(home),
       'discovery.type': 'single-node',
@@ -80,51 +61,71 @@ export async function startElasticsearch({ folder, heap = '1g' }) {
       'path.data': path.join(home, 'data'),
       'path.logs': path.join(home, 'logs'),
       'path.repo': path.join(home, 'repo'),
-      'xpack.security.enabled': false,
+      ...(product === 'elasticsearch' && { 'xpack.security.enabled': false }),
       // A developer's disk is often nearly full; these indexes are small.
       'cluster.routing.allocation.disk.threshold_enabled': false,
     }
     const lines = Object.entries(settings).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`)
-    fs.writeFileSync(path.join(program, 'config', 'elasticsearch.yml'), lines.join(''))
+    fs.writeFileSync(path.join(program, 'config', `${product}.yml`), lines.join(''))
     for (const name of ['data', 'logs', 'repo', 'tmp']) fs.mkdirSync(path.join(home, name))
-    const account = isRoot ? { uid: idOf('-u'), gid: idOf('-g') } : {}
-    if (isRoot) execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, home])
-    const pidFile = path.join(home, 'pid')
-    const output = path.join(home, 'start.log')
-    const server = { kind: 'elasticsearch', home, pidFile, url: `http://127.0.0.1:${port}`, java, heap }
-    const { args, options } = launch(server)
-    const done = spawnSync('bash', args, options)
-    fs.closeSync(options.stdio[1])
-    if (done.status !== 0) {
-      throw new Error(
-        `Elasticsearch did not start (${done.status ?? done.error}):\n${fs.readFileSync(output, 'utf8').slice(-4_000)}`,
-      )
-    }
-    return server
+    if (isRoot) execFileSync('chown', ['-R', `${idOf('-u')}:${idOf('-g')}`, home])
+    await launch(server)
+    if (product === 'elasticsearch') return { ...server, url: `http://127.0.0.1:${port}` }
+    return { ...server, url: await startProxy(port, home) }
   } catch (error) {
-    stopElasticsearch({ home, pidFile: path.join(home, 'pid') })
+    stopElasticsearch(server)
     throw error
   }
 }
 
-/** How the program in `home` is started; what it says goes to start.log. */
-function launch({ home, pidFile, java, heap }) {
-  const output = fs.openSync(path.join(home, 'start.log'), 'w')
-  return {
-    args: [path.join(home, 'program', 'bin', 'elasticsearch'), '-d', '-p', pidFile],
-    options: {
-      ...(isRoot ? { uid: idOf('-u'), gid: idOf('-g') } : {}),
-      cwd: home,
-      stdio: ['ignore', output, output],
-      env: {
-        PATH: process.env.PATH,
-        HOME: home,
-        ES_JAVA_HOME: java,
-        ES_TMPDIR: path.join(home, 'tmp'),
-        ES_JAVA_OPTS: `-Xms${heap} -Xmx${heap}`,
-      },
+/** Starts the program in `home` and waits until it answers; what it says goes to start.log. */
+async function launch({ product, home, pidFile, port, java, heap }) {
+  const log = path.join(home, 'start.log')
+  const output = fs.openSync(log, 'w')
+  const prefix = product === 'elasticsearch' ? 'ES' : 'OPENSEARCH'
+  const launcher = spawn('bash', [path.join(home, 'program', 'bin', product), '-d', '-p', pidFile], {
+    ...(isRoot ? { uid: idOf('-u'), gid: idOf('-g') } : {}),
+    cwd: home,
+    stdio: ['ignore', output, output],
+    env: {
+      PATH: process.env.PATH,
+      HOME: home,
+      [`${prefix}_JAVA_HOME`]: java,
+      [`${prefix}_TMPDIR`]: path.join(home, 'tmp'),
+      [`${prefix}_JAVA_OPTS`]: `-Xms${heap} -Xmx${heap}`,
     },
+  })
+  fs.closeSync(output)
+  const [code] = await once(launcher, 'exit')
+  const until = Date.now() + START_TIMEOUT_MS
+  // Elasticsearch's launcher waits until it is up, OpenSearch's does not.
+  while (code === 0 && Date.now() < until) {
+    if (await answers(`http://127.0.0.1:${port}/_cluster/health`)) return
+    if (fs.existsSync(pidFile) && !isElasticsearchRunning({ pidFile })) break
+    await new Promise((resolve) => setTimeout(resolve, 100))
   }
+  throw new Error(`${product} did not start (${code}):\n${fs.readFileSync(log, 'utf8').slice(-4_000)}`)
+}
+
+async function answers(url) {
+  try {
+    return (await fetch(url)).ok
+  } catch {
+    return false
+  }
+}
+
+/** It ends by itself when the server's home is gone. */
+async function startProxy(server, home) {
+  const port = await freePort()
+  const args = [PROXY, String(port), String(server), home]
+  spawn(process.execPath, args, { detached: true, stdio: 'ignore' }).unref()
+  const url = `http://127.0.0.1:${port}`
+  for (let i = 0; i < 200; i++) {
+    if (await answers(`${url}/_cluster/health`)) return url
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`${PROXY} did not start`)
 }
 
 const idOf = (flag) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }))
@@ -153,10 +154,7 @@ export async function restartElasticsearch(server) {
   process.kill(pidOf(server), 'SIGKILL')
   while (isElasticsearchRunning(server)) await new Promise((resolve) => setTimeout(resolve, 20))
   fs.rmSync(server.pidFile, { force: true })
-  const { args, options } = launch(server)
-  const [code] = await once(spawn('bash', args, options), 'exit')
-  fs.closeSync(options.stdio[1])
-  if (code !== 0) throw new Error(`Elasticsearch did not come back: its launcher ended with ${code}`)
+  await launch(server)
 }
 
 /** Kills the server and deletes its data, which is scratch. */

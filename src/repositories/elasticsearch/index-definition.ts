@@ -27,6 +27,9 @@ const keyword = { type: 'keyword' }
 /** Kept in the source alone. */
 const kept = { index: false, doc_values: false }
 
+/** How the private alias leads to its index. */
+export const ownAlias = { is_write_index: true, is_hidden: true }
+
 /** Body of the request that creates the index with its alias. */
 export function indexDefinition(
   index: TextIndex,
@@ -36,7 +39,7 @@ export function indexDefinition(
 ): Record<string, unknown> {
   const plan = analysisPlan(index.language, mode, settings.synonyms)
   return {
-    aliases: { [alias]: { is_write_index: true, is_hidden: true } },
+    aliases: { [alias]: ownAlias },
     settings: {
       index: {
         number_of_shards: settings.shards,

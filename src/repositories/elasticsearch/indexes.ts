@@ -4,7 +4,7 @@ import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { type IndexAlias, type IndexMarker, markerOf } from '../index-marker'
 import type { TextIndex } from '../texts'
 import { type AnalysisMode, missingAnalyzer, modesOf } from './analysis'
-import { type IndexMake, type IndexSettings, indexDefinition, indexTemplate } from './index-definition'
+import { type IndexMake, type IndexSettings, indexDefinition, indexTemplate, ownAlias } from './index-definition'
 import { physicalName, publicAlias, writeAlias } from './names'
 
 /** Makes, finds and drops physical indexes. */
@@ -92,9 +92,9 @@ export class TextIndexes {
       )
     }
     this.#modes.set(index.name, mode)
-    const alias = encodeURIComponent(this.alias(index))
-    const body = { is_write_index: true, is_hidden: true }
-    const request = { method: 'PUT', path: `${this.path(index)}/_alias/${alias}`, body }
+    const add = { index: physicalName(this.#prefix, index.name), alias: this.alias(index), ...ownAlias }
+    // PUT _alias takes no is_hidden on servers of version 9.
+    const request = { method: 'POST', path: '/_aliases', body: { actions: [{ add }] } }
     await this.#connection.request(request, { ...call, idempotent: true })
   }
 
