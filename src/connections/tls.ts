@@ -1,4 +1,4 @@
-import type { KnownOptions } from '../core/known-options'
+import { flag, group, type OptionKinds, pem, text } from '../core/option-kinds'
 
 /** TLS towards a server over HTTPS. Certificates and keys as PEM. */
 export interface TlsOptions {
@@ -13,10 +13,10 @@ export interface TlsOptions {
   readonly verify?: boolean | undefined
 }
 
-export const knownTls = {
-  ca: true,
-  cert: true,
-  key: true,
-  serverName: true,
-  verify: true,
-} satisfies KnownOptions<TlsOptions>
+export const tls = group({
+  ca: pem,
+  cert: pem,
+  key: pem,
+  serverName: text(255),
+  verify: flag,
+} satisfies OptionKinds<TlsOptions>)

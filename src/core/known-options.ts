@@ -1,7 +1,25 @@
-import { HeadwaterError } from './errors'
+import { describeValue, shortened } from './describe-value'
+import { HeadwaterError, isHeadwaterError } from './errors'
 
 /** Each name that options of type T may have: `{ ... } satisfies KnownOptions<T>` lacks none and has none too many. */
 export type KnownOptions<T> = { readonly [K in keyof T]-?: unknown }
+
+/** Of an option of a store, and of an argument or an option of a call. */
+export type InvalidCode = 'HW_INVALID_OPTIONS' | 'HW_INVALID_ARGUMENT' | 'HW_INVALID_DOCUMENT'
+
+/** Reads what a caller gave: whatever a getter or a Proxy of his throws becomes an error that names the path. */
+export function reading<T>(
+  path: string,
+  code: InvalidCode | 'HW_INVALID_METADATA' | 'HW_INVALID_FILTER',
+  read: () => T,
+): T {
+  try {
+    return read()
+  } catch (cause) {
+    if (isHeadwaterError(cause)) throw cause
+    throw new HeadwaterError(code, `${path || 'options'}: cannot be read`, { path, cause })
+  }
+}
 
 /**
  * Refuses a name that is no key of `known`, which would be ignored in silence otherwise. `path` is of the options
@@ -11,21 +29,23 @@ export function refuseUnknown(
   options: object | undefined,
   known: object,
   path: string,
-  code: 'HW_INVALID_OPTIONS' | 'HW_INVALID_ARGUMENT' = 'HW_INVALID_OPTIONS',
+  code: InvalidCode = 'HW_INVALID_OPTIONS',
 ): void {
   if (options === undefined) return
-  if (typeof options !== 'object' || options === null) {
-    throw new HeadwaterError(code, `${path || 'options'}: must be an object, got ${JSON.stringify(options)}`, { path })
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new HeadwaterError(code, `${path || 'options'}: must be an object, got ${describeValue(options)}`, { path })
   }
   for (const name in options) {
     if (Object.hasOwn(known, name)) continue
-    const at = path === '' ? name : `${path}.${name}`
+    const at = path === '' ? shortened(name) : `${path}.${shortened(name)}`
     const names = Object.keys(known)
-    const near = nearest(name, names)
+    const near = name.length > longestName ? undefined : nearest(name, names)
     const meant = near === undefined ? '' : `, did you mean ${near}?`
     throw new HeadwaterError(code, `${at}: unknown option${meant}; known are ${names.join(', ')}`, { path: at })
   }
 }
+
+const longestName = 60
 
 /** The name that a slip of the hand turns into `name`: one letter in three is wrong at most, or one is part of the other. */
 function nearest(name: string, names: readonly string[]): string | undefined {

@@ -25,6 +25,15 @@ export class Secret {
   }
 }
 
+/** User or password of a URL in plain; as it stands where its percent signs mean nothing. */
+export function plainPart(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
 /** A URL fit for messages and logs: user, password and query values are masked. */
 export function redactUrl(url: string): string {
   try {

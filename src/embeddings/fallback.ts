@@ -1,6 +1,7 @@
 import { abortable, throwIfAborted } from '../core/abort'
 import { type Clock, systemClock } from '../core/clock'
 import { withDeadline } from '../core/deadline'
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError, isHeadwaterError } from '../core/errors'
 import type { BatchOptions, Embedder, EmbedOptions } from './embedder'
 
@@ -29,7 +30,9 @@ export class FallbackEmbedder implements Embedder {
     const [first] = chain
     const { patienceMs = defaultPatienceMs, clock = systemClock } = options
     if (!first) throw invalid(path, 'names no embedder')
-    if (!(patienceMs > 0)) throw invalid('patienceMs', `${patienceMs} is not a time above 0`)
+    if (!(typeof patienceMs === 'number' && patienceMs > 0)) {
+      throw invalid('patienceMs', `${describeValue(patienceMs)} is not a time above 0`)
+    }
     for (const [at, { fingerprint }] of chain.entries()) {
       if (fingerprint === first.fingerprint) continue
       const problem = `${fingerprint} is another space than ${first.fingerprint}: make it the \`fallback\` of a collection`

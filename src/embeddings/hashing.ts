@@ -1,6 +1,5 @@
 import { throwIfAborted } from '../core/abort'
-import { HeadwaterError } from '../core/errors'
-import { type KnownOptions, refuseUnknown } from '../core/known-options'
+import { checkOptions, type OptionKinds, whole } from '../core/option-kinds'
 import { stem, terms, words } from '../core/words'
 import type { Embedder, EmbedOptions } from './embedder'
 import { fingerprintOf } from './fingerprint'
@@ -10,6 +9,8 @@ export interface HashingOptions {
   /** Length of the vectors, 16 to 16,000. More dimensions, fewer words that share one. Default 384. */
   dimensions?: number | undefined
 }
+
+const kinds = { dimensions: whole(16, 16_000) } satisfies OptionKinds<HashingOptions>
 
 /** What pairs and triples say beside words (1); found by trial on headings that look for their own sections. */
 const weights = { bigram: 0.2, trigram: 0.9 } as const
@@ -27,15 +28,7 @@ export class HashingEmbedder implements Embedder {
   readonly #sum: Float64Array
 
   constructor(options: HashingOptions = {}, path = 'hashing') {
-    refuseUnknown(options, { dimensions: true } satisfies KnownOptions<HashingOptions>, path)
-    const { dimensions = 384 } = options
-    if (!Number.isSafeInteger(dimensions) || dimensions < 16 || dimensions > 16_000) {
-      throw new HeadwaterError(
-        'HW_INVALID_OPTIONS',
-        `${path}.dimensions: ${dimensions} is not a whole number from 16 to 16000`,
-        { path: `${path}.dimensions` },
-      )
-    }
+    const { dimensions = 384 } = checkOptions(options, kinds, path)
     this.dimensions = dimensions
     this.fingerprint = fingerprintOf({ provider: 'hashing', model: 'v1', revision: '1', dimensions, normalized: true })
     this.#sum = new Float64Array(dimensions)

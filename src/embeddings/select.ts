@@ -1,3 +1,4 @@
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { refuseUnknown } from '../core/known-options'
 import type { Embedder } from './embedder'
@@ -47,7 +48,7 @@ export function embedderOf(option: EmbedderOption, path = 'embedder', ports: Emb
     if ('onnx' in option) throw invalid(path, 'a model has files to be read first: pass `await OnnxEmbedder.open()`')
     return checked(option, path)
   }
-  throw invalid(path, `${JSON.stringify(option)} is neither an embedder nor { hashing: {} } or the like`)
+  throw invalid(path, `${describeValue(option)} is neither an embedder nor { hashing: {} } or the like`)
 }
 
 const kinds = {
@@ -94,14 +95,14 @@ function checked(embedder: Embedder, path: string): Embedder {
   if (typeof fingerprint !== 'string' || !/^[A-Za-z0-9._-]{1,128}$/.test(fingerprint)) {
     throw invalid(
       `${path}.fingerprint`,
-      `${JSON.stringify(fingerprint)} is not 1 to 128 characters of [A-Za-z0-9._-]; fingerprintOf() makes one`,
+      `${describeValue(fingerprint)} is not 1 to 128 characters of [A-Za-z0-9._-]; fingerprintOf() makes one`,
     )
   }
-  if (!Number.isSafeInteger(dimensions) || dimensions < 1) {
-    throw invalid(`${path}.dimensions`, `${dimensions} is not a whole number above 0`)
+  if (!Number.isSafeInteger(dimensions) || dimensions < 1 || dimensions > 65_536) {
+    throw invalid(`${path}.dimensions`, `${describeValue(dimensions)} is not a whole number above 0`)
   }
   if (typeof maxTokens !== 'number' || !(maxTokens > 0)) {
-    throw invalid(`${path}.maxTokens`, `${maxTokens} is not a number above 0`)
+    throw invalid(`${path}.maxTokens`, `${describeValue(maxTokens)} is not a number above 0`)
   }
   return embedder
 }

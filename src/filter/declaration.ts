@@ -1,6 +1,6 @@
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { isPlainObject } from '../core/json'
-import { describeValue } from './describe-value'
 import { metadataPathProblem } from './metadata-key'
 
 export type ScalarKind = 'keyword' | 'text' | 'integer' | 'float' | 'boolean' | 'datetime'

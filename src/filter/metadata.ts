@@ -1,7 +1,7 @@
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { isPlainObject, type Json, type JsonObject } from '../core/json'
 import type { MetadataDeclaration, MetadataKind, ScalarKind } from './declaration'
-import { describeValue } from './describe-value'
 import { parseInstant } from './instant'
 import { flattenMetadata } from './leaves'
 import { isStorableText, metadataKeyProblem } from './metadata-key'

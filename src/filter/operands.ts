@@ -1,5 +1,5 @@
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
-import { describeValue } from './describe-value'
 import { parseInstant } from './instant'
 import { typeOf } from './leaves'
 import { isStorableText } from './metadata-key'

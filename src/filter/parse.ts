@@ -1,7 +1,7 @@
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { isPlainObject } from '../core/json'
 import type { MetadataDeclaration } from './declaration'
-import { describeValue } from './describe-value'
 import { isDateTime } from './leaves'
 import { metadataPathProblem } from './metadata-key'
 import { type FieldTarget, Operands } from './operands'

@@ -1,9 +1,26 @@
-import { refuseUnknown } from '../core/known-options'
-import { type PolicyOptions, policyDefaults } from './policy'
+import { group, milliseconds, number, type OptionKinds, share, whole } from '../core/option-kinds'
+import type { PolicyOptions } from './policy'
 
-/** Refuses a misspelt name in the parts of a policy that users give; `path` is of the options they are among. */
-export function checkPolicyOptions(options: Pick<PolicyOptions, 'retry' | 'budget' | 'breaker'>, path: string): void {
-  for (const part of ['retry', 'budget', 'breaker'] as const) {
-    refuseUnknown(options[part], policyDefaults[part], `${path}.${part}`)
-  }
-}
+type Part<K extends 'retry' | 'budget' | 'breaker'> = NonNullable<PolicyOptions[K]>
+
+/** Of the parts of a policy that users give. */
+export const policyKinds = {
+  retry: group({
+    maxAttempts: whole(1, 10_000),
+    baseMs: milliseconds(),
+    maxMs: milliseconds(),
+  } satisfies OptionKinds<Part<'retry'>>),
+  budget: group({
+    ratio: number(0, 1),
+    minimumPerSecond: number(0, 1_000_000),
+    capacity: number(0, 1_000_000),
+  } satisfies OptionKinds<Part<'budget'>>),
+  breaker: group({
+    threshold: share,
+    window: whole(1, 1_000_000),
+    minimumCalls: whole(1, 1_000_000),
+    openMs: milliseconds(),
+    maxOpenMs: milliseconds(),
+    probeTimeoutMs: milliseconds(),
+  } satisfies OptionKinds<Part<'breaker'>>),
+} as const

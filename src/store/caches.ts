@@ -1,14 +1,14 @@
 import type { RedisConnection } from '../connections/redis/connection'
 import type { Clock } from '../core/clock'
 import type { TenantId } from '../core/ids'
-import { refuseUnknown } from '../core/known-options'
+import { anything, checkOptions, type OptionKinds } from '../core/option-kinds'
 import type { Random } from '../core/random'
 import type { VectorCache } from '../embeddings/vector-cache'
 import type { CacheRepository } from '../repositories/cache'
 import type { EpochWatch } from '../repositories/epoch-watch'
 import { MemoryCacheRepository } from '../repositories/memory/cache'
 import { type RedisCacheOptions, RedisCacheRepository } from '../repositories/redis/cache'
-import { RedisVectorCache } from '../repositories/redis/vectors'
+import { RedisVectorCache, type RedisVectorCacheOptions } from '../repositories/redis/vectors'
 import { cacheTimeoutMs, SearchCache } from '../search/search-cache'
 import type { StoreOptions } from './store-options'
 
@@ -39,6 +39,10 @@ export function ownCaches(options: StoreOptions<object>, { clock, random, epoch 
   }
 }
 
+const vectorKinds = { ttlMs: anything, jitter: anything } satisfies OptionKinds<
+  Pick<RedisVectorCacheOptions, 'ttlMs' | 'jitter'>
+>
+
 /** In Redis, apart from what other databases keep there. */
 export function sharedCaches(
   options: StoreOptions<object>,
@@ -47,7 +51,7 @@ export function sharedCaches(
   { epoch, clock, random }: CachePlace,
 ): Caches {
   const { cache: settings, vectors } = options.redis ?? {}
-  refuseUnknown(vectors, { ttlMs: true, jitter: true }, 'redis.vectors')
+  const ofVectors = checkOptions(vectors, vectorKinds, 'redis.vectors')
   const prefix = `${settings?.prefix ?? 'headwater'}_${installation}`
   const make = (own: RedisCacheOptions): CacheRepository =>
     new RedisCacheRepository(connection, { ...settings, ...own, prefix, epoch: epoch.current, clock, random })
@@ -61,7 +65,7 @@ export function sharedCaches(
     // Vectors of the same words are the same in every epoch.
     sharedQueries: (tenant, fingerprint) =>
       new RedisVectorCache(connection, {
-        ...vectors,
+        ...ofVectors,
         tenant,
         scope: [fingerprint, 'query'],
         prefix,

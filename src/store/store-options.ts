@@ -4,14 +4,30 @@ import type { QdrantOptions } from '../connections/qdrant/options'
 import type { RedisOptions } from '../connections/redis/options'
 import type { S3Options } from '../connections/s3/options'
 import type { Clock } from '../core/clock'
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { collectionName } from '../core/ids'
 import type { JsonObject } from '../core/json'
-import { type KnownOptions, refuseUnknown } from '../core/known-options'
+import {
+  anything,
+  checkOptions,
+  flagOr,
+  group,
+  having,
+  type Kind,
+  method,
+  milliseconds,
+  type OptionKinds,
+  oneOf,
+  share,
+  table,
+  text,
+  whole,
+} from '../core/option-kinds'
 import type { Random } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
 import { type EmbedderOption, embedderOf } from '../embeddings/select'
-import type { MetadataDeclaration } from '../filter/metadata'
+import { defineMetadata, type MetadataDeclaration } from '../filter/metadata'
 import type { ElasticsearchTextOptions } from '../repositories/elasticsearch/options'
 import type { QdrantVectorOptions } from '../repositories/qdrant/options'
 import type { RedisCacheOptions } from '../repositories/redis/cache'
@@ -21,7 +37,7 @@ import type { HedgeOptions } from '../resilience/hedge'
 import type { Reranker } from '../search/query'
 import { type SplitterOptions, splitterOf } from '../splitter/select'
 import type { Splitter } from '../splitter/splitter'
-import { type CollectionPlan, type WriterOptions, writerDefaults } from '../writer/ports'
+import type { CollectionPlan, WriterOptions } from '../writer/ports'
 
 /** What a collection is made with. Embedder, splitter and language are recorded: another one is refused later. */
 export interface CollectionOptions<M = JsonObject> {
@@ -125,93 +141,101 @@ export interface ResolvedCollections {
   readonly fallback: boolean
 }
 
-const known = {
-  embedded: true,
-  postgres: true,
-  qdrant: true,
-  elasticsearch: true,
-  redis: true,
-  s3: true,
-  embedders: true,
-  embedder: true,
-  fallback: true,
-  splitter: true,
-  collections: true,
-  migrate: true,
-  relay: true,
-  blobs: true,
-  cache: true,
-  search: true,
-  writer: true,
-  clock: true,
-  random: true,
-} satisfies KnownOptions<StoreOptions>
+type Of<K extends keyof StoreOptions> = NonNullable<StoreOptions[K]>
 
-const knownOfCollection = {
-  metadata: true,
-  embedder: true,
-  fallback: true,
-  splitter: true,
-  language: true,
-} satisfies KnownOptions<CollectionOptions>
+/** An object that is checked, with all it holds, where it is used. Its value is not shown: it may hold a password. */
+const place: Kind = (value, path) => {
+  if (typeof value === 'object' && value !== null) return { ...value }
+  throw invalid(path, 'must be an object of options, such as { url }')
+}
+const sizes = { maxEntries: whole(1), ttlMs: whole(1, Number.MAX_SAFE_INTEGER) } satisfies OptionKinds<Of<'cache'>>
+const folder = group({ path: anything })
+/** As it is, since it may be of a class of the user's own. */
+const reranker: Kind = (value, path, code) => {
+  if (typeof value !== 'object' || value === null)
+    throw invalid(path, `must be a reranker, got ${describeValue(value)}`)
+  method(Reflect.get(value, 'rank'), `${path}.rank`, code)
+  return value
+}
+const declaration: Kind = (value, path) => {
+  const fields: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'fields') : undefined
+  if (typeof fields === 'object' && fields !== null) return defineMetadata(fields as MetadataDeclaration['fields'])
+  throw invalid(path, `must be what defineMetadata() made, got ${describeValue(value)}`)
+}
 
-const sizes = { maxEntries: true, ttlMs: true } satisfies KnownOptions<NonNullable<StoreOptions['cache']>>
-const knownOfSearch = {
-  cache: true,
-  vectors: true,
-  cacheTimeoutMs: true,
-  rerank: true,
-  hedge: true,
-} satisfies KnownOptions<NonNullable<StoreOptions['search']>>
-const knownOfHedge = { afterMs: true, percentile: true, budget: true } satisfies KnownOptions<HedgeOptions>
-const { relay: _, ...knownOfWriter } = writerDefaults
+const kinds = {
+  embedded: folder,
+  postgres: place,
+  qdrant: place,
+  elasticsearch: place,
+  redis: place,
+  s3: place,
+  embedders: table(anything),
+  embedder: anything,
+  fallback: anything,
+  splitter: anything,
+  collections: table(
+    group({
+      metadata: declaration,
+      embedder: anything,
+      fallback: anything,
+      splitter: anything,
+      language: text(63),
+    } satisfies OptionKinds<CollectionOptions>),
+  ),
+  migrate: oneOf('auto', 'check', 'off'),
+  relay: oneOf('background', 'external'),
+  blobs: folder,
+  cache: group(sizes),
+  search: group({
+    cache: flagOr(group(sizes)),
+    vectors: group(sizes),
+    cacheTimeoutMs: whole(1),
+    rerank: reranker,
+    hedge: group({ afterMs: whole(1), percentile: share, budget: share } satisfies OptionKinds<HedgeOptions>),
+  } satisfies OptionKinds<Of<'search'>>),
+  writer: group({
+    inlineTimeoutMs: milliseconds(),
+    leaseMs: milliseconds(1),
+    pollMs: milliseconds(1),
+    checkMs: milliseconds(1),
+    markMs: milliseconds(1),
+    sweepMs: milliseconds(1),
+    sweepSlice: whole(1),
+    copyBatch: whole(1, 100_000),
+    retentionMs: milliseconds(),
+    claimBatch: whole(1, 100_000),
+    maxWorkers: whole(1, 1_000),
+    maxAttempts: whole(1),
+    backoffMs: milliseconds(),
+    backoffMaxMs: milliseconds(),
+    batchDocuments: whole(1, 100_000),
+    batchBytes: whole(1),
+    tombstoneMs: milliseconds(),
+    keyMs: milliseconds(),
+    maxTextBytes: whole(1),
+    maxMetadataBytes: whole(1),
+  } satisfies OptionKinds<Of<'writer'>>),
+  clock: having('now', 'monotonic', 'timer'),
+  random: having('next', 'bytes'),
+} satisfies OptionKinds<StoreOptions>
 
-/** Refuses what is misspelt or contradictory, naming the path. */
-export function checkStoreOptions(options: StoreOptions<object>): void {
-  if (typeof options !== 'object' || options === null) throw invalid('options', 'must be an object')
-  refuseUnknown(options, known, '')
-  for (const name of ['postgres', 'qdrant', 'elasticsearch', 'redis', 's3'] as const) {
-    // Not the value: it may be a URL with a password.
-    if (options[name] !== undefined && (typeof options[name] !== 'object' || options[name] === null)) {
-      throw invalid(name, 'must be an object of options, such as { url }')
-    }
-  }
-  refuseUnknown(options.embedded, { path: true }, 'embedded')
-  refuseUnknown(options.blobs, { path: true }, 'blobs')
-  refuseUnknown(options.cache, sizes, 'cache')
-  refuseUnknown(options.search, knownOfSearch, 'search')
-  refuseUnknown(options.search?.vectors, sizes, 'search.vectors')
-  refuseUnknown(options.search?.hedge, knownOfHedge, 'search.hedge')
-  if (typeof options.search?.cache !== 'boolean') refuseUnknown(options.search?.cache, sizes, 'search.cache')
-  refuseUnknown(options.writer, knownOfWriter, 'writer')
-  for (const [name, collection] of Object.entries(options.collections ?? {})) {
-    refuseUnknown(collection, knownOfCollection, `collections.${name}`)
-  }
+/** The options, read once; refuses what is misspelt, of another kind or contradictory, naming the path. */
+export function checkStoreOptions<C extends object>(given: StoreOptions<C>): StoreOptions<C> {
+  if (typeof given !== 'object' || given === null) throw invalid('options', 'must be an object')
+  const options = checkOptions(given as StoreOptions, kinds, '') as StoreOptions<C>
   if (options.embedded && options.postgres) throw invalid('embedded', 'give either embedded or postgres, not both')
   if (options.blobs && options.s3) throw invalid('blobs', 'give either blobs.path or s3, not both')
-  const { cache, vectors } = options.search ?? {}
-  positive('search.cache.ttlMs', typeof cache === 'object' ? cache.ttlMs : undefined)
-  positive('search.cache.maxEntries', typeof cache === 'object' ? cache.maxEntries : undefined)
-  positive('search.hedge.afterMs', options.search?.hedge?.afterMs)
-  share('search.hedge.percentile', options.search?.hedge?.percentile)
-  share('search.hedge.budget', options.search?.hedge?.budget)
-  positive('search.cacheTimeoutMs', options.search?.cacheTimeoutMs)
-  const rank: unknown = options.search?.rerank?.rank
-  if (options.search?.rerank && typeof rank !== 'function') throw invalid('search.rerank.rank', 'must be a function')
-  positive('search.vectors.ttlMs', vectors?.ttlMs)
-  positive('search.vectors.maxEntries', vectors?.maxEntries)
-  for (const [name, value] of Object.entries(options.writer ?? {})) {
-    if (!name.endsWith('Ms')) positive(`writer.${name}`, value)
-    else if (value !== undefined && !(typeof value === 'number' && value >= 0)) {
-      throw invalid(`writer.${name}`, `must be a number of milliseconds from 0, got ${value}`)
-    }
-  }
-  const { prefix } = options.qdrant ?? {}
+  const { postgres, qdrant, elasticsearch } = options
+  const prefix = qdrant?.prefix
+  const name = text(63)
+  if (postgres?.schema !== undefined) name(postgres.schema, 'postgres.schema', 'HW_INVALID_OPTIONS')
+  if (elasticsearch?.prefix !== undefined) name(elasticsearch.prefix, 'elasticsearch.prefix', 'HW_INVALID_OPTIONS')
+  if (prefix !== undefined) name(prefix, 'qdrant.prefix', 'HW_INVALID_OPTIONS')
   if (prefix !== undefined && !/^[A-Za-z0-9._-]{1,64}$/.test(prefix)) {
-    throw invalid('qdrant.prefix', `must be 1 to 64 characters of [A-Za-z0-9._-], got ${JSON.stringify(prefix)}`)
+    throw invalid('qdrant.prefix', `must be 1 to 64 characters of [A-Za-z0-9._-], got ${describeValue(prefix)}`)
   }
-  oneOf('migrate', options.migrate, ['auto', 'check', 'off'])
-  oneOf('relay', options.relay, ['background', 'external'])
+  return options
 }
 
 /** The plan of each collection; `documents` is always there. */
@@ -223,10 +247,7 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
     if (typeof choice !== 'string') return embedderOf(choice ?? { hashing: {} }, path)
     const found = named.get(choice)
     if (found) return found
-    throw invalid(
-      path,
-      `no embedder ${JSON.stringify(choice)} in embedders (${[...named.keys()].join(', ') || 'none'})`,
-    )
+    throw invalid(path, `no embedder ${describeValue(choice)} in embedders (${[...named.keys()].join(', ') || 'none'})`)
   }
   const standard = pick(options.embedder, 'embedder')
   const substitute = options.fallback === undefined ? undefined : pick(options.fallback, 'fallback')
@@ -262,21 +283,6 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
     named,
     fallback: options.embedder === undefined,
   }
-}
-
-function positive(path: string, value: number | undefined): void {
-  if (value === undefined || (Number.isInteger(value) && value > 0)) return
-  throw invalid(path, `must be a whole number above 0, got ${value}`)
-}
-
-function share(path: string, value: number | undefined): void {
-  if (value === undefined || (value > 0 && value < 1)) return
-  throw invalid(path, `must be between 0 and 1, got ${value}`)
-}
-
-function oneOf(path: string, value: string | undefined, values: readonly string[]): void {
-  if (value === undefined || values.includes(value)) return
-  throw invalid(path, `must be one of ${values.join(', ')}, got ${JSON.stringify(value)}`)
 }
 
 function invalid(path: string, problem: string): HeadwaterError {

@@ -70,14 +70,13 @@ const closeDrainMs = 5_000
 export function openStore(settings: Settings): Promise<Store>
 export function openStore<C extends object = { documents: JsonObject }>(options?: StoreOptions<C>): Promise<Store<C>>
 export async function openStore<C extends object>(given: StoreOptions<C> | Settings = {}): Promise<Store<C>> {
-  const options = isSettings(given) ? storeOptionsFrom(given) : given
-  checkStoreOptions(options)
+  const options = checkStoreOptions(isSettings(given) ? storeOptionsFrom<C>(given) : given)
   const { openParts } = await import('./open-parts')
   return Store.start<C>(await openParts(options as StoreOptions<object>))
 }
 
 function isSettings(given: object): given is Settings {
-  return typeof given === 'object' && given !== null && 'profile' in given
+  return typeof given === 'object' && given !== null && Object.hasOwn(given, 'profile')
 }
 
 /** One store over all profiles. Data is reached through `forTenant` alone. */

@@ -45,8 +45,8 @@ export type TestStore<C extends object> = Store<C> & { readonly faults: Faults }
 export async function createTestStore<C extends object = { documents: JsonObject }>(
   options: TestStoreOptions<C> = {},
 ): Promise<TestStore<C>> {
-  const { seed = 1, clock = systemClock, ...rest } = options
-  checkStoreOptions(rest as StoreOptions<object>)
+  const { seed = 1, clock = systemClock, ...given } = options
+  const rest = checkStoreOptions(given as StoreOptions<C>)
   const { plans, embedders, named } = resolveCollections(rest as StoreOptions<object>)
   const down = new Set<FaultTarget>()
   const faulty = <T extends object>(target: T, name: FaultTarget): T => guarded(target, name, down)

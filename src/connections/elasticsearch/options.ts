@@ -1,9 +1,10 @@
+import { describeValue } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
-import { Secret } from '../../core/secret'
-import { checkPolicyOptions } from '../../resilience/check-policy'
+import { checkOptions, completed, flag, having, type OptionKinds, secret, text, whole } from '../../core/option-kinds'
+import { plainPart, Secret } from '../../core/secret'
+import { policyKinds } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
-import { knownTls, type TlsOptions } from '../tls'
+import { type TlsOptions, tls } from '../tls'
 import type { ElasticsearchClient } from './client'
 
 /** Where Elasticsearch is (exactly one of `url` and `client`) and how it is used. Times in ms. */
@@ -30,6 +31,8 @@ export interface ElasticsearchOptions {
   readonly maxQueue?: number | undefined
   /** Longest time of a call whose caller names none. */
   readonly timeoutMs?: number | undefined
+  /** Most bytes of an answer, unpacked: one that is longer is cut off (HW_UNAVAILABLE). */
+  readonly maxAnswerBytes?: number | undefined
   readonly retry?: PolicyOptions['retry']
   readonly budget?: PolicyOptions['budget']
   readonly breaker?: PolicyOptions['breaker']
@@ -39,22 +42,25 @@ export const elasticsearchDefaults = Object.freeze({
   maxConnections: 32,
   maxQueue: 1_000,
   timeoutMs: 30_000,
+  maxAnswerBytes: 128 * 2 ** 20,
   allowInsecure: false,
 }) satisfies ElasticsearchOptions
 
-const known = {
-  ...elasticsearchDefaults,
-  url: true,
-  client: true,
-  apiKey: true,
-  username: true,
-  password: true,
-  caFingerprint: true,
-  tls: true,
-  retry: true,
-  budget: true,
-  breaker: true,
-} satisfies KnownOptions<ElasticsearchOptions>
+const kinds = {
+  ...policyKinds,
+  url: secret,
+  client: having(),
+  apiKey: secret,
+  username: text(),
+  password: secret,
+  allowInsecure: flag,
+  caFingerprint: text(),
+  tls,
+  maxConnections: whole(1),
+  maxQueue: whole(1),
+  timeoutMs: whole(1),
+  maxAnswerBytes: whole(65_536),
+} satisfies OptionKinds<ElasticsearchOptions>
 
 export interface ServerTarget {
   readonly kind: 'server'
@@ -74,19 +80,14 @@ export interface ResolvedElasticsearchOptions {
   readonly tls: TlsOptions
   readonly maxConnections: number
   readonly timeoutMs: number
+  readonly maxAnswerBytes: number
   readonly policy: PolicyOptions
 }
 
 /** Checks and completes; HW_INVALID_OPTIONS names what is wrong, never a secret. */
-export function resolveElasticsearchOptions(options: ElasticsearchOptions): ResolvedElasticsearchOptions {
-  refuseUnknown(options, known, 'elasticsearch')
-  refuseUnknown(options.tls, knownTls, 'elasticsearch.tls')
-  checkPolicyOptions(options, 'elasticsearch')
-  const number = (key: 'maxConnections' | 'maxQueue' | 'timeoutMs'): number => {
-    const value = options[key] ?? elasticsearchDefaults[key]
-    if (Number.isInteger(value) && value >= 1 && value < 2 ** 31) return value
-    throw invalid(key, `must be a whole number from 1 to 2147483647, got ${value}`)
-  }
+export function resolveElasticsearchOptions(given: ElasticsearchOptions): ResolvedElasticsearchOptions {
+  const options = checkOptions(given, kinds, 'elasticsearch')
+  const { maxConnections, maxQueue, timeoutMs, maxAnswerBytes } = completed(elasticsearchDefaults, options)
   const { tls = {}, caFingerprint } = options
   const target = targetOf(options)
   const auth = authOf(options, target)
@@ -102,10 +103,8 @@ export function resolveElasticsearchOptions(options: ElasticsearchOptions): Reso
     throw invalid('tls', 'takes a client certificate with its key: give both cert and key, or neither')
   }
   if (caFingerprint !== undefined && !/^[0-9a-f]{2}(:?[0-9a-f]{2}){31}$/i.test(caFingerprint)) {
-    throw invalid('caFingerprint', `must be 64 hex digits of a SHA-256, got ${JSON.stringify(caFingerprint)}`)
+    throw invalid('caFingerprint', `must be 64 hex digits of a SHA-256, got ${describeValue(caFingerprint)}`)
   }
-  const maxConnections = number('maxConnections')
-  const timeoutMs = number('timeoutMs')
   return Object.freeze({
     target,
     auth,
@@ -113,12 +112,13 @@ export function resolveElasticsearchOptions(options: ElasticsearchOptions): Reso
     tls: Object.freeze({ ...tls }),
     maxConnections,
     timeoutMs,
+    maxAnswerBytes,
     policy: Object.freeze({
       timeoutMs,
       retry: options.retry,
       budget: options.budget,
       breaker: options.breaker,
-      bulkhead: { concurrency: maxConnections, queue: number('maxQueue') },
+      bulkhead: { concurrency: maxConnections, queue: maxQueue },
     }),
   })
 }
@@ -136,7 +136,7 @@ function targetOf({ url, client }: ElasticsearchOptions): ElasticsearchTarget {
     })
   }
   if (client) return { kind: 'client', client }
-  const nodes = String(url).split(',').map(nodeOf)
+  const nodes = url!.split(',').map(nodeOf)
   return { kind: 'server', nodes }
 }
 
@@ -160,7 +160,7 @@ function authOf(options: ElasticsearchOptions, target: ElasticsearchTarget): Ela
   }
   if (apiKey !== undefined) {
     if (username !== undefined) throw invalid('apiKey', 'and username exclude each other')
-    if (typeof apiKey !== 'string' || !/^[\x21-\x7e]+$/.test(apiKey)) {
+    if (!/^[\x21-\x7e]+$/.test(apiKey)) {
       throw invalid('apiKey', 'must be an encoded key of printable ASCII')
     }
     return { kind: 'apiKey', apiKey: new Secret(apiKey) }
@@ -174,7 +174,7 @@ function takeCredentials(nodes: readonly URL[]): { username: string; password: s
   let found: { username: string; password: string } | undefined
   for (const node of nodes) {
     if (node.username === '') continue
-    found ??= { username: decodeURIComponent(node.username), password: decodeURIComponent(node.password) }
+    found ??= { username: plainPart(node.username), password: plainPart(node.password) }
     node.username = ''
     node.password = ''
   }

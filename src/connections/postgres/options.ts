@@ -1,6 +1,20 @@
+import { describeValue } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
-import { checkPolicyOptions } from '../../resilience/check-policy'
+import {
+  anything,
+  checkOptions,
+  completed,
+  flag,
+  flagOr,
+  group,
+  having,
+  type OptionKinds,
+  oneOf,
+  secret,
+  text,
+  whole,
+} from '../../core/option-kinds'
+import { policyKinds } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
 import type { PostgresPool } from './client'
 
@@ -59,12 +73,9 @@ export type PostgresTarget =
   | { readonly kind: 'pool'; readonly pool: PostgresPool }
   | { readonly kind: 'embedded'; readonly path: string }
 
-type Defaulted = Pick<
-  Required<{ [K in keyof PostgresOptions]: NonNullable<PostgresOptions[K]> }>,
-  keyof typeof postgresDefaults
->
+type Defaulted = { readonly [K in keyof typeof postgresDefaults]: NonNullable<PostgresOptions[K]> }
 
-export interface ResolvedPostgresOptions extends Readonly<Defaulted> {
+export interface ResolvedPostgresOptions extends Defaulted {
   readonly target: PostgresTarget
   readonly ssl: boolean | Readonly<Record<string, unknown>> | undefined
   readonly roles: { readonly app?: string | undefined; readonly worker?: string | undefined }
@@ -90,34 +101,36 @@ export const postgresDefaults = Object.freeze({
   rowLevelSecurity: 'auto',
 }) satisfies PostgresOptions
 
-const known = {
-  ...postgresDefaults,
-  url: true,
-  pool: true,
-  embedded: true,
-  ssl: true,
-  roles: true,
-  retry: true,
-  budget: true,
-  breaker: true,
-} satisfies KnownOptions<PostgresOptions>
+/** Names of Postgres hold 63 bytes. */
+const name = text(63)
+const kinds = {
+  ...policyKinds,
+  url: secret,
+  pool: having('connect', 'end'),
+  embedded: group({ path: anything }),
+  max: whole(1),
+  maxQueue: whole(1),
+  connectionTimeoutMs: whole(1),
+  statementTimeoutMs: whole(1),
+  queryTimeoutMs: whole(1),
+  lockTimeoutMs: whole(1),
+  idleInTransactionTimeoutMs: whole(1),
+  idleTimeoutMs: whole(1),
+  maxLifetimeSeconds: whole(1),
+  checkAfterIdleMs: whole(1),
+  hintHeartbeatMs: whole(1),
+  ssl: flagOr(having()),
+  applicationName: name,
+  preparedStatements: flag,
+  startupParameters: flag,
+  hints: flag,
+  rowLevelSecurity: oneOf('auto', 'require', 'off'),
+  roles: group({ app: name, worker: name }),
+} satisfies OptionKinds<PostgresOptions>
 
-export function resolvePostgresOptions(options: PostgresOptions): ResolvedPostgresOptions {
-  refuseUnknown(options, known, 'postgres')
-  refuseUnknown(options.embedded, { path: true }, 'postgres.embedded')
-  refuseUnknown(options.roles, { app: true, worker: true }, 'postgres.roles')
-  checkPolicyOptions(options, 'postgres')
-  const given = Object.fromEntries(
-    Object.keys(postgresDefaults)
-      .map((key) => [key, Reflect.get(options, key)])
-      .filter(([, value]) => value !== undefined),
-  )
-  const merged = { ...postgresDefaults, ...given } as Defaulted
-  for (const [key, value] of Object.entries(merged)) {
-    if (typeof value === 'number' && !(Number.isInteger(value) && value >= 1 && value < 2 ** 31)) {
-      throw invalid(key, `must be a whole number from 1 to 2147483647, got ${value}`)
-    }
-  }
+export function resolvePostgresOptions(given: PostgresOptions): ResolvedPostgresOptions {
+  const options = checkOptions(given, kinds, 'postgres')
+  const merged = completed(postgresDefaults, options)
   if (merged.queryTimeoutMs <= merged.statementTimeoutMs) {
     throw invalid(
       'queryTimeoutMs',
@@ -157,7 +170,7 @@ function targetOf(options: PostgresOptions): PostgresTarget {
   if (pool) return { kind: 'pool', pool }
   if (embedded) {
     if (typeof embedded.path === 'string' && embedded.path !== '') return { kind: 'embedded', path: embedded.path }
-    throw invalid('embedded.path', `must be a folder or ':memory:', got ${JSON.stringify(embedded.path)}`)
+    throw invalid('embedded.path', `must be a folder or ':memory:', got ${describeValue(embedded.path)}`)
   }
   if (typeof url === 'string' && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) return { kind: 'server', url }
   // The value may hold a password, so only its beginning is shown.

@@ -1,9 +1,10 @@
+import { shortened } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
+import { checkOptions, completed, flag, having, type OptionKinds, secret, table, whole } from '../../core/option-kinds'
 import { Secret } from '../../core/secret'
-import { checkPolicyOptions } from '../../resilience/check-policy'
+import { policyKinds } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
-import { knownTls, type TlsOptions } from '../tls'
+import { type TlsOptions, tls } from '../tls'
 import type { QdrantClient } from './client'
 
 /** Where Qdrant is (exactly one of `url` and `client`) and how it is used. Times in ms. */
@@ -30,6 +31,8 @@ export interface QdrantOptions {
   readonly timeoutMs?: number | undefined
   /** When an unused connection is closed; below the server's 5 s, so that no request meets a closing one. */
   readonly idleTimeoutMs?: number | undefined
+  /** Most bytes of an answer: one that is longer is cut off (HW_UNAVAILABLE). A client passed in reads as it will. */
+  readonly maxAnswerBytes?: number | undefined
   readonly retry?: PolicyOptions['retry']
   readonly budget?: PolicyOptions['budget']
   readonly breaker?: PolicyOptions['breaker']
@@ -40,20 +43,24 @@ export const qdrantDefaults = Object.freeze({
   maxQueue: 1_000,
   timeoutMs: 30_000,
   idleTimeoutMs: 4_000,
+  maxAnswerBytes: 128 * 2 ** 20,
   allowInsecure: false,
 }) satisfies QdrantOptions
 
-const known = {
-  ...qdrantDefaults,
-  url: true,
-  client: true,
-  apiKey: true,
-  tls: true,
-  headers: true,
-  retry: true,
-  budget: true,
-  breaker: true,
-} satisfies KnownOptions<QdrantOptions>
+const kinds = {
+  ...policyKinds,
+  url: secret,
+  client: having(),
+  apiKey: secret,
+  allowInsecure: flag,
+  tls,
+  headers: table(secret),
+  maxConnections: whole(1),
+  maxQueue: whole(1),
+  timeoutMs: whole(1),
+  idleTimeoutMs: whole(1),
+  maxAnswerBytes: whole(65_536),
+} satisfies OptionKinds<QdrantOptions>
 
 export type QdrantTarget =
   | { readonly kind: 'client'; readonly client: QdrantClient }
@@ -67,22 +74,21 @@ export interface ResolvedQdrantOptions {
   readonly maxConnections: number
   readonly timeoutMs: number
   readonly idleTimeoutMs: number
+  readonly maxAnswerBytes: number
   readonly policy: PolicyOptions
 }
 
 /** Checks and completes; HW_INVALID_OPTIONS names what is wrong, never a secret. */
-export function resolveQdrantOptions(options: QdrantOptions): ResolvedQdrantOptions {
-  refuseUnknown(options, known, 'qdrant')
-  refuseUnknown(options.tls, knownTls, 'qdrant.tls')
-  checkPolicyOptions(options, 'qdrant')
-  const number = (key: 'maxConnections' | 'maxQueue' | 'timeoutMs' | 'idleTimeoutMs'): number => {
-    const value = options[key] ?? qdrantDefaults[key]
-    if (Number.isInteger(value) && value >= 1 && value < 2 ** 31) return value
-    throw invalid(key, `must be a whole number from 1 to 2147483647, got ${value}`)
-  }
+export function resolveQdrantOptions(given: QdrantOptions): ResolvedQdrantOptions {
+  const options = checkOptions(given, kinds, 'qdrant')
+  const { maxConnections, maxQueue, timeoutMs, idleTimeoutMs, maxAnswerBytes } = completed(qdrantDefaults, options)
   const target = targetOf(options)
   const { apiKey, tls = {}, headers = {} } = options
-  if (apiKey !== undefined && (typeof apiKey !== 'string' || !/^[\x21-\x7e]+$/.test(apiKey))) {
+  for (const [name, value] of Object.entries(headers)) {
+    if (/^[A-Za-z0-9-]+$/.test(name) && isHeaderText(value)) continue
+    throw invalid(`headers.${shortened(name)}`, 'must be a text that a header can carry')
+  }
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
     throw invalid('apiKey', 'must be a text without spaces that a header can carry')
   }
   const insecure = target.kind === 'server' && target.url.protocol === 'http:'
@@ -90,8 +96,6 @@ export function resolveQdrantOptions(options: QdrantOptions): ResolvedQdrantOpti
     throw invalid('apiKey', 'is not sent over plain http: use https, or set qdrant.allowInsecure where nobody listens')
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) throw invalid('tls', 'needs both cert and key, or neither')
-  const maxConnections = number('maxConnections')
-  const timeoutMs = number('timeoutMs')
   return Object.freeze({
     target,
     apiKey: apiKey === undefined ? undefined : new Secret(apiKey),
@@ -99,13 +103,14 @@ export function resolveQdrantOptions(options: QdrantOptions): ResolvedQdrantOpti
     headers: Object.freeze({ ...headers }),
     maxConnections,
     timeoutMs,
-    idleTimeoutMs: number('idleTimeoutMs'),
+    idleTimeoutMs,
+    maxAnswerBytes,
     policy: Object.freeze({
       timeoutMs,
       retry: options.retry,
       budget: options.budget,
       breaker: options.breaker,
-      bulkhead: { concurrency: maxConnections, queue: number('maxQueue') },
+      bulkhead: { concurrency: maxConnections, queue: maxQueue },
     }),
   })
 }
@@ -136,6 +141,10 @@ function targetOf(options: QdrantOptions): QdrantTarget {
   // The port that belongs to the scheme is dropped by the parser, and means itself when it was written.
   if (!/^https?:\/\/[^/]*:\d+(\/|$)/.test(url)) parsed.port = '6333'
   return { kind: 'server', url: parsed }
+}
+
+function isHeaderText(value: string): boolean {
+  return /^[\x20-\x7e]+$/.test(value)
 }
 
 function invalid(key: string, message: string): HeadwaterError {

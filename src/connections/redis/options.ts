@@ -1,7 +1,18 @@
 import { HeadwaterError } from '../../core/errors'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
-import { redactUrl } from '../../core/secret'
-import { checkPolicyOptions } from '../../resilience/check-policy'
+import {
+  checkOptions,
+  completed,
+  flag,
+  group,
+  having,
+  type OptionKinds,
+  pem,
+  secret,
+  text,
+  whole,
+} from '../../core/option-kinds'
+import { plainPart, redactUrl } from '../../core/secret'
+import { policyKinds } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
 import type { RedisClient } from './client'
 
@@ -65,49 +76,35 @@ export const redisDefaults = Object.freeze({
   connectionName: 'headwater',
 }) satisfies RedisOptions
 
-const known = {
-  ...redisDefaults,
-  url: true,
-  client: true,
-  tls: true,
-  retry: true,
-  budget: true,
-  breaker: true,
-} satisfies KnownOptions<RedisOptions>
+const kinds = {
+  ...policyKinds,
+  url: secret,
+  client: having(),
+  connections: whole(1, 20),
+  commandTimeoutMs: whole(1),
+  connectTimeoutMs: whole(1),
+  maxInFlight: whole(1),
+  maxQueue: whole(1),
+  connectionName: text(255),
+  tls: group({
+    ca: pem,
+    cert: pem,
+    key: pem,
+    servername: text(255),
+    rejectUnauthorized: flag,
+  } satisfies OptionKinds<RedisTlsOptions>),
+} satisfies OptionKinds<RedisOptions>
 
-const knownTls = {
-  ca: true,
-  cert: true,
-  key: true,
-  servername: true,
-  rejectUnauthorized: true,
-} satisfies KnownOptions<RedisTlsOptions>
+type Defaulted = { readonly [K in keyof typeof redisDefaults]: NonNullable<RedisOptions[K]> }
 
-type Defaulted = {
-  -readonly [K in keyof typeof redisDefaults]: (typeof redisDefaults)[K] extends number ? number : string
-}
-
-export interface ResolvedRedisOptions extends Readonly<Defaulted> {
+export interface ResolvedRedisOptions extends Defaulted {
   readonly target: RedisTarget
   readonly policy: PolicyOptions
 }
 
-export function resolveRedisOptions(options: RedisOptions): ResolvedRedisOptions {
-  refuseUnknown(options, known, 'redis')
-  refuseUnknown(options.tls, knownTls, 'redis.tls')
-  checkPolicyOptions(options, 'redis')
-  const given = Object.fromEntries(
-    Object.keys(redisDefaults)
-      .map((key) => [key, Reflect.get(options, key)])
-      .filter(([, value]) => value !== undefined),
-  )
-  const merged = { ...redisDefaults, ...given } as Defaulted
-  for (const [key, value] of Object.entries(merged)) {
-    if (typeof value === 'number' && !(Number.isInteger(value) && value >= 1 && value < 2 ** 31)) {
-      throw invalid(key, `must be a whole number from 1 to 2147483647, got ${value}`)
-    }
-  }
-  if (merged.connections > 20) throw invalid('connections', `must be 1 to 20, got ${merged.connections}`)
+export function resolveRedisOptions(given: RedisOptions): ResolvedRedisOptions {
+  const options = checkOptions(given, kinds, 'redis')
+  const merged = completed(redisDefaults, options)
   return Object.freeze({
     ...merged,
     target: targetOf(options),
@@ -140,8 +137,8 @@ function targetOf(options: RedisOptions): RedisTarget {
   const address: RedisAddress = {
     host: parsed.hostname.replace(/^\[|\]$/g, '') || 'localhost',
     port: Number(parsed.port || 6379),
-    username: decodeURIComponent(parsed.username) || undefined,
-    password: decodeURIComponent(parsed.password) || undefined,
+    username: plainPart(parsed.username) || undefined,
+    password: plainPart(parsed.password) || undefined,
     db: Number(db || 0),
     tls: secure ? { ...tls } : undefined,
   }

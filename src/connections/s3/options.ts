@@ -1,7 +1,19 @@
+import { describeValue } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
+import {
+  checkOptions,
+  completed,
+  flag,
+  group,
+  having,
+  type OptionKinds,
+  pem,
+  secret,
+  text,
+  whole,
+} from '../../core/option-kinds'
 import { Secret } from '../../core/secret'
-import { checkPolicyOptions } from '../../resilience/check-policy'
+import { policyKinds } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
 import type { S3Client } from './client'
 
@@ -66,20 +78,21 @@ export const s3Defaults = Object.freeze({
   maxQueue: 1_000,
 }) satisfies S3Options
 
-const known = {
-  ...s3Defaults,
-  endpoint: true,
-  accessKey: true,
-  secretKey: true,
-  sessionToken: true,
-  client: true,
-  tls: true,
-  retry: true,
-  budget: true,
-  breaker: true,
-} satisfies KnownOptions<S3Options>
-
-const knownTls = { ca: true, cert: true, key: true, rejectUnauthorized: true } satisfies KnownOptions<S3TlsOptions>
+const kinds = {
+  ...policyKinds,
+  endpoint: secret,
+  accessKey: secret,
+  secretKey: secret,
+  sessionToken: secret,
+  client: having(),
+  region: text(64),
+  bucketPrefix: text(),
+  pathStyle: flag,
+  requestTimeoutMs: whole(1),
+  maxInFlight: whole(1),
+  maxQueue: whole(1),
+  tls: group({ ca: pem, cert: pem, key: pem, rejectUnauthorized: flag } satisfies OptionKinds<S3TlsOptions>),
+} satisfies OptionKinds<S3Options>
 
 export interface ResolvedS3Options {
   readonly target: S3Target
@@ -90,18 +103,11 @@ export interface ResolvedS3Options {
   readonly policy: PolicyOptions
 }
 
-export function resolveS3Options(options: S3Options): ResolvedS3Options {
-  refuseUnknown(options, known, 's3')
-  refuseUnknown(options.tls, knownTls, 's3.tls')
-  checkPolicyOptions(options, 's3')
-  const region = options.region ?? s3Defaults.region
-  const bucketPrefix = options.bucketPrefix ?? s3Defaults.bucketPrefix
-  const pathStyle = options.pathStyle ?? s3Defaults.pathStyle
-  const requestTimeoutMs = whole('requestTimeoutMs', options.requestTimeoutMs ?? s3Defaults.requestTimeoutMs)
-  const concurrency = whole('maxInFlight', options.maxInFlight ?? s3Defaults.maxInFlight)
-  const queue = whole('maxQueue', options.maxQueue ?? s3Defaults.maxQueue)
+export function resolveS3Options(given: S3Options): ResolvedS3Options {
+  const options = checkOptions(given, kinds, 's3')
+  const { region, bucketPrefix, pathStyle, requestTimeoutMs, maxInFlight, maxQueue } = completed(s3Defaults, options)
   if (!/^[a-z0-9][a-z0-9-]{1,39}$/.test(bucketPrefix)) {
-    throw invalid('bucketPrefix', `must be 2 to 40 characters of [a-z0-9-], got ${JSON.stringify(bucketPrefix)}`)
+    throw invalid('bucketPrefix', `must be 2 to 40 characters of [a-z0-9-], got ${describeValue(bucketPrefix)}`)
   }
   return Object.freeze({
     target: targetOf(options),
@@ -114,7 +120,7 @@ export function resolveS3Options(options: S3Options): ResolvedS3Options {
       retry: options.retry,
       budget: options.budget,
       breaker: options.breaker,
-      bulkhead: { concurrency, queue },
+      bulkhead: { concurrency: maxInFlight, queue: maxQueue },
     }),
   })
 }
@@ -133,7 +139,7 @@ function targetOf(options: S3Options): S3Target {
     throw invalid('endpoint', 'must be https://host:port and nothing else; keys are options of their own')
   }
   for (const [key, value] of Object.entries({ accessKey, secretKey })) {
-    if (typeof value !== 'string' || value === '') throw invalid(key, 'must be given with s3.endpoint')
+    if (value === undefined || value === '') throw invalid(key, 'must be given with s3.endpoint')
   }
   const secure = url.protocol === 'https:'
   if (tls && !secure) throw invalid('tls', 'is for an https: endpoint only')
@@ -148,11 +154,6 @@ function targetOf(options: S3Options): S3Target {
     tls,
     shown: url.origin,
   }
-}
-
-function whole(key: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1 && value < 2 ** 31) return value
-  throw invalid(key, `must be a whole number from 1 to 2147483647, got ${value}`)
 }
 
 function invalid(key: string, message: string): HeadwaterError {

@@ -1,7 +1,21 @@
 import { HeadwaterError } from '../../core/errors'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
+import {
+  anything,
+  checkOptions,
+  completed,
+  flag,
+  number,
+  numberOrInfinity,
+  type OptionKinds,
+  oneOf,
+  secret,
+  table,
+  text,
+  whole,
+  words,
+} from '../../core/option-kinds'
 import { Secret } from '../../core/secret'
-import { checkPolicyOptions } from '../../resilience/check-policy'
+import { policyKinds } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
 
 /** A server that speaks OpenAI's `/embeddings`: OpenAI, another provider, or one of your own. Times in ms. */
@@ -74,22 +88,31 @@ export const httpEmbedderDefaults = Object.freeze({
 
 export const openAiDefaults = Object.freeze({ baseUrl: 'https://api.openai.com/v1', model: 'text-embedding-3-small' })
 
-const knownOptions = {
-  ...httpEmbedderDefaults,
-  baseUrl: true,
-  model: true,
-  dimensions: true,
-  shorten: true,
-  apiKey: true,
-  queryPrefix: true,
-  passagePrefix: true,
-  maxTokens: true,
-  pricePerMillionTokens: true,
-  headers: true,
-  retry: true,
-  budget: true,
-  breaker: true,
-} satisfies KnownOptions<HttpEmbedderOptions>
+const kinds = {
+  ...policyKinds,
+  baseUrl: secret,
+  model: text(),
+  dimensions: whole(1, 65_536),
+  shorten: flag,
+  apiKey: anything,
+  allowInsecure: flag,
+  provider: words(),
+  revision: words(),
+  queryPrefix: words(16_384),
+  passagePrefix: words(16_384),
+  maxTokens: numberOrInfinity(1, 2 ** 31),
+  tooLong: oneOf('error', 'truncate'),
+  batchSize: whole(1, 100_000),
+  batchTokens: whole(1),
+  concurrency: whole(1, 10_000),
+  maxQueue: whole(1),
+  encoding: oneOf('base64', 'float'),
+  timeoutMs: whole(1),
+  attemptTimeoutMs: whole(1),
+  idleTimeoutMs: whole(1),
+  pricePerMillionTokens: number(0, Number.MAX_SAFE_INTEGER),
+  headers: table(anything),
+} satisfies OptionKinds<HttpEmbedderOptions>
 
 /** What the makers say of their models. */
 const knownModels: Readonly<Record<string, { dimensions: number; maxTokens: number; shortens: boolean }>> = {
@@ -124,43 +147,20 @@ export interface ResolvedHttpOptions {
 }
 
 /** Checks and completes; HW_INVALID_OPTIONS names what is wrong, never a secret. */
-export function resolveHttpOptions(options: HttpEmbedderOptions, path: string): ResolvedHttpOptions {
-  refuseUnknown(options, knownOptions, path)
-  checkPolicyOptions(options, path)
-  const defaults = httpEmbedderDefaults
+export function resolveHttpOptions(given: HttpEmbedderOptions, path: string): ResolvedHttpOptions {
+  const options = checkOptions(given, kinds, path)
+  const { allowInsecure, timeoutMs, maxQueue, ...chosen } = completed(httpEmbedderDefaults, options)
   const invalid = (key: string, problem: string): HeadwaterError =>
     new HeadwaterError('HW_INVALID_OPTIONS', `${path}.${key}: ${problem}`, { path: `${path}.${key}` })
-  const whole = (key: 'batchSize' | 'batchTokens' | 'concurrency' | 'maxQueue' | Times): number => {
-    const value = options[key] ?? defaults[key]
-    if (Number.isInteger(value) && value >= 1 && value < 2 ** 31) return value
-    throw invalid(key, `must be a whole number from 1 to 2147483647, got ${value}`)
-  }
-  const text = (key: 'provider' | 'revision' | 'queryPrefix' | 'passagePrefix', standard: string): string => {
-    const value = options[key] ?? standard
-    if (typeof value === 'string') return value
-    throw invalid(key, `must be a text, got ${JSON.stringify(value)}`)
-  }
-  const oneOf = <T extends string>(key: string, value: T, values: readonly T[]): T => {
-    if (values.includes(value)) return value
-    throw invalid(key, `must be one of ${values.join(', ')}, got ${JSON.stringify(value)}`)
-  }
-  const { model, pricePerMillionTokens: price } = options
-  if (typeof model !== 'string' || model === '') throw invalid('model', 'must name a model of the server')
+  const { model } = options
+  if (model === undefined) throw invalid('model', 'must name a model of the server')
   const known = knownModels[model]
   const dimensions = options.dimensions ?? known?.dimensions
   if (dimensions === undefined) throw invalid('dimensions', `is needed: the length of vectors of ${model} is not known`)
-  if (!Number.isSafeInteger(dimensions) || dimensions < 1 || dimensions > 65_536) {
-    throw invalid('dimensions', `${dimensions} is not a whole number from 1 to 65536`)
-  }
-  const maxTokens = options.maxTokens ?? known?.maxTokens ?? Number.POSITIVE_INFINITY
-  if (typeof maxTokens !== 'number' || !(maxTokens > 0)) throw invalid('maxTokens', `${maxTokens} is not above 0`)
-  if (price !== undefined && !(typeof price === 'number' && price >= 0)) {
-    throw invalid('pricePerMillionTokens', `${price} is not 0 or more`)
-  }
   const url = addressOf(options.baseUrl, invalid)
   const apiKey = secretOf(options.apiKey, () => invalid('apiKey', 'must be a text that a header can carry'))
   const insecure = url.protocol === 'http:' && !isLoopback(url.hostname)
-  if (apiKey && insecure && !(options.allowInsecure ?? defaults.allowInsecure)) {
+  if (apiKey && insecure && !allowInsecure) {
     throw invalid('apiKey', 'is not sent over plain http: use https, or set allowInsecure where nobody listens')
   }
   const headers = new Map<string, Secret>()
@@ -169,9 +169,8 @@ export function resolveHttpOptions(options: HttpEmbedderOptions, path: string): 
     if (!/^[A-Za-z0-9-]+$/.test(name)) throw refused()
     headers.set(name.toLowerCase(), secretOf(value, refused)!)
   }
-  const concurrency = whole('concurrency')
-  const timeoutMs = whole('timeoutMs')
   return Object.freeze({
+    ...chosen,
     path,
     url,
     model,
@@ -179,30 +178,19 @@ export function resolveHttpOptions(options: HttpEmbedderOptions, path: string): 
     shorten: options.shorten ?? (known?.shortens === true && dimensions !== known.dimensions),
     apiKey,
     headers,
-    provider: text('provider', defaults.provider),
-    revision: text('revision', defaults.revision),
-    queryPrefix: text('queryPrefix', ''),
-    passagePrefix: text('passagePrefix', ''),
-    maxTokens,
-    tooLong: oneOf('tooLong', options.tooLong ?? defaults.tooLong, ['error', 'truncate']),
-    batchSize: whole('batchSize'),
-    batchTokens: whole('batchTokens'),
-    concurrency,
-    encoding: oneOf('encoding', options.encoding ?? defaults.encoding, ['base64', 'float']),
-    attemptTimeoutMs: whole('attemptTimeoutMs'),
-    idleTimeoutMs: whole('idleTimeoutMs'),
-    pricePerMillionTokens: price,
+    queryPrefix: options.queryPrefix ?? '',
+    passagePrefix: options.passagePrefix ?? '',
+    maxTokens: options.maxTokens ?? known?.maxTokens ?? Number.POSITIVE_INFINITY,
+    pricePerMillionTokens: options.pricePerMillionTokens,
     policy: {
       timeoutMs,
       retry: options.retry,
       budget: options.budget,
       breaker: options.breaker,
-      bulkhead: { concurrency, queue: whole('maxQueue') },
+      bulkhead: { concurrency: chosen.concurrency, queue: maxQueue },
     },
   })
 }
-
-type Times = 'timeoutMs' | 'attemptTimeoutMs' | 'idleTimeoutMs'
 
 function addressOf(baseUrl: unknown, invalid: (key: string, problem: string) => HeadwaterError): URL {
   if (typeof baseUrl !== 'string' || !/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl)) {
@@ -218,10 +206,9 @@ function addressOf(baseUrl: unknown, invalid: (key: string, problem: string) => 
 
 function secretOf(value: unknown, refused: () => HeadwaterError): Secret | undefined {
   if (value === undefined) return undefined
-  const secret = value instanceof Secret ? value : new Secret(String(value))
-  if (/^[\x20-\x7e]*[\x21-\x7e]$/.test(secret.reveal()) && (typeof value === 'string' || value instanceof Secret)) {
+  const secret = typeof value === 'string' ? new Secret(value) : value
+  if (secret instanceof Secret && /^[\x20-\x7e]+$/.test(secret.reveal()) && !secret.reveal().endsWith(' '))
     return secret
-  }
   throw refused()
 }
 

@@ -1,6 +1,17 @@
 import { availableParallelism } from 'node:os'
+import { describeValue } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
+import {
+  anything,
+  checkOptions,
+  flag,
+  method,
+  type OptionKinds,
+  oneOf,
+  text,
+  whole,
+  words,
+} from '../../core/option-kinds'
 import type { Pooling } from './messages'
 
 /** A model to be downloaded once, pinned: what arrives is exactly this or nothing. */
@@ -32,6 +43,8 @@ export interface OnnxOptions {
   cacheDir?: string | undefined
   /** Server of the hub or of a mirror. */
   baseUrl?: string | undefined
+  /** Largest file of a download, bytes; files of JSON are 64 MiB at most in any case. Default 4 GiB. */
+  maxFileBytes?: number | undefined
   /** Called while a model is downloaded. */
   onProgress?: ((progress: DownloadProgress) => void) | undefined
   /** The model's file within the folder; the quantized one before the full one when left out. */
@@ -55,71 +68,64 @@ export interface OnnxOptions {
 }
 
 export const defaultModel = 'all-MiniLM-L6-v2'
-const poolings: readonly unknown[] = ['mean', 'cls', 'last'] satisfies Pooling[]
-const known = {
-  path: true,
-  model: true,
-  cacheDir: true,
-  baseUrl: true,
-  onProgress: true,
-  file: true,
-  pooling: true,
-  normalize: true,
-  queryPrefix: true,
-  passagePrefix: true,
-  maxTokens: true,
-  dimensions: true,
-  threads: true,
-  batchTokens: true,
-} satisfies KnownOptions<OnnxOptions>
+const poolings = ['mean', 'cls', 'last'] as const satisfies Pooling[]
+const folder = text(4_096)
+const kinds = {
+  path: folder,
+  model: (value, path, code) =>
+    typeof value === 'string' ? folder(value, path, code) : checkHubModel(value as HubModel, path),
+  cacheDir: folder,
+  baseUrl: text(8_192),
+  maxFileBytes: whole(1_024, Number.MAX_SAFE_INTEGER),
+  onProgress: method,
+  file: folder,
+  pooling: oneOf(...poolings),
+  normalize: flag,
+  queryPrefix: words(16_384),
+  passagePrefix: words(16_384),
+  // Room for the two special tokens and one of the text.
+  maxTokens: whole(3),
+  dimensions: whole(1, 65_536),
+  threads: whole(1, 1_024),
+  batchTokens: whole(1),
+} satisfies OptionKinds<OnnxOptions>
 
 export const defaultBatchTokens = 512
 export const defaultThreads = (): number => Math.min(availableParallelism(), 4)
 
 /** Refuses what is misspelt or out of range: HW_INVALID_OPTIONS, naming the path. */
 export function checkOnnxOptions(options: OnnxOptions, path: string): void {
-  if (typeof options !== 'object' || options === null) throw invalid(path, 'must be an object')
-  refuseUnknown(options, known, path)
-  const { pooling, maxTokens, dimensions, threads, batchTokens } = options
-  if (options.path !== undefined && options.model !== undefined) throw invalid(path, 'give either path or model')
-  if (pooling !== undefined && !poolings.includes(pooling)) {
-    throw invalid(`${path}.pooling`, `must be one of ${poolings.join(', ')}, got ${JSON.stringify(pooling)}`)
-  }
-  // Room for the two special tokens and one of the text.
-  whole(`${path}.maxTokens`, maxTokens, 3)
-  whole(`${path}.dimensions`, dimensions, 1)
-  whole(`${path}.threads`, threads, 1)
-  whole(`${path}.batchTokens`, batchTokens, 1)
-  if (typeof options.model === 'object') checkHubModel(options.model, `${path}.model`)
+  const { path: folder, model } = checkOptions(options, kinds, path)
+  if (folder !== undefined && model !== undefined) throw invalid(path, 'give either path or model')
 }
 
-function checkHubModel(model: HubModel, path: string): void {
-  refuseUnknown(model, { hub: true, revision: true, files: true } satisfies KnownOptions<HubModel>, path)
+const hubKinds = { hub: anything, revision: anything, files: anything } satisfies OptionKinds<HubModel>
+
+function checkHubModel(given: HubModel, path: string): HubModel {
+  if (given === null) throw invalid(path, 'must be an object, got null')
+  const model = checkOptions(given, hubKinds, path)
   const { hub, revision, files } = model
   if (typeof hub !== 'string' || !/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(hub)) {
-    throw invalid(`${path}.hub`, `${JSON.stringify(hub)} is not owner/name`)
+    throw invalid(`${path}.hub`, `${describeValue(hub)} is not owner/name`)
   }
   if (typeof revision !== 'string' || !/^\w[\w.-]{0,99}$/.test(revision)) {
-    throw invalid(`${path}.revision`, `${JSON.stringify(revision)} is no commit and no tag`)
+    throw invalid(`${path}.revision`, `${describeValue(revision)} is no commit and no tag`)
   }
   const names = Object.keys(files ?? {})
   for (const name of names) {
     if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(name)) {
-      throw invalid(`${path}.files`, `${JSON.stringify(name)} is no path of a file within the repository`)
+      throw invalid(`${path}.files`, `${describeValue(name)} is no path of a file within the repository`)
     }
-    if (!/^[0-9a-f]{64}$/i.test(files[name]!)) {
-      throw invalid(`${path}.files`, `the SHA-256 of ${name} must be 64 hex digits, got ${JSON.stringify(files[name])}`)
+    const hash: unknown = files[name]
+    if (typeof hash !== 'string' || !/^[0-9a-f]{64}$/i.test(hash)) {
+      throw invalid(`${path}.files`, `the SHA-256 of ${name} must be 64 hex digits, got ${describeValue(hash)}`)
     }
   }
   for (const needed of ['config.json', 'tokenizer.json']) {
     if (!names.includes(needed)) throw invalid(`${path}.files`, `${needed} is missing`)
   }
   if (!names.some((name) => name.endsWith('.onnx'))) throw invalid(`${path}.files`, 'no .onnx file is among them')
-}
-
-function whole(path: string, value: number | undefined, least: number): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return
-  throw invalid(path, `${value} is not a whole number from ${least}`)
+  return model
 }
 
 function invalid(path: string, problem: string): HeadwaterError {

@@ -1,5 +1,6 @@
+import { describeValue } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
+import { checkOptions, group, list, number, type OptionKinds, oneOf, text, whole } from '../../core/option-kinds'
 import type { AnalysisChoice, Synonyms } from './analysis'
 import type { BulkLimits } from './bulk'
 import type { IndexSettings } from './index-definition'
@@ -29,54 +30,38 @@ export interface ResolvedTextOptions {
   readonly limits: BulkLimits
 }
 
-const known = {
-  prefix: true,
-  k1: true,
-  b: true,
-  shards: true,
-  replicas: true,
-  analysis: true,
-  synonyms: true,
-  batchSize: true,
-  batchBytes: true,
-} satisfies KnownOptions<ElasticsearchTextOptions>
+const kinds = {
+  prefix: text(),
+  k1: number(0, 100),
+  b: number(0, 1),
+  shards: whole(1, 1_024),
+  replicas: whole(0, 100),
+  analysis: oneOf('auto', 'server', 'standard', 'library'),
+  synonyms: group({ list: list(text(65_536), 100_000), path: text(), set: text() }),
+  batchSize: whole(1, 10_000),
+  batchBytes: whole(1, 90 * 2 ** 20),
+} satisfies OptionKinds<ElasticsearchTextOptions>
 
-export function resolveTextOptions(options: ElasticsearchTextOptions): ResolvedTextOptions {
-  refuseUnknown(options, known, 'elasticsearch.texts')
-  const { prefix = 'headwater', analysis = 'auto', synonyms, replicas } = options
+export function resolveTextOptions(given: ElasticsearchTextOptions): ResolvedTextOptions {
+  const options = checkOptions(given, kinds, 'elasticsearch.texts')
+  const { prefix = 'headwater', analysis = 'auto', synonyms, replicas, k1 = 1.2, b = 0.75, shards = 1 } = options
   if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(prefix)) {
-    throw invalid('prefix', `must be 1 to 64 of a-z, 0-9, _ and -, got ${JSON.stringify(prefix)}`)
-  }
-  if (!['auto', 'server', 'standard', 'library'].includes(analysis)) {
-    throw invalid('analysis', `must be auto, server, standard or library, got ${JSON.stringify(analysis)}`)
+    throw invalid('prefix', `must be 1 to 64 of a-z, 0-9, _ and -, got ${describeValue(prefix)}`)
   }
   if (synonyms && analysis === 'library') throw invalid('synonyms', "need analysis 'server' or 'standard'")
-  const whole = (
-    key: 'shards' | 'replicas' | 'batchSize' | 'batchBytes',
-    value: number,
-    least: number,
-    most: number,
-  ) => {
-    if (Number.isInteger(value) && value >= least && value <= most) return value
-    throw invalid(key, `must be a whole number from ${least} to ${most}, got ${value}`)
-  }
-  const number = (key: 'k1' | 'b', value: number, most: number) => {
-    if (value >= 0 && value <= most) return value
-    throw invalid(key, `must be a number from 0 to ${most}, got ${value}`)
-  }
   return Object.freeze({
     prefix,
     index: Object.freeze({
-      k1: number('k1', options.k1 ?? 1.2, 100),
-      b: number('b', options.b ?? 0.75, 1),
-      shards: whole('shards', options.shards ?? 1, 1, 1024),
-      replicas: replicas === undefined ? undefined : whole('replicas', replicas, 0, 100),
+      k1,
+      b,
+      shards,
+      replicas,
       analysis,
       synonyms,
     }),
     limits: Object.freeze({
-      batchSize: whole('batchSize', options.batchSize ?? 500, 1, 10_000),
-      batchBytes: whole('batchBytes', options.batchBytes ?? 16 * 2 ** 20, 1, 90 * 2 ** 20),
+      batchSize: options.batchSize ?? 500,
+      batchBytes: options.batchBytes ?? 16 * 2 ** 20,
     }),
   })
 }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { abortable, type CallOptions, throwIfAborted } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
+import { describeValue } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { Json } from '../../core/json'
@@ -44,13 +45,8 @@ export class MemoryCacheRepository implements CacheRepository {
   constructor(options: MemoryCacheOptions = {}) {
     const { clock = systemClock, maxEntries = 10_000, ttlMs = 3_600_000, epoch = () => 0 } = options
     if (!Number.isInteger(maxEntries) || maxEntries < 1) {
-      throw new HeadwaterError(
-        'HW_INVALID_OPTIONS',
-        `cache.maxEntries must be a whole number above 0, got ${maxEntries}`,
-        {
-          path: 'cache.maxEntries',
-        },
-      )
+      const problem = `cache.maxEntries: must be a whole number above 0, got ${describeValue(maxEntries)}`
+      throw new HeadwaterError('HW_INVALID_OPTIONS', problem, { path: 'cache.maxEntries' })
     }
     this.#epoch = epoch
     this.#ttlMs = checkTtl(ttlMs, 'cache.ttlMs', 'HW_INVALID_OPTIONS')
@@ -209,5 +205,7 @@ export class MemoryCacheRepository implements CacheRepository {
 
 function checkTtl(ttlMs: number, path: string, code: 'HW_INVALID_OPTIONS' | 'HW_INVALID_ARGUMENT'): number {
   if (Number.isFinite(ttlMs) && ttlMs > 0) return Math.ceil(ttlMs)
-  throw new HeadwaterError(code, `${path} must be a number of milliseconds above 0, got ${ttlMs}`, { path })
+  throw new HeadwaterError(code, `${path}: must be a number of milliseconds above 0, got ${describeValue(ttlMs)}`, {
+    path,
+  })
 }

@@ -1,5 +1,16 @@
-import { HeadwaterError } from '../../core/errors'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
+import {
+  anything,
+  checkOptions,
+  completed,
+  flag,
+  flagOr,
+  group,
+  list,
+  number,
+  type OptionKinds,
+  oneOf,
+  whole,
+} from '../../core/option-kinds'
 import type { MetadataDeclaration } from '../../filter/declaration'
 
 export type QdrantDistance = 'cosine' | 'dot' | 'euclid'
@@ -85,11 +96,42 @@ export const qdrantVectorDefaults = Object.freeze({
   snapshotTimeoutMs: 600_000,
 }) satisfies QdrantVectorOptions
 
-const known = {
-  ...qdrantVectorDefaults,
-  metadata: true,
-  hnswEf: true,
-} satisfies KnownOptions<QdrantVectorOptions>
+type Group<K extends keyof QdrantVectorOptions> = Exclude<QdrantVectorOptions[K], undefined | boolean>
+
+const kinds = {
+  distance: oneOf('cosine', 'dot', 'euclid'),
+  layout: oneOf('shared', 'per-tenant'),
+  hnsw: group({
+    m: whole(0),
+    efConstruct: whole(0),
+    fullScanThreshold: whole(0),
+    maxIndexingThreads: whole(0),
+    onDisk: flag,
+  } satisfies OptionKinds<Group<'hnsw'>>),
+  optimizers: group({
+    indexingThreshold: whole(0),
+    memmapThreshold: whole(0),
+    defaultSegmentNumber: whole(0),
+    maxSegmentSize: whole(0),
+  } satisfies OptionKinds<Group<'optimizers'>>),
+  quantization: flagOr(
+    group({
+      quantile: number(0.5, 1),
+      alwaysRam: flag,
+      rescore: flag,
+      oversampling: number(1, 1_000),
+    } satisfies OptionKinds<QdrantQuantization>),
+  ),
+  onDiskPayload: flag,
+  onDiskVectors: flag,
+  metadata: list(anything, 10_000),
+  batch: group({ points: whole(1), bytes: whole(1, 32 * 2 ** 20) } satisfies OptionKinds<Group<'batch'>>),
+  hnswEf: whole(1),
+  exact: flag,
+  searchTimeoutMs: whole(1),
+  indexingTimeoutMs: whole(1),
+  snapshotTimeoutMs: whole(1),
+} satisfies OptionKinds<QdrantVectorOptions>
 
 type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> }
 
@@ -110,67 +152,18 @@ export interface ResolvedQdrantVectorOptions {
   readonly snapshotTimeoutMs: number
 }
 
-export function resolveQdrantVectorOptions(options: QdrantVectorOptions): ResolvedQdrantVectorOptions {
-  refuseUnknown(options, known, 'qdrant.vectors')
-  const given = qdrantVectorDefaults
+export function resolveQdrantVectorOptions(given: QdrantVectorOptions): ResolvedQdrantVectorOptions {
+  const options = checkOptions(given, kinds, 'qdrant.vectors')
   const { quantization = false } = options
-  for (const group of ['hnsw', 'optimizers', 'batch'] as const) {
-    refuseUnknown(options[group], given[group], `qdrant.vectors.${group}`)
-  }
-  if (typeof quantization !== 'boolean') refuseUnknown(quantization, given.quantization, 'qdrant.vectors.quantization')
-  const resolved: ResolvedQdrantVectorOptions = {
-    distance: options.distance ?? 'cosine',
-    layout: options.layout ?? 'shared',
-    hnsw: completed(given.hnsw, options.hnsw),
-    optimizers: completed(given.optimizers, options.optimizers),
-    quantization:
-      quantization === false ? undefined : completed(given.quantization, quantization === true ? {} : quantization),
-    onDiskPayload: options.onDiskPayload ?? given.onDiskPayload,
-    onDiskVectors: options.onDiskVectors ?? given.onDiskVectors,
-    metadata: [...(options.metadata ?? [])],
-    batch: completed(given.batch, options.batch),
+  const defaults = qdrantVectorDefaults
+  const quantized = quantization === true ? {} : quantization
+  return Object.freeze({
+    ...completed(defaults, options),
+    hnsw: completed(defaults.hnsw, options.hnsw ?? {}),
+    optimizers: completed(defaults.optimizers, options.optimizers ?? {}),
+    quantization: quantized === false ? undefined : completed(defaults.quantization, quantized),
+    batch: completed(defaults.batch, options.batch ?? {}),
+    metadata: options.metadata ?? [],
     hnswEf: options.hnswEf,
-    exact: options.exact ?? given.exact,
-    searchTimeoutMs: options.searchTimeoutMs ?? given.searchTimeoutMs,
-    indexingTimeoutMs: options.indexingTimeoutMs ?? given.indexingTimeoutMs,
-    snapshotTimeoutMs: options.snapshotTimeoutMs ?? given.snapshotTimeoutMs,
-  }
-  check(resolved)
-  return Object.freeze(resolved)
-}
-
-function completed<T extends object>(defaults: T, given: { readonly [K in keyof T]?: unknown } | undefined): T {
-  const values = Object.entries(given ?? {}).filter(([, value]) => value !== undefined)
-  return Object.freeze({ ...defaults, ...Object.fromEntries(values) })
-}
-
-function check(options: ResolvedQdrantVectorOptions): void {
-  oneOf('distance', options.distance, ['cosine', 'dot', 'euclid'])
-  oneOf('layout', options.layout, ['shared', 'per-tenant'])
-  for (const group of ['hnsw', 'optimizers'] as const) {
-    for (const [key, value] of Object.entries(options[group])) {
-      if (typeof value === 'number') whole(`${group}.${key}`, value, 0)
-    }
-  }
-  whole('batch.points', options.batch.points, 1)
-  whole('batch.bytes', options.batch.bytes, 1, 32 * 2 ** 20)
-  for (const key of ['searchTimeoutMs', 'indexingTimeoutMs', 'snapshotTimeoutMs'] as const) whole(key, options[key], 1)
-  if (options.hnswEf !== undefined) whole('hnswEf', options.hnswEf, 1)
-  if (!options.quantization) return
-  const { quantile, oversampling } = options.quantization
-  if (!(quantile >= 0.5 && quantile <= 1)) throw invalid('quantization.quantile', `must be 0.5 to 1, got ${quantile}`)
-  if (!(oversampling >= 1)) throw invalid('quantization.oversampling', `must be 1 or more, got ${oversampling}`)
-}
-
-function oneOf(key: string, value: string, allowed: readonly string[]): void {
-  if (!allowed.includes(value)) throw invalid(key, `must be one of ${allowed.join(', ')}, got ${JSON.stringify(value)}`)
-}
-
-function whole(key: string, value: number, least: number, most = 2 ** 31 - 1): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return
-  throw invalid(key, `must be a whole number from ${least} to ${most}, got ${value}`)
-}
-
-function invalid(key: string, message: string): HeadwaterError {
-  return new HeadwaterError('HW_INVALID_OPTIONS', `qdrant.vectors.${key} ${message}`, { path: `qdrant.vectors.${key}` })
+  })
 }

@@ -2,11 +2,23 @@ import type { RedisConnection } from '../../connections/redis/connection'
 import { abortable, type CallOptions, throwIfAborted } from '../../core/abort'
 import { type Clock, sleep, systemClock } from '../../core/clock'
 import { type Deadline, withDeadline } from '../../core/deadline'
+import { describeValue } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { Json } from '../../core/json'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
+import {
+  anything,
+  checkOptions,
+  group,
+  having,
+  method,
+  number,
+  type OptionKinds,
+  text,
+  whole,
+} from '../../core/option-kinds'
 import { type Random, systemRandom } from '../../core/random'
+import type { BulkheadOptions } from '../../resilience/bulkhead'
 import type { CacheRepository, CacheSetOptions, CacheStats } from '../cache'
 import { FailOpen } from './fail-open'
 import { type RedisKeyOptions, RedisKeys, suffixOf } from './keys'
@@ -38,19 +50,19 @@ export interface RedisCacheOptions extends RedisKeyOptions {
   readonly random?: Random | undefined
 }
 
-const known = {
-  prefix: true,
-  epoch: true,
-  namespace: true,
-  ttlMs: true,
-  jitter: true,
-  leaseMs: true,
-  pollMs: true,
-  tombstoneMs: true,
-  loadsWhileDown: true,
-  clock: true,
-  random: true,
-} satisfies KnownOptions<RedisCacheOptions>
+const kinds = {
+  prefix: text(),
+  epoch: method,
+  namespace: text(),
+  ttlMs: anything,
+  jitter: number(0, 1),
+  leaseMs: anything,
+  pollMs: anything,
+  tombstoneMs: anything,
+  loadsWhileDown: group({ concurrency: whole(1), queue: whole(0) } satisfies OptionKinds<BulkheadOptions>),
+  clock: having('now', 'monotonic', 'timer'),
+  random: having('next', 'bytes'),
+} satisfies OptionKinds<RedisCacheOptions>
 
 /** How a value is stored in Redis. */
 export interface RedisCacheSetOptions extends CacheSetOptions {
@@ -102,12 +114,11 @@ export class RedisCacheRepository implements CacheRepository {
   readonly #tallies = new Map<TenantId, { hits: number; misses: number }>()
   #closed = false
 
-  constructor(connection: RedisCommands, options: RedisCacheOptions = {}) {
-    refuseUnknown(options, known, 'redis.cache')
-    refuseUnknown(options.loadsWhileDown, { concurrency: true, queue: true }, 'redis.cache.loadsWhileDown')
+  constructor(connection: RedisCommands, given: RedisCacheOptions = {}) {
+    const options = checkOptions(given, kinds, 'redis.cache')
     const { namespace = 'entries', clock = systemClock, random = systemRandom } = options
     if (!/^[A-Za-z0-9._-]{1,64}$/.test(namespace)) {
-      const message = `redis.cache.namespace must be 1 to 64 characters of [A-Za-z0-9._-], got ${JSON.stringify(namespace)}`
+      const message = `redis.cache.namespace must be 1 to 64 characters of [A-Za-z0-9._-], got ${describeValue(namespace)}`
       throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'redis.cache.namespace' })
     }
     this.#connection = connection
@@ -119,7 +130,7 @@ export class RedisCacheRepository implements CacheRepository {
     this.#leaseMs = checkTtl(options.leaseMs ?? 10_000, 'redis.cache.leaseMs', 'HW_INVALID_OPTIONS')
     this.#pollMs = checkTtl(options.pollMs ?? 20, 'redis.cache.pollMs', 'HW_INVALID_OPTIONS')
     this.#tombstoneMs = checkTtl(options.tombstoneMs ?? 60_000, 'redis.cache.tombstoneMs', 'HW_INVALID_OPTIONS')
-    this.#loads = new Loads(options.loadsWhileDown ?? { concurrency: 16, queue: 1_000 })
+    this.#loads = new Loads({ concurrency: 16, queue: 1_000, ...options.loadsWhileDown })
   }
 
   /** Calls that were answered without Redis because it could not be asked. */

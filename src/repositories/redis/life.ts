@@ -1,10 +1,13 @@
+import { describeValue } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
 import type { Random } from '../../core/random'
 
 /** A time to live in whole ms, or an error that names the option. */
 export function checkTtl(ttlMs: number, path: string, code: 'HW_INVALID_OPTIONS' | 'HW_INVALID_ARGUMENT'): number {
   if (Number.isFinite(ttlMs) && ttlMs > 0 && ttlMs < 2 ** 52) return Math.ceil(ttlMs)
-  throw new HeadwaterError(code, `${path} must be a number of milliseconds above 0, got ${ttlMs}`, { path })
+  throw new HeadwaterError(code, `${path}: must be a number of milliseconds above 0, got ${describeValue(ttlMs)}`, {
+    path,
+  })
 }
 
 /** Shortened by up to its share `jitter`, so that what was stored together does not expire together. */
@@ -13,7 +16,7 @@ export function jittered(ttlMs: number, jitter: number, random: Random): number 
 }
 
 export function checkJitter(jitter: number, path: string): number {
-  if (jitter >= 0 && jitter < 1) return jitter
-  const message = `${path} must be at least 0 and below 1, got ${jitter}`
+  if (typeof jitter === 'number' && jitter >= 0 && jitter < 1) return jitter
+  const message = `${path}: must be at least 0 and below 1, got ${describeValue(jitter)}`
   throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path })
 }

@@ -5,8 +5,8 @@ import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { withDeadline } from '../../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { type TenantId, uuidV7 } from '../../core/ids'
-import { type KnownOptions, refuseUnknown } from '../../core/known-options'
 import { Lazy } from '../../core/lifecycle'
+import { anything, checkOptions, flag, type OptionKinds, text, whole } from '../../core/option-kinds'
 import { bytesOf, checkBlobName, checkExpectedKey, resolveRange } from '../blob-bytes'
 import type { BlobDeleteOptions, BlobInfo, BlobPutOptions, BlobRepository, BlobSource, ScannedBlob } from '../blobs'
 import { readBody, verified } from './body'
@@ -24,19 +24,19 @@ export interface S3BlobOptions extends S3BucketOptions {
   readonly maxPresignMs?: number | undefined
 }
 
-const known = {
-  bucket: true,
-  createBucket: true,
-  versioning: true,
-  noncurrentDays: true,
-  leftoverDays: true,
-  policy: true,
-  partBytes: true,
-  maxBytes: true,
-  maxPresignMs: true,
-} satisfies KnownOptions<S3BlobOptions>
-
 const mebibyte = 1024 * 1024
+const kinds = {
+  bucket: text(63),
+  createBucket: flag,
+  versioning: flag,
+  noncurrentDays: whole(1),
+  leftoverDays: whole(1),
+  policy: anything,
+  partBytes: whole(5 * mebibyte, 512 * mebibyte),
+  maxBytes: whole(1, 5 * 1024 * mebibyte),
+  maxPresignMs: whole(1_000, 7 * 86_400_000),
+} satisfies OptionKinds<S3BlobOptions>
+
 const defaultType = 'application/octet-stream'
 const createdHeader = 'x-amz-meta-hw-created'
 const keyPattern = /^[0-9a-f]{64}$/
@@ -55,13 +55,13 @@ export class S3BlobRepository implements BlobRepository {
   readonly #maxPresignMs: number
   readonly #ready: Lazy<void>
 
-  constructor(connection: S3Connection, options: S3BlobOptions = {}) {
-    refuseUnknown(options, known, 's3.blobs')
+  constructor(connection: S3Connection, given: S3BlobOptions = {}) {
+    const options = checkOptions(given, kinds, 's3.blobs')
     this.#connection = connection
     this.bucket = options.bucket ?? `${connection.options.bucketPrefix}-blobs`
-    this.#partBytes = within('partBytes', options.partBytes ?? 8 * mebibyte, 5 * mebibyte, 512 * mebibyte)
-    this.#maxBytes = within('maxBytes', options.maxBytes ?? 5 * 1024 * mebibyte, 1, 5 * 1024 * mebibyte)
-    this.#maxPresignMs = within('maxPresignMs', options.maxPresignMs ?? 900_000, 1_000, 7 * 86_400_000)
+    this.#partBytes = options.partBytes ?? 8 * mebibyte
+    this.#maxBytes = options.maxBytes ?? 5 * 1024 * mebibyte
+    this.#maxPresignMs = options.maxPresignMs ?? 900_000
     this.#ready = new Lazy(() => ensureBucket(connection, this.bucket, options))
   }
 
@@ -328,10 +328,4 @@ function infoOf(key: string, { size, lastModified, metaData }: S3ObjectStat): Bl
 
 function callOf(options: CallOptions | undefined): CallOptions {
   return { signal: options?.signal, timeoutMs: options?.timeoutMs }
-}
-
-function within(option: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  const message = `s3.blobs.${option} must be a whole number from ${least} to ${most}, got ${value}`
-  throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: `s3.blobs.${option}` })
 }
