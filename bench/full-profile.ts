@@ -7,7 +7,7 @@ import { type DocumentInput, openStore, type Store, type StoreOptions } from '..
 import { seededRandom } from '../src/core/random'
 import type { Embedder } from '../src/embeddings/embedder'
 import { HashingEmbedder } from '../src/embeddings/hashing'
-import { inputText } from '../src/writer/write/prepared-document'
+import { inputText } from '../src/writer/write/input-text'
 import { readDescriptions } from './descriptions'
 import { openQdrant } from './qdrant-server'
 import { note } from './report'
@@ -62,7 +62,9 @@ export async function fullProfile(
   if (!postgresUrl || !elasticsearchUrl) throw new Error('needs DATABASE_URL and ELASTICSEARCH_URL')
   const hashing = new HashingEmbedder()
   const documents = await corpus(descriptions ? described(descriptions, size) : drawn(size), hashing)
-  const vectors = new Map(documents.map(({ title, text, vector }) => [inputText(title, text), vector]))
+  const vectors = new Map(
+    documents.map(({ title, text, vector }) => [inputText(title, { heading: '', tableHeader: '', text }), vector]),
+  )
   const server = await openQdrant()
   if (pgvector) note('vectors in', 'Postgres')
   else
@@ -177,7 +179,9 @@ function metadataAt(at: number): BenchDocument['metadata'] {
 }
 
 async function corpus(sources: readonly Source[], embedder: HashingEmbedder): Promise<BenchDocument[]> {
-  const vectors = await embedder.embed(sources.map(({ title, text }) => inputText(title, text)))
+  const vectors = await embedder.embed(
+    sources.map(({ title, text }) => inputText(title, { heading: '', tableHeader: '', text })),
+  )
   return sources.map((source, at) => ({
     ...source,
     hash: createHash('sha256').update(source.text).digest('hex'),

@@ -8,6 +8,7 @@ export const schemaManifest: SchemaManifest = {
     '0003_embedding_reservations',
     '0004_schema_levels',
     '0005_index_formats',
+    '0008_chunk_context',
   ],
   sequences: ['fences'],
   tables: {
@@ -39,6 +40,8 @@ export const schemaManifest: SchemaManifest = {
         input_hash: 'text COLLATE "C" NOT NULL',
         metadata: 'jsonb NOT NULL',
         text: 'text NOT NULL',
+        heading: "text NOT NULL DEFAULT ''::text",
+        table_header: "text NOT NULL DEFAULT ''::text",
       },
       constraints: { chunks_pkey: 'PRIMARY KEY (tenant, collection, chunking, id)' },
       indexes: {

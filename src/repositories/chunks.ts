@@ -4,8 +4,16 @@ import type { JsonObject } from '../core/json'
 import type { Leaves, ParsedFilter } from '../filter/parsed'
 import type { IndexHit } from './index-entry'
 
+/** What stands above a chunk and is embedded and found with it, without being part of its text; else empty. */
+export interface ChunkContext {
+  /** The heading under which the chunk begins. */
+  readonly heading: string
+  /** The header of a table, where the chunk begins with rows that were cut from it. */
+  readonly tableHeader: string
+}
+
 /** A live chunk as stored. Offsets are UTF-16 units of the document's text. */
-export interface ChunkRow {
+export interface ChunkRow extends ChunkContext {
   /** UUIDv5 of (tenant, collection, document, hash of text and chunk metadata, occurrence). */
   readonly id: string
   readonly document: string
@@ -15,7 +23,7 @@ export interface ChunkRow {
   readonly end: number
   readonly text: string
   readonly metadata: JsonObject
-  /** Hash of what is embedded and indexed: the document's title and the text. Key of the stored embedding. */
+  /** Hash of what is embedded and indexed: the document's title, the context and the text. Key of the stored embedding. */
   readonly inputHash: string
   /** Fence of its document at the last change of its input. */
   readonly fence: number
@@ -59,7 +67,7 @@ export interface DocumentState {
   readonly removed: readonly { readonly id: string; readonly fence: number }[]
 }
 
-export interface StateChunk {
+export interface StateChunk extends ChunkContext {
   readonly id: string
   readonly text: string
   readonly inputHash: string
@@ -90,7 +98,7 @@ export interface ChunkEntry {
 }
 
 /** A live chunk with all that an index may hold of it, as of one snapshot. */
-export interface ChunkContent extends ChunkEntry {
+export interface ChunkContent extends ChunkEntry, ChunkContext {
   readonly title: string
   /** Empty where the vector is given: nothing is left to be made of it. */
   readonly text: string

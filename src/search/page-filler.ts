@@ -103,6 +103,8 @@ export class PageFiller {
       chunkId: row.id,
       score: candidate.score,
       title: row.title,
+      heading: row.heading,
+      ...(row.tableHeader !== '' && { tableHeader: row.tableHeader }),
       text: row.text,
       source: row.source,
       ordinal: row.ordinal,

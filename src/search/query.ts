@@ -77,6 +77,10 @@ export interface SearchHit<M = JsonObject> {
   /** Fused score in hybrid mode, else the leg's own (BM25, cosine); higher is better. */
   readonly score: number
   readonly title: string
+  /** Under which the chunk begins; empty where there is none. */
+  readonly heading: string
+  /** The header of a table that the chunk's first rows were cut from; absent where they were not. */
+  readonly tableHeader?: string | undefined
   readonly text: string
   /** Of the document; null when it was given none. */
   readonly source: string | null

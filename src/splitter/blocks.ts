@@ -82,15 +82,6 @@ export function blocksOf(text: string, markdown: boolean): Block[] {
   return blocks
 }
 
-/** The words of a heading, without `#` and underline. */
-export function headingText(text: string, block: Block): string {
-  const [first = ''] = text.slice(block.start, block.end).split('\n', 1)
-  return first
-    .replace(/^#{1,6}(?=\s|$)/, '')
-    .replace(/\s#+\s*$/, '')
-    .trim()
-}
-
 function runLength(text: string, from: number, to: number): number {
   const code = text.charCodeAt(from)
   let i = from

@@ -1,7 +1,8 @@
 import { HeadwaterError } from '../core/errors'
 import { type KnownOptions, refuseUnknown } from '../core/known-options'
-import { ContentSplitter } from './content-splitter'
 import type { Splitter } from './splitter'
+import type { TokenReader } from './token-reader'
+import { ContentSplitterV1 } from './v1/content-splitter'
 
 /** Sizes of the splitter for text and Markdown. */
 export interface SplitterOptions {
@@ -15,8 +16,12 @@ export interface SplitterOptions {
 
 const known = { size: true, max: true, countTokens: true } satisfies KnownOptions<SplitterOptions>
 
-/** The splitter that an option stands for; HW_INVALID_OPTIONS, naming `path`, if it is none. */
-export function splitterOf(option: SplitterOptions | Splitter = {}, path = 'splitter'): Splitter {
+/** The splitter that an option stands for, whose chunks `reader` reads whole; HW_INVALID_OPTIONS, naming `path`. */
+export function splitterOf(
+  option: SplitterOptions | Splitter = {},
+  path = 'splitter',
+  _reader?: TokenReader,
+): Splitter {
   if (typeof option !== 'object' || option === null) {
     throw invalid(path, `${JSON.stringify(option)} is neither a splitter nor its options`)
   }
@@ -39,7 +44,7 @@ export function splitterOf(option: SplitterOptions | Splitter = {}, path = 'spli
   if (!Number.isSafeInteger(max) || max < size) {
     throw invalid(`${path}.max`, `${max} is not a whole number from the size (${size}) on`)
   }
-  return new ContentSplitter({ size, max, countTokens })
+  return new ContentSplitterV1({ size, max, countTokens })
 }
 
 function invalid(path: string, problem: string): HeadwaterError {

@@ -6,8 +6,10 @@ export interface ChunkDraft {
   start: number
   end: number
   metadata?: JsonObject | undefined
-  /** The heading under which the chunk begins, without its marks. */
+  /** The heading under which the chunk begins, without its marks; shown in hits, embedded and found with the chunk. */
   heading?: string | undefined
+  /** The header of a table whose rows the chunk begins with; as the heading, but where the header is in another chunk. */
+  tableHeader?: string | undefined
 }
 
 export interface SplitterInput {
@@ -22,5 +24,5 @@ export interface Splitter {
   /** Names the algorithm and its parameters: documents are split anew when it changes. */
   readonly id: string
   /** Chunks in order, none of white space only. The same document must always give the same chunks. */
-  split(document: SplitterInput): ChunkDraft[]
+  split(document: SplitterInput): ChunkDraft[] | Promise<ChunkDraft[]>
 }

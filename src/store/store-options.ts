@@ -266,8 +266,8 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
       embedder,
       fallback: standIn?.fingerprint === embedder.fingerprint ? undefined : standIn,
       splitter: collection?.splitter
-        ? splitterOf(collection.splitter, `${path}.splitter`)
-        : splitterOf(options.splitter, 'splitter'),
+        ? splitterOf(collection.splitter, `${path}.splitter`, embedder)
+        : splitterOf(options.splitter, 'splitter', embedder),
       metadata: collection?.metadata as MetadataDeclaration | undefined,
       language: collection?.language ?? 'english',
     })

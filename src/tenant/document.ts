@@ -27,6 +27,10 @@ export interface StoredChunk {
   readonly start: number
   readonly end: number
   readonly text: string
+  /** Under which it begins; empty where there is none. */
+  readonly heading: string
+  /** The header of a table that its first rows were cut from; empty where they were not. */
+  readonly tableHeader: string
   readonly metadata: JsonObject
 }
 

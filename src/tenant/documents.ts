@@ -114,12 +114,14 @@ export class Documents<M = JsonObject> {
     return this.#read(options, async (call) => {
       const { splitter } = this.#context.writer.plan(this.#scope.collection)
       const rows = await this.#session().chunks.ofDocument(this.#scope, checkId(id), splitter.id, call)
-      return rows.map(({ id: chunk, ordinal, start, end, text, metadata }) => ({
+      return rows.map(({ id: chunk, ordinal, start, end, text, heading, tableHeader, metadata }) => ({
         id: chunk,
         ordinal,
         start,
         end,
         text,
+        heading,
+        tableHeader,
         metadata,
       }))
     })

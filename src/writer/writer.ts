@@ -144,7 +144,7 @@ export class CoordinatedWriter {
           return await this.#path.one(scope, options, deadline, request, undefined, () => Promise.reject(notFound(id)))
         }
         const chunks = await session.chunks.ofDocument(scope, id, plan.splitter.id, deadline.options())
-        const own = ownChunksOf(scope, row, chunks, plan)
+        const own = await ownChunksOf(scope, row, chunks, plan)
         if (own && (await this.#hasMoved(scope, row, deadline))) {
           if (attempt < patchAttempts) continue
           throw new HeadwaterError('HW_CONFLICT', `Others wrote ${JSON.stringify(id)} at each of ${attempt} attempts`)

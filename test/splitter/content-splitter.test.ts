@@ -1,7 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { splitterOf } from '../../src/splitter/select'
-import type { ChunkDraft, Splitter } from '../../src/splitter/splitter'
+import { recordedSplitter } from '../../src/splitter/recorded'
+import { type SplitterOptions, splitterOf as select } from '../../src/splitter/select'
+import type { ChunkDraft, Splitter, SplitterInput } from '../../src/splitter/splitter'
+
+type Immediate = Omit<Splitter, 'split'> & { split(document: SplitterInput): ChunkDraft[] }
+const splitterOf = (option?: SplitterOptions | Splitter): Immediate => select(option) as Immediate
 
 const markdown = (text: string) => ({ title: 'Title', text, contentType: 'text/markdown' })
 const plain = (text: string) => ({ title: 'Title', text, contentType: 'text/plain' })
@@ -81,17 +85,9 @@ describe('the default splitter', () => {
       `${text[2]}\n\n${text[3]}`,
       `${text[4]}\n\n${text[5]}`,
     ])
-    expect(chunks.map((chunk) => chunk.heading)).toEqual(['Guide', 'Install', 'Rare'])
     const under = standard.split(markdown(`Setext\n===\n\n${paragraph('One', 40)}`))
     expect(under.length).toBeGreaterThan(2)
-    expect(under.every((chunk) => chunk.heading === 'Setext')).toBe(true)
     expect(under[0]!.text.length).toBeGreaterThan(200)
-  })
-
-  it('reads headings in Markdown only, and none inside a code fence', () => {
-    const text = `# Guide\n\n\`\`\`sh\n# comment\n\`\`\`\n\n${paragraph('Text', 20)}`
-    expect(new Set(standard.split(markdown(text)).map((chunk) => chunk.heading))).toEqual(new Set(['Guide']))
-    expect(standard.split(plain(text)).every((chunk) => chunk.heading === undefined)).toBe(true)
   })
 
   it('keeps a code fence whole when it fits, and else cuts between its lines', () => {
@@ -167,7 +163,7 @@ describe('an edit', () => {
     return { blocks, block, int }
   }
 
-  const chunksOf = (splitter: Splitter, blocks: string[]): string[] =>
+  const chunksOf = (splitter: Immediate, blocks: string[]): string[] =>
     textsOf(splitter.split(markdown(blocks.join('\n\n'))))
 
   /** How many chunks of the new text were not in the old one. */
@@ -235,6 +231,16 @@ describe('an edit', () => {
     const before = textsOf(small.split(plain(sentences.join(' '))))
     sentences.splice(400, 0, 'A new sentence came in between.')
     expect(changed(before, textsOf(small.split(plain(sentences.join(' ')))))).toBeLessThanOrEqual(3)
+  })
+})
+
+describe('recordedSplitter', () => {
+  it('knows the default splitters of 0.1.0 by their ids, and no other', () => {
+    expect(recordedSplitter('md-v1-500-800', [])!.split(plain(paragraph('Long', 80)))).toEqual(
+      splitterOf({ size: 500 }).split(plain(paragraph('Long', 80))),
+    )
+    expect(recordedSplitter('md-v1-160-256-tokens', [])).toBeUndefined()
+    expect(recordedSplitter('mine', [])).toBeUndefined()
   })
 })
 

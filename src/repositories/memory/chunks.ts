@@ -100,7 +100,10 @@ export class MemoryChunks implements ChunkRepository {
       const ranking = new WordRanking(query.words)
       for (const [chunk, document] of this.#entries(changes, scope, chunking)) {
         if (!matches(query.filter, document)) continue
-        ranking.add({ id: chunk.id, document: chunk.document, fence: chunk.fence }, `${document.title} ${chunk.text}`)
+        ranking.add(
+          { id: chunk.id, document: chunk.document, fence: chunk.fence },
+          `${document.title} ${chunk.heading} ${chunk.text}`,
+        )
       }
       return ranking.best(query.limit)
     })
@@ -130,7 +133,14 @@ export class MemoryChunks implements ChunkRepository {
           payload,
           chunks: kept
             .filter((chunk) => Math.max(chunk.fence, payload!.payloadFence) > since)
-            .map(({ id, text, inputHash, fence }) => ({ id, text, inputHash, fence })),
+            .map(({ id, text, heading, tableHeader, inputHash, fence }) => ({
+              id,
+              text,
+              heading,
+              tableHeader,
+              inputHash,
+              fence,
+            })),
           removed: changes.chunks
             .group(documentKey(scope, document))
             .filter((chunk) => chunk.buriedAt !== null && chunk.chunking === chunking && chunk.fence > since)
@@ -164,6 +174,8 @@ export class MemoryChunks implements ChunkRepository {
           ...entryOf(chunk, document),
           title,
           text: held ? '' : chunk.text,
+          heading: chunk.heading,
+          tableHeader: chunk.tableHeader,
           source,
           leaves: copyLeaves(document.leaves),
           version,
@@ -220,7 +232,16 @@ export class MemoryChunks implements ChunkRepository {
   #bury(changes: Changes, key: string, chunk: StoredChunk, fence: number): void {
     const { clock, withoutGuard } = this.#access.engine
     if (withoutGuard === 'tombstone') changes.chunks.delete(key)
-    else changes.chunks.put(key, { ...chunk, text: '', metadata: {}, fence, buriedAt: clock.now() })
+    else
+      changes.chunks.put(key, {
+        ...chunk,
+        text: '',
+        heading: '',
+        tableHeader: '',
+        metadata: {},
+        fence,
+        buriedAt: clock.now(),
+      })
   }
 
   #read<T>(op: string, scope: Scope, call: CallOptions | undefined, work: (changes: Changes) => T): Promise<T> {
@@ -275,7 +296,7 @@ function payloadOf(row: StoredDocument): DocumentPayload {
 }
 
 function hydrated(chunk: StoredChunk, row: StoredDocument): HydratedChunk {
-  const { id, document, ordinal, start, end, text, fence } = chunk
+  const { id, document, ordinal, start, end, text, heading, tableHeader, fence } = chunk
   const { title, source, version, createdAt, updatedAt } = row
   return {
     id,
@@ -284,6 +305,8 @@ function hydrated(chunk: StoredChunk, row: StoredDocument): HydratedChunk {
     start,
     end,
     text,
+    heading,
+    tableHeader,
     fence,
     chunkMetadata: copyJson(chunk.metadata),
     title,

@@ -17,8 +17,8 @@ export const chunkStatements = statements((dialect) => {
         AND d.deleted_at IS NULL OFFSET 0) d`
   return {
     ofDocument: prepared(
-      `SELECT c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.text, c.metadata, c.input_hash,
-         c.fence ${living}
+      `SELECT c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.text, c.heading,
+         c.table_header, c.metadata, c.input_hash, c.fence ${living}
        WHERE ${inScope} AND c.document = $4 AND c.removed_at IS NULL ORDER BY c.ordinal`,
     ),
     heads: prepared(
@@ -27,8 +27,8 @@ export const chunkStatements = statements((dialect) => {
     ),
     // One look-up by key for each id, whatever the planner knows: before the first ANALYZE it would read every chunk.
     hydrate: prepared(
-      `SELECT c.id, c.document, c.ordinal, c.start_unit, c.end_unit, c.text, c.fence, c.metadata AS chunk_metadata,
-         d.metadata, ${payload} FROM unnest($4::uuid[]) AS wanted (id)
+      `SELECT c.id, c.document, c.ordinal, c.start_unit, c.end_unit, c.text, c.heading, c.table_header, c.fence,
+         c.metadata AS chunk_metadata, d.metadata, ${payload} FROM unnest($4::uuid[]) AS wanted (id)
        CROSS JOIN LATERAL (
          SELECT * FROM ${chunks} c WHERE ${inScope} AND c.id = wanted.id AND c.removed_at IS NULL OFFSET 0) c
        CROSS JOIN LATERAL (
@@ -39,7 +39,7 @@ export const chunkStatements = statements((dialect) => {
     searchWords: `WITH found AS MATERIALIZED (
         SELECT e.id, e.document, e.fence, w.at, length(e.body)::float8 AS size,
           (length(e.body) - length(replace(e.body, w.word, '')))::float8 / length(w.word) AS count
-        FROM (SELECT c.id, c.document, c.fence, lower(d.title || ' ' || c.text) AS body ${living}
+        FROM (SELECT c.id, c.document, c.fence, lower(d.title || ' ' || c.heading || ' ' || c.text) AS body ${living}
           WHERE ${inScope} AND c.removed_at IS NULL`,
     searchWordsEnd: ` OFFSET 0) e
         CROSS JOIN unnest($4::text[], $5::text[]) WITH ORDINALITY AS w (word, pattern, at)
@@ -52,7 +52,7 @@ export const chunkStatements = statements((dialect) => {
       GROUP BY f.id, f.document, f.fence ORDER BY score DESC, f.id LIMIT $6::bigint`,
     apply: applySql(chunks),
     bury: prepared(
-      `UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', metadata = '{}'
+      `UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'
        FROM unnest($3::text[], $4::bigint[]) AS i (document, fence)
        WHERE c.tenant = $1 AND c.collection = $2 AND c.document = i.document AND c.removed_at IS NULL`,
     ),
@@ -60,9 +60,9 @@ export const chunkStatements = statements((dialect) => {
     /** Conditions of a range follow. */
     scan: `SELECT ${entry} ${keyed} WHERE c.removed_at IS NULL`,
     /** Conditions of a range follow; with vectors, the fingerprint is `$1`. */
-    contents: `SELECT ${entry}, c.text, NULL::bytea AS vector, ${payload} ${keyed} WHERE c.removed_at IS NULL`,
-    contentsWithVectors: `SELECT ${entry}, CASE WHEN e.vector IS NULL THEN c.text ELSE '' END AS text, e.vector,
-        ${payload}
+    contents: `SELECT ${entry}, c.text, c.heading, c.table_header, NULL::bytea AS vector, ${payload} ${keyed} WHERE c.removed_at IS NULL`,
+    contentsWithVectors: `SELECT ${entry}, CASE WHEN e.vector IS NULL THEN c.text ELSE '' END AS text, c.heading,
+        c.table_header, e.vector, ${payload}
       ${keyed} LEFT JOIN LATERAL (
         SELECT * FROM ${dialect.table('embeddings')} e
         WHERE e.tenant = c.tenant AND e.fingerprint = $1 AND e.input_hash = c.input_hash OFFSET 0) e ON true
@@ -82,18 +82,19 @@ function applySql(chunks: string) {
   return prepared(
     `WITH upserted AS (
        INSERT INTO ${chunks} (tenant, collection, chunking, id, document, ordinal, start_unit, end_unit, text, metadata,
-         input_hash, fence)
+         input_hash, fence, heading, table_header)
        SELECT $1::text, $2::text, $3::text, i.* FROM unnest($4::uuid[], $5::text[], $6::int[], $7::int[], $8::int[], $9::text[],
-         $10::jsonb[], $11::text[], $12::bigint[]) AS i
+         $10::jsonb[], $11::text[], $12::bigint[], $19::text[], $20::text[]) AS i
        ON CONFLICT (tenant, collection, chunking, id) DO UPDATE SET
          document = excluded.document, ordinal = excluded.ordinal, start_unit = excluded.start_unit,
          end_unit = excluded.end_unit, text = excluded.text, metadata = excluded.metadata,
-         input_hash = excluded.input_hash, fence = excluded.fence, removed_at = NULL),
+         input_hash = excluded.input_hash, fence = excluded.fence, heading = excluded.heading,
+         table_header = excluded.table_header, removed_at = NULL),
      moved AS (
        UPDATE ${chunks} c SET ordinal = i.ordinal, start_unit = i.start_unit, end_unit = i.end_unit
        FROM unnest($13::uuid[], $14::int[], $15::int[], $16::int[]) AS i (id, ordinal, start_unit, end_unit)
        WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = i.id AND c.removed_at IS NULL)
-     UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', metadata = '{}'
+     UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'
      FROM unnest($17::uuid[], $18::bigint[]) AS i (id, fence)
      WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = i.id AND c.removed_at IS NULL`,
   )
@@ -114,11 +115,11 @@ function statesSql({ table }: Dialect) {
         LEFT JOIN LATERAL (
           SELECT * FROM ${table('documents')} d
           WHERE d.tenant = i.tenant AND d.collection = i.collection AND d.id = i.document OFFSET 0) d ON true)
-      SELECT a.at, NULL::uuid AS id, NULL AS text, NULL AS input_hash, a.fence, false AS removed, -1 AS ordinal,
+      SELECT a.at, NULL::uuid AS id, NULL AS text, NULL AS heading, NULL AS table_header, NULL AS input_hash, a.fence, false AS removed, -1 AS ordinal,
         a.live, a.title, a.source, a.leaves, a.payload_hash, a.payload_fence, a.version, a.created_at, a.updated_at
       FROM asked a
       UNION ALL
-      SELECT a.at, c.id, c.text, c.input_hash, c.fence, c.removed_at IS NOT NULL, c.ordinal,
+      SELECT a.at, c.id, c.text, c.heading, c.table_header, c.input_hash, c.fence, c.removed_at IS NOT NULL, c.ordinal,
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM asked a CROSS JOIN LATERAL (
         SELECT * FROM ${table('chunks')} c

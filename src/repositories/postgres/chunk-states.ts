@@ -49,12 +49,21 @@ export async function readStates(
       state.fence = fence
       state.payload = row.live ? payloadOf(row) : null
     } else if (row.removed) state.removed.push({ id: row.id, fence })
-    else state.chunks.push({ id: row.id, text: row.text, inputHash: row.input_hash, fence })
+    else {
+      const { id, text, heading, table_header, input_hash } = row
+      state.chunks.push({ id, text, heading, tableHeader: table_header, inputHash: input_hash, fence })
+    }
   }
   return states
 }
 
-interface StateRow {
+/** The columns of a chunk's context. */
+export interface StoredContext {
+  readonly heading: string
+  readonly table_header: string
+}
+
+interface StateRow extends StoredContext {
   readonly at: number | string
   readonly id: string | null
   readonly text: string

@@ -20,7 +20,7 @@ import type {
 import type { IndexHit } from '../index-entry'
 import { countedWords, patternOf } from '../word-ranking'
 import { chunkStatements } from './chunk-sql'
-import { type AskedState, readStates } from './chunk-states'
+import { type AskedState, readStates, type StoredContext } from './chunk-states'
 import { compileFilter, type FilterColumns } from './filter-sql'
 import { type PostgresRepositoryOptions, run } from './statements'
 
@@ -59,6 +59,8 @@ export class PostgresChunkRepository implements ChunkRepository {
       start: row.start_unit,
       end: row.end_unit,
       text: row.text,
+      heading: row.heading,
+      tableHeader: row.table_header,
       metadata: row.metadata,
       inputHash: row.input_hash,
       fence: Number(row.fence),
@@ -106,6 +108,8 @@ export class PostgresChunkRepository implements ChunkRepository {
       move.map(({ end }) => end),
       remove.map(({ id }) => id),
       remove.map(({ fence }) => fence),
+      upsert.map(({ heading }) => heading),
+      upsert.map(({ tableHeader }) => tableHeader),
     ])
   }
 
@@ -135,6 +139,8 @@ export class PostgresChunkRepository implements ChunkRepository {
       start: row.start_unit,
       end: row.end_unit,
       text: row.text,
+      heading: row.heading,
+      tableHeader: row.table_header,
       fence: Number(row.fence),
       chunkMetadata: row.chunk_metadata,
       title: row.title,
@@ -206,6 +212,8 @@ export class PostgresChunkRepository implements ChunkRepository {
       payloadHash: row.payload_hash,
       title: row.title,
       text: row.text,
+      heading: row.heading,
+      tableHeader: row.table_header,
       source: row.source,
       leaves: row.leaves,
       version: Number(row.version),
@@ -249,7 +257,7 @@ function rangeSql(
   return text
 }
 
-interface StoredChunk {
+interface StoredChunk extends StoredContext {
   readonly id: string
   readonly document: string
   readonly chunking: string
@@ -281,7 +289,7 @@ interface StoredEntry {
   readonly payload_hash: string
 }
 
-interface StoredContent extends StoredEntry {
+interface StoredContent extends StoredEntry, StoredContext {
   readonly title: string
   readonly text: string
   readonly source: string | null

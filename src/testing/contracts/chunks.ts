@@ -140,10 +140,10 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       const row = documentRow('a', 5, { version: 4, source: null })
       await save(truth, scope, [row], three)
       const { title, source, metadata, leaves, version, createdAt, updatedAt } = row
-      const { id, document, ordinal, start, end, text, fence } = second
+      const { id, document, ordinal, start, end, text, heading, tableHeader, fence } = second
       expect(await chunks.hydrate(scope, chunking, [second.id])).toEqual([
         {
-          ...{ id, document, ordinal, start, end, text, fence, chunkMetadata: second.metadata },
+          ...{ id, document, ordinal, start, end, text, heading, tableHeader, fence, chunkMetadata: second.metadata },
           ...{ title, source, metadata, leaves, version, createdAt, updatedAt },
         },
       ])
@@ -174,8 +174,8 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       })
       await save(truth, scope, [documentRow('a', 7, { payloadFence: 5, version: 2 })])
       const changed = await state(chunks, 5)
-      const { id, inputHash } = second
-      expect(changed.chunks).toEqual([{ id, text: 'new', inputHash, fence: 7 }])
+      const { id, heading, tableHeader, inputHash } = second
+      expect(changed.chunks).toEqual([{ id, text: 'new', heading, tableHeader, inputHash, fence: 7 }])
       expect(changed.removed).toEqual([{ id: first.id, fence: 7 }])
       expect([changed.fence, changed.tenant, changed.collection, changed.document]).toEqual([7, acme, documents, 'a'])
       const all = await state(chunks, 0)
@@ -273,7 +273,7 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       expect(texts.map(({ id }) => id)).toEqual(entries.map(({ id }) => id))
       expect(texts.find(({ id }) => id === third.id)).toEqual({
         ...entries.find(({ id }) => id === third.id)!,
-        ...{ ...ofA, text: third.text, vector: null },
+        ...{ ...ofA, text: third.text, heading: third.heading, tableHeader: third.tableHeader, vector: null },
       })
       const contents = await chunks.contents({ collection: documents, chunking, limit: 9 }, 'space')
       const held = (id: string) => contents.find((one) => one.id === id)!

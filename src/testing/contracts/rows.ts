@@ -73,6 +73,8 @@ export function chunkRow(
     start: ordinal * 10,
     end: ordinal * 10 + 9,
     text: `Chunk ${ordinal} of ${document}`,
+    heading: `Heading ${ordinal}`,
+    tableHeader: ordinal % 2 === 0 ? '' : `| Header ${ordinal} |`,
     metadata: { page: ordinal },
     inputHash: sha256(of.tenant, document, String(ordinal)),
     fence,

@@ -5,6 +5,7 @@ import type { HeldEntry } from '../../repositories/memory/index-table'
 import type { StoredChunk, StoredDocument, Tables } from '../../repositories/memory/tables'
 import type { HeldText } from '../../repositories/memory/texts'
 import type { HeldPoint } from '../../repositories/memory/vectors'
+import { indexedText, inputText } from '../../writer/write/input-text'
 import { vectorOf } from './model-embedder'
 import type { World } from './world'
 
@@ -163,7 +164,8 @@ function differs(entry: Held, chunk: StoredChunk, row: StoredDocument): string |
   if (entry.fence !== fence) return `at fence ${(entry.fence ?? 0) % 2 ** 40} instead of ${fence % 2 ** 40}`
   if (canonicalJson(entry.payload.leaves) !== canonicalJson(row.leaves)) return 'with another payload'
   if (entry.payload.source !== row.source) return 'with another source'
-  if ('text' in entry) return entry.title === row.title && entry.text === chunk.text ? undefined : 'with another text'
-  const expected = vectorOf(row.title === '' ? chunk.text : `${row.title}\n\n${chunk.text}`)
+  if ('text' in entry)
+    return entry.title === row.title && entry.text === indexedText(chunk) ? undefined : 'with another text'
+  const expected = vectorOf(inputText(row.title, chunk))
   return expected.every((value, at) => value === entry.vector[at]) ? undefined : 'with another vector'
 }

@@ -1,6 +1,6 @@
 import { sha256 } from '../../core/ids'
 import type { Embedder } from '../../embeddings/embedder'
-import type { ChunkDraft, Splitter } from '../../splitter/splitter'
+import type { ChunkDraft, Splitter, SplitterInput } from '../../splitter/splitter'
 import type { Network } from './network'
 import type { SimProcess } from './sim-process'
 
@@ -35,9 +35,9 @@ export function modelEmbedder(network: Network, process: SimProcess): Embedder {
 }
 
 /** A line a chunk. */
-export const lineSplitter: Splitter = {
+export const lineSplitter = {
   id: 'lines',
-  split({ text }) {
+  split({ text }: SplitterInput) {
     const drafts: ChunkDraft[] = []
     let start = 0
     for (const line of text.split('\n')) {
@@ -46,4 +46,4 @@ export const lineSplitter: Splitter = {
     }
     return drafts
   },
-}
+} satisfies Splitter

@@ -16,7 +16,10 @@ export function unhydrated(truth: Truth, tables: Tables, texts: ModelTextEngine)
       const row = tables.documents.rows.get(`${tenant}/${live!.collection}/${document}`)
       const { title, text } = entry
       const nothing = { ordinal: 0, start: 0, end: text.length, fence: 0, chunkMetadata: {}, metadata: {} }
-      return [{ ...payload, ...nothing, id, document, title, text, version: row?.version ?? payload.version }]
+      const context = { heading: '', tableHeader: '' }
+      return [
+        { ...payload, ...nothing, ...context, id, document, title, text, version: row?.version ?? payload.version },
+      ]
     })
   }
   return {

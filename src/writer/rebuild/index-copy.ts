@@ -8,7 +8,7 @@ import type { WriterPorts } from '../ports'
 import { byTenant } from '../reconcile/deep-check'
 import { embedOnce } from '../relay/embed-once'
 import { isOfTheStore } from '../write/error-scope'
-import { inputText } from '../write/prepared-document'
+import { indexedText, inputText } from '../write/input-text'
 import { spaceOf } from './generations'
 
 /** Tenants whose texts are embedded at once: a page by chunk ids holds a few chunks of each. */
@@ -41,7 +41,7 @@ export async function prepareCopy(
   if (generation.target === 'text') {
     const texts = contents.map((one) => {
       const { id, fence, stamp, payload } = entryOf(generation, one)
-      return { id, fence, stamp, payload, title: one.title, text: one.text }
+      return { id, fence, stamp, payload, title: one.title, heading: one.heading, text: indexedText(one) }
     })
     return () => ports.texts.upsert(textIndexOf(generation), texts, call)
   }
@@ -99,7 +99,7 @@ async function embedMissing(
   const made = new Map<ChunkContent, Float32Array>()
   const tenants = [...byTenant(contents.filter(({ vector }) => vector === null))]
   const embed = async ([tenant, missing]: readonly [TenantId, readonly ChunkContent[]]): Promise<void> => {
-    const inputs = new Map(missing.map(({ inputHash, title, text }) => [inputHash, inputText(title, text)]))
+    const inputs = new Map(missing.map((one) => [one.inputHash, inputText(one.title, one)]))
     const vectors = await embedOnce(ports, tenant, fingerprint, inputs, call)
     for (const one of missing) made.set(one, vectors.get(one.inputHash)!)
   }

@@ -5,6 +5,7 @@ import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/
 import type { IndexEntry, IndexPayload } from '../../repositories/index-entry'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
+import { indexedText } from '../write/input-text'
 import type { Drift } from './drift-entry'
 
 interface Held {
@@ -57,7 +58,7 @@ function sameContent(held: Held, chunk: HydratedChunk, vector: Float32Array | un
   if (payload.source !== chunk.source || payload.createdAt !== chunk.createdAt) return false
   if (canonicalJson(payload.leaves) !== canonicalJson(chunk.leaves)) return false
   if (held.vector) return vector === undefined || sameDirection(held.vector, vector)
-  return held.title === chunk.title && held.text === chunk.text
+  return held.title === chunk.title && held.text === indexedText(chunk)
 }
 
 /** Engines may keep vectors at length 1, and round doing so: what ranks is the direction. */

@@ -9,7 +9,7 @@ import type { TextEntry } from '../../repositories/texts'
 import type { VectorPoint } from '../../repositories/vectors'
 import type { WriterPorts } from '../ports'
 import { formatMade } from '../rebuild/generations'
-import { inputText } from '../write/prepared-document'
+import { indexedText, inputText } from '../write/input-text'
 import { embedOnce } from './embed-once'
 
 /** A state and the `since` it was read for: chunks at or below it are in the index already. */
@@ -81,7 +81,7 @@ function pendingPoints(generation: Generation, changes: readonly Change[]): Pend
       },
       fresh: chunk.fence > since,
       inputHash: chunk.inputHash,
-      input: inputText(payload.title, chunk.text),
+      input: inputText(payload.title, chunk),
     }))
   })
 }
@@ -97,7 +97,8 @@ function textEntries(generation: Generation, changes: readonly Change[]): TextEn
       stamp: stampOf(chunk.inputHash, payload.payloadHash, generation.language!),
       payload: shared,
       title: payload.title,
-      text: chunk.text,
+      heading: chunk.heading,
+      text: indexedText(chunk),
     }))
   })
 }

@@ -14,6 +14,10 @@ export interface ChunkInput {
   end?: number | undefined
   /** The chunk's own, part of its identity; filters see the document's alone. */
   metadata?: JsonObject | undefined
+  /** What it stands under, up to 1 KiB: shown in hits, embedded and found with the chunk. */
+  heading?: string | undefined
+  /** The header of a table that its rows were cut from, up to 1 KiB; used as the heading is. */
+  tableHeader?: string | undefined
 }
 
 /** A document to store. */
@@ -62,12 +66,18 @@ export interface CheckedChunk {
   readonly start: number
   readonly end: number
   readonly metadata: JsonObject
+  /** Absent where there is none: the document's hash covers chunks as they are here. */
+  readonly heading?: string | undefined
+  readonly tableHeader?: string | undefined
 }
 
 export interface DocumentLimits {
   readonly maxTextBytes: number
   readonly maxMetadataBytes: number
 }
+
+/** Of a heading, and of a table's header. */
+const maxContextBytes = 1_024
 
 const fields = new Set(['id', 'title', 'text', 'metadata', 'source', 'contentType', 'status', 'chunks', 'blob'])
 
@@ -126,7 +136,9 @@ function checkChunks(chunks: readonly ChunkInput[], text: string, limits: Docume
       throw invalid(path, `start ${start} and end ${end} must lie within the text (${text.length})`)
     }
     if (found >= 0) from = found + 1
-    return { text: piece, start, end, metadata }
+    const heading = checkedText(chunk.heading ?? '', `${path}.heading`, maxContextBytes)
+    const tableHeader = checkedText(chunk.tableHeader ?? '', `${path}.tableHeader`, maxContextBytes)
+    return { text: piece, start, end, metadata, ...(heading && { heading }), ...(tableHeader && { tableHeader }) }
   })
 }
 

@@ -3,7 +3,8 @@ import type { Scope } from '../../core/ids'
 import type { CollectionPlan, WriterPorts } from '../ports'
 import { embedStored } from '../relay/embed-stored'
 import type { Preset } from '../relay/job-runner'
-import { inputText, type PreparedDocument } from './prepared-document'
+import { inputText } from './input-text'
+import type { PreparedDocument } from './prepared-document'
 import type { Written } from './write-documents'
 
 /** Those whose stored content differs; the others need no vectors. */
@@ -33,18 +34,19 @@ export async function embedAhead(
     const heads = await ports.truth.session(scope).chunks.heads(scope, ids, plan.splitter.id, call)
     const stored = new Set(heads.map((head) => head.inputHash))
     const inputs = new Map<string, string>()
-    for (const { document, chunks, vectors } of documents) {
-      for (const chunk of chunks) {
+    for (const prepared of documents) {
+      const { document, vectors } = prepared
+      for (const chunk of await prepared.chunks()) {
         if (stored.has(chunk.inputHash) || vectors.has(chunk.inputHash)) continue
-        inputs.set(chunk.inputHash, inputText(document.title, chunk.text))
+        inputs.set(chunk.inputHash, inputText(document.title, chunk))
       }
     }
     if (inputs.size === 0) return
     const made = await embedStored(ports, scope.tenant, plan.embedder.fingerprint, inputs, call)
-    for (const { chunks, vectors } of documents) {
-      for (const { inputHash } of chunks) {
+    for (const prepared of documents) {
+      for (const { inputHash } of await prepared.chunks()) {
         const vector = made.get(inputHash)
-        if (vector) vectors.set(inputHash, vector)
+        if (vector) prepared.vectors.set(inputHash, vector)
       }
     }
   } catch {

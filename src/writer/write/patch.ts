@@ -34,15 +34,18 @@ export function patched(
 }
 
 /** The chunks, if the caller cut them himself; undefined when they are what the splitter makes of the text. */
-export function ownChunksOf(
+export async function ownChunksOf(
   scope: Scope,
   row: DocumentRow,
   chunks: readonly ChunkRow[],
   plan: CollectionPlan,
-): ChunkInput[] | undefined {
-  const split = new PreparedDocument(scope, { ...row, chunks: null }, plan).chunks
+): Promise<ChunkInput[] | undefined> {
+  const split = await new PreparedDocument(scope, { ...row, chunks: null }, plan).chunks()
   const same = split.length === chunks.length && split.every((chunk, at) => chunk.id === chunks[at]!.id)
-  return same ? undefined : chunks.map(({ text, start, end, metadata }) => ({ text, start, end, metadata }))
+  if (same) return undefined
+  return chunks.map(({ text, start, end, metadata, heading, tableHeader }) => {
+    return { text, start, end, metadata, heading, tableHeader }
+  })
 }
 
 /** JSON merge patch: objects are merged, null removes, everything else replaces. */

@@ -2,10 +2,13 @@ import { HeadwaterError } from '../../core/errors'
 import type { Scope } from '../../core/ids'
 import { sha256, uuidV5 } from '../../core/ids'
 import { canonicalJson, type JsonObject } from '../../core/json'
+import type { ChunkContext } from '../../repositories/chunks'
+import type { ChunkDraft } from '../../splitter/splitter'
 import type { CollectionPlan } from '../ports'
-import type { CheckedChunk, CheckedDocument } from './document-input'
+import type { CheckedDocument } from './document-input'
+import { inputHashOf } from './input-text'
 
-export interface PreparedChunk {
+export interface PreparedChunk extends ChunkContext {
   readonly id: string
   readonly ordinal: number
   readonly start: number
@@ -16,13 +19,12 @@ export interface PreparedChunk {
 }
 
 /**
- * A document that is checked, split and hashed, with the vectors that were made for it: all that needs no transaction.
- * Made by `prepare`, taken by `put` and by `using(trx).documents.put`.
+ * A document that is checked and hashed, is split when its chunks are first asked for, and has the vectors that were
+ * made for it: all that needs no transaction. Made by `prepare`, taken by `put` and by `using(trx).documents.put`.
  */
 export class PreparedDocument {
   readonly scope: Scope
   readonly document: CheckedDocument
-  readonly chunks: readonly PreparedChunk[]
   readonly contentHash: string
   readonly payloadHash: string
   /** By input hash, in the space of `fingerprint`; what is missing is embedded by the relay. */
@@ -30,6 +32,8 @@ export class PreparedDocument {
   readonly fingerprint: string
   /** Id of the splitter. */
   readonly chunking: string
+  readonly #plan: CollectionPlan
+  #chunks: Promise<readonly PreparedChunk[]> | undefined
 
   /** @internal */
   constructor(scope: Scope, document: CheckedDocument, plan: CollectionPlan) {
@@ -38,10 +42,7 @@ export class PreparedDocument {
     this.document = document
     this.fingerprint = plan.embedder.fingerprint
     this.chunking = plan.splitter.id
-    this.chunks = identify(scope, document, own ?? plan.splitter.split(document))
-    if (this.chunks.length === 0) {
-      throw new HeadwaterError('HW_INVALID_DOCUMENT', 'text: the splitter found nothing in it', { path: 'text' })
-    }
+    this.#plan = plan
     this.vectors = new Map()
     this.payloadHash = sha256(
       document.source ?? '',
@@ -55,38 +56,44 @@ export class PreparedDocument {
       this.payloadHash,
       document.contentType,
       document.status,
-      own ? canonicalJson(own.map((chunk) => ({ ...chunk }))) : plan.splitter.id,
+      own ? canonicalJson(own.map((chunk) => ({ ...chunk }) as JsonObject)) : plan.splitter.id,
       // Nothing where there is none: so were documents hashed before they could own one.
       ...(blob ? [blob.hash, String(blob.size), blob.contentType] : []),
     )
   }
 
+  /**
+   * Its chunks. A document that turns out to be unchanged is never split: ask outside a transaction where that can be,
+   * since the embedder may be asked for the sizes of pieces. HW_INVALID_DOCUMENT when the splitter finds nothing.
+   */
+  chunks(): Promise<readonly PreparedChunk[]> {
+    this.#chunks ??= this.#split()
+    return this.#chunks
+  }
+
+  async #split(): Promise<readonly PreparedChunk[]> {
+    const { scope, document } = this
+    const drafts = document.chunks ?? (await this.#plan.splitter.split(document))
+    if (drafts.length === 0) {
+      throw new HeadwaterError('HW_INVALID_DOCUMENT', 'text: the splitter found nothing in it', { path: 'text' })
+    }
+    return identify(scope, document, drafts)
+  }
+
   /** Rough size in bytes, for batches. */
   get bytes(): number {
-    return this.document.text.length * 2 + this.chunks.length * 200
+    return this.document.text.length * 2 + 200
   }
 }
 
-/** What is embedded and indexed of a chunk. */
-export function inputText(title: string, text: string): string {
-  return title === '' ? text : `${title}\n\n${text}`
-}
-
-export function inputHashOf(title: string, text: string): string {
-  return sha256(inputText(title, text))
-}
-
-function identify(
-  scope: Scope,
-  document: CheckedDocument,
-  drafts: readonly (Omit<CheckedChunk, 'metadata'> & { metadata?: JsonObject | undefined })[],
-): PreparedChunk[] {
+function identify(scope: Scope, document: CheckedDocument, drafts: readonly ChunkDraft[]): PreparedChunk[] {
   const seen = new Map<string, number>()
-  return drafts.map(({ text, start, end, metadata = {} }, ordinal) => {
+  return drafts.map(({ text, start, end, metadata = {}, heading = '', tableHeader = '' }, ordinal) => {
     const hash = sha256(text, canonicalJson(metadata))
     const occurrence = seen.get(hash) ?? 0
     seen.set(hash, occurrence + 1)
     const id = uuidV5(scope.tenant, scope.collection, document.id, hash, String(occurrence))
-    return { id, ordinal, start, end, text, metadata, inputHash: inputHashOf(document.title, text) }
+    const inputHash = inputHashOf(document.title, { heading, tableHeader, text })
+    return { id, ordinal, start, end, text, heading, tableHeader, metadata, inputHash }
   })
 }

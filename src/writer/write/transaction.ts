@@ -87,7 +87,7 @@ export class WriterTransaction {
       const row = await this.#session.documents.get(scope, id)
       if (!row) throw notFound(id)
       const chunks = await this.#session.chunks.ofDocument(scope, id, plan.splitter.id)
-      const input = patched(row, patch, ownChunksOf(scope, row, chunks, plan))
+      const input = patched(row, patch, await ownChunksOf(scope, row, chunks, plan))
       const { blobs } = this.#ports
       const blob = patch.blob ? await resolveBlobInside(blobs, this.#tenant, patch.blob) : patch.blob
       const kept = blob === undefined ? row.blob : blob

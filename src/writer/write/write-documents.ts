@@ -2,12 +2,12 @@ import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import type { Scope } from '../../core/ids'
 import type { BlobRepository } from '../../repositories/blobs'
-import type { ChunkHead, ChunkRow, DocumentState } from '../../repositories/chunks'
+import type { ChunkHead, ChunkRow, DocumentState, StateChunk } from '../../repositories/chunks'
 import type { DocumentHead, DocumentRow } from '../../repositories/documents'
 import type { ClaimedJob, JobTarget, NewJob } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import { holdBlobs } from './document-blobs'
-import type { PreparedDocument } from './prepared-document'
+import type { PreparedChunk, PreparedDocument } from './prepared-document'
 
 /** What became of one document in a write. */
 export interface DocumentOutcome {
@@ -66,6 +66,8 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
   const outcomes = new Map<string, DocumentOutcome>()
   for (const { id, version, fence } of heads.values()) outcomes.set(id, { id, version, fence, unchanged: true })
   if (changed.length === 0) return written(documents, outcomes)
+  const chunksOf = new Map<PreparedDocument, readonly PreparedChunk[]>()
+  for (const prepared of changed) chunksOf.set(prepared, await prepared.chunks())
 
   // What a document owned before is held by its row.
   const taken = changed.flatMap(({ document: { id, blob } }) =>
@@ -106,8 +108,8 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
     }
     rows.push(row)
     const old = before.get(document.id) ?? new Map<string, ChunkHead>()
-    const sent: { id: string; text: string; inputHash: string; fence: number }[] = []
-    for (const chunk of prepared.chunks) {
+    const sent: StateChunk[] = []
+    for (const chunk of chunksOf.get(prepared)!) {
       const was = old.get(chunk.id)
       old.delete(chunk.id)
       const fresh = was === undefined || was.inputHash !== chunk.inputHash
@@ -117,7 +119,8 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
       }
       if (fresh || !samePayload) {
         // A chunk that did not change keeps its own fence, which is at most the head's: no new vector for it.
-        sent.push({ id: chunk.id, text: chunk.text, inputHash: chunk.inputHash, fence: fresh ? fence : head.fence })
+        const { id, text, heading, tableHeader, inputHash } = chunk
+        sent.push({ id, text, heading, tableHeader, inputHash, fence: fresh ? fence : head.fence })
       }
     }
     const removed = [...old.keys()].map((id) => ({ id, fence }))

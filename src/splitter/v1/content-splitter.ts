@@ -1,10 +1,10 @@
-import type { Block } from './blocks'
-import { blocksOf, headingText } from './blocks'
+import type { Block } from '../blocks'
+import { blocksOf } from '../blocks'
+import type { ChunkDraft, Splitter, SplitterInput } from '../splitter'
 import type { Pieces } from './cuts'
 import { cutPieces, rankOf } from './cuts'
 import type { Grain } from './refine'
 import { refine, strength } from './refine'
-import type { ChunkDraft, Splitter, SplitterInput } from './splitter'
 
 export interface ContentSplitterOptions {
   size: number
@@ -15,8 +15,11 @@ export interface ContentSplitterOptions {
 /** So much of what follows a boundary decides about it; what is edited further on moves nothing. */
 const fingerprinted = 48
 
-/** The default splitter, for Markdown and plain text. Use `splitterOf` for checked options and defaults. */
-export class ContentSplitter implements Splitter {
+/**
+ * The default splitter as it was until 0.1.0, kept for the collections that were cut by it: its cuts are never changed,
+ * and headings, which were dropped then, are left out.
+ */
+export class ContentSplitterV1 implements Splitter {
   readonly id: string
   readonly #options: ContentSplitterOptions
   readonly #min: number
@@ -44,14 +47,10 @@ export class ContentSplitter implements Splitter {
       ? (from: number, to: number) => sums[to]! - sums[from]!
       : (from: number, to: number) => ends[to - 1]! - starts[from]!
     const chunks: ChunkDraft[] = []
-    const sections = blocks.filter((block) => block.kind === 'heading')
-    let section = -1
     cutPieces(pieces, { target, max, min: this.#min, measure }, (from, to) => {
       const start = starts[from]!
       const end = ends[to - 1]!
-      while (section + 1 < sections.length && sections[section + 1]!.start <= start) section++
-      const heading = section < 0 ? '' : headingText(text, sections[section]!)
-      chunks.push({ text: text.slice(start, end), start, end, ...(heading && { heading }) })
+      chunks.push({ text: text.slice(start, end), start, end })
     })
     return chunks
   }
