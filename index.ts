@@ -40,6 +40,7 @@ export type { EmbedderOption } from './src/embeddings/select'
 export { type DateTime, defineMetadata, type MetadataDeclaration, type MetadataOf } from './src/filter/declaration'
 export type { Filter } from './src/filter/typed'
 export { type ChannelEvents, type ChannelName, channelNames } from './src/observability/channels'
+export type { ErrorListener, Logger } from './src/observability/troubles'
 export type {
   BlobDeleteOptions,
   BlobInfo,

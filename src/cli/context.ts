@@ -10,6 +10,7 @@ import { storeOptionsFrom } from '../store/store-settings'
 import type { CollectionHandle } from '../tenant/collection-handle'
 import type { CliIo } from './io'
 import { Output } from './output'
+import { loggerAt } from './worker-log'
 
 /** Options that every command takes. */
 export interface GlobalOptions {
@@ -73,6 +74,7 @@ export class CliContext {
         collections: { [this.collection]: {} },
         relay: reads ? 'external' : 'background',
         writer: { batchDocuments },
+        logger: loggerAt(settings.worker.logLevel, (...line) => this.out.log(...line)),
         ...(reads && { migrate: 'check' as const }),
       }),
     )

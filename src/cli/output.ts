@@ -1,3 +1,4 @@
+import { systemClock } from '../core/clock'
 import type { HeadwaterError } from '../core/errors'
 import type { CliIo } from './io'
 
@@ -40,6 +41,13 @@ export class Output {
   /** A word on what happens, for people, beside the result. */
   notice(text: string): void {
     this.#io.stderr.write(`${clean(text)}\n`)
+  }
+
+  /** A line of a log, on stderr: JSON where a machine reads. */
+  log(level: string, text: string, { what, code }: { readonly what?: unknown; readonly code?: unknown } = {}): void {
+    const time = new Date(systemClock.now()).toISOString()
+    if (this.json) this.#io.stderr.write(`${JSON.stringify({ time, level, message: text, what, code })}\n`)
+    else this.notice(`${level}: ${text}`)
   }
 
   bold(text: string): string {

@@ -1,16 +1,15 @@
 import type { WorkerSettings } from '../config/settings'
 import { type ChannelEvents, type ChannelName, listen } from '../observability/channels'
+import type { Logger } from '../observability/troubles'
 
 type Level = WorkerSettings['logLevel']
 
+type Say = (level: Level, text: string, details?: { readonly code?: unknown; readonly what?: unknown }) => void
+
 const levels: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
-/** What a worker says of a channel's events, and from which level on. Undefined for those not worth a line. */
-type Line<N extends ChannelName> = readonly [
-  channel: N,
-  level: Level,
-  say: (event: ChannelEvents[N]) => string | undefined,
-]
+/** What a worker says of a channel's events, and from which level on. */
+type Line<N extends ChannelName> = readonly [channel: N, level: Level, say: (event: ChannelEvents[N]) => string]
 
 const line = <N extends ChannelName>(...of: Line<N>): Line<ChannelName> => of as unknown as Line<ChannelName>
 
@@ -21,15 +20,14 @@ const lines = [
     ({ store, durationMs, code }) => `call of ${store}: ${code ?? 'ok'}, ${ms(durationMs)}`,
   ),
   line('headwater:batch', 'debug', ({ target, claimed, applied, failed, durationMs, code }) =>
-    code ? undefined : `${target}: ${applied} of ${claimed} jobs applied, ${failed} failed, ${ms(durationMs)}`,
+    code
+      ? `${target}: ${claimed} jobs given back, ${code}`
+      : `${target}: ${applied} of ${claimed} jobs applied, ${failed} failed, ${ms(durationMs)}`,
   ),
   line(
     'headwater:backlog',
     'debug',
     ({ waiting, claimed, parked }) => `backlog: ${waiting} wait, ${claimed} claimed, ${parked} parked`,
-  ),
-  line('headwater:batch', 'warn', ({ target, claimed, code }) =>
-    code ? `${target}: ${claimed} jobs given back, ${code}` : undefined,
   ),
   line('headwater:breaker', 'warn', ({ store, state }) => `circuit to ${store}: ${state}`),
   line(
@@ -41,19 +39,25 @@ const lines = [
 ]
 
 /** Says what happens, from this level on, until the returned function is called. */
-export function logWorker(level: Level, say: (text: string) => void): () => void {
-  const least = levels.indexOf(level)
+export function logWorker(least: Level, say: Say): () => void {
   const stops = lines
-    .filter(([, of]) => levels.indexOf(of) >= least)
-    .map(([channel, of, text]) =>
-      listen(channel, (event) => {
-        const said = text(event)
-        if (said !== undefined) say(`${of}: ${said}`)
-      }),
-    )
+    .filter(([, of]) => isSaid(of, least))
+    .map(([channel, of, text]) => listen(channel, (event) => say(of, text(event))))
   return () => {
     for (const stop of stops) stop()
   }
+}
+
+/** A store's logger that says what is at this level or above it. */
+export function loggerAt(least: Level, say: Say): Logger {
+  const at = (level: Level) => (details: { code?: unknown; what?: unknown }, text: string) => {
+    if (isSaid(level, least)) say(level, text, details)
+  }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+function isSaid(level: Level, least: Level): boolean {
+  return levels.indexOf(level) >= levels.indexOf(least)
 }
 
 function ms(duration: number): string {

@@ -130,7 +130,12 @@ function settingsOf(env: CheckedEnvironment): Settings {
       cacheSize: env.EMBEDDING_CACHE_SIZE,
       cacheTtlMs: env.EMBEDDING_CACHE_TTL,
     },
-    worker: { maxWorkers: env.MAX_WORKERS, logLevel: env.LOG_LEVEL, prometheusPort: env.PROMETHEUS_PORT },
+    worker: {
+      maxWorkers: env.MAX_WORKERS,
+      logLevel: env.LOG_LEVEL,
+      prometheusPort: env.PROMETHEUS_PORT,
+      prometheusHost: env.PROMETHEUS_HOST,
+    },
   })
 }
 

@@ -114,6 +114,7 @@ export function environmentSchema(z: typeof Zod) {
       )
       .default('info'),
     PROMETHEUS_PORT: port.optional(),
+    PROMETHEUS_HOST: matching(/^[^\s/?#@]+$/, 'must be a name or an address').default('127.0.0.1'),
   } satisfies Record<VariableName, Zod.ZodType>
   return z.object(shape)
 }

@@ -76,6 +76,8 @@ export interface WorkerSettings {
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
   /** Undefined when it is not set: then nothing is served. */
   readonly prometheusPort: number | undefined
+  /** The address it listens at. */
+  readonly prometheusHost: string
 }
 
 /** Names and values, as in `process.env`. */

@@ -99,6 +99,10 @@ export const variableGroups = {
       fallback: '',
       about: 'Where `headwater relay` serves /metrics and /health, usually 8001; nowhere if unset',
     },
+    PROMETHEUS_HOST: {
+      fallback: '127.0.0.1',
+      about: 'Address that it listens at there: 0.0.0.0 lets other machines in',
+    },
   },
 } as const satisfies Record<string, Record<string, Variable>>
 

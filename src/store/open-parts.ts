@@ -10,6 +10,7 @@ import { VectorLru } from '../embeddings/lru'
 import { checkModels, openModels } from '../embeddings/open-models'
 import { migrate } from '../migrations/migrate'
 import { assertMigrated } from '../migrations/status'
+import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
 import { PostgresTruth } from '../repositories/postgres/truth'
@@ -73,6 +74,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       vectorPrefix: beside.vectorPrefix,
       entries: new DocumentEntries(beside.cache, { shared: options.redis !== undefined, epoch }),
       searches: beside.searches,
+      troubles: new Troubles(given),
       options: { ...options.writer, relay: options.relay ?? 'background' },
     }
     await refuseUnsupported(beside.checks)

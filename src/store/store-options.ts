@@ -28,6 +28,7 @@ import type { Random } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
 import { type EmbedderOption, embedderOf } from '../embeddings/select'
 import { defineMetadata, type MetadataDeclaration } from '../filter/metadata'
+import type { ErrorListener, Logger } from '../observability/troubles'
 import type { ElasticsearchTextOptions } from '../repositories/elasticsearch/options'
 import type { QdrantVectorOptions } from '../repositories/qdrant/options'
 import type { RedisCacheOptions } from '../repositories/redis/cache'
@@ -125,6 +126,14 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
     | undefined
   /** Sizes and times of the writer and the relay. */
   writer?: Partial<Omit<WriterOptions, 'relay'>> | undefined
+  /**
+   * What work in the background says: that it met something (`warn`, or `error` where somebody has to act), and that it
+   * is well again (`info`). pino's and console's shapes fit. Without it and `onError` what it met is a warning of the
+   * process, code and all.
+   */
+  logger?: Logger | undefined
+  /** Called with what work in the background met, once and again when its code changes; what it throws is only told. */
+  onError?: ErrorListener | undefined
   /** Time, for tests; the system's by default. */
   clock?: Clock | undefined
   /** Randomness, for tests; the system's by default. */
@@ -216,6 +225,8 @@ const kinds = {
     maxTextBytes: whole(1),
     maxMetadataBytes: whole(1),
   } satisfies OptionKinds<Of<'writer'>>),
+  logger: having('debug', 'info', 'warn', 'error'),
+  onError: method,
   clock: having('now', 'monotonic', 'timer'),
   random: having('next', 'bytes'),
 } satisfies OptionKinds<StoreOptions>

@@ -4,6 +4,7 @@ import type { JsonObject } from '../core/json'
 import { seededRandom } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
 import { VectorLru } from '../embeddings/lru'
+import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
 import { MemoryBlobRepository } from '../repositories/memory/blobs'
@@ -30,7 +31,17 @@ export interface Faults {
 export interface TestStoreOptions<C extends object>
   extends Pick<
     StoreOptions<C>,
-    'collections' | 'embedders' | 'embedder' | 'fallback' | 'splitter' | 'relay' | 'writer' | 'cache' | 'search'
+    | 'collections'
+    | 'embedders'
+    | 'embedder'
+    | 'fallback'
+    | 'splitter'
+    | 'relay'
+    | 'writer'
+    | 'cache'
+    | 'search'
+    | 'logger'
+    | 'onError'
   > {
   /** Equal seeds give equal ids and jitter; 1 by default. */
   seed?: number | undefined
@@ -76,6 +87,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
     random,
     entries: new DocumentEntries(cache, { shared: false }),
     searches,
+    troubles: new Troubles(rest),
     options: { ...rest.writer, relay: rest.relay ?? 'background' },
   }
   await ensureGenerations(ports)

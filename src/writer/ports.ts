@@ -3,6 +3,7 @@ import type { CollectionName, Scope } from '../core/ids'
 import type { Random } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
 import type { MetadataDeclaration } from '../filter/metadata'
+import type { Troubles } from '../observability/troubles'
 import type { BlobRepository } from '../repositories/blobs'
 import type { DocumentEntries } from '../repositories/document-entries'
 import type { TextRepository } from '../repositories/texts'
@@ -44,6 +45,8 @@ export interface WriterPorts {
   readonly entries?: DocumentEntries | undefined
   /** Told which indexes have changed, before their jobs are done; rejects when it cannot take note. */
   readonly searches?: { changed(scopes: Iterable<Scope>): Promise<void> } | undefined
+  /** Told what work in the background meets. */
+  readonly troubles?: Troubles | undefined
 }
 
 /** Times in ms, sizes in bytes. */

@@ -47,7 +47,7 @@ describe('settings from the environment', () => {
         maxLifetimeSeconds: 3_600,
       },
       embeddings: { batchSize: 64, cacheSize: 10_000, cacheTtlMs: 7_200_000 },
-      worker: { maxWorkers: 4, logLevel: 'info', prometheusPort: undefined },
+      worker: { maxWorkers: 4, logLevel: 'info', prometheusPort: undefined, prometheusHost: '127.0.0.1' },
     })
     for (const absent of [settings.qdrant, settings.elasticsearch, settings.redis, settings.s3]) {
       expect(absent).toBeUndefined()

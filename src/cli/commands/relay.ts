@@ -1,3 +1,4 @@
+import { systemClock } from '../../core/clock'
 import { HeadwaterError } from '../../core/errors'
 import type { Register } from '../command'
 import { exitCodes } from '../exit-codes'
@@ -8,6 +9,7 @@ interface RelayFlags {
   readonly once?: boolean
   readonly timeout?: string
   readonly metricsPort?: string | true
+  readonly metricsHost?: string
 }
 
 const lastDrainMs = 5_000
@@ -20,18 +22,22 @@ export const registerRelay: Register = (program, run) => {
     .option('--once', 'end when no job is left (for cron)')
     .option('--timeout <seconds>', 'of --once; 30 when left out')
     .option('--metrics-port [port]', `serve /metrics and /health there, or on PROMETHEUS_PORT; ${usualPort} if empty`)
+    .option('--metrics-host <address>', 'where it listens: 127.0.0.1 or PROMETHEUS_HOST when left out')
     .action(
       run((context, flags: RelayFlags) =>
         context.withStore({ mode: 'read' }, async (store, { worker }) => {
           const { out, signal } = context
           const port = portOf(flags) ?? worker.prometheusPort
           const info = (text: string): void => {
-            if (quietness[worker.logLevel] === undefined) out.notice(text)
+            if (quietness[worker.logLevel] !== undefined) return
+            if (out.json) out.log('info', text)
+            else out.notice(text)
           }
-          const stopLog = logWorker(worker.logLevel, (text) => out.notice(text))
-          const server = port === undefined ? undefined : await serveWorker(store, port)
+          const stopLog = logWorker(worker.logLevel, (...line) => out.log(...line))
+          const host = flags.metricsHost ?? worker.prometheusHost
+          const server = port === undefined ? undefined : await serveWorker(store, systemClock, { host, port })
           try {
-            if (server) info(`Metrics and health on port ${server.port}.`)
+            if (server) info(`Metrics and health on port ${server.port} of ${server.host}.`)
             if (!flags.once) {
               info('Working. SIGINT or SIGTERM ends it.')
               await store.relay.run({ signal })

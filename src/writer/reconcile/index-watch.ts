@@ -8,6 +8,7 @@ import { checkIndexes } from './check-indexes'
 import { sweepIndex } from './sweep'
 
 const leaseName = 'index-watch'
+const watch = 'watch over the indexes'
 
 /** Who looks after the indexes now, and when somebody last did. Times of the truth's clock, epoch ms. */
 interface WatchLease {
@@ -52,8 +53,12 @@ export class IndexWatch {
       try {
         await this.round(signal)
         this.#lastError = undefined
+        this.#ports.troubles?.over(watch)
       } catch (error) {
-        if (!signal.aborted) this.#lastError = asHeadwaterError(error)
+        if (!signal.aborted) {
+          this.#lastError = asHeadwaterError(error)
+          this.#ports.troubles?.met(watch, this.#lastError)
+        }
       }
       await this.#idle(signal)
     }

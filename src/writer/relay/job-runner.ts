@@ -1,11 +1,11 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { sleep } from '../../core/clock'
-import { asHeadwaterError, type HeadwaterError, isHeadwaterError } from '../../core/errors'
+import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { embedInBatches, isOfEmbedder } from '../../embeddings/batching'
 import { publish } from '../../observability/channels'
 import { told } from '../../observability/told'
 import type { Generation } from '../../repositories/generations'
-import type { ClaimedJob, JobKey } from '../../repositories/jobs'
+import type { ClaimedJob, JobKey, JobTarget } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { jobGenerations } from '../rebuild/generations'
@@ -237,6 +237,7 @@ export class JobRunner {
     await this.#ports.truth.session({ worker: true }).jobs.fail(failures, token, { maxAttempts })
     for (const { target, tenant, collection, document, attempts, reason } of failures) {
       if (attempts + 1 < maxAttempts) continue
+      this.#ports.troubles?.met(parkedJobs(target), parkedError(target, document, reason), 'error')
       publish('headwater:parked', () => ({ target, tenant, collection, document, reason }))
     }
   }
@@ -270,6 +271,17 @@ export class JobRunner {
     loop().catch(() => undefined)
     return () => stopped.abort()
   }
+}
+
+/** Jobs of a target that are parked, as `Troubles` names them. */
+export function parkedJobs(target: JobTarget): string {
+  return `parked jobs of ${target}`
+}
+
+function parkedError(target: JobTarget, document: string, reason: string): HeadwaterError {
+  return new HeadwaterError('HW_JOB_PARKED', `${target} of ${JSON.stringify(document)} was given up: ${reason}`, {
+    details: { target, document, reason },
+  })
 }
 
 /** What the live generation refuses is refused: its job is not done, whatever the others say of the same document. */

@@ -9,7 +9,7 @@ import { purgeExpired } from '../maintenance'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { IndexWatch } from '../reconcile/index-watch'
 import { AdaptiveLimit } from './adaptive-limit'
-import type { JobRunner } from './job-runner'
+import { type JobRunner, parkedJobs } from './job-runner'
 
 /** What a drain came to. */
 export interface DrainResult {
@@ -25,6 +25,10 @@ export interface DrainResult {
    */
   readonly unavailable?: HeadwaterError | undefined
 }
+
+const claims = 'claims of jobs'
+const upkeep = 'upkeep of the worker'
+const relayOf = (target: JobTarget): string => `relay of ${target}`
 
 const targets: readonly JobTarget[] = ['vector', 'text', 'cache']
 const heartbeatMs = 10_000
@@ -92,9 +96,11 @@ export class Relay {
       const nudges = this.#nudges
       const pausedMs = (this.#paused.get(target)?.until ?? 0) - clock.monotonic()
       try {
-        if (pausedMs <= 0 && (await this.#round(target, signal)) > 0) continue
+        const done = pausedMs <= 0 ? await this.#round(target, signal) : 0
+        this.#ports.troubles?.over(claims)
+        if (done > 0) continue
       } catch (error) {
-        this.#note(error, signal)
+        this.#note(claims, error, signal)
       }
       await this.#idle(this.#options.pollMs, nudges, signal)
     }
@@ -111,17 +117,20 @@ export class Relay {
           const { registry, jobs } = truth.session({ worker: true })
           await registry.heartbeat(this.#worker)
           heartbeatAt = clock.monotonic()
-          if (isHeard('headwater:backlog')) {
+          const wanted = targets.filter((target) => this.#ports.troubles?.has(parkedJobs(target)))
+          if (isHeard('headwater:backlog') || wanted.length > 0) {
             const { oldestMs, ...counts } = await jobs.backlog()
             publish('headwater:backlog', () => ({ ...counts, oldestAgeMs: oldestMs }))
+            if (counts.parked === 0) for (const target of wanted) this.#ports.troubles?.over(parkedJobs(target))
           }
         }
         if (clock.monotonic() >= purgeAt) {
           await purgeExpired(this.#ports, this.#options)
           purgeAt = clock.monotonic() + purgeMs
         }
+        this.#ports.troubles?.over(upkeep)
       } catch (error) {
-        this.#note(error, signal)
+        this.#note(upkeep, error, signal)
       }
       // Where the signal has fired already, sleep throws at once.
       if (!signal.aborted) await sleep(clock, this.#options.pollMs, signal).catch(() => undefined)
@@ -129,8 +138,11 @@ export class Relay {
   }
 
   /** The truth itself is out of reach: a worker waits as when idle, and never ends for it. */
-  #note(error: unknown, signal: AbortSignal): void {
-    if (!asHeadwaterError(error).retryable && !signal.aborted) this.#lastError = asHeadwaterError(error)
+  #note(what: string, cause: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return
+    const error = asHeadwaterError(cause)
+    if (!error.retryable) this.#lastError = error
+    this.#ports.troubles?.met(what, error)
   }
 
   /** The last failure that no retry will mend; for health. */
@@ -233,8 +245,12 @@ export class Relay {
       if (isHeadwaterError(unavailable, 'HW_GENERATION_MISSING')) this.#watch.nudge()
       // What the caller's own deadline cut off says nothing new of the target.
       const earlier = signal.aborted ? this.#paused.get(target)?.error : undefined
+      if (!signal.aborted) this.#ports.troubles?.met(relayOf(target), unavailable)
       this.#pause(target, earlier ?? unavailable, startedAt)
-    } else this.#paused.delete(target)
+    } else {
+      this.#paused.delete(target)
+      this.#ports.troubles?.over(relayOf(target))
+    }
     return applied + failed
   }
 
