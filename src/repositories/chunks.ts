@@ -29,7 +29,7 @@ export interface ChunkRow extends ChunkContext {
   readonly fence: number
 }
 
-export type ChunkHead = Pick<ChunkRow, 'id' | 'document' | 'ordinal' | 'start' | 'end' | 'inputHash'>
+export type ChunkHead = Pick<ChunkRow, 'id' | 'document' | 'chunking' | 'ordinal' | 'start' | 'end' | 'inputHash'>
 
 /** A change to the chunks of documents whose rows the transaction has locked. */
 export interface ChunkChanges {
@@ -141,8 +141,13 @@ export interface ChunkWords {
 export interface ChunkRepository {
   /** Live chunks of a document in order. */
   ofDocument(scope: Scope, document: string, chunking: string, call?: CallOptions): Promise<ChunkRow[]>
-  /** Heads of live chunks of these documents. */
-  heads(scope: Scope, documents: readonly string[], chunking: string, call?: CallOptions): Promise<ChunkHead[]>
+  /** Heads of live chunks of these documents, in each of these chunkings. */
+  heads(
+    scope: Scope,
+    documents: readonly string[],
+    chunkings: readonly string[],
+    call?: CallOptions,
+  ): Promise<ChunkHead[]>
   apply(scope: Scope, chunking: string, changes: ChunkChanges): Promise<void>
   /** Turns all live chunks of these documents into tombstones, in every chunking. */
   buryDocuments(
@@ -181,4 +186,13 @@ export interface ChunkRepository {
     call?: CallOptions,
   ): Promise<{ readonly count: number; readonly sum: string }>
   count(scope: { readonly collection: CollectionName; readonly tenant?: TenantId }, chunking: string): Promise<number>
+  /**
+   * Removes live chunks of a chunking, `limit` at most, unless a generation uses it; returns how many went. Within a
+   * transaction that holds the lock of the collection's generations. Worker's view.
+   */
+  purge(options: {
+    readonly collection: CollectionName
+    readonly chunking: string
+    readonly limit: number
+  }): Promise<number>
 }

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../core/abort'
-import type { Scope } from '../core/ids'
+import type { CollectionName, Scope, TenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import type { Leaves, ParsedFilter } from '../filter/parsed'
 
@@ -51,6 +51,14 @@ export interface DocumentHead {
   readonly deleted: boolean
 }
 
+/** A document that is still to be cut. */
+export interface UncutDocument {
+  readonly tenant: TenantId
+  readonly id: string
+  /** Of its text. */
+  readonly bytes: number
+}
+
 export interface DocumentQuery {
   readonly filter?: ParsedFilter | undefined
   /** Only ids above this one, by UTF-8 bytes. */
@@ -76,6 +84,11 @@ export interface DocumentRepository {
   lock(scope: Scope, ids: readonly string[], options: { create: boolean }): Promise<DocumentHead[]>
   /** Fresh fences, ascending: epoch x 2^40 + a sequence value. Call it while the rows are locked. */
   fences(count: number): Promise<number[]>
+  /**
+   * As `fences`, with the chunkings that the collection's generations use, in order. Read under the locks, so that whoever
+   * cuts the documents for a new generation sees what was written before, and who writes after knows of it.
+   */
+  stamps(collection: CollectionName, count: number): Promise<{ fences: number[]; chunkings: string[] }>
   /** Writes locked rows; a tombstone becomes a live document. */
   save(scope: Scope, rows: readonly DocumentRow[]): Promise<void>
   /** Turns locked rows into tombstones; text, metadata and blob are let go. `at` is epoch ms. */
@@ -85,6 +98,22 @@ export interface DocumentRepository {
   ): Promise<void>
   /** Gives locked live rows a new fence for row and payload alike, same version: repair by reconcile. */
   restamp(scope: Scope, stamps: readonly { readonly id: string; readonly fence: number }[]): Promise<void>
+  /** Gives locked live rows a new fence, same version, the payload's as it was: they are cut for one more chunking. */
+  advance(scope: Scope, stamps: readonly { readonly id: string; readonly fence: number }[]): Promise<void>
+  /**
+   * Live documents without a live chunk in this chunking, ascending by tenant and id, above `after`. Worker's view.
+   */
+  uncut(
+    options: {
+      readonly collection: CollectionName
+      readonly chunking: string
+      readonly after?: { readonly tenant: TenantId; readonly id: string } | undefined
+      readonly limit: number
+    },
+    call?: CallOptions,
+  ): Promise<UncutDocument[]>
+  /** How many `uncut` there are in all. */
+  countUncut(collection: CollectionName, chunking: string, call?: CallOptions): Promise<number>
   /**
    * Removes tombstones of documents and chunks that were buried before `before` (epoch ms) and that no job needs.
    * Returns how many documents went. Worker's view.

@@ -43,7 +43,7 @@ export async function similarTo(
   const ids =
     document === undefined
       ? [String(chunkId)].filter((id) => uuid.test(id))
-      : (await chunks.heads(scope, [document], chunking, call)).map(({ id }) => id)
+      : (await chunks.heads(scope, [document], [chunking], call)).map(({ id }) => id)
   const vectors = await embeddings.ofChunks(scope, chunking, fingerprint!, ids, call)
   if (vectors.size === 0) {
     throw new HeadwaterError(

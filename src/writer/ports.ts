@@ -18,6 +18,11 @@ export interface CollectionPlan {
   /** Of another space, for queries while `embedder` fails. */
   readonly fallback?: Embedder | undefined
   readonly splitter: Splitter
+  /**
+   * Id of the splitter that the collection was first cut with; that of `splitter` when left out. It stands in the hash of
+   * a document's content, so that documents stay unchanged where another splitter cuts them.
+   */
+  readonly cutFirst?: string | undefined
   readonly metadata?: MetadataDeclaration | undefined
   /** Text search configuration, `english` by default. */
   readonly language: string
@@ -36,6 +41,8 @@ export interface WriterPorts {
   readonly collections: Map<string, CollectionPlan>
   /** Every configured embedder by fingerprint, those of the collections included. */
   readonly embedders: Map<string, Embedder>
+  /** Splitters that this process knows beside those of the collections and ours, by id. */
+  readonly splitters?: Map<string, Splitter> | undefined
   readonly clock: Clock
   readonly random: Random
   /** Start of the physical names of vector generations, where the engine is shared with others. */

@@ -1,7 +1,7 @@
 import { type CallOptions, throwIfAborted } from '../core/abort'
 import { type Deadline, withDeadline } from '../core/deadline'
 import { asHeadwaterError, HeadwaterError } from '../core/errors'
-import { type Scope, sha256, type TenantId } from '../core/ids'
+import { type CollectionName, type Scope, sha256, type TenantId } from '../core/ids'
 import { parseFilter } from '../filter/parse'
 import type { ParsedFilter } from '../filter/parsed'
 import { told } from '../observability/told'
@@ -16,13 +16,14 @@ import { resolveBlob } from './write/document-blobs'
 import { checkId, type DocumentInput, type DocumentPatch } from './write/document-input'
 import { changedAmong, embedAhead, presetOf } from './write/embed-ahead'
 import { Nesting } from './write/nesting'
-import { ownChunksOf, patched } from './write/patch'
+import { ownChunksOf } from './write/own-chunks'
+import { patched } from './write/patch'
 import { prepareDocument, prepareWithBlob } from './write/prepare-document'
 import type { PreparedDocument } from './write/prepared-document'
 import type { BatchResult, DocumentReceipt, Receipt } from './write/receipt'
 import { notFound, WriterTransaction } from './write/transaction'
 import { waitForReceipt } from './write/wait-for'
-import { buryDocuments, writeDocuments } from './write/write-documents'
+import { buryDocuments, type WriteContext, type Written, writeDocuments } from './write/write-documents'
 import { WritePath } from './write/write-path'
 
 /** What every write takes. */
@@ -59,6 +60,8 @@ export class CoordinatedWriter {
   readonly #ports: WriterPorts
   readonly #options: WriterOptions
   readonly #path: WritePath
+  /** What documents were cut for by the last write, of each collection. */
+  readonly #chunkings = new Map<CollectionName, readonly string[]>()
 
   constructor(ports: WriterPorts) {
     this.#ports = ports
@@ -81,7 +84,7 @@ export class CoordinatedWriter {
   async prepare(scope: Scope, input: DocumentInput<unknown>, options: CallOptions = {}): Promise<PreparedDocument> {
     this.nesting.check()
     const prepared = await this.#prepare(scope, input, options)
-    await embedAhead(this.#ports, scope, this.plan(scope.collection), [prepared], options)
+    await this.#embedAhead(scope, [prepared], options)
     return prepared
   }
 
@@ -101,8 +104,7 @@ export class CoordinatedWriter {
           (ended) => ({ ...ended, ...scope, by: 'call' as const, written: 0, unchanged: 1 }),
         )
       }
-      if (!unchanged && options.embed !== 'deferred')
-        await embedAhead(this.#ports, scope, this.plan(scope.collection), [prepared], deadline.options())
+      if (!unchanged && options.embed !== 'deferred') await this.#embedAhead(scope, [prepared], deadline.options())
       const request = sha256(
         'put',
         scope.collection,
@@ -111,7 +113,7 @@ export class CoordinatedWriter {
         String(options.ifVersion),
       )
       return this.#path.one(scope, options, deadline, request, presetOf([prepared]), (context) =>
-        writeDocuments(context, [prepared]),
+        this.#write(context, [prepared]),
       )
     })
   }
@@ -143,8 +145,7 @@ export class CoordinatedWriter {
           // A repetition under its key is answered even when the document is gone by now.
           return await this.#path.one(scope, options, deadline, request, undefined, () => Promise.reject(notFound(id)))
         }
-        const chunks = await session.chunks.ofDocument(scope, id, plan.splitter.id, deadline.options())
-        const own = await ownChunksOf(scope, row, chunks, plan)
+        const own = await ownChunksOf(this.#ports, session, scope, row, deadline.options())
         if (own && (await this.#hasMoved(scope, row, deadline))) {
           if (attempt < patchAttempts) continue
           throw new HeadwaterError('HW_CONFLICT', `Others wrote ${JSON.stringify(id)} at each of ${attempt} attempts`)
@@ -152,8 +153,7 @@ export class CoordinatedWriter {
         const body = patched(row, patch, own)
         const kept = blob === undefined ? row.blob : blob
         const prepared = prepareDocument(this.#options, scope.tenant, plan, body, kept)
-        if (options.embed !== 'deferred')
-          await embedAhead(this.#ports, scope, this.plan(scope.collection), [prepared], deadline.options())
+        if (options.embed !== 'deferred') await this.#embedAhead(scope, [prepared], deadline.options())
         try {
           const ifVersion = options.ifVersion ?? row.version
           return await this.#path.one(
@@ -162,7 +162,7 @@ export class CoordinatedWriter {
             deadline,
             request,
             presetOf([prepared]),
-            (context) => writeDocuments(context, [prepared]),
+            (context) => this.#write(context, [prepared]),
           )
         } catch (error) {
           const conflict = error instanceof HeadwaterError && error.code === 'HW_VERSION_CONFLICT'
@@ -198,7 +198,7 @@ export class CoordinatedWriter {
         ready: async (batch) => {
           if (options.embed === 'deferred') return
           const changed = await changedAmong(this.#ports, scope, batch, deadline.options())
-          await embedAhead(this.#ports, scope, this.plan(scope.collection), changed, deadline.options())
+          await this.#embedAhead(scope, changed, deadline.options())
         },
         commit: (batch, number) =>
           this.#path.batch(
@@ -207,7 +207,7 @@ export class CoordinatedWriter {
             deadline,
             number,
             sha256('putMany', scope.collection, ...batch.flatMap((p) => [p.document.id, p.contentHash])),
-            (c) => writeDocuments(c, batch),
+            (context) => this.#write(context, batch),
           ),
         apply: (written, token, batch) => this.#path.apply(written, token, deadline, presetOf(batch)),
       })
@@ -319,6 +319,18 @@ export class CoordinatedWriter {
   waitFor(tenant: TenantId, receipt: Receipt, options: CallOptions = {}): Promise<void> {
     this.nesting.check()
     return waitForReceipt(this.#ports, tenant, receipt, options, async () => this.relay.nudge())
+  }
+
+  async #write(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Written> {
+    const written = await writeDocuments(context, documents)
+    if (written.states.size > 0) this.#chunkings.set(context.scope.collection, [...written.states.keys()])
+    return written
+  }
+
+  #embedAhead(scope: Scope, documents: readonly PreparedDocument[], call: CallOptions): Promise<void> {
+    const plan = this.plan(scope.collection)
+    const chunkings = this.#chunkings.get(scope.collection) ?? [plan.splitter.id]
+    return embedAhead(this.#ports, scope, plan, chunkings, documents, call)
   }
 
   /** True when somebody has written since `row` was read: then what was read after it may not belong to it. */

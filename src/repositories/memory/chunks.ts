@@ -21,6 +21,7 @@ import { WordRanking } from '../word-ranking'
 import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
 import { documentKey, live } from './documents'
+import { usedChunkings } from './generations'
 import type { Changes, StoredChunk, StoredDocument } from './tables'
 
 export class MemoryChunks implements ChunkRepository {
@@ -37,17 +38,25 @@ export class MemoryChunks implements ChunkRepository {
     })
   }
 
-  heads(scope: Scope, documents: readonly string[], chunking: string, call?: CallOptions): Promise<ChunkHead[]> {
+  heads(
+    scope: Scope,
+    documents: readonly string[],
+    chunkings: readonly string[],
+    call?: CallOptions,
+  ): Promise<ChunkHead[]> {
     return this.#read('chunks.heads', scope, call, (changes) =>
       [...new Set(documents)].flatMap((document) =>
-        liveChunks(changes, scope, document, chunking).map(({ id, ordinal, start, end, inputHash }) => ({
-          id,
-          document,
-          ordinal,
-          start,
-          end,
-          inputHash,
-        })),
+        [...new Set(chunkings)].flatMap((chunking) =>
+          liveChunks(changes, scope, document, chunking).map(({ id, ordinal, start, end, inputHash }) => ({
+            id,
+            document,
+            chunking,
+            ordinal,
+            start,
+            end,
+            inputHash,
+          })),
+        ),
       ),
     )
   }
@@ -205,6 +214,18 @@ export class MemoryChunks implements ChunkRepository {
       let count = 0
       for (const _ of this.#entries(changes, scope, chunking)) count++
       return count
+    })
+  }
+
+  purge(options: { collection: CollectionName; chunking: string; limit: number }): Promise<number> {
+    const { collection, chunking, limit } = options
+    return this.#access.write('chunks.purge', undefined, (changes) => {
+      if (usedChunkings(changes, collection).includes(chunking)) return 0
+      const doomed = [...changes.chunks.entries()].filter(
+        ([, one]) => one.buriedAt === null && one.collection === collection && one.chunking === chunking,
+      )
+      for (const [key] of doomed.slice(0, limit)) changes.chunks.delete(key)
+      return Math.min(doomed.length, limit)
     })
   }
 

@@ -1,11 +1,13 @@
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
-import { compareBytes, type Scope } from '../../core/ids'
+import { type CollectionName, compareBytes, type Scope, type TenantId } from '../../core/ids'
 import type { ParsedFilter } from '../../filter/parsed'
 import { matches } from '../../filter/predicate'
-import type { DocumentHead, DocumentQuery, DocumentRepository, DocumentRow } from '../documents'
-import { type Access, checkSight } from './access'
+import type { DocumentHead, DocumentQuery, DocumentRepository, DocumentRow, UncutDocument } from '../documents'
+import type { TruthView } from '../truth'
+import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
+import { usedChunkings } from './generations'
 import type { Changes, StoredDocument } from './tables'
 import { purgeTombstones } from './tombstones'
 
@@ -78,6 +80,14 @@ export class MemoryDocuments implements DocumentRepository {
     })
   }
 
+  stamps(collection: CollectionName, count: number): Promise<{ fences: number[]; chunkings: string[] }> {
+    return this.#access.write('documents.stamps', undefined, (changes) => {
+      const { sequences, epoch } = this.#access.engine.tables
+      const fences = Array.from({ length: count }, () => epoch * 2 ** 40 + ++sequences.fence)
+      return { fences, chunkings: usedChunkings(changes, collection) }
+    })
+  }
+
   save(scope: Scope, rows: readonly DocumentRow[]): Promise<void> {
     return this.#write('documents.save', scope, (changes) => {
       for (const row of rows) {
@@ -111,6 +121,40 @@ export class MemoryDocuments implements DocumentRepository {
         if (held && held.buriedAt === null) changes.documents.put(key, { ...held, fence, payloadFence: fence })
       }
     })
+  }
+
+  advance(scope: Scope, stamps: readonly { readonly id: string; readonly fence: number }[]): Promise<void> {
+    return this.#write('documents.advance', scope, (changes) => {
+      for (const { id, fence } of stamps) {
+        const key = locked(changes, scope, id)
+        const held = changes.documents.get(key)
+        if (held && held.buriedAt === null) changes.documents.put(key, { ...held, fence })
+      }
+    })
+  }
+
+  uncut(
+    options: {
+      collection: CollectionName
+      chunking: string
+      after?: { tenant: TenantId; id: string } | undefined
+      limit: number
+    },
+    call?: CallOptions,
+  ): Promise<UncutDocument[]> {
+    const { collection, chunking, after, limit } = options
+    return this.#access.read('documents.uncut', call, (changes) => {
+      const isAfter = (one: UncutDocument): boolean => !after || byPlace(one, after) > 0
+      return uncutOf(changes, this.#access.view, collection, chunking).filter(isAfter).sort(byPlace).slice(0, limit)
+    })
+  }
+
+  countUncut(collection: CollectionName, chunking: string, call?: CallOptions): Promise<number> {
+    return this.#access.read(
+      'documents.countUncut',
+      call,
+      (changes) => uncutOf(changes, this.#access.view, collection, chunking).length,
+    )
   }
 
   purge(options: { before: number; limit: number }): Promise<number> {
@@ -149,6 +193,21 @@ function groupOf({ tenant, collection }: Scope): string {
 
 function isMatch(row: StoredDocument, filter: ParsedFilter | undefined): boolean {
   return row.buriedAt === null && (filter === undefined || matches(filter, row))
+}
+
+function uncutOf(changes: Changes, view: TruthView, collection: CollectionName, chunking: string): UncutDocument[] {
+  const isCut = (key: string): boolean =>
+    changes.chunks.group(key).some((chunk) => chunk.buriedAt === null && chunk.chunking === chunking)
+  return [...changes.documents.entries()]
+    .filter(([, row]) => row.buriedAt === null && row.collection === collection && sees(view, row.tenant))
+    .filter(([key]) => !isCut(key))
+    .map(([, { tenant, id, text }]) => ({ tenant, id, bytes: Buffer.byteLength(text) }))
+}
+
+type Place = Pick<UncutDocument, 'tenant' | 'id'>
+
+function byPlace(a: Place, b: Place): number {
+  return compareBytes(a.tenant, b.tenant) || compareBytes(a.id, b.id)
 }
 
 /** A row may only be written under a lock: on a server, nothing else keeps two writers apart. */

@@ -90,6 +90,14 @@ export class MemoryGenerations implements GenerationRepository {
   }
 }
 
+/** Those of generations that are not dropped, in order. */
+export function usedChunkings(changes: Changes, collection: CollectionName): string[] {
+  const using = [...changes.generations.entries()]
+    .map(([, one]) => one)
+    .filter((one) => one.collection === collection && one.state !== 'dropped')
+  return [...new Set(using.map(({ chunking }) => chunking))].sort()
+}
+
 function liveBeside(changes: Changes, { target, collection }: Generation): Generation[] {
   return [...changes.generations.entries()]
     .map(([, generation]) => generation)

@@ -22,8 +22,9 @@ export const chunkStatements = statements((dialect) => {
        WHERE ${inScope} AND c.document = $4 AND c.removed_at IS NULL ORDER BY c.ordinal`,
     ),
     heads: prepared(
-      `SELECT c.id, c.document, c.ordinal, c.start_unit, c.end_unit, c.input_hash FROM ${chunks} c
-       WHERE ${inScope} AND c.document = ANY($4::text[]) AND c.removed_at IS NULL ORDER BY c.document, c.ordinal`,
+      `SELECT c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.input_hash FROM ${chunks} c
+       WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = ANY($3::text[]) AND c.document = ANY($4::text[])
+         AND c.removed_at IS NULL ORDER BY c.document, c.ordinal`,
     ),
     // One look-up by key for each id, whatever the planner knows: before the first ANALYZE it would read every chunk.
     hydrate: prepared(
@@ -74,6 +75,16 @@ export const chunkStatements = statements((dialect) => {
         ':' || c.document), 15))::bit(60)::bigint AS bits
       ${keyed} WHERE c.removed_at IS NULL`,
     count: `SELECT count(*) AS count ${living} WHERE c.removed_at IS NULL`,
+    purge: {
+      text: `WITH doomed AS MATERIALIZED (
+          SELECT c.tenant, c.id FROM ${chunks} c
+          WHERE c.collection = $1 AND c.chunking = $2 AND c.removed_at IS NULL AND NOT EXISTS (
+            SELECT FROM ${dialect.table('generations')} g
+            WHERE g.collection = $1 AND g.chunking = $2 AND g.state <> 'dropped')
+          ORDER BY c.id LIMIT $3)
+        DELETE FROM ${chunks} c USING doomed
+        WHERE c.tenant = doomed.tenant AND c.collection = $1 AND c.chunking = $2 AND c.id = doomed.id`,
+    },
   }
 })
 

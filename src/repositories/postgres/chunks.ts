@@ -70,15 +70,16 @@ export class PostgresChunkRepository implements ChunkRepository {
   async heads(
     { tenant, collection }: Scope,
     documents: readonly string[],
-    chunking: string,
+    chunkings: readonly string[],
     call?: CallOptions,
   ): Promise<ChunkHead[]> {
     if (documents.length === 0) return []
-    const values = [tenant, collection, chunking, documents]
+    const values = [tenant, collection, chunkings, documents]
     const { rows } = await run<StoredChunk>(this.#executor, this.#sql.heads, values, call)
     return rows.map((row) => ({
       id: row.id,
       document: row.document,
+      chunking: row.chunking,
       ordinal: row.ordinal,
       start: row.start_unit,
       end: row.end_unit,
@@ -241,6 +242,12 @@ export class PostgresChunkRepository implements ChunkRepository {
     const text = `${this.#sql.count}${rangeSql(scope, chunking, values)}`
     const { rows } = await run<{ count: number }>(this.#executor, { text }, values)
     return Number(rows[0]!.count)
+  }
+
+  async purge(options: { collection: CollectionName; chunking: string; limit: number }): Promise<number> {
+    const { collection, chunking, limit } = options
+    const { rowCount } = await run(this.#executor, this.#sql.purge, [collection, chunking, limit])
+    return rowCount
   }
 }
 

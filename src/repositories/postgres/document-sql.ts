@@ -52,6 +52,14 @@ export const documentStatements = statements((dialect) => {
          + nextval('${dialect.table('fences').replaceAll("'", "''")}'::regclass) AS fence
        FROM ${dialect.table('registry')} r, generate_series(1, $1::int) WHERE r.name = 'epoch'`,
     ),
+    stamps: prepared(
+      `SELECT (r.value #>> '{}')::bigint * 1099511627776
+         + nextval('${dialect.table('fences').replaceAll("'", "''")}'::regclass) AS fence, g.used
+       FROM ${dialect.table('registry')} r, generate_series(1, $2::int), (
+         SELECT string_agg(DISTINCT chunking, '/') AS used FROM ${dialect.table('generations')}
+         WHERE collection = $1 AND state <> 'dropped') g
+       WHERE r.name = 'epoch'`,
+    ),
     save: saveSql(documents),
     bury: prepared(
       `UPDATE ${documents} d
@@ -66,9 +74,34 @@ export const documentStatements = statements((dialect) => {
        FROM unnest($3::text[], $4::bigint[]) AS i (id, fence)
        WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id AND d.deleted_at IS NULL`,
     ),
+    advance: prepared(
+      `UPDATE ${documents} d SET fence = i.fence FROM unnest($3::text[], $4::bigint[]) AS i (id, fence)
+       WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id AND d.deleted_at IS NULL`,
+    ),
+    ...uncutSql(dialect),
     ...purgeSql(dialect),
   }
 })
+
+/** A look for one chunk by key for each document, in the order of the primary key, whatever the planner knows. */
+function uncutSql({ table }: Dialect) {
+  const uncut = `FROM ${table('documents')} d LEFT JOIN LATERAL (
+      SELECT true AS cut FROM ${table('chunks')} c
+      WHERE c.tenant = d.tenant AND c.collection = d.collection AND c.document = d.id AND c.chunking = $2
+        AND c.removed_at IS NULL LIMIT 1) c ON true
+    WHERE d.collection = $1 AND d.deleted_at IS NULL AND c.cut IS NULL`
+  return {
+    /** A page from the start; `uncutAfter` goes on above a place. */
+    uncut: {
+      text: `SELECT d.tenant, d.id, octet_length(d.text) AS bytes ${uncut} ORDER BY d.tenant, d.collection, d.id LIMIT $3`,
+    },
+    uncutAfter: {
+      text: `SELECT d.tenant, d.id, octet_length(d.text) AS bytes ${uncut}
+        AND (d.tenant, d.collection, d.id) > ($4, $1, $5) ORDER BY d.tenant, d.collection, d.id LIMIT $3`,
+    },
+    countUncut: { text: `SELECT count(*) AS count ${uncut}` },
+  }
+}
 
 function saveSql(documents: string) {
   const names = savedColumns.map(([name]) => name)

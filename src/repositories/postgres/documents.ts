@@ -1,10 +1,10 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
-import type { Scope } from '../../core/ids'
+import { type CollectionName, type Scope, type TenantId, tenantId } from '../../core/ids'
 import type { JsonObject } from '../../core/json'
 import type { Leaves, ParsedFilter } from '../../filter/parsed'
-import type { DocumentHead, DocumentQuery, DocumentRepository, DocumentRow } from '../documents'
+import type { DocumentHead, DocumentQuery, DocumentRepository, DocumentRow, UncutDocument } from '../documents'
 import { documentStatements } from './document-sql'
 import { compileFilter, type FilterColumns } from './filter-sql'
 import { type PostgresRepositoryOptions, run } from './statements'
@@ -91,6 +91,16 @@ export class PostgresDocumentRepository implements DocumentRepository {
     return rows.map(({ fence }) => Number(fence)).sort((a, b) => a - b)
   }
 
+  async stamps(collection: CollectionName, count: number): Promise<{ fences: number[]; chunkings: string[] }> {
+    if (count === 0) return { fences: [], chunkings: [] }
+    const { rows } = await run<{ fence: number; used: string | null }>(this.#executor, this.#sql.stamps, [
+      collection,
+      count,
+    ])
+    const fences = rows.map(({ fence }) => Number(fence)).sort((a, b) => a - b)
+    return { fences, chunkings: rows[0]!.used?.split('/') ?? [] }
+  }
+
   async save({ tenant, collection }: Scope, rows: readonly DocumentRow[]): Promise<void> {
     if (rows.length === 0) return
     const { rowCount } = await run(this.#executor, this.#sql.save, [
@@ -145,6 +155,37 @@ export class PostgresDocumentRepository implements DocumentRepository {
     const ids = stamps.map(({ id }) => id)
     const fences = stamps.map(({ fence }) => fence)
     await run(this.#executor, this.#sql.restamp, [tenant, collection, ids, fences])
+  }
+
+  async advance(
+    { tenant, collection }: Scope,
+    stamps: readonly { readonly id: string; readonly fence: number }[],
+  ): Promise<void> {
+    if (stamps.length === 0) return
+    const ids = stamps.map(({ id }) => id)
+    const fences = stamps.map(({ fence }) => fence)
+    await run(this.#executor, this.#sql.advance, [tenant, collection, ids, fences])
+  }
+
+  async uncut(
+    options: {
+      collection: CollectionName
+      chunking: string
+      after?: { tenant: TenantId; id: string } | undefined
+      limit: number
+    },
+    call?: CallOptions,
+  ): Promise<UncutDocument[]> {
+    const { collection, chunking, after, limit } = options
+    const values = [collection, chunking, limit, ...(after ? [after.tenant, after.id] : [])]
+    const statement = after ? this.#sql.uncutAfter : this.#sql.uncut
+    const { rows } = await run<{ tenant: string; id: string; bytes: number }>(this.#executor, statement, values, call)
+    return rows.map(({ tenant, id, bytes }) => ({ tenant: tenantId(tenant), id, bytes }))
+  }
+
+  async countUncut(collection: CollectionName, chunking: string, call?: CallOptions): Promise<number> {
+    const { rows } = await run<{ count: number }>(this.#executor, this.#sql.countUncut, [collection, chunking], call)
+    return Number(rows[0]!.count)
   }
 
   async purge({ before, limit }: { before: number; limit: number }): Promise<number> {

@@ -47,17 +47,64 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
     test('gives the heads of several documents', async ({ chunks, truth }) => {
       const other = chunkRow(scope, 'b', 0, 5)
       await save(truth, scope, [documentRow('a', 5), documentRow('b', 5)], [first, other])
-      const heads = await chunks.heads(scope, ['b', 'a', 'absent'], chunking)
-      const expected = [first, other].map(({ id, document, ordinal, start, end, inputHash }) => ({
+      const heads = await chunks.heads(scope, ['b', 'a', 'absent'], [chunking])
+      const expected = [first, other].map(({ id, document, chunking, ordinal, start, end, inputHash }) => ({
         id,
         document,
+        chunking,
         ordinal,
         start,
         end,
         inputHash,
       }))
       expect(heads.sort((a, b) => (a.document < b.document ? -1 : 1))).toEqual(expected)
-      expect(await chunks.heads(scope, [], chunking)).toEqual([])
+      expect(await chunks.heads(scope, [], [chunking])).toEqual([])
+    })
+
+    test('gives the heads in several chunkings, which may hold the same chunk', async ({ chunks, truth, apply }) => {
+      await save(truth, scope, [documentRow('a', 5)], [first, second])
+      await apply({ upsert: [{ ...first, chunking: 'c2', fence: 6 }] }, scope, 'c2')
+      const found = await chunks.heads(scope, ['a'], [chunking, 'c2', 'c3'])
+      expect(found.map(({ chunking: of, id }) => [of, id]).sort()).toEqual(
+        [
+          [chunking, first.id],
+          [chunking, second.id],
+          ['c2', first.id],
+        ].sort(),
+      )
+      expect((await chunks.heads(scope, ['a'], ['c2'])).length).toBe(1)
+      expect(await chunks.heads(scope, ['a'], [])).toEqual([])
+      expect((await chunks.hydrate(scope, 'c2', [first.id, second.id])).map(({ id }) => id)).toEqual([first.id])
+      await apply({ remove: [{ id: first.id, fence: 7 }] }, scope, 'c2')
+      expect(await ofA(chunks)).toEqual([first.id, second.id])
+    })
+
+    test('purges a chunking that no generation uses, up to the limit', async ({ chunks, truth, apply }) => {
+      await save(truth, scope, [documentRow('a', 5)], three)
+      await apply({ upsert: three.map((row) => ({ ...row, chunking: 'c2' })) }, scope, 'c2')
+      await save(truth, otherCollection, [documentRow('a', 5)], [chunkRow(otherCollection, 'a', 0, 5)])
+      const { generations } = truth.session(worker)
+      const made = {
+        target: 'text',
+        collection: documents,
+        chunking,
+        state: 'standby',
+        prefix: 'p',
+        format: { words: 3, payload: 2 },
+      } as const
+      const used = await generations.create({ ...made, fingerprint: null, dimensions: null, language: 'english' })
+      const purge = (of: string, limit = 10): Promise<number> =>
+        truth.transaction(worker, async (session) => {
+          await session.generations.lock('text', documents)
+          return session.chunks.purge({ collection: documents, chunking: of, limit })
+        })
+      expect(await purge(chunking)).toBe(0)
+      expect([await purge('c2', 2), await purge('c2', 2), await purge('c2', 2)]).toEqual([2, 1, 0])
+      expect(await ofA(chunks)).toEqual([first.id, second.id, third.id])
+      await generations.update(used.id, { state: 'dropped' })
+      expect(await purge(chunking)).toBe(3)
+      expect(await ofA(chunks)).toEqual([])
+      expect((await chunks.ofDocument(otherCollection, 'a', chunking)).length).toBe(1)
     })
 
     for (const [what, other] of [
@@ -68,7 +115,7 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
         await save(truth, scope, [documentRow('a', 5)], three)
         await save(truth, other, [documentRow('a', 6)], [chunkRow(other, 'a', 0, 6)])
         expect((await chunks.ofDocument(other, 'a', chunking)).length).toBe(1)
-        expect((await chunks.heads(other, ['a'], chunking)).length).toBe(1)
+        expect((await chunks.heads(other, ['a'], [chunking])).length).toBe(1)
         expect(await chunks.hydrate(other, chunking, [first.id])).toEqual([])
         const [theirs] = await chunks.states([{ ...other, document: 'a', since: 0 }], chunking)
         expect([theirs?.fence, theirs?.chunks.length]).toEqual([6, 1])
@@ -112,7 +159,7 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       await save(truth, scope, [documentRow('a', 5)], three)
       await apply({ remove: [{ id: second.id, fence: 6 }] })
       expect(await ofA(chunks)).toEqual([first.id, third.id])
-      expect((await chunks.heads(scope, ['a'], chunking)).length).toBe(2)
+      expect((await chunks.heads(scope, ['a'], [chunking])).length).toBe(2)
       expect(await chunks.hydrate(scope, chunking, [second.id])).toEqual([])
       expect(await chunks.count(scope, chunking)).toBe(2)
       expect((await chunks.scan({ collection: documents, chunking, limit: 9 })).length).toBe(2)

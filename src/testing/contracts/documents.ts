@@ -1,8 +1,19 @@
 import type { Scope } from '../../core/ids'
 import type { DocumentRepository, DocumentRow } from '../../repositories/documents'
+import type { GenerationState } from '../../repositories/generations'
 import { codeOf, fixtureTest, type TestRunner } from '../runner'
 import { filterCases, filterSubjects, is } from './filters'
-import { acme, documentRow, hostileStrings, idsByBytes, otherCollection, otherTenant, scope } from './rows'
+import {
+  acme,
+  chunking,
+  chunkRow,
+  documentRow,
+  hostileStrings,
+  idsByBytes,
+  otherCollection,
+  otherTenant,
+  scope,
+} from './rows'
 import { bury, farFuture, rolledBack, save, type TruthFixture, worker } from './truth'
 
 /** What every `DocumentRepository` promises. */
@@ -187,6 +198,93 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       expect(seen[0]!).toBeGreaterThan(epoch * 2 ** 40)
       expect(seen.at(-1)!).toBeLessThan((epoch + 1) * 2 ** 40)
       expect(await documents.fences(0)).toEqual([])
+    })
+
+    test('stamps are fences, with the chunkings that generations use', async ({ truth }) => {
+      const { generations } = truth.session(worker)
+      const stamps = (count: number, collection = scope.collection) =>
+        truth.transaction({ tenant: acme }, (session) => session.documents.stamps(collection, count))
+      const fresh = await stamps(3)
+      expect(fresh.chunkings).toEqual([])
+      expect(fresh.fences).toEqual([...new Set(fresh.fences)].sort((a, b) => a - b))
+      expect((await stamps(0)).fences).toEqual([])
+      const made = {
+        fingerprint: null,
+        dimensions: null,
+        language: 'english',
+        prefix: 'p',
+        format: { words: 3, payload: 2 },
+      } as const
+      const create = (chunking: string, state: GenerationState) =>
+        generations.create({ ...made, target: 'text', collection: scope.collection, chunking, state })
+      const [live] = [await create('c2', 'live'), await create('c1', 'building'), await create('c2', 'standby')]
+      await create('c0', 'dropped')
+      const { fences, chunkings } = await stamps(2)
+      expect([fences.length, chunkings]).toEqual([2, ['c1', 'c2']])
+      expect(fences[0]!).toBeGreaterThan(fresh.fences.at(-1)!)
+      expect((await stamps(1, otherCollection.collection)).chunkings).toEqual([])
+      await generations.update(live.id, { state: 'dropped' })
+      expect((await stamps(1)).chunkings).toEqual(['c1', 'c2'])
+    })
+
+    test('advance moves the fence of a live row and not that of its payload', async ({ documents, truth }) => {
+      const row = documentRow('a', 5, { version: 3, payloadFence: 2 })
+      await save(truth, scope, [row, documentRow('gone', 5)])
+      await bury(truth, scope, ['gone'], 6)
+      await truth.transaction(worker, async (session) => {
+        await session.documents.lock(scope, ['a', 'gone'], { create: false })
+        await session.documents.advance(scope, [
+          { id: 'a', fence: 9 },
+          { id: 'gone', fence: 9 },
+        ])
+        await session.documents.advance(scope, [])
+      })
+      expect(await documents.get(scope, 'a')).toEqual({ ...row, fence: 9 })
+      expect((await documents.heads(scope, ['gone'])).map(({ fence }) => fence)).toEqual([6])
+    })
+
+    test('uncut finds live documents without a chunk, page by page', async ({ documents, truth }) => {
+      const places = [
+        [otherTenant, 'z'],
+        [scope, 'a'],
+        [scope, '\uff5e'],
+        [otherTenant, 'a'],
+        [scope, 'cut'],
+        [scope, '\u{1F600}'],
+        [scope, 'half'],
+      ] as const
+      for (const [of, id] of places) await save(truth, of, [documentRow(id, 5, { text: 'é' })])
+      await save(truth, otherCollection, [documentRow('a', 5)])
+      await save(truth, scope, [documentRow('gone', 5)])
+      await bury(truth, scope, ['gone'], 6)
+      await truth.transaction({ tenant: acme }, async ({ documents: within, chunks }) => {
+        await within.lock(scope, ['cut', 'half'], { create: false })
+        const [cut, half] = [chunkRow(scope, 'cut', 0, 5), chunkRow(scope, 'half', 0, 5)]
+        await chunks.apply(scope, chunking, { upsert: [cut, half], move: [], remove: [] })
+        await chunks.apply(scope, chunking, { upsert: [], move: [], remove: [{ id: half.id, fence: 6 }] })
+      })
+      const of = { collection: scope.collection, chunking }
+      const all = await documents.uncut({ ...of, limit: 100 })
+      const expected = [
+        [acme, 'a'],
+        [acme, 'half'],
+        [acme, '\uff5e'],
+        [acme, '\u{1F600}'],
+        [otherTenant.tenant, 'a'],
+        [otherTenant.tenant, 'z'],
+      ]
+      expect(all.map(({ tenant, id }) => [tenant, id])).toEqual(expected)
+      expect(all[0]!.bytes).toBe(2)
+      const paged: unknown[] = []
+      for (let after: (typeof all)[number] | undefined; ; ) {
+        const page = await documents.uncut({ ...of, after, limit: 2 })
+        paged.push(...page)
+        after = page.at(-1)
+        if (!after) break
+      }
+      expect(paged).toEqual(all)
+      expect(await documents.countUncut(scope.collection, chunking)).toBe(6)
+      expect(await documents.countUncut(scope.collection, 'another')).toBe(7)
     })
 
     test('restamp gives a live row a new fence and nothing else', async ({ documents, truth }) => {

@@ -8,6 +8,7 @@ import type { Generation } from '../../repositories/generations'
 import type { ClaimedJob, JobKey, JobTarget } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
+import { cutDocuments } from '../rebuild/cut-documents'
 import { jobGenerations } from '../rebuild/generations'
 import { isOfTheStore, isOutageByItself } from '../write/error-scope'
 import { type Change, project } from './projection'
@@ -21,12 +22,18 @@ export interface RunResult {
   readonly unavailable: HeadwaterError | null
 }
 
-/** What a writer knows of its own jobs already, by document id. */
+/** What a writer knows of its own jobs already, by chunking and document id. */
 export interface Preset {
-  readonly changes: ReadonlyMap<string, Change>
-  readonly chunking: string
+  readonly changes: ReadonlyMap<string, ReadonlyMap<string, Change>>
   readonly vectors: ReadonlyMap<string, Float32Array>
   readonly fingerprint: string
+}
+
+interface Task {
+  readonly job: ClaimedJob
+  readonly change: Change
+  /** From the truth, not handed over by its writer. */
+  readonly isRead: boolean
 }
 
 /**
@@ -95,16 +102,17 @@ export class JobRunner {
     // No more than was claimed: what came later is still to go to generations made since they were listed.
     const applied = new Map<ClaimedJob, number>(jobs.map((job) => [job, job.fence]))
     const failures = new Map<Generation, HeadwaterError>()
+    const left = new Set<ClaimedJob>()
     for (const generation of generations) {
-      const states = await this.#states(jobs, generation, call, preset)
-      const tasks = jobs.map((job, at) => ({ job, change: states[at]! }))
+      const tasks = await this.#tasks(jobs, generation, call, preset)
       // What was read is what may be confirmed: a job whose fence has moved on since stays.
       for (const { job, change } of tasks) applied.set(job, Math.min(applied.get(job)!, change.state.fence))
       const vectors = preset?.fingerprint === generation.fingerprint ? preset.vectors : undefined
       const refusedHere = new Map<ClaimedJob, HeadwaterError>()
       refusals.set(generation, refusedHere)
       try {
-        await this.#projectTasks(generation, tasks, call, vectors, refusedHere)
+        const cut = await this.#cut(generation, tasks, call, refusedHere, left)
+        await this.#projectTasks(generation, cut, call, vectors, refusedHere)
       } catch (error) {
         throwIfAborted(call.signal)
         // The writer's own haste says nothing of the generation: the relay has the time.
@@ -118,23 +126,24 @@ export class JobRunner {
     for (const [generation, here] of refusals) {
       for (const [job, error] of here) if (!refused.has(job)) failures.set(generation, error)
     }
-    const done = jobs.filter((job) => !refused.has(job))
+    const done = jobs.filter((job) => !refused.has(job) && !left.has(job))
     // Where the cache cannot be told, its own job tells it later.
     await this.#ports.searches?.changed(done).catch(() => undefined)
     if (failures.size === 0) await this.#complete(done, token, applied)
     else await this.#completeBeside(failures, done, token, applied)
     if (refused.size > 0) await this.#fail(refused, token)
+    if (left.size > 0) await this.#leave([...left], token)
     return { applied: done.length, failed: refused.size }
   }
 
-  async #states(
+  async #tasks(
     jobs: readonly ClaimedJob[],
     generation: Generation,
     call: CallOptions,
     preset: Preset | undefined,
-  ): Promise<Change[]> {
+  ): Promise<Task[]> {
     const known = jobs.map((job) => {
-      const change = preset?.chunking === generation.chunking ? preset.changes.get(job.document) : undefined
+      const change = preset?.changes.get(generation.chunking)?.get(job.document)
       // Coalesced with an older job, or overtaken by a newer write: then what the writer knows is not enough.
       return change && change.since === job.since && change.state.fence === job.fence ? change : undefined
     })
@@ -144,13 +153,49 @@ export class JobRunner {
         ? []
         : await this.#ports.truth.session({ worker: true }).chunks.states(unknown, generation.chunking, call)
     let next = 0
-    return jobs.map((job, at) => known[at] ?? { since: job.since, state: read[next++]! })
+    return jobs.map((job, at) => {
+      const change = known[at]
+      return { job, change: change ?? { since: job.since, state: read[next++]! }, isRead: change === undefined }
+    })
+  }
+
+  /**
+   * Cuts documents that have no chunks in the generation's chunking: who wrote them did not know how, or not that it is
+   * wanted. Returns the tasks as they are then. A job of the live generation that this process cannot cut for is `left`
+   * to one that can.
+   */
+  async #cut(
+    generation: Generation,
+    tasks: readonly Task[],
+    call: CallOptions,
+    refused: Map<ClaimedJob, HeadwaterError>,
+    left: Set<ClaimedJob>,
+  ): Promise<Task[]> {
+    const cut: Task[] = []
+    for (const task of tasks) {
+      const { job, change, isRead } = task
+      if (!isRead || change.state.payload === null || change.state.chunks.length > 0) {
+        cut.push(task)
+        continue
+      }
+      try {
+        await cutDocuments(this.#ports, generation, [job], call)
+        // Also where somebody else has cut it since it was read.
+        cut.push(...(await this.#tasks([job], generation, call, undefined)))
+      } catch (cause) {
+        const error = asHeadwaterError(cause)
+        if (error.code === 'HW_INVALID_DOCUMENT') refused.set(job, error)
+        else if (error.code === 'HW_TOPOLOGY_MISMATCH' && generation.state === 'live') left.add(job)
+        else throw error
+      }
+    }
+    return cut
   }
 
   /** Applies tasks together, and by halves when one of them is refused, until the document at fault stands alone. */
   async #projectTasks(
     generation: Generation,
-    tasks: readonly { job: ClaimedJob; change: Change }[],
+    tasks: readonly Task[],
     call: CallOptions,
     vectors: ReadonlyMap<string, Float32Array> | undefined,
     refused: Map<ClaimedJob, HeadwaterError>,
@@ -240,6 +285,11 @@ export class JobRunner {
       this.#ports.troubles?.met(parkedJobs(target), parkedError(target, document, reason), 'error')
       publish('headwater:parked', () => ({ target, tenant, collection, document, reason }))
     }
+  }
+
+  /** Gives back what another process has to do, untouched: this one looks again later. */
+  async #leave(jobs: readonly ClaimedJob[], token: string): Promise<void> {
+    await this.#ports.truth.session({ worker: true }).jobs.release(token, { keys: jobs, delayMs: this.backoff(5) })
   }
 
   /** Gives claims back; if even that fails, their lease runs out. */

@@ -4,6 +4,7 @@ import type { CollectionPlan, WriterPorts } from '../ports'
 import { embedStored } from '../relay/embed-stored'
 import type { Preset } from '../relay/job-runner'
 import { inputText } from './input-text'
+import { knownSplitter } from './known-splitter'
 import type { PreparedDocument } from './prepared-document'
 import type { Written } from './write-documents'
 
@@ -25,18 +26,24 @@ export async function embedAhead(
   ports: WriterPorts,
   scope: Scope,
   plan: CollectionPlan,
+  chunkings: readonly string[],
   documents: readonly PreparedDocument[],
   call: CallOptions,
 ): Promise<void> {
   if (documents.length === 0) return
   try {
     const ids = documents.map((prepared) => prepared.document.id)
-    const heads = await ports.truth.session(scope).chunks.heads(scope, ids, plan.splitter.id, call)
+    const heads = await ports.truth.session(scope).chunks.heads(scope, ids, chunkings, call)
+    const splitters = chunkings.map((chunking) => [chunking, knownSplitter(ports, plan.name, chunking)] as const)
+    const chunksOf = async (prepared: PreparedDocument) => {
+      const cuts = splitters.map(([chunking, splitter]) => prepared.chunksIn(chunking, splitter))
+      return (await Promise.all(cuts)).flatMap((chunks) => chunks ?? [])
+    }
     const stored = new Set(heads.map((head) => head.inputHash))
     const inputs = new Map<string, string>()
     for (const prepared of documents) {
       const { document, vectors } = prepared
-      for (const chunk of await prepared.chunks()) {
+      for (const chunk of await chunksOf(prepared)) {
         if (stored.has(chunk.inputHash) || vectors.has(chunk.inputHash)) continue
         inputs.set(chunk.inputHash, inputText(document.title, chunk))
       }
@@ -44,7 +51,7 @@ export async function embedAhead(
     if (inputs.size === 0) return
     const made = await embedStored(ports, scope.tenant, plan.embedder.fingerprint, inputs, call)
     for (const prepared of documents) {
-      for (const { inputHash } of await prepared.chunks()) {
+      for (const { inputHash } of await chunksOf(prepared)) {
         const vector = made.get(inputHash)
         if (vector) prepared.vectors.set(inputHash, vector)
       }
@@ -60,6 +67,6 @@ export function presetOf(documents: readonly PreparedDocument[]): (written: Writ
     const vectors = new Map<string, Float32Array>()
     for (const prepared of documents) for (const [hash, vector] of prepared.vectors) vectors.set(hash, vector)
     const [first] = documents
-    return { changes: written.states, chunking: first!.chunking, vectors, fingerprint: first!.fingerprint }
+    return { changes: written.states, vectors, fingerprint: first!.fingerprint }
   }
 }

@@ -1,12 +1,8 @@
 import { HeadwaterError } from '../../core/errors'
-import type { Scope } from '../../core/ids'
 import type { Json, JsonObject } from '../../core/json'
 import { isPlainObject } from '../../core/json'
-import type { ChunkRow } from '../../repositories/chunks'
 import type { DocumentRow } from '../../repositories/documents'
-import type { CollectionPlan } from '../ports'
 import type { ChunkInput, DocumentInput, DocumentPatch } from './document-input'
-import { PreparedDocument } from './prepared-document'
 
 /** The document as it will be: what the patch names replaced, metadata merged (RFC 7396). */
 export function patched(
@@ -31,21 +27,6 @@ export function patched(
     ...given,
     metadata: metadata === undefined ? row.metadata : mergePatch(row.metadata, metadata),
   }
-}
-
-/** The chunks, if the caller cut them himself; undefined when they are what the splitter makes of the text. */
-export async function ownChunksOf(
-  scope: Scope,
-  row: DocumentRow,
-  chunks: readonly ChunkRow[],
-  plan: CollectionPlan,
-): Promise<ChunkInput[] | undefined> {
-  const split = await new PreparedDocument(scope, { ...row, chunks: null }, plan).chunks()
-  const same = split.length === chunks.length && split.every((chunk, at) => chunk.id === chunks[at]!.id)
-  if (same) return undefined
-  return chunks.map(({ text, start, end, metadata, heading, tableHeader }) => {
-    return { text, start, end, metadata, heading, tableHeader }
-  })
 }
 
 /** JSON merge patch: objects are merged, null removes, everything else replaces. */

@@ -3,7 +3,8 @@ import type { Scope } from '../../core/ids'
 import { sha256, uuidV5 } from '../../core/ids'
 import { canonicalJson, type JsonObject } from '../../core/json'
 import type { ChunkContext } from '../../repositories/chunks'
-import type { ChunkDraft } from '../../splitter/splitter'
+import type { DocumentRow } from '../../repositories/documents'
+import type { ChunkDraft, Splitter } from '../../splitter/splitter'
 import type { CollectionPlan } from '../ports'
 import type { CheckedDocument } from './document-input'
 import { inputHashOf } from './input-text'
@@ -33,7 +34,7 @@ export class PreparedDocument {
   /** Id of the splitter. */
   readonly chunking: string
   readonly #plan: CollectionPlan
-  #chunks: Promise<readonly PreparedChunk[]> | undefined
+  readonly #cuts = new Map<string, Promise<readonly PreparedChunk[]>>()
 
   /** @internal */
   constructor(scope: Scope, document: CheckedDocument, plan: CollectionPlan) {
@@ -49,41 +50,72 @@ export class PreparedDocument {
       document.source === null ? '0' : '1',
       canonicalJson(document.leaves),
     )
-    this.contentHash = sha256(
-      document.title,
-      document.text,
-      canonicalJson(document.metadata),
-      this.payloadHash,
-      document.contentType,
-      document.status,
-      own ? canonicalJson(own.map((chunk) => ({ ...chunk }) as JsonObject)) : plan.splitter.id,
-      // Nothing where there is none: so were documents hashed before they could own one.
-      ...(blob ? [blob.hash, String(blob.size), blob.contentType] : []),
-    )
+    const cut = own ? canonicalJson(own.map((chunk) => ({ ...chunk }) as JsonObject)) : firstCut(plan)
+    this.contentHash = contentHashOf({ ...document, blob }, this.payloadHash, cut)
   }
 
   /**
    * Its chunks. A document that turns out to be unchanged is never split: ask outside a transaction where that can be,
    * since the embedder may be asked for the sizes of pieces. HW_INVALID_DOCUMENT when the splitter finds nothing.
    */
-  chunks(): Promise<readonly PreparedChunk[]> {
-    this.#chunks ??= this.#split()
-    return this.#chunks
+  async chunks(): Promise<readonly PreparedChunk[]> {
+    const chunks = await this.#cut(this.#plan.splitter)
+    if (chunks.length > 0) return chunks
+    throw new HeadwaterError('HW_INVALID_DOCUMENT', 'text: the splitter found nothing in it', { path: 'text' })
   }
 
-  async #split(): Promise<readonly PreparedChunk[]> {
+  /**
+   * Its chunks in a chunking: the caller's own in each, else what that splitter makes of it. Undefined where the splitter
+   * is not known, or finds nothing.
+   */
+  async chunksIn(chunking: string, splitter: Splitter | undefined): Promise<readonly PreparedChunk[] | undefined> {
+    if (chunking === this.chunking || this.document.chunks) return this.chunks()
+    const chunks = splitter && (await this.#cut(splitter))
+    return chunks && chunks.length > 0 ? chunks : undefined
+  }
+
+  #cut(splitter: Splitter): Promise<readonly PreparedChunk[]> {
+    const known = this.#cuts.get(splitter.id)
+    if (known) return known
     const { scope, document } = this
-    const drafts = document.chunks ?? (await this.#plan.splitter.split(document))
-    if (drafts.length === 0) {
-      throw new HeadwaterError('HW_INVALID_DOCUMENT', 'text: the splitter found nothing in it', { path: 'text' })
-    }
-    return identify(scope, document, drafts)
+    const split = async () => identify(scope, document, document.chunks ?? (await splitter.split(document)))
+    const cut = split()
+    // An embedder that did not answer may be asked again.
+    cut.catch(() => this.#cuts.delete(splitter.id))
+    this.#cuts.set(splitter.id, cut)
+    return cut
   }
 
   /** Rough size in bytes, for batches. */
   get bytes(): number {
     return this.document.text.length * 2 + 200
   }
+}
+
+/** What stands in a content hash for the splitter: the first one of the collection, whichever cuts now. */
+function firstCut({ cutFirst, splitter }: CollectionPlan): string {
+  return cutFirst ?? splitter.id
+}
+
+/** True when a stored document is cut by a splitter; false when its chunks are the caller's own, as far as its hash tells. */
+export function isCutBySplitter(row: DocumentRow, plan: CollectionPlan): boolean {
+  return contentHashOf(row, row.payloadHash, firstCut(plan)) === row.contentHash
+}
+
+type Content = Pick<DocumentRow, 'title' | 'text' | 'metadata' | 'contentType' | 'status' | 'blob'>
+
+function contentHashOf({ blob, ...content }: Content, payloadHash: string, cut: string): string {
+  return sha256(
+    content.title,
+    content.text,
+    canonicalJson(content.metadata),
+    payloadHash,
+    content.contentType,
+    content.status,
+    cut,
+    // Nothing where there is none: so were documents hashed before they could own one.
+    ...(blob ? [blob.hash, String(blob.size), blob.contentType] : []),
+  )
 }
 
 function identify(scope: Scope, document: CheckedDocument, drafts: readonly ChunkDraft[]): PreparedChunk[] {

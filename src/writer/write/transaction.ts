@@ -7,7 +7,9 @@ import type { TruthSession } from '../../repositories/truth'
 import type { CollectionPlan, WriterOptions, WriterPorts } from '../ports'
 import { resolveBlobInside } from './document-blobs'
 import { checkId, type DocumentInput, type DocumentPatch } from './document-input'
-import { ownChunksOf, patched } from './patch'
+import { knownSplitter } from './known-splitter'
+import { ownChunksOf } from './own-chunks'
+import { patched } from './patch'
 import { prepareDocument } from './prepare-document'
 import { PreparedDocument } from './prepared-document'
 import { type DocumentReceipt, epochOf, type Receipt } from './receipt'
@@ -86,8 +88,7 @@ export class WriterTransaction {
       await this.#session.documents.lock(scope, [id], { create: false })
       const row = await this.#session.documents.get(scope, id)
       if (!row) throw notFound(id)
-      const chunks = await this.#session.chunks.ofDocument(scope, id, plan.splitter.id)
-      const input = patched(row, patch, await ownChunksOf(scope, row, chunks, plan))
+      const input = patched(row, patch, await ownChunksOf(this.#ports, this.#session, scope, row))
       const { blobs } = this.#ports
       const blob = patch.blob ? await resolveBlobInside(blobs, this.#tenant, patch.blob) : patch.blob
       const kept = blob === undefined ? row.blob : blob
@@ -179,6 +180,7 @@ export class WriterTransaction {
       call: {},
       scope: this.#scope(plan),
       chunking: plan.splitter.id,
+      splitterOf: (chunking) => knownSplitter(this.#ports, plan.name, chunking),
       now: this.#ports.clock.now(),
       ifVersion,
       cached: this.#ports.entries?.wanted ?? false,

@@ -6,8 +6,12 @@ import type { ChunkHead, ChunkRow, DocumentState, StateChunk } from '../../repos
 import type { DocumentHead, DocumentRow } from '../../repositories/documents'
 import type { ClaimedJob, JobTarget, NewJob } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
+import type { Splitter } from '../../splitter/splitter'
+import type { Change } from '../relay/projection'
 import { holdBlobs } from './document-blobs'
 import type { PreparedChunk, PreparedDocument } from './prepared-document'
+
+type Tombstone = DocumentState['removed'][number]
 
 /** What became of one document in a write. */
 export interface DocumentOutcome {
@@ -26,8 +30,8 @@ export interface Claim {
 export interface Written {
   readonly outcomes: readonly DocumentOutcome[]
   readonly claimed: readonly ClaimedJob[]
-  /** By document id: the state to project, as of the `since` of this write. */
-  readonly states: ReadonlyMap<string, { readonly since: number; readonly state: DocumentState }>
+  /** By chunking and document id: the state to project, as of the `since` of this write. */
+  readonly states: ReadonlyMap<string, ReadonlyMap<string, Change>>
 }
 
 export interface WriteContext {
@@ -37,7 +41,10 @@ export interface WriteContext {
   /** For what the transaction asks of other stores. */
   readonly call: CallOptions
   readonly scope: Scope
+  /** What documents are cut for where no generation says it yet. */
   readonly chunking: string
+  /** Undefined for a chunking that this process cannot cut for. */
+  splitterOf(chunking: string): Splitter | undefined
   /** Epoch ms. */
   readonly now: number
   /** Claims the jobs for this process, which is about to apply them. */
@@ -51,9 +58,11 @@ export interface WriteContext {
 /**
  * Puts documents inside a transaction: rows, chunks changed only where their hash changed, jobs. Their embeddings were
  * stored when they were made, so that a write that fails need not pay for them again; the relay makes what is missing.
+ * Each chunking that a generation uses is cut. Where this process does not know how, the document is left without chunks
+ * in it, never with those of before: who applies its job cuts it.
  */
 export async function writeDocuments(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Written> {
-  const { session, scope, chunking } = context
+  const { session, scope } = context
   const heads = await lockHeads(
     context,
     documents.map((prepared) => prepared.document.id),
@@ -66,8 +75,6 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
   const outcomes = new Map<string, DocumentOutcome>()
   for (const { id, version, fence } of heads.values()) outcomes.set(id, { id, version, fence, unchanged: true })
   if (changed.length === 0) return written(documents, outcomes)
-  const chunksOf = new Map<PreparedDocument, readonly PreparedChunk[]>()
-  for (const prepared of changed) chunksOf.set(prepared, await prepared.chunks())
 
   // What a document owned before is held by its row.
   const taken = changed.flatMap(({ document: { id, blob } }) =>
@@ -75,23 +82,23 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
   )
   await holdBlobs(session, context.blobs, scope.tenant, taken, context.call)
 
+  const { fences, chunkings: used } = await session.documents.stamps(scope.collection, changed.length)
+  const chunkings = used.length === 0 ? [context.chunking] : used
   const known = changed.filter((prepared) => !heads.get(prepared.document.id)!.deleted)
-  const before = byDocument(
+  const before = byPlace(
     known.length === 0
       ? []
       : await session.chunks.heads(
           scope,
           known.map((prepared) => prepared.document.id),
-          chunking,
+          chunkings,
         ),
   )
-  const fences = await session.documents.fences(changed.length)
   const rows: DocumentRow[] = []
-  const changes = { upsert: [] as ChunkRow[], move: [] as ChunkHead[], remove: [] as { id: string; fence: number }[] }
-  const states: Written['states'] & Map<string, { since: number; state: DocumentState }> = new Map()
+  const cuts = new Map(chunkings.map((chunking) => [chunking, new Cut(scope, chunking)]))
   const jobs: NewJob[] = []
 
-  changed.forEach((prepared, at) => {
+  for (const [at, prepared] of changed.entries()) {
     const { document } = prepared
     const head = heads.get(document.id)!
     const fence = fences[at]!
@@ -107,34 +114,65 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
       updatedAt: context.now,
     }
     rows.push(row)
-    const old = before.get(document.id) ?? new Map<string, ChunkHead>()
+    for (const [chunking, cut] of cuts) {
+      const old = before.get(`${chunking}/${document.id}`) ?? new Map<string, ChunkHead>()
+      const chunks = await prepared.chunksIn(chunking, context.splitterOf(chunking))
+      cut.add(chunks, row, head.fence, samePayload, old)
+    }
+    jobs.push(...jobsOf(context, document.id, fence, head.fence))
+    outcomes.set(document.id, { id: document.id, version: row.version, fence, unchanged: false })
+  }
+
+  await session.documents.save(scope, rows)
+  for (const [chunking, { changes }] of cuts) await session.chunks.apply(scope, chunking, changes)
+  const claimed = await session.jobs.enqueue(jobs, { claim: context.claim })
+  return written(documents, outcomes, claimed, new Map([...cuts].map(([chunking, { states }]) => [chunking, states])))
+}
+
+/** What a write changes in one chunking. */
+class Cut {
+  readonly changes = { upsert: [] as ChunkRow[], move: [] as ChunkHead[], remove: [] as Tombstone[] }
+  readonly states = new Map<string, Change>()
+  readonly #scope: Scope
+  readonly #chunking: string
+
+  constructor(scope: Scope, chunking: string) {
+    this.#scope = scope
+    this.#chunking = chunking
+  }
+
+  /** `chunks` are undefined where nobody here can cut; `old` are those before, at the fence `since`. */
+  add(
+    chunks: readonly PreparedChunk[] | undefined,
+    row: DocumentRow,
+    since: number,
+    samePayload: boolean,
+    old: Map<string, ChunkHead>,
+  ): void {
+    const { fence, id: document } = row
     const sent: StateChunk[] = []
-    for (const chunk of chunksOf.get(prepared)!) {
+    for (const chunk of chunks ?? []) {
       const was = old.get(chunk.id)
       old.delete(chunk.id)
       const fresh = was === undefined || was.inputHash !== chunk.inputHash
-      if (fresh) changes.upsert.push({ ...chunk, document: document.id, chunking, fence })
+      if (fresh) this.changes.upsert.push({ ...chunk, document, chunking: this.#chunking, fence })
       else if (was.ordinal !== chunk.ordinal || was.start !== chunk.start || was.end !== chunk.end) {
-        changes.move.push({ ...was, ordinal: chunk.ordinal, start: chunk.start, end: chunk.end })
+        this.changes.move.push({ ...was, ordinal: chunk.ordinal, start: chunk.start, end: chunk.end })
       }
       if (fresh || !samePayload) {
         // A chunk that did not change keeps its own fence, which is at most the head's: no new vector for it.
         const { id, text, heading, tableHeader, inputHash } = chunk
-        sent.push({ id, text, heading, tableHeader, inputHash, fence: fresh ? fence : head.fence })
+        sent.push({ id, text, heading, tableHeader, inputHash, fence: fresh ? fence : since })
       }
     }
     const removed = [...old.keys()].map((id) => ({ id, fence }))
-    changes.remove.push(...removed)
-    const state = { ...scope, document: document.id, fence, payload: row, chunks: sent, removed }
-    states.set(document.id, { since: head.fence, state })
-    jobs.push(...jobsOf(context, document.id, fence, head.fence))
-    outcomes.set(document.id, { id: document.id, version: row.version, fence, unchanged: false })
-  })
-
-  await session.documents.save(scope, rows)
-  await session.chunks.apply(scope, chunking, changes)
-  const claimed = await session.jobs.enqueue(jobs, { claim: context.claim })
-  return written(documents, outcomes, claimed, states)
+    this.changes.remove.push(...removed)
+    if (!chunks) return
+    this.states.set(document, {
+      since,
+      state: { ...this.#scope, document, fence, payload: row, chunks: sent, removed },
+    })
+  }
 }
 
 /** Buries documents inside a transaction. Those that are gone already count as unchanged. */
@@ -193,12 +231,14 @@ function jobsOf({ scope, cached }: WriteContext, document: string, fence: number
   return targets.map((target) => ({ target, ...scope, document, fence, since }))
 }
 
-function byDocument(heads: readonly ChunkHead[]): Map<string, Map<string, ChunkHead>> {
+/** By chunking and document. */
+function byPlace(heads: readonly ChunkHead[]): Map<string, Map<string, ChunkHead>> {
   const grouped = new Map<string, Map<string, ChunkHead>>()
   for (const head of heads) {
-    const chunks = grouped.get(head.document)
+    const place = `${head.chunking}/${head.document}`
+    const chunks = grouped.get(place)
     if (chunks) chunks.set(head.id, head)
-    else grouped.set(head.document, new Map([[head.id, head]]))
+    else grouped.set(place, new Map([[head.id, head]]))
   }
   return grouped
 }

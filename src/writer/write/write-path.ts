@@ -7,6 +7,7 @@ import type { WriterOptions, WriterPorts } from '../ports'
 import type { JobRunner, Preset } from '../relay/job-runner'
 import type { BatchTally } from './batch-write'
 import { committed, once } from './committed'
+import { knownSplitter } from './known-splitter'
 import { type BatchResult, type Delivery, type DocumentReceipt, epochOf, type Receipt } from './receipt'
 import type { Claim, WriteContext, Written } from './write-documents'
 
@@ -116,8 +117,10 @@ export class WritePath {
   ): WriteContext {
     const { blobs, clock, collections } = this.#ports
     const chunking = collections.get(scope.collection)!.splitter.id
+    const splitterOf = (id: string) => knownSplitter(this.#ports, scope.collection, id)
     const cached = this.#ports.entries?.wanted ?? false
-    return { session, blobs, call: deadline.options(), scope, chunking, now: clock.now(), claim, ifVersion, cached }
+    const cutting = { chunking, splitterOf }
+    return { session, blobs, call: deadline.options(), scope, ...cutting, now: clock.now(), claim, ifVersion, cached }
   }
 
   #claim(): Claim | undefined {
