@@ -1,15 +1,20 @@
 import type { Block } from '../blocks'
 import { blocksOf } from '../blocks'
+import { cutPieces, rankOf, strength } from '../cuts'
 import type { ChunkDraft, Splitter, SplitterInput } from '../splitter'
-import type { Pieces } from './cuts'
-import { cutPieces, rankOf } from './cuts'
 import type { Grain } from './refine'
-import { refine, strength } from './refine'
+import { refine } from './refine'
 
 export interface ContentSplitterOptions {
   size: number
   max: number
   countTokens?: ((text: string) => number) | undefined
+}
+
+interface Pieces {
+  readonly starts: number[]
+  readonly ends: number[]
+  readonly ranks: number[]
 }
 
 /** So much of what follows a boundary decides about it; what is edited further on moves nothing. */
@@ -47,7 +52,7 @@ export class ContentSplitterV1 implements Splitter {
       ? (from: number, to: number) => sums[to]! - sums[from]!
       : (from: number, to: number) => ends[to - 1]! - starts[from]!
     const chunks: ChunkDraft[] = []
-    cutPieces(pieces, { target, max, min: this.#min, measure }, (from, to) => {
+    cutPieces(pieces.ranks, { target, max, min: this.#min, measure }, (from, to) => {
       const start = starts[from]!
       const end = ends[to - 1]!
       chunks.push({ text: text.slice(start, end), start, end })

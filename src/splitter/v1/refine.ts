@@ -1,7 +1,5 @@
+import { strength } from '../cuts'
 import { firstInk, isSpace, lastInk } from '../ink'
-
-/** How much a boundary is worth, best first; headings come before these with their level, 1 to 6. */
-export const strength = { block: 8, item: 9, nested: 10, sentence: 11, line: 12, word: 13, character: 14, heading: 15 }
 
 /** Called for each boundary inside a block: the piece before it ends at `end`, the next begins at `start`. */
 export type Boundary = (end: number, start: number, strength: number) => void
