@@ -1,4 +1,20 @@
-import { defineConfig } from 'tsup'
+import { defineConfig, type Options } from 'tsup'
+
+/**
+ * In CommonJS a package that is loaded on first use is required then: Jest and bundlers of CommonJS know no `import()`
+ * there. The build keeps `import()`, which this writes anew.
+ */
+const lazyRequire: NonNullable<Options['plugins']>[number] = {
+  name: 'lazy-require',
+  renderChunk(code, { path }) {
+    if (this.format !== 'cjs' || !/\.cjs$/.test(path)) return undefined
+    const lazy = code.replace(/\bimport\((['"])([^'"]+)\1\)/g, '__lazy(require($1$2$1))')
+    if (lazy === code) return undefined
+    // What `import()` of CommonJS gives: the names, and all of it as the default.
+    const wrap = 'const __lazy = (exports) => exports.__esModule ? exports : { ...exports, default: exports };\n'
+    return { code: `${lazy}\n${wrap}` }
+  },
+}
 
 const library = {
   index: 'index.ts',
@@ -21,8 +37,7 @@ export default defineConfig({
   treeshake: true,
   sourcemap: true,
   clean: true,
-  // tsup leaves dependencies and peers alone, but would bundle what is optional.
-  external: [/^@electric-sql\//],
+  plugins: [lazyRequire],
   // ESM only and tiny: bundled so that `require('headwater')` needs no loader flags.
   noExternal: ['stemmer'],
 })

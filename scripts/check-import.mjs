@@ -8,11 +8,12 @@ import { root } from './setup.mjs'
 const BUDGET_MS = 60
 const RUNS = 15
 const manifest = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
-const { version, dependencies, optionalDependencies, peerDependencies } = manifest
+const { version, dependencies, peerDependencies } = manifest
 /** Small and without a connection or a schema of its own: may come with the package. */
 const light = new Set(['lru-cache'])
-const foreign = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })
-const entries = Object.keys(manifest.exports).filter((name) => !name.endsWith('.json'))
+const foreign = Object.keys({ ...dependencies, ...peerDependencies })
+/** The thread of a model is no module to import. */
+const entries = Object.keys(manifest.exports).filter((name) => !name.endsWith('.json') && name !== './onnx-worker')
 const nameOf = (entry) => path.posix.join(manifest.name, entry)
 
 const node = (args) => execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' })

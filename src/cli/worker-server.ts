@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../core/clock'
 import { HeadwaterError } from '../core/errors'
-import { loadDriver } from '../resilience/load-driver'
+import { driverMissing } from '../resilience/driver-missing'
 import type { StoreHealth } from '../store/store-health'
 
 /** Serving `/metrics` and `/health`, until it is closed. */
@@ -41,9 +41,7 @@ export async function serveWorker(
   clock: Clock,
   at: { readonly host: string; readonly port: number },
 ): Promise<WorkerServer> {
-  const [{ collectDefaultMetrics, Registry }, { prometheusMetrics }] = await loadDriver('prom-client', () =>
-    Promise.all([import('prom-client'), import('../observability/prometheus')]),
-  )
+  const [{ collectDefaultMetrics, Registry }, { prometheusMetrics }] = await load()
   const registry = new Registry()
   const metrics = shared(clock, async () => {
     return { status: 200, type: registry.contentType, body: await registry.metrics() }
@@ -126,5 +124,13 @@ function shared(clock: Clock, make: () => Promise<Page>): () => Promise<Page> {
       },
     )
     return next.page
+  }
+}
+
+async function load() {
+  try {
+    return await Promise.all([import('prom-client'), import('../observability/prometheus')])
+  } catch (error) {
+    throw driverMissing('prom-client', error)
   }
 }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type { z as Zod } from 'zod'
+import { driverMissing } from '../resilience/driver-missing'
 import { readSettings } from './read'
 import type { Environment, Settings } from './settings'
 
@@ -14,5 +15,9 @@ export function settingsFromEnv(env: Environment = process.env): Settings {
 /** Here and not at the top: importing the package does not load zod. The CommonJS build knows no `import.meta`. */
 function loadZod(): typeof Zod {
   const load = createRequire(import.meta.url ?? __filename)
-  return (load('zod') as { z: typeof Zod }).z
+  try {
+    return (load('zod') as { z: typeof Zod }).z
+  } catch (error) {
+    throw driverMissing('zod', error)
+  }
 }

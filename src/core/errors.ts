@@ -27,7 +27,10 @@ export const errorCatalogue = {
   HW_OVERLOADED: { retryable: true, remedy: 'Too many calls are waiting; slow down or raise the concurrency limit.' },
   HW_UNAUTHORIZED: { retryable: false, remedy: 'Check user, password or key, and the rights of the role.' },
   HW_CONFLICT: { retryable: true, remedy: 'Another transaction was in the way; run it again.' },
-  HW_DRIVER_MISSING: { retryable: false, remedy: 'Install the package that the message names.' },
+  HW_DRIVER_MISSING: {
+    retryable: false,
+    remedy: 'Install the package that the message names; in a bundle keep it external, or see docs/bundlers.md.',
+  },
   HW_EXTENSION_MISSING: { retryable: false, remedy: 'Install the Postgres extension that the message names.' },
   HW_DATABASE: { retryable: false, remedy: 'Read the cause; the database refused the statement.' },
   HW_MIGRATION_NEEDED: { retryable: false, remedy: 'Run `headwater migrate up`, or open with migrate: "auto".' },

@@ -1,16 +1,24 @@
-import { loadDriver } from '../../resilience/load-driver'
+import { driverMissing } from '../../resilience/driver-missing'
 import type { ElasticsearchClient } from './client'
 import type { ResolvedElasticsearchOptions, ServerTarget } from './options'
 
 /** Node's own connections are idle for shorter than the server's, so that no request meets a closing one. */
 const keepAliveMs = 4_000
 
+async function load() {
+  try {
+    return await import('@elastic/elasticsearch')
+  } catch (error) {
+    throw driverMissing('@elastic/elasticsearch@8', error)
+  }
+}
+
 /** Loads `@elastic/elasticsearch` and makes a client that leaves retries, timeouts and sniffing to us. */
 export async function openClient(
   target: ServerTarget,
   options: ResolvedElasticsearchOptions,
 ): Promise<ElasticsearchClient> {
-  const { Client } = await loadDriver('@elastic/elasticsearch@8', () => import('@elastic/elasticsearch'))
+  const { Client } = await load()
   const { tls, caFingerprint, auth } = options
   const { ca, cert, key, serverName, verify } = tls
   const secure = target.nodes.some((node) => node.protocol === 'https:')

@@ -1,11 +1,14 @@
 import { Socket } from 'node:net'
-import { loadDriver } from '../../resilience/load-driver'
+import { driverMissing } from '../../resilience/driver-missing'
 import { destroySocket, type PostgresClient, type PostgresPool } from './client'
 import type { ResolvedPostgresOptions } from './options'
 
 export async function loadPg() {
-  const module = await loadDriver('pg', () => import('pg'))
-  return module.default
+  try {
+    return (await import('pg')).default
+  } catch (error) {
+    throw driverMissing('pg', error)
+  }
 }
 
 /** A connection outside any pool. */
@@ -58,18 +61,20 @@ export function listenerBeside(pool: PostgresPool): (() => ListeningClient) | un
   }
 }
 
+/** Its pgvector wants this very version. */
+const pglitePackages = '@electric-sql/pglite@0.5.14 @electric-sql/pglite-pgvector@0.0.15'
+
 /** PGlite, its adapter for pg, and the extensions that the schema uses. */
 export async function loadPglite() {
-  const [{ PGlite }, { createPgConfig }, { pg_trgm: trigrams }] = await loadDriver('@electric-sql/pglite@0.5.14', () =>
-    Promise.all([
+  try {
+    const [{ PGlite }, { createPgConfig }, { pg_trgm: trigrams }, { vector }] = await Promise.all([
       import('@electric-sql/pglite'),
       import('@electric-sql/pglite/node-postgres'),
       import('@electric-sql/pglite/contrib/pg_trgm'),
-    ]),
-  )
-  const { vector } = await loadDriver(
-    '@electric-sql/pglite-pgvector@0.0.15',
-    () => import('@electric-sql/pglite-pgvector'),
-  )
-  return { PGlite, createPgConfig, extensions: { vector, pg_trgm: trigrams } }
+      import('@electric-sql/pglite-pgvector'),
+    ])
+    return { PGlite, createPgConfig, extensions: { vector, pg_trgm: trigrams } }
+  } catch (error) {
+    throw driverMissing(pglitePackages, error)
+  }
 }

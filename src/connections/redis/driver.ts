@@ -1,13 +1,21 @@
-import { loadDriver } from '../../resilience/load-driver'
+import { driverMissing } from '../../resilience/driver-missing'
 import type { OwnRedisClient } from './client'
 import type { RedisAddress, ResolvedRedisOptions } from './options'
+
+async function load() {
+  try {
+    return await import('ioredis')
+  } catch (error) {
+    throw driverMissing('ioredis', error)
+  }
+}
 
 /**
  * A client of ours, not connected yet. It keeps no queue, sends nothing twice and never reconnects by itself: a command
  * that timed out must not be sent later, and the breaker decides when to try again.
  */
 export async function openClient(address: RedisAddress, options: ResolvedRedisOptions): Promise<OwnRedisClient> {
-  const { Redis } = await loadDriver('ioredis', () => import('ioredis'))
+  const { Redis } = await load()
   const { host, port, username, password, db, tls } = address
   return new Redis({
     host,

@@ -1,8 +1,16 @@
 import type http from 'node:http'
-import { loadDriver } from '../../resilience/load-driver'
+import { driverMissing } from '../../resilience/driver-missing'
 import type { S3Client } from './client'
 import type { ResolvedS3Options, S3Server } from './options'
 import type { S3Transport } from './transport'
+
+async function load() {
+  try {
+    return await import('minio')
+  } catch (error) {
+    throw driverMissing('minio', error)
+  }
+}
 
 /** A client of ours; it opens nothing by itself and retries nothing. */
 export async function openS3Client(
@@ -10,7 +18,7 @@ export async function openS3Client(
   options: ResolvedS3Options,
   transport: S3Transport,
 ): Promise<S3Client> {
-  const { Client } = await loadDriver('minio', () => import('minio'))
+  const { Client } = await load()
   return new Client({
     endPoint: server.host,
     port: server.port,

@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { HeadwaterError } from '../../core/errors'
-import { loadDriver } from '../../resilience/load-driver'
+import { driverMissing } from '../../resilience/driver-missing'
 import type { ThreadSetup } from './messages'
 import { normalized, pooled } from './pooling'
 
@@ -38,9 +38,7 @@ export class ModelSession {
 
   /** HW_DRIVER_MISSING without `onnxruntime-node`; HW_EMBEDDER_FAILED for a file that is no model for us. */
   static async load(setup: ThreadSetup): Promise<ModelSession> {
-    // A CommonJS package: what its names are when imported depends on the loader.
-    const loaded = await loadDriver('onnxruntime-node', () => import('onnxruntime-node'))
-    const runtime = (loaded as Runtime & { default?: Runtime }).default ?? loaded
+    const runtime = await loadRuntime()
     const session = await runtime.InferenceSession.create(setup.modelFile, {
       intraOpNumThreads: setup.threads,
       interOpNumThreads: 1,
@@ -110,4 +108,14 @@ const inputs: Readonly<Record<string, Fill>> = {
 
 function refused({ modelFile }: ThreadSetup, problem: string): HeadwaterError {
   return new HeadwaterError('HW_EMBEDDER_FAILED', `${modelFile} ${problem}`, { retryable: false })
+}
+
+async function loadRuntime(): Promise<Runtime> {
+  try {
+    // A CommonJS package: what its names are when imported depends on the loader.
+    const loaded = await import('onnxruntime-node')
+    return (loaded as Runtime & { default?: Runtime }).default ?? loaded
+  } catch (error) {
+    throw driverMissing('onnxruntime-node', error)
+  }
 }

@@ -64,7 +64,9 @@ export class ModelThread {
 
   #start(): Worker {
     // Flags of the process are not the thread's: Node refuses some of them there, such as --input-type.
-    const worker = new Worker(workerFile(), { workerData: this.#setup, execArgv: [], name: 'headwater-onnx' })
+    // Not by `new`: bundlers that see it take every file around for one that may become the thread.
+    const options = { workerData: this.#setup, execArgv: [], name: 'headwater-onnx' }
+    const worker: Worker = Reflect.construct(Worker, [workerFile(), options])
     worker.unref()
     let cause: unknown
     worker.on('message', (message: FromThread) => {

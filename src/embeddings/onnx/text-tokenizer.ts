@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { loadDriver } from '../../resilience/load-driver'
+import { driverMissing } from '../../resilience/driver-missing'
 
 /** What we use of `@huggingface/tokenizers`. */
 interface Encoder {
@@ -32,7 +32,7 @@ export class TextTokenizer {
 
   /** From `tokenizer.json`; HW_DRIVER_MISSING without `@huggingface/tokenizers`. */
   static async load(file: string, configFile: string | undefined, maxTokens: number): Promise<TextTokenizer> {
-    const { Tokenizer } = await loadDriver('@huggingface/tokenizers', () => import('@huggingface/tokenizers'))
+    const { Tokenizer } = await load()
     const json = await readJson(file)
     const config = configFile === undefined ? {} : await readJson(configFile)
     const padding = json['padding'] as { pad_id?: number } | null | undefined
@@ -66,4 +66,12 @@ function wholeCharacters(text: string, length: number): number {
 
 async function readJson(file: string): Promise<Record<string, unknown>> {
   return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>
+}
+
+async function load() {
+  try {
+    return await import('@huggingface/tokenizers')
+  } catch (error) {
+    throw driverMissing('@huggingface/tokenizers', error)
+  }
 }

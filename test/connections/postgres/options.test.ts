@@ -2,8 +2,7 @@ import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { postgresDefaults, resolvePostgresOptions } from '../../../src/connections/postgres/options'
 import { isRead, literal, openingStatement } from '../../../src/connections/postgres/statement'
-import { loadDriver } from '../../../src/resilience/load-driver'
-import { rejection } from './backends'
+import { driverMissing } from '../../../src/resilience/driver-missing'
 
 describe('options', () => {
   const url = 'postgres://me:secret@localhost/app'
@@ -39,10 +38,18 @@ describe('options', () => {
 describe('drivers', () => {
   it('a missing package is named with the command that installs it', async () => {
     const missing = 'headwater-no-such-package'
-    const error = await rejection(loadDriver('some-driver@1.2.3', () => import(/* @vite-ignore */ missing)))
-    expect(error).toMatchObject({ code: 'HW_DRIVER_MISSING', details: { package: 'some-driver@1.2.3' } })
+    const cause = await import(/* @vite-ignore */ missing).catch((error: unknown) => error)
+    const error = driverMissing('some-driver@1.2.3', cause)
+    expect(error).toMatchObject({ code: 'HW_DRIVER_MISSING', details: { package: 'some-driver@1.2.3' }, cause })
     expect(error.message).toContain('npm install some-driver@1.2.3')
-    expect(error.cause).toBeInstanceOf(Error)
+  })
+
+  it('of one that is there and fails while it is loaded the message tells why, and advises no installation', async () => {
+    const broken = 'data:text/javascript,throw new TypeError("broken in itself")'
+    const cause = await import(/* @vite-ignore */ broken).catch((error: unknown) => error)
+    const error = driverMissing('some-driver', cause)
+    expect(error).toMatchObject({ code: 'HW_DRIVER_MISSING', message: expect.stringContaining('broken in itself') })
+    expect(error.message).not.toContain('npm install')
   })
 })
 

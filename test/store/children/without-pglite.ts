@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { register } from 'node:module'
 
-// As after `npm install --omit=optional`: the packages cannot be found.
+// As after `npm install headwater` alone: the packages cannot be found.
 const hook = `export async function resolve(specifier, context, next) {
   if (!specifier.startsWith('@electric-sql/')) return next(specifier, context)
   throw Object.assign(new Error('Cannot find package ' + specifier), { code: 'ERR_MODULE_NOT_FOUND' })
