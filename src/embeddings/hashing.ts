@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../core/abort'
 import { checkOptions, type OptionKinds, whole } from '../core/option-kinds'
-import { stem, terms, words } from '../core/words'
+import { stem, terms, words } from '../core/words/first-words'
 import type { Embedder, EmbedOptions } from './embedder'
 import { fingerprintOf } from './fingerprint'
 

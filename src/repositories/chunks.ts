@@ -131,7 +131,7 @@ export interface ChunkScan {
 
 /** A search of the truth itself, for when no index answers: no statistics are kept for it. */
 export interface ChunkWords {
-  /** Beginnings of words, lower case, letters and digits alone; at most 16 count. */
+  /** Beginnings of words as they are written, lower case, none with white space; at most 16 count. */
   readonly words: readonly string[]
   readonly filter?: ParsedFilter | undefined
   readonly limit: number

@@ -66,11 +66,11 @@ export interface TextRepository {
   /** How often the values of paths occur among the tenant's entries that match; one facet a path, in their order. */
   facets(index: TextIndex, query: FacetQuery, call?: CallOptions): Promise<Facet[]>
   /**
-   * The words of these texts as the index reads them, in order: for highlights. Undefined where the library reads them
-   * (core/words).
+   * The words of these texts as the index reads them, in order: for highlights. Undefined, or giving that, where the
+   * library reads them (core/words).
    */
   readonly analyze?:
-    | ((index: TextIndex, texts: readonly string[], call?: CallOptions) => Promise<(readonly ReadWord[])[]>)
+    | ((index: TextIndex, texts: readonly string[], call?: CallOptions) => Promise<(readonly ReadWord[])[] | undefined>)
     | undefined
   scan(index: TextIndex, scan: IndexScan, call?: CallOptions): Promise<IndexEntry[]>
   read(index: TextIndex, ids: readonly string[], call?: CallOptions): Promise<TextEntry[]>

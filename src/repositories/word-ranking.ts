@@ -13,16 +13,20 @@ export const frequencySql = `f.count * ${k1 + 1} / (f.count + ${k1} * (${1 - b} 
 
 /** Those that are looked for. */
 export function countedWords(words: readonly string[]): string[] {
-  return [...new Set(words)].filter((word) => /^[\p{L}\p{N}\p{M}_]+$/u.test(word)).slice(0, mostWords)
+  return [...new Set(words)].filter((word) => /^[^\s\p{Cc}\p{Cs}]+$/u.test(word)).slice(0, mostWords)
 }
 
 /** For Postgres: at the beginning of a word, where the script shows one. */
 export function patternOf(word: string): string {
-  return isPlain(word) ? `\\m${word}` : word
+  return isPlain(word) ? `\\m${literally(word)}` : literally(word)
 }
 
 function isPlain(word: string): boolean {
-  return /^[a-z0-9_]+$/.test(word)
+  return /^[a-z0-9_]/.test(word)
+}
+
+function literally(word: string): string {
+  return word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }
 
 /** The same ranking in process, for the truth in memory. */
@@ -34,7 +38,7 @@ export class WordRanking {
   constructor(words: readonly string[]) {
     this.#words = countedWords(words).map((word) => ({
       word,
-      pattern: new RegExp(isPlain(word) ? `(?<![\\p{L}\\p{N}_])${word}` : word, 'u'),
+      pattern: new RegExp(isPlain(word) ? `(?<![\\p{L}\\p{N}_])${literally(word)}` : literally(word), 'u'),
     }))
   }
 

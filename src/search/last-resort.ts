@@ -1,6 +1,7 @@
 import type { CallOptions } from '../core/abort'
 import type { Scope } from '../core/ids'
-import { terms } from '../core/words'
+import { readingOf } from '../core/words/reading'
+import type { Generation } from '../repositories/generations'
 import type { IndexHit } from '../repositories/index-entry'
 import type { Truth } from '../repositories/truth'
 import type { ResolvedQuery } from './resolve-query'
@@ -11,17 +12,12 @@ export const lastResortReason = 'both legs down: Postgres text search answered'
 export function searchTruth(
   truth: Truth,
   scope: Scope,
-  generation: { readonly chunking: string; readonly language: string | null },
+  { chunking, language, format }: Pick<Generation, 'chunking' | 'language' | 'format'>,
   { words, filter }: ResolvedQuery,
   limit: number,
   call: CallOptions,
 ): Promise<IndexHit[]> {
-  const beginnings = terms(words, generation.language ?? 'english').map(beginning)
+  const beginnings = readingOf(language ?? 'english', format.folding ?? true).beginnings(words)
   const { chunks } = truth.session({ tenant: scope.tenant })
-  return chunks.searchWords(scope, generation.chunking, { words: beginnings, filter, limit }, call)
-}
-
-/** What all forms of a stem begin with: `studi` stands for study and studies. */
-function beginning(stem: string): string {
-  return stem.length > 3 && stem.endsWith('i') ? stem.slice(0, -1) : stem
+  return chunks.searchWords(scope, chunking, { words: beginnings, filter, limit }, call)
 }

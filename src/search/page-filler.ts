@@ -3,7 +3,8 @@ import { matches } from '../filter/predicate'
 import type { HydratedChunk } from '../repositories/chunks'
 import type { PageExplain } from './explain'
 import type { Candidate } from './fusion'
-import { highlighter } from './highlight'
+import { highlight } from './highlight'
+import type { FindMarks } from './marks'
 import type { SearchHit } from './query'
 import type { ResolvedQuery } from './resolve-query'
 
@@ -84,10 +85,16 @@ export class PageFiller {
     return this.#chosen.slice(this.#query.limit).map(({ candidate }) => candidate)
   }
 
-  hits(): SearchHit[] {
-    const { highlight, words, limit } = this.#query
-    const mark = highlight && words !== '' ? highlighter(words, highlight) : undefined
-    return this.#chosen.slice(0, limit).map((one) => this.#hit(one, mark))
+  /** The page; `find` marks what was looked for in its texts. */
+  async hits(find: FindMarks, call: CallOptions): Promise<SearchHit[]> {
+    const { highlight: options, words, limit } = this.#query
+    const chosen = this.#chosen.slice(0, limit)
+    if (!options || words === '') return chosen.map((one) => this.#hit(one, undefined))
+    const marks = await find(
+      chosen.map(({ row }) => row.text),
+      call,
+    )
+    return chosen.map((one, at) => this.#hit(one, highlight(one.row.text, marks[at] ?? [], options)))
   }
 
   dropped(): PageExplain['dropped'] {
@@ -96,7 +103,7 @@ export class PageFiller {
     return { gone: count('gone'), filtered: count('filtered'), duplicates: this.#duplicates }
   }
 
-  #hit({ candidate, row, rerank }: Chosen, mark: ((text: string) => string[]) | undefined): SearchHit {
+  #hit({ candidate, row, rerank }: Chosen, highlights: readonly string[] | undefined): SearchHit {
     const { penalty, legs } = candidate
     return {
       documentId: row.document,
@@ -112,7 +119,7 @@ export class PageFiller {
       end: row.end,
       metadata: row.metadata,
       version: row.version,
-      ...(mark && { highlights: mark(row.text) }),
+      ...(highlights && { highlights }),
       ...(this.#query.explain && {
         explain: { ...legs, ...(penalty !== undefined && { diversity: { penalty } }), ...(rerank && { rerank }) },
       }),

@@ -12,6 +12,7 @@ import { Trace } from './explain'
 import type { Candidate } from './fusion'
 import { type LegPorts, LegRun } from './legs'
 import { type Live, LiveGenerations } from './live-generations'
+import { type FindMarks, markFinder } from './marks'
 import { type Hydrate, PageFiller } from './page-filler'
 import type { Reranker, SearchDegradation, SearchOptions, SearchPage, SearchQuery } from './query'
 import { rerank } from './rerank'
@@ -146,10 +147,12 @@ export class Searcher {
     const trace = new Trace(this.#ports.clock)
     const hydrate = seat?.hydrate ?? this.#hydrate(scope, live)
     const filler = new PageFiller((ids, call) => trace.time('hydration', () => hydrate(ids, call)), query)
+    const text = generations.find(({ target }) => target === 'text')
+    const find = markFinder(this.#ports.texts, text, query)
     if (query.cursor !== undefined) {
       const candidates = decodeCursor(query.cursor, query.key).map((left) => ({ ...left, document: '', legs: {} }))
       const left = await filler.fill(candidates, deadline.options())
-      return page({ query, filler, trace, left, degraded: [], cached: false })
+      return page({ query, filler, trace, left, degraded: [], cached: false }, find, deadline)
     }
     const run = new LegRun(this.#ports, scope, query, generations, trace, options, seat)
     const counting = query.facets && run.facets(deadline)
@@ -160,7 +163,8 @@ export class Searcher {
     const unranked = await trace.time('rerank', () => rerank(this.#ports.clock, query, filler, deadline))
     const facets = await counting
     const degraded = [...new Set([...found.degraded, ...run.degraded, ...(unranked ? [unranked] : [])])]
-    return { ...page({ query, filler, trace, left, degraded, cached: found.cached }), ...(facets && { facets }) }
+    const filled = await page({ query, filler, trace, left, degraded, cached: found.cached }, find, deadline)
+    return { ...filled, ...(facets && { facets }) }
   }
 
   /** Fills the page from what the legs propose, deeper each time as long as it is not full. */
@@ -209,11 +213,15 @@ interface Filled {
   readonly cached: boolean
 }
 
-function page({ query, filler, trace, left, degraded, cached }: Filled): SearchPage {
+async function page(
+  { query, filler, trace, left, degraded, cached }: Filled,
+  find: FindMarks,
+  deadline: Deadline,
+): Promise<SearchPage> {
   const rest = [...filler.beyond(), ...left]
   const { candidates, belowMinScore, refills, ms } = trace
   return {
-    hits: filler.hits(),
+    hits: await filler.hits(find, deadline.options()),
     degraded,
     ...(rest.length > 0 && { cursor: encodeCursor(query.key, rest) }),
     ...(cached && { cached }),

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { occurrencesOf } from '../../src/core/words/occurrences'
+import { readingOf } from '../../src/core/words/reading'
 import { decodeCursor, encodeCursor } from '../../src/search/cursor'
-import { highlightDefaults, highlighter } from '../../src/search/highlight'
+import { type HighlightOptions, highlight, highlightDefaults } from '../../src/search/highlight'
 
 describe('cursor', () => {
   const key = 'a'.repeat(32)
@@ -24,6 +26,12 @@ describe('cursor', () => {
     expect(() => decodeCursor(cursor, 'b'.repeat(32))).toThrow(expect.objectContaining({ code: 'HW_INVALID_CURSOR' }))
   })
 })
+
+function highlighter(query: string, options: HighlightOptions, language = 'english'): (text: string) => string[] {
+  const reading = readingOf(language)
+  const clauses = reading.query(query)
+  return (text) => highlight(text, occurrencesOf(reading.terms(text), clauses), options)
+}
 
 describe('highlight', () => {
   it('marks the words of a query by their stems, and no stop words', () => {

@@ -1,6 +1,6 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
-import { words } from '../../core/words'
+import { words } from '../../core/words/first-words'
 import { lexemesOf } from './lexemes'
 
 /** Words remembered a language, some 100 bytes each; with more it starts anew. */

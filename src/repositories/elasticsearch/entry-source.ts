@@ -1,6 +1,6 @@
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
-import { terms } from '../../core/words'
+import { terms } from '../../core/words/first-words'
 import type { Leaves } from '../../filter/parsed'
 import type { IndexEntry } from '../index-entry'
 import type { TextEntry } from '../texts'

@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../core/errors'
-import { terms, words } from '../../core/words'
+import { terms, words } from '../../core/words/first-words'
 import type { TextIndex, TextQuery } from '../texts'
 import type { AnalysisMode } from './analysis'
 import { compileFilter, type Query } from './filter-query'

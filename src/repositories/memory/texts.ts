@@ -1,9 +1,10 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
-import { terms } from '../../core/words'
 import { matches } from '../../filter/predicate'
 import type { Facet, FacetQuery } from '../facets'
 import type { IndexHit, IndexRemoval } from '../index-entry'
+import type { IndexFormat } from '../index-format'
+import { entryTerms, wordFormat, wordsOf } from '../text-words'
 import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
 import { countFacets } from './facets'
 import { copyPayload, type HeldEntry, IndexTable, subjectOf } from './index-table'
@@ -14,6 +15,7 @@ import { bestFirst } from './vectors'
 /** An entry as held; its fence is null only where a test took it away. @internal */
 export interface HeldText extends HeldEntry {
   readonly title: string
+  readonly heading?: string | undefined
   readonly text: string
 }
 
@@ -22,23 +24,28 @@ interface TextPostings extends MemoryIndex<TextIndex, HeldText> {
   readonly postings: Map<string, Postings>
 }
 
-/** BM25 (k1 1.2, b 0.75) over title and text in memory. Everything is visible at once. */
+/** BM25 (k1 1.2, b 0.75) over title, heading and text in memory. Everything is visible at once. */
 export class MemoryTextRepository extends MemoryIndexes<TextIndex, HeldText, TextPostings> implements TextRepository {
+  override readonly format: IndexFormat = wordFormat
+
   async upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     const { table, postings, index: made } = this.held(index)
-    for (const { id, fence, stamp, payload, title, text } of entries) {
+    const words = wordsOf(made)
+    for (const { id, fence, stamp, payload, title, heading, text } of entries) {
       const held = table.get(id)
       if (!table.accepts(held, fence, this.withoutGuard)) continue
-      table.set({ id, fence, stamp, payload: copyPayload(payload), title, text })
-      if (held && held.title === title && held.text === text && held.payload.tenant === payload.tenant) continue
+      const entry = { id, fence, stamp, payload: copyPayload(payload), title, ...(heading && { heading }), text }
+      table.set(entry)
+      const same = held && held.title === title && held.text === text && (held.heading ?? '') === (heading ?? '')
+      if (same && held.payload.tenant === payload.tenant) continue
       if (held) postings.get(held.payload.tenant)?.remove(id)
       let own = postings.get(payload.tenant)
       if (!own) {
         own = new Postings()
         postings.set(payload.tenant, own)
       }
-      own.add(id, [...terms(title, made.language), ...terms(text, made.language)])
+      own.add(id, entryTerms(words, entry))
     }
   }
 
@@ -54,8 +61,8 @@ export class MemoryTextRepository extends MemoryIndexes<TextIndex, HeldText, Tex
   async search(index: TextIndex, query: TextQuery, call?: CallOptions): Promise<IndexHit[]> {
     throwIfAborted(call?.signal)
     const { table, postings, index: made } = this.held(index)
-    const scores =
-      postings.get(query.tenant)?.scores(new Set(terms(query.query, made.language))) ?? new Map<string, number>()
+    const clauses = wordsOf(made).query(query.query, query.match)
+    const scores = postings.get(query.tenant)?.scores(clauses, query.fields) ?? new Map<string, number>()
     const hits: IndexHit[] = []
     for (const [id, score] of scores) {
       const entry = table.get(id)
@@ -69,10 +76,10 @@ export class MemoryTextRepository extends MemoryIndexes<TextIndex, HeldText, Tex
   async facets(index: TextIndex, query: FacetQuery, call?: CallOptions): Promise<Facet[]> {
     throwIfAborted(call?.signal)
     const { table, postings, index: made } = this.held(index)
-    const { tenant, filter, paths, limit = 10 } = query
+    const { tenant, filter, paths, limit = 10, match } = query
     const own = postings.get(tenant)
-    const words = query.query === undefined ? undefined : new Set(terms(query.query, made.language))
-    const ids = words ? (own?.scores(words).keys() ?? []) : table.entries.keys()
+    const clauses = query.query === undefined ? undefined : wordsOf(made).query(query.query, match)
+    const ids = clauses ? (own?.scores(clauses).keys() ?? []) : table.entries.keys()
     const matching = [...ids].flatMap((id) => {
       const payload = table.get(id)?.payload
       return payload?.tenant === tenant && matches(filter, subjectOf(payload)) ? [payload] : []

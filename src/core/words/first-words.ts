@@ -1,5 +1,5 @@
 import { stemmer } from 'stemmer'
-import { englishStopWords } from './stop-words'
+import { englishStopWords } from './english-stop-words'
 
 /** A word of a text. `start` and `end` are UTF-16 offsets into the text as given, before any normalisation. */
 export interface Word {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { stem, terms, words } from '../../src/core/words'
+import { stem, terms, words } from '../../src/core/words/first-words'
 
 const found = (text: string): string[] => words(text).map((word) => word.term)
 

@@ -1,0 +1,196 @@
+import { type Character, normalise, piecesOf } from './letters'
+
+/** A word as written (NFKC), with UTF-16 offsets into the text as given. */
+export interface Spelling {
+  readonly word: string
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * What a text consists of. `word`: letters and digits, and `whole`, where it is more than them (`C++`, `.NET`).
+ * `compound`: words that belong together (`node.js`, `e-mail`, `2024-05-01`), with how it is called as one; `loose` where
+ * each of its words says something by itself. `run`: characters of a script without spaces. `symbol`: an emoji or a sign.
+ */
+export type Unit =
+  | ({ readonly kind: 'word'; readonly whole?: string | undefined } & Spelling)
+  | { readonly kind: 'compound'; readonly parts: readonly Spelling[]; readonly whole: string; readonly loose: boolean }
+  | { readonly kind: 'run'; readonly characters: readonly Character[] }
+  | { readonly kind: 'symbol'; readonly text: string; readonly start: number; readonly end: number }
+
+// Bounds keep one endless run from overflowing the regular expression engine's stack; the classes are disjoint: linear.
+const letter = '[\\p{L}\\p{N}\\p{M}\\p{Cf}]'
+const atom = `${letter}{1,255}`
+const atLineEnd = '(?:[-\\u2010]|(?<=\\u00ad))[ \\t]{0,8}\\r?\\n[ \\t]{0,8}'
+const connector = `(?:[.@&'\\u2019\\u02bc\\uff07\\uff0e\\uff20\\u2010\\u2011/:,-]|_{1,8}|${atLineEnd})`
+const joined = new RegExp(`${atom}(?:${connector}${atom}){0,15}(?:(?:\\+{1,2}|#)(?!${letter}))?`, 'uy')
+const atoms = new RegExp(atom, 'gu')
+const symbol =
+  /\p{RI}\p{RI}|(?!\p{ASCII})\p{So}(?:\ufe0f|\p{Emoji_Modifier}|\u200d\p{So}\ufe0f?){0,15}|(?!\p{ASCII})[\p{Sc}\p{Sm}]/uy
+const drawn = /[\ufe0e\ufe0f]/g
+
+const isVowel = /^[aeiouhyàâäéèêëîïôöùûüœæáíóú]/iu
+const articles =
+  'c d j l m n s t qu jusqu lorsqu puisqu quoiqu quelqu presqu all dall dell nell sull coll pell un gl agl dagl degl ' +
+  'negl sugl quest quell sant bell'
+const elided = new Set(articles.split(' '))
+const contracted = new Set(['s', 'm', 'd', 're', 've', 'll'])
+const isApostrophe = /^['\u2019\u02bc\uff07]$/
+const isHyphen = /^[\u2010\u2011-]$/
+const isDigits = /^\p{N}+$/u
+const isLetters = /^[\p{L}\p{M}]+$/u
+
+/** The units of a text in order. Linear in its length, whatever is in it. */
+export function* unitsOf(text: string): Generator<Unit> {
+  for (let at = 0; at < text.length; ) {
+    const code = text.charCodeAt(at)
+    if (code < 128) {
+      const end = plainEnd(text, at)
+      if (end === at) {
+        at++
+        continue
+      }
+      if (isPlainStop(text, end)) {
+        yield { kind: 'word', word: text.slice(at, end), start: at, end, whole: dotted(text, at, end) }
+        at = end
+        continue
+      }
+    }
+    joined.lastIndex = at
+    const found = joined.exec(text)?.[0]
+    if (found) {
+      yield* groupsOf(text, at, found)
+      at += found.length
+      continue
+    }
+    symbol.lastIndex = at
+    const sign = symbol.exec(text)?.[0]
+    if (sign) yield { kind: 'symbol', text: sign.replace(drawn, ''), start: at, end: at + sign.length }
+    at += sign?.length ?? (code >= 0xd800 && code < 0xdc00 ? 2 : 1)
+  }
+}
+
+/** Where the ASCII letters and digits that begin here end, at most 255 on. */
+function plainEnd(text: string, from: number): number {
+  let at = from
+  while (at < text.length && at - from < 255 && isPlain(text.charCodeAt(at))) at++
+  return at
+}
+
+function isPlain(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
+}
+
+/** True where a word surely ends: what follows cannot belong to it. */
+function isPlainStop(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  if (at >= text.length || code <= 32) return true
+  if (code >= 128 || isPlain(code) || code === 43 || code === 35 || code === 95) return false
+  // After any other sign a letter must follow at once, or the end of a line.
+  const next = text.charCodeAt(at + 1)
+  return at + 1 >= text.length || next === 32 || (code !== 45 && next < 33)
+}
+
+/** `.net`, where a dot stands before a name. */
+function dotted(text: string, start: number, end: number): string | undefined {
+  if (start === 0 || text.charCodeAt(start - 1) !== 46 || (start > 1 && !/[\s([{"']/.test(text[start - 2]!)))
+    return undefined
+  return /^[A-Za-z]/.test(text[start]!) ? text.slice(start - 1, end) : undefined
+}
+
+interface Atom extends Spelling {
+  /** What stands between this and the one before. */
+  readonly before: string
+}
+
+/** The units of what is joined by signs; where a sign does not join, it parts. */
+function* groupsOf(text: string, offset: number, found: string): Generator<Unit> {
+  const suffix = /(?:\+{1,2}|#)$/.exec(found)?.[0] ?? ''
+  let group: Atom[] = []
+  let last = 0
+  for (const { 0: raw, index } of found.matchAll(atoms)) {
+    const before = found.slice(last, index)
+    last = index + raw.length
+    const pieces = piecesOf(raw, offset + index)
+    const [only] = pieces
+    const single = pieces.length === 1 && only && 'word' in only ? only : undefined
+    if (single && group.length > 0 && joins(before, group.at(-1)!, single)) {
+      group.push({ ...single, before })
+      continue
+    }
+    yield* unitOf(text, group, '')
+    group = single ? [{ ...single, before: '' }] : []
+    if (single) continue
+    for (const piece of pieces) {
+      if ('word' in piece) yield { kind: 'word', ...piece }
+      else yield { kind: 'run', characters: piece.characters }
+    }
+  }
+  yield* unitOf(text, group, suffix)
+}
+
+function joins(before: string, left: Spelling, right: Spelling): boolean {
+  if (before === '') return false
+  switch (normalise(before)[0]) {
+    case '/':
+    case ':':
+    case ',':
+      return isDigits.test(left.word) && isDigits.test(right.word)
+    default:
+      if (isApostrophe.test(before)) return isLetters.test(left.word) && isLetters.test(right.word)
+      if (!before.includes('\n')) return true
+      return isLetters.test(left.word) && /^\p{Ll}/u.test(right.word)
+  }
+}
+
+function* unitOf(text: string, group: Atom[], suffix: string): Generator<Unit> {
+  const atoms = withoutContractions(group)
+  const [first] = atoms
+  if (!first) return
+  const final = atoms.at(-1)!
+  if (atoms.length === 1) {
+    const whole = suffix ? `${first.word}${suffix}` : dotted(text, first.start, first.end)
+    yield { kind: 'word', word: first.word, start: first.start, end: first.end + suffix.length, whole }
+    return
+  }
+  const signs = atoms.slice(1).map(({ before }) => before)
+  const hyphenated = signs.every((sign) => isHyphen.test(sign) || isApostrophe.test(sign) || sign.includes('\n'))
+  const digits = atoms.every(({ word }) => isDigits.test(word))
+  const initials = atoms.every(({ word }) => word.length === 1) && signs.every((sign) => sign === '.') && !digits
+  let whole = ''
+  for (const { word, before } of atoms) {
+    const grouped = before === ',' && word.length === 3
+    whole += `${initials || grouped || (hyphenated && !digits) ? '' : plain(before)}${word}`
+  }
+  if (whole.length > 255) whole = ''
+  yield {
+    kind: 'compound',
+    parts: atoms,
+    whole: suffix && final ? `${whole}${suffix}` : whole,
+    loose: hyphenated && !digits,
+  }
+}
+
+/** A sign as it is kept in the name of the whole. */
+function plain(sign: string): string {
+  return isHyphen.test(sign) || sign.includes('\n') ? '-' : normalise(sign)
+}
+
+/** Without elided articles before (`l'école`), and endings after an apostrophe (`it's`, `we'll`); `don't` is one word. */
+function withoutContractions(group: readonly Atom[]): Atom[] {
+  const atoms: Atom[] = []
+  for (const one of group) {
+    const left = atoms.at(-1)
+    if (!left || !isApostrophe.test(one.before)) {
+      atoms.push(one)
+      continue
+    }
+    const [before, after] = [left.word.toLowerCase(), one.word.toLowerCase()]
+    if (after === 't' && before.endsWith('n'))
+      atoms[atoms.length - 1] = { ...left, word: left.word + one.word, end: one.end }
+    else if (contracted.has(after)) atoms[atoms.length - 1] = { ...left, end: one.end }
+    else if (elided.has(before) && isVowel.test(one.word)) atoms[atoms.length - 1] = { ...one, before: left.before }
+    else atoms.push(one)
+  }
+  return atoms
+}

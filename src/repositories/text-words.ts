@@ -1,0 +1,34 @@
+import { FirstReading } from '../core/words/first-reading'
+import { type Clause, type Match, readingOf, type Term } from '../core/words/reading'
+import { firstFormat, type IndexFormat } from './index-format'
+import type { TextEntry, TextIndex } from './texts'
+
+/** Words of version 2, folded unless a collection says otherwise: what indexes are made with now. */
+export const wordFormat: IndexFormat = Object.freeze({ ...firstFormat, words: 2, folding: true })
+
+/** How an index reads words. */
+export interface WordReader {
+  terms(text: string, first?: number): Term[]
+  query(typed: string, match?: Match): Clause[]
+}
+
+/** The library's reading for an index, of the version that it was made with. */
+export function wordsOf({ language, format = wordFormat }: TextIndex): WordReader {
+  return format.words === 1 ? new FirstReading(language) : readingOf(language, format.folding ?? true)
+}
+
+/** The parts of an entry in the order in which they are read. */
+export const fieldNames = ['title', 'heading', 'text'] as const
+
+/** No phrase reaches from one field into the next. */
+const fieldGap = 16
+
+/** The terms of an entry, field by field, positions ascending. */
+export function entryTerms(words: WordReader, entry: Pick<TextEntry, (typeof fieldNames)[number]>): Term[][] {
+  let first = 0
+  return fieldNames.map((name) => {
+    const terms = words.terms(entry[name] ?? '', first)
+    first = (terms.at(-1)?.position ?? first) + fieldGap
+    return terms
+  })
+}
