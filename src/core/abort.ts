@@ -30,6 +30,45 @@ export function throwIfAborted(signal: Signal | undefined): void {
   if (signal?.aborted) throw abortError(signal)
 }
 
+interface Shared {
+  readonly listeners: Set<() => void>
+  readonly fire: () => void
+}
+
+// One listener of ours on each signal of a caller's, whatever goes on under it: more than ten look like a leak to Node.
+const sharedOf = new WeakMap<object, Shared>()
+
+/** Calls back once the signal aborts; `offAbort` takes that back. */
+export function onAbort(signal: Signal | undefined, listener: () => void): void {
+  if (!(signal instanceof EventTarget)) {
+    signal?.addEventListener('abort', listener)
+    return
+  }
+  const known = sharedOf.get(signal)
+  if (known) {
+    known.listeners.add(listener)
+    return
+  }
+  const listeners = new Set([listener])
+  const fire = (): void => {
+    for (const one of listeners) one()
+    sharedOf.delete(signal)
+  }
+  sharedOf.set(signal, { listeners, fire })
+  signal.addEventListener('abort', fire, { once: true })
+}
+
+export function offAbort(signal: Signal | undefined, listener: () => void): void {
+  if (!(signal instanceof EventTarget)) {
+    signal?.removeEventListener('abort', listener)
+    return
+  }
+  const known = sharedOf.get(signal)
+  if (!known?.listeners.delete(listener) || known.listeners.size > 0) return
+  sharedOf.delete(signal)
+  signal.removeEventListener('abort', known.fire)
+}
+
 /** A signal that fires when one of these does. Any number may listen: to a caller's own, more than ten look like a leak. */
 export function following(...sources: AbortSignal[]): { readonly signal: AbortSignal; release(): void } {
   const own = new AbortController()
@@ -37,12 +76,12 @@ export function following(...sources: AbortSignal[]): { readonly signal: AbortSi
   const stop = (): void => own.abort()
   for (const source of sources) {
     if (source.aborted) stop()
-    else source.addEventListener('abort', stop, { once: true })
+    else onAbort(source, stop)
   }
   return {
     signal: own.signal,
     release: () => {
-      for (const source of sources) source.removeEventListener('abort', stop)
+      for (const source of sources) offAbort(source, stop)
     },
   }
 }
@@ -60,15 +99,15 @@ export function abortable<T>(work: Promise<T>, signal: Signal | undefined, late?
       reject(abortError(signal))
     }
     if (signal.aborted) aborted()
-    else signal.addEventListener('abort', aborted, { once: true })
+    else onAbort(signal, aborted)
     work.then(
       (value) => {
-        signal.removeEventListener('abort', aborted)
+        offAbort(signal, aborted)
         if (over) late?.(value)
         else resolve(value)
       },
       (error) => {
-        signal.removeEventListener('abort', aborted)
+        offAbort(signal, aborted)
         if (!over) reject(error)
       },
     )

@@ -1,4 +1,4 @@
-import { type Signal, throwIfAborted } from './abort'
+import { offAbort, onAbort, type Signal, throwIfAborted } from './abort'
 
 /**
  * Time as a port: the simulator and the tests bring their own, so that no code under test ever waits in earnest.
@@ -27,18 +27,18 @@ export function sleep(clock: Clock, ms: number, signal?: Signal, options?: { bac
   return new Promise((resolve, reject) => {
     const cancel = clock.timer(ms, done, options)
     function done(): void {
-      signal?.removeEventListener('abort', aborted)
+      offAbort(signal, aborted)
       resolve()
     }
     function aborted(): void {
       cancel()
-      signal?.removeEventListener('abort', aborted)
+      offAbort(signal, aborted)
       try {
         throwIfAborted(signal)
       } catch (error) {
         reject(error)
       }
     }
-    signal?.addEventListener('abort', aborted, { once: true })
+    onAbort(signal, aborted)
   })
 }

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { abortable, type CallOptions, type Signal, throwIfAborted } from './abort'
+import { abortable, type CallOptions, offAbort, onAbort, type Signal, throwIfAborted } from './abort'
 import type { Clock } from './clock'
 import { HeadwaterError } from './errors'
 
@@ -35,7 +35,7 @@ export class Deadline implements Disposable, Signal {
     this.#clock = clock
     this.#at = clock.monotonic() + timeoutMs
     this.#source = options.signal
-    this.#source?.addEventListener('abort', this.#follow, { once: true })
+    onAbort(this.#source, this.#follow)
     if (Number.isFinite(timeoutMs)) this.#cancel = clock.timer(timeoutMs, this.#expire)
   }
 
@@ -85,7 +85,7 @@ export class Deadline implements Disposable, Signal {
 
   [Symbol.dispose](): void {
     this.#cancel?.()
-    this.#source?.removeEventListener('abort', this.#follow)
+    offAbort(this.#source, this.#follow)
   }
 
   readonly #follow = (): void => this.abort(this.#source?.reason)

@@ -1,4 +1,4 @@
-import { abortable, abortError, throwIfAborted } from '../core/abort'
+import { abortable, abortError, offAbort, onAbort, throwIfAborted } from '../core/abort'
 import { asHeadwaterError, HeadwaterError } from '../core/errors'
 import type { BatchOptions, Embedder, EmbedOptions } from './embedder'
 import { checkVector } from './vector-codec'
@@ -46,7 +46,7 @@ export async function inLanes<T>(
   const stop = new AbortController()
   const abort = (): void => stop.abort(signal?.reason)
   if (signal?.aborted) abort()
-  signal?.addEventListener('abort', abort, { once: true })
+  onAbort(signal, abort)
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < items.length) {
@@ -61,7 +61,7 @@ export async function inLanes<T>(
     if (signal?.aborted) throw abortError(signal)
     throw error
   } finally {
-    signal?.removeEventListener('abort', abort)
+    offAbort(signal, abort)
   }
 }
 

@@ -1,4 +1,4 @@
-import { abortError, type Signal, throwIfAborted } from '../core/abort'
+import { abortError, offAbort, onAbort, type Signal, throwIfAborted } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
 
 export interface BulkheadOptions {
@@ -74,7 +74,7 @@ export class Bulkhead {
     return new Promise((resolve, reject) => {
       const turn = (): void => {
         this.#waiting.delete(turn)
-        signal.removeEventListener('abort', aborted)
+        offAbort(signal, aborted)
         resolve()
       }
       const aborted = (): void => {
@@ -82,7 +82,7 @@ export class Bulkhead {
         reject(abortError(signal))
       }
       this.#waiting.add(turn)
-      signal.addEventListener('abort', aborted, { once: true })
+      onAbort(signal, aborted)
     })
   }
 }

@@ -1,4 +1,4 @@
-import { type Signal, throwIfAborted } from '../core/abort'
+import { offAbort, onAbort, type Signal, throwIfAborted } from '../core/abort'
 import type { Clock } from '../core/clock'
 import { RetryBudget } from './budget'
 
@@ -47,7 +47,7 @@ export class Hedge {
       }
       const end = (settle: () => void): void => {
         cancel?.()
-        signal.removeEventListener('abort', abort)
+        offAbort(signal, abort)
         for (const loser of running) loser.abort()
         running.clear()
         settle()
@@ -75,7 +75,7 @@ export class Hedge {
           : this.#clock.timer(delay, () => {
               if (running.size > 0 && !signal.aborted && this.#budget.spend()) start()
             })
-      signal.addEventListener('abort', abort, { once: true })
+      onAbort(signal, abort)
       start()
     })
   }

@@ -7,7 +7,7 @@ import {
   type RequestOptions,
 } from 'node:http'
 import { Agent as HttpsAgent, type AgentOptions as HttpsOptions, request as httpsRequest } from 'node:https'
-import { abortError, throwIfAborted } from '../core/abort'
+import { abortError, offAbort, onAbort, throwIfAborted } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
 import { classifyNetwork, codeOf, messageOf } from './classify-network'
 
@@ -96,10 +96,10 @@ export class KeptConnections {
       const abort = (): void => {
         request.destroy(abortError(signal))
       }
-      signal.addEventListener('abort', abort, { once: true })
+      onAbort(signal, abort)
       this.#running.add(request)
       request.on('close', () => {
-        signal.removeEventListener('abort', abort)
+        offAbort(signal, abort)
         this.#running.delete(request)
       })
       request.on('response', resolve)

@@ -6,6 +6,7 @@ import { RedisConnection } from '../connections/redis/connection'
 import { S3Connection } from '../connections/s3/connection'
 import type { CallOptions } from '../core/abort'
 import { tenantId } from '../core/ids'
+import { closeWithin } from '../core/lifecycle'
 import type { MetadataDeclaration } from '../filter/metadata'
 import type { BlobRepository } from '../repositories/blobs'
 import { PostgresTextRepository } from '../repositories/bm25/texts'
@@ -49,9 +50,12 @@ export interface EnginePlace extends CachePlace {
 interface Connection {
   health(call: CallOptions): Promise<object>
   close(): Promise<void>
+  destroy(): Promise<void>
 }
 
 const defaultPrefix = 'headwater'
+/** A store closes when its calls have ended: what an engine is still asked then is nobody's, ms. */
+const graceMs = 1_000
 
 export function topologyOf(options: StoreOptions<object>): Topology {
   return {
@@ -119,7 +123,7 @@ export function engines(options: StoreOptions<object>, place: EnginePlace): Engi
       ]),
     ),
     close: async () => {
-      await Promise.all(Object.values(connections).map((connection) => connection.close()))
+      await Promise.all(Object.values(connections).map((one) => closeWithin(clock, graceMs, one)))
     },
   }
 }

@@ -1,9 +1,10 @@
 import type { Settings } from '../config/settings'
 import { type CallOptions, following } from '../core/abort'
 import { withinDeadline } from '../core/deadline'
-import { asHeadwaterError, HeadwaterError } from '../core/errors'
+import { HeadwaterError } from '../core/errors'
 import { collectionName, tenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
+import { settledWithin } from '../core/lifecycle'
 import type { Embedder } from '../embeddings/embedder'
 import { openEmbedder } from '../embeddings/open-models'
 import type { EmbedderOption } from '../embeddings/select'
@@ -57,6 +58,7 @@ export interface RollbackOptions extends CallOptions {
 }
 
 const closeDrainMs = 5_000
+const closeGraceMs = 1_000
 
 /**
  * Opens a store, from options or from what `settingsFromEnv` gave: connects, migrates as asked, checks the recorded
@@ -305,11 +307,14 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
 
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#calls])
+    const { clock } = this.#parts.ports
     if (this.#background) {
-      await this.#writer.relay.drain({ timeoutMs: closeDrainMs }).catch((error: unknown) => asHeadwaterError(error))
+      const drained = this.#writer.relay.drain({ timeoutMs: closeDrainMs })
+      await settledWithin(clock, closeDrainMs + closeGraceMs, drained)
     }
     this.#stop.abort()
-    await Promise.allSettled([this.#background, ...this.#runs])
+    // A statement that does not heed its signal is cut off with its connection.
+    await settledWithin(clock, closeGraceMs, Promise.allSettled([this.#background, ...this.#runs]))
     await this.#parts.cache.close()
     await this.#parts.searches?.close()
     await this.#parts.close()

@@ -318,7 +318,7 @@ export class CoordinatedWriter {
   /** As `TenantHandle.waitFor`, and nudges the relay meanwhile. */
   waitFor(tenant: TenantId, receipt: Receipt, options: CallOptions = {}): Promise<void> {
     this.nesting.check()
-    return waitForReceipt(this.#ports, tenant, receipt, options, async () => this.relay.nudge())
+    return waitForReceipt(this.#ports, tenant, receipt, options, this.relay)
   }
 
   async #write(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Written> {

@@ -212,6 +212,52 @@ describe('relay', () => {
     expect((await drain(writer.relay))!.details!['targets']).toEqual(['vector'])
   })
 
+  describe('a wait whose time is up says what has not followed, and why', () => {
+    const waited = async (
+      { writer, clock }: Awaited<ReturnType<typeof setUp>>,
+      { run }: { run: boolean },
+    ): Promise<HeadwaterError> => {
+      const stop = new AbortController()
+      const running = run && writer.relay.run({ signal: stop.signal })
+      const receipt = await writer.put(scope, { id: 'a', text: 'some words' })
+      const waiting = writer.waitFor(scope.tenant, receipt, { timeoutMs: 3_000 }).catch((error: unknown) => error)
+      for (let i = 0; i < 40; i++) await clock.advance(100)
+      stop.abort()
+      await running
+      return (await waiting) as HeadwaterError
+    }
+
+    it('an engine that is down', async () => {
+      const parts = await setUp()
+      parts.engine.fail = () => new HeadwaterError('HW_UNAVAILABLE', 'nobody at text:9200')
+      expect(await waited(parts, { run: true })).toMatchObject({
+        code: 'HW_TIMEOUT',
+        message: expect.stringMatching(/text \(1 jobs left\): it is paused: HW_UNAVAILABLE: nobody at text:9200/),
+        details: { targets: [{ target: 'text', jobs: 1, code: 'HW_UNAVAILABLE' }] },
+      })
+    })
+
+    it('a document that is refused', async () => {
+      const parts = await setUp({ maxAttempts: 50 })
+      parts.engine.fail = () => new HeadwaterError('HW_DATABASE', 'mapping refused')
+      expect((await waited(parts, { run: true })).message).toMatch(/text .* a was refused \d+ times .*mapping refused/)
+    })
+
+    it('nobody who works', async () => {
+      expect(await waited(await setUp(), { run: false })).toMatchObject({
+        message: expect.stringContaining('no worker was seen'),
+        details: { targets: expect.arrayContaining([expect.objectContaining({ target: 'vector', jobs: 1 })]) },
+      })
+    })
+
+    it('an index that does not answer a refresh', async () => {
+      const parts = await setUp()
+      Object.assign(parts.ports.vectors, { refresh: () => new Promise(() => undefined) })
+      const { message } = await waited(parts, { run: true })
+      expect(message).toMatch(/vector\S* did not answer a refresh/)
+    })
+  })
+
   it('a failure on a generation that is not live is kept there and blocks nobody', async () => {
     const { writer, ports, jobs } = await setUp()
     const { generations } = ports.truth.session({ worker: true })

@@ -1,4 +1,4 @@
-import { abortable, type CallOptions, throwIfAborted } from '../../core/abort'
+import { abortable, type CallOptions, offAbort, onAbort, throwIfAborted } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
 import { type Deadline, withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError } from '../../core/errors'
@@ -178,7 +178,7 @@ export class ElasticsearchConnection implements AsyncDisposable {
     if (this.#ended) throw this.#closedError()
     const controller = new AbortController()
     const abort = (): void => controller.abort(caller?.reason)
-    caller?.addEventListener('abort', abort, { once: true })
+    onAbort(caller, abort)
     this.#sending.add(controller)
     const { signal } = controller
     try {
@@ -190,7 +190,7 @@ export class ElasticsearchConnection implements AsyncDisposable {
       const what = `Elasticsearch at ${describeElasticsearch(this.options)}`
       throw classifyElasticsearch(error, what, this.#clock.now())
     } finally {
-      caller?.removeEventListener('abort', abort)
+      offAbort(caller, abort)
       this.#sending.delete(controller)
     }
   }

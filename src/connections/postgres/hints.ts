@@ -60,10 +60,29 @@ export class PostgresHints {
   async listen(heard: () => void, signal: AbortSignal): Promise<void> {
     const open = this.#opener()
     if (!open) return
+    const hear = this.#seldom(heard)
     for (let failures = 0; !signal.aborted; ) {
-      failures = (await this.#listenOnce(open, heard, signal)) ? 0 : failures + 1
+      failures = (await this.#listenOnce(open, hear, signal)) ? 0 : failures + 1
       const delayMs = Math.min(mostReconnectMs, reconnectMs * 2 ** failures) * (0.5 + this.#random.next() / 2)
       if (!signal.aborted) await sleep(this.#clock, delayMs, signal, { background: true }).catch(() => undefined)
+    }
+  }
+
+  /** At most once in the debounce's time, the last one too: any login of the database may notify as fast as it can. */
+  #seldom(heard: () => void): () => void {
+    let heardAt = Number.NEGATIVE_INFINITY
+    let isDue = false
+    const hear = (): void => {
+      isDue = false
+      heardAt = this.#clock.monotonic()
+      heard()
+    }
+    return () => {
+      if (isDue) return
+      const waitMs = heardAt + debounceMs - this.#clock.monotonic()
+      isDue = waitMs > 0
+      if (isDue) this.#clock.timer(waitMs, hear, { background: true })
+      else hear()
     }
   }
 

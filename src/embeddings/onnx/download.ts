@@ -3,7 +3,7 @@ import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { abortError, throwIfAborted } from '../../core/abort'
+import { abortError, offAbort, onAbort, throwIfAborted } from '../../core/abort'
 import { systemClock } from '../../core/clock'
 import { HeadwaterError } from '../../core/errors'
 import { makeFolder } from '../../core/make-folder'
@@ -179,7 +179,7 @@ class Watch {
 
   constructor(outer: AbortSignal | undefined) {
     this.#outer = outer
-    outer?.addEventListener('abort', this.#abort, { once: true })
+    onAbort(outer, this.#abort)
     this.#cancel = this.#start()
   }
 
@@ -194,7 +194,7 @@ class Watch {
 
   end(): void {
     this.#cancel()
-    this.#outer?.removeEventListener('abort', this.#abort)
+    offAbort(this.#outer, this.#abort)
   }
 
   #start(): () => void {

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { abortError, throwIfAborted } from '../../core/abort'
+import { abortError, offAbort, onAbort, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import type { FromThread, ThreadFailure, ThreadSetup, ToThread } from './messages'
 import { workerFile } from './worker-file'
@@ -35,7 +35,7 @@ export class ModelThread {
       send(worker, { kind: 'cancel', id })
       this.#settle(worker, id)?.reject(abortError(signal!))
     }
-    signal?.addEventListener('abort', aborted, { once: true })
+    onAbort(signal, aborted)
     try {
       return await new Promise<Float32Array[]>((resolve, reject) => {
         this.#calls.set(id, { resolve, reject })
@@ -43,7 +43,7 @@ export class ModelThread {
         send(worker, { kind: 'embed', id, texts, urgent })
       })
     } finally {
-      signal?.removeEventListener('abort', aborted)
+      offAbort(signal, aborted)
     }
   }
 

@@ -1,5 +1,5 @@
 import type { QdrantConnection } from '../../connections/qdrant/connection'
-import { abortError, type CallOptions } from '../../core/abort'
+import { abortError, type CallOptions, offAbort, onAbort } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { VectorIndex } from '../vectors'
@@ -76,8 +76,8 @@ export class QdrantSnapshots {
     const abort = (): void => {
       if (signal) stream.destroy(abortError(signal))
     }
-    signal?.addEventListener('abort', abort, { once: true })
-    stream.once('close', () => signal?.removeEventListener('abort', abort))
+    onAbort(signal, abort)
+    stream.once('close', () => offAbort(signal, abort))
     return stream
   }
 

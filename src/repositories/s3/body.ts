@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { S3Stream } from '../../connections/s3/client'
 import type { S3Connection } from '../../connections/s3/connection'
-import { abortError, type CallOptions, throwIfAborted } from '../../core/abort'
+import { abortError, type CallOptions, offAbort, onAbort, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { classifyS3 } from '../../resilience/classify-s3'
 
@@ -31,7 +31,7 @@ export async function* readBody(
     stream.destroy()
   }
   const aborted = (): void => stop(abortError(signal!))
-  signal?.addEventListener('abort', aborted, { once: true })
+  onAbort(signal, aborted)
   const release = connection.holdBody(() => stop(new HeadwaterError('HW_CLOSED', 'The connection to S3 is closed')))
   const watch = (): (() => void) =>
     connection.clock.timer(requestTimeoutMs, () =>
@@ -58,7 +58,7 @@ export async function* readBody(
     throw failure ?? classifyS3(error, `S3 getObject ${bucket}/${name}`)
   } finally {
     unwatch()
-    signal?.removeEventListener('abort', aborted)
+    offAbort(signal, aborted)
     release()
     stream.destroy()
   }

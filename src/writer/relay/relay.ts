@@ -67,6 +67,11 @@ export class Relay {
     if (this.#options.relay === 'external') this.#ports.truth.hints?.send()
   }
 
+  /** Why this target is left alone at the moment; undefined when it is not. An older pause may be over unnoticed. */
+  pausedBy(target: JobTarget): HeadwaterError | undefined {
+    return this.#paused.get(target)?.error
+  }
+
   #wake(): void {
     this.#nudges++
     for (const wake of this.#sleepers) wake()

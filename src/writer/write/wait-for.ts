@@ -4,6 +4,7 @@ import { type Deadline, withinDeadline } from '../../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import type { JobRow, JobTarget } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
 import { allTargets } from '../rebuild/generations'
@@ -11,19 +12,41 @@ import type { Receipt } from './receipt'
 
 const firstPollMs = 2
 const longestPollMs = 200
+/** From here on it takes long enough to ask why. */
+const tellingPollMs = 64
+const workerSeenMs = 60_000
+
+/** The relay of this process, as far as a wait is concerned. */
+interface WorkingRelay {
+  /** Says that somebody waits. */
+  nudge(): void
+  /** Why it leaves a target alone for a while, if it does. */
+  pausedBy(target: JobTarget): HeadwaterError | undefined
+}
+
+/** How far a wait has come: what its time-out says. */
+interface Progress {
+  stage: 'commit' | 'jobs' | 'refresh'
+  pending: readonly JobRow[]
+  /** Names of indexes that have not answered a refresh. */
+  readonly refreshing: Set<string>
+  /** Null while it is not known, or does not matter. */
+  workers: number | null
+}
 
 /**
- * Resolves when every target has what the receipt stands for, searchable. `help` is called between looks: it nudges
- * the relay, or does its work. Rejects with HW_JOB_PARKED, HW_EPOCH_CHANGED, HW_RECEIPT_ROLLED_BACK, HW_TIMEOUT.
+ * Resolves when every target has what the receipt stands for, searchable. Rejects with HW_JOB_PARKED, HW_EPOCH_CHANGED,
+ * HW_RECEIPT_ROLLED_BACK, and with HW_TIMEOUT that names each target that has not followed, and why.
  */
 export async function waitForReceipt(
   ports: WriterPorts,
   tenant: TenantId,
   receipt: Receipt,
   options: CallOptions,
-  help: (signal: AbortSignal) => Promise<void>,
+  relay: WorkingRelay,
 ): Promise<void> {
   checkReceipt(receipt, tenant)
+  const progress: Progress = { stage: 'commit', pending: [], refreshing: new Set(), workers: null }
   await withinDeadline(ports.clock, options, 30_000, async (deadline) => {
     const { signal } = deadline
     const session = ports.truth.session({ tenant })
@@ -32,6 +55,7 @@ export async function waitForReceipt(
     if ((await session.registry.epoch()) !== receipt.epoch && !(await stillStands(session, receipt, deadline))) {
       throw new HeadwaterError('HW_EPOCH_CHANGED', `The database was restored since this receipt (${receipt.epoch})`)
     }
+    progress.stage = 'jobs'
     for (;;) {
       const pending = await session.jobs.pending(
         { tenant, collection: receipt.collection, upTo: receipt.fence, documents: receipt.ids, targets: allTargets },
@@ -47,23 +71,73 @@ export async function waitForReceipt(
           },
         )
       }
+      progress.pending = pending
       if (pending.length === 0) break
-      await help(signal)
+      relay.nudge()
       await sleep(ports.clock, pollMs, signal)
+      if (pollMs >= tellingPollMs && progress.workers === null) progress.workers = await workersOf(ports, session)
       pollMs = Math.min(pollMs * 2, longestPollMs)
     }
     const live = await session.generations.list({ collection: receipt.collection, states: ['live'] })
+    progress.stage = 'refresh'
+    for (const { name } of live) progress.refreshing.add(name)
     await Promise.all(
-      live.map((generation) =>
-        generation.target === 'vector'
+      live.map(async (generation) => {
+        await (generation.target === 'vector'
           ? ports.vectors.refresh(vectorIndexOf(generation), deadline.options())
-          : ports.texts.refresh(textIndexOf(generation), deadline.options()),
-      ),
+          : ports.texts.refresh(textIndexOf(generation), deadline.options()))
+        progress.refreshing.delete(generation.name)
+      }),
     )
   }).catch((error: unknown) => {
     if (!isHeadwaterError(error, 'HW_TIMEOUT') || options.signal?.aborted) throw error
-    throw new HeadwaterError('HW_TIMEOUT', 'waitFor: the projections did not follow in time', { cause: error })
+    throw timeOut(progress, relay, error)
   })
+}
+
+function timeOut(
+  { stage, pending, refreshing, workers }: Progress,
+  relay: WorkingRelay,
+  cause: unknown,
+): HeadwaterError {
+  if (stage === 'commit') {
+    return new HeadwaterError('HW_TIMEOUT', 'waitFor: the transaction of this receipt has not ended', { cause })
+  }
+  if (stage === 'refresh') {
+    const names = [...refreshing]
+    return new HeadwaterError('HW_TIMEOUT', `waitFor: ${names.join(', ')} did not answer a refresh in time`, {
+      cause,
+      details: { indexes: names },
+    })
+  }
+  const late = [...new Set(pending.map(({ target }) => target))].map((target) => {
+    const jobs = pending.filter((job) => job.target === target)
+    const paused = relay.pausedBy(target)
+    const failed = jobs.find(({ attempts }) => attempts > 0)
+    const reason = paused
+      ? `it is paused: ${paused.code}: ${paused.message}`
+      : failed
+        ? `${failed.document} was refused ${failed.attempts} times and is tried again: ${failed.reason}`
+        : workers === 0
+          ? 'no worker was seen within the last minute (`headwater relay`)'
+          : 'its jobs wait for their turn'
+    return { target, jobs: jobs.length, reason, ...(paused && { code: paused.code }) }
+  })
+  const said = late.map(({ target, jobs, reason }) => `${target} (${jobs} jobs left): ${reason}`).join('; ')
+  return new HeadwaterError(
+    'HW_TIMEOUT',
+    `waitFor: these did not follow in time: ${said || 'Postgres did not say which jobs are left'}`,
+    {
+      cause,
+      details: { targets: late },
+    },
+  )
+}
+
+/** Of other processes, where those are who works. */
+async function workersOf({ options }: WriterPorts, { registry }: TruthSession): Promise<number | null> {
+  if (options?.relay !== 'external') return null
+  return (await registry.workers(workerSeenMs).catch(() => null))?.length ?? null
 }
 
 /** A document that nobody has touched since an earlier epoch keeps its fence: then the receipt's write was not lost. */

@@ -2,6 +2,8 @@ import pg from 'pg'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { PostgresConnection } from '../../../src/connections/postgres/connection'
 import type { PostgresOptions } from '../../../src/connections/postgres/options'
+import { sleep, systemClock } from '../../../src/core/clock'
+import { sha256 } from '../../../src/core/ids'
 import { useDatabase } from '../../support/postgres'
 import { TcpProxy } from '../../support/tcp-proxy'
 
@@ -52,6 +54,27 @@ describe('hints', () => {
     for (let at = 0; at < 1_000; at++) hints.send()
     await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(3), patience)
     expect(query).toHaveBeenCalledTimes(2)
+  })
+
+  it('wake a worker seldom, however many somebody else sends, and the last one too', async () => {
+    const { url } = database()
+    const of = 'a'
+    const { heard } = listener({ url }, of)
+    await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(1), patience)
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    stops.push(() => client.end())
+    const channel = `headwater_${sha256(of).slice(0, 16)}`
+    const startedAt = performance.now()
+    for (let at = 0; at < 500; at++) await client.query(`NOTIFY ${channel}`)
+    const tookMs = performance.now() - startedAt
+    const before = heard.mock.calls.length
+    expect(before).toBeLessThan(3 + tookMs / 50)
+    await sleep(systemClock, 120)
+    const after = heard.mock.calls.length
+    expect(after - before).toBeLessThan(3)
+    await client.query(`NOTIFY ${channel}`)
+    await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(after + 1), patience)
   })
 
   it('that cannot be sent are no failure', async () => {
