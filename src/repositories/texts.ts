@@ -45,6 +45,8 @@ export interface ReadWord {
 
 /** A projection of chunks for BM25 ranking over title, heading and text. Writes are fenced as those of vectors. */
 export interface TextRepository {
+  /** Of a backend that does not come with headwater: its name in the record of what holds what; `own` when left out. */
+  readonly engine?: string | undefined
   /** What it makes now. An index of an older format is fed and asked in the way of that. */
   readonly format: IndexFormat
   create(index: TextIndex, call?: CallOptions): Promise<void>

@@ -33,6 +33,8 @@ export interface VectorQuery {
 
 /** A projection of chunks as vectors. Writes are fenced: a point with a higher fence is left alone. */
 export interface VectorRepository {
+  /** Of a backend that does not come with headwater: its name in the record of what holds what; `own` when left out. */
+  readonly engine?: string | undefined
   /** What it makes now. An index of an older format is fed and asked in the way of that. */
   readonly format: IndexFormat
   /** Creates the physical collection if it is missing. */

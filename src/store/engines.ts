@@ -22,8 +22,8 @@ import { type CachePlace, type Caches, ownCaches, sharedCaches } from './caches'
 import type { StoreOptions } from './store-options'
 import type { ConnectionHealth } from './store-parts'
 
-/** Which store holds each projection; written down in the truth. */
-export type Topology = { vector: 'postgres' | 'qdrant'; text: 'postgres' | 'elasticsearch' }
+/** Which store holds each projection, by name; written down in the truth. */
+export type Topology = { vector: string; text: string }
 
 /** The stores beside the truth: those that the options name, else what Postgres and this process offer. */
 export interface Engines extends Caches {
@@ -58,9 +58,10 @@ const defaultPrefix = 'headwater'
 const graceMs = 1_000
 
 export function topologyOf(options: StoreOptions<object>): Topology {
+  const { vectors, texts } = options.repositories ?? {}
   return {
-    vector: options.qdrant ? 'qdrant' : 'postgres',
-    text: options.elasticsearch ? 'elasticsearch' : 'postgres',
+    vector: vectors ? (vectors.engine ?? 'own') : options.qdrant ? 'qdrant' : 'postgres',
+    text: texts ? (texts.engine ?? 'own') : options.elasticsearch ? 'elasticsearch' : 'postgres',
   }
 }
 
@@ -85,15 +86,15 @@ export function engines(options: StoreOptions<object>, place: EnginePlace): Engi
     connections[name] = connection
     return connection
   }
-  const { qdrant, elasticsearch, redis, s3 } = options
+  const { qdrant, elasticsearch, redis, s3, repositories: own = {} } = options
 
-  let vectors: VectorRepository = new PostgresVectorRepository(place.postgres, { schema })
+  let vectors: VectorRepository = own.vectors ?? new PostgresVectorRepository(place.postgres, { schema })
   if (qdrant) {
     const { prefix: _prefix, vectors: settings, ...where } = qdrant
     const connection = open('qdrant', new QdrantConnection(where, ports))
     vectors = new QdrantVectorRepository(connection, { metadata: place.declarations, ...settings })
   }
-  let texts: TextRepository = new PostgresTextRepository(place.postgres, { schema })
+  let texts: TextRepository = own.texts ?? new PostgresTextRepository(place.postgres, { schema })
   if (elasticsearch) {
     const { prefix = defaultPrefix, texts: settings, ...where } = elasticsearch
     const connection = open('elasticsearch', new ElasticsearchConnection(where, ports))
@@ -104,7 +105,7 @@ export function engines(options: StoreOptions<object>, place: EnginePlace): Engi
     const { cache: _cache, vectors: _vectors, ...where } = redis
     caches = sharedCaches(options, open('redis', new RedisConnection(where, ports)), installation, place)
   } else caches = ownCaches(options, place)
-  let blobs = blobsOf(options, place)
+  let blobs = own.blobs ?? blobsOf(options, place)
   if (s3) {
     const { blobs: settings, ...where } = s3
     blobs = new S3BlobRepository(open('s3', new S3Connection(where, ports)), settings)

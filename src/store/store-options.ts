@@ -29,11 +29,14 @@ import type { Embedder } from '../embeddings/embedder'
 import { type EmbedderOption, embedderOf } from '../embeddings/select'
 import { defineMetadata, type MetadataDeclaration } from '../filter/metadata'
 import type { ErrorListener, Logger } from '../observability/troubles'
+import type { BlobRepository } from '../repositories/blobs'
 import type { ElasticsearchTextOptions } from '../repositories/elasticsearch/options'
 import type { QdrantVectorOptions } from '../repositories/qdrant/options'
 import type { RedisCacheOptions } from '../repositories/redis/cache'
 import type { RedisVectorCacheOptions } from '../repositories/redis/vectors'
 import type { S3BlobOptions } from '../repositories/s3/blobs'
+import type { TextRepository } from '../repositories/texts'
+import type { VectorRepository } from '../repositories/vectors'
 import type { HedgeOptions } from '../resilience/hedge'
 import type { Reranker } from '../search/query'
 import { type SplitterOptions, splitterOf } from '../splitter/select'
@@ -84,6 +87,17 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
     | undefined
   /** Blobs in an S3-compatible store instead of a folder. */
   s3?: (S3Options & { blobs?: S3BlobOptions | undefined }) | undefined
+  /**
+   * Backends of your own, in place of those that the other options would make; they have to pass the contract suites of
+   * `headwater/testing`. They are never closed here, and recorded by the name that their `engine` says.
+   */
+  repositories?:
+    | {
+        vectors?: VectorRepository | undefined
+        texts?: TextRepository | undefined
+        blobs?: BlobRepository | undefined
+      }
+    | undefined
   /** Named embedders, for `embedder` and `rebuild`. */
   embedders?: Readonly<Record<string, EmbedderOption>> | undefined
   /** Default of every collection: a name of `embedders`, or an embedder. When left out, a model in the cache, else hashing. */
@@ -172,6 +186,22 @@ const declaration: Kind = (value, path) => {
   throw invalid(path, `must be what defineMetadata() made, got ${describeValue(value)}`)
 }
 
+const indexMethods = [
+  'create',
+  'drop',
+  'exists',
+  'mark',
+  'marker',
+  'upsert',
+  'remove',
+  'search',
+  'scan',
+  'read',
+] as const
+const vectorMethods = [...indexMethods, 'setPayload', 'refresh', 'count'] as const
+const textMethods = [...indexMethods, 'facets', 'refresh', 'count'] as const
+const blobMethods = ['put', 'get', 'delete'] as const
+
 const kinds = {
   embedded: folder,
   postgres: place,
@@ -179,6 +209,11 @@ const kinds = {
   elasticsearch: place,
   redis: place,
   s3: place,
+  repositories: group({
+    vectors: having(...vectorMethods),
+    texts: having(...textMethods),
+    blobs: having(...blobMethods),
+  } satisfies OptionKinds<Of<'repositories'>>),
   embedders: table(anything),
   embedder: anything,
   fallback: anything,
@@ -231,11 +266,23 @@ const kinds = {
   random: having('next', 'bytes'),
 } satisfies OptionKinds<StoreOptions>
 
+const ours: ReadonlySet<string> = new Set(['postgres', 'qdrant', 'elasticsearch'])
+
 /** The options, read once; refuses what is misspelt, of another kind or contradictory, naming the path. */
 export function checkStoreOptions<C extends object>(given: StoreOptions<C>): StoreOptions<C> {
   if (typeof given !== 'object' || given === null) throw invalid('options', 'must be an object')
   const options = checkOptions(given as StoreOptions, kinds, '') as StoreOptions<C>
   if (options.embedded && options.postgres) throw invalid('embedded', 'give either embedded or postgres, not both')
+  const { vectors, texts, blobs } = options.repositories ?? {}
+  if (vectors && options.qdrant) throw invalid('repositories.vectors', 'give either it or qdrant, not both')
+  if (texts && options.elasticsearch) throw invalid('repositories.texts', 'give either it or elasticsearch, not both')
+  if (blobs && (options.blobs || options.s3)) throw invalid('repositories.blobs', 'give it, blobs.path or s3, only one')
+  for (const [name, own] of Object.entries({ vectors, texts })) {
+    if (own?.engine === undefined) continue
+    text(63)(own.engine, `repositories.${name}.engine`, 'HW_INVALID_OPTIONS')
+    if (!ours.has(own.engine)) continue
+    throw invalid(`repositories.${name}.engine`, `${own.engine} is the name of a backend that comes with headwater`)
+  }
   if (options.blobs && options.s3) throw invalid('blobs', 'give either blobs.path or s3, not both')
   const { postgres, qdrant, elasticsearch } = options
   const prefix = qdrant?.prefix

@@ -114,7 +114,7 @@ async function checkPhysical(
   installation: string,
 ): Promise<Check> {
   const name = `index ${generation.name}`
-  if (engine !== 'postgres' && !place.answers(engine)) return unseen(name, engine)
+  if ((engine === 'qdrant' || engine === 'elasticsearch') && !place.answers(engine)) return unseen(name, engine)
   try {
     const flaw = await flawOf(place, generation, installation)
     if (flaw === undefined) {
