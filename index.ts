@@ -12,6 +12,7 @@ export type {
 } from './src/config/settings'
 export { ElasticsearchConnection } from './src/connections/elasticsearch/connection'
 export type { ElasticsearchOptions } from './src/connections/elasticsearch/options'
+export type { CallerTransaction } from './src/connections/postgres/caller'
 export { PostgresConnection } from './src/connections/postgres/connection'
 export type { Executor } from './src/connections/postgres/executor'
 export type { PostgresOptions } from './src/connections/postgres/options'

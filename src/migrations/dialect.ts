@@ -1,10 +1,15 @@
 import type { DatabaseConnection, Dialect, Kysely, PostgresPool as KyselyPool, TransactionSettings } from 'kysely'
 import type { PostgresPool } from '../connections/postgres/client'
-import { holdClient } from './held-client'
+import { pinnedPath } from '../connections/postgres/statement'
+import { askPinned, holdClient } from './held-client'
 
-/** What to say to a transaction before all else. A statement of a migration may take longer than one of a query may. */
-const opening = `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
-  set_config('idle_in_transaction_session_timeout', '0', true)`
+/**
+ * What to say to a transaction before all else: where names are looked for, and that a statement of a migration may take
+ * longer than one of a query may.
+ */
+const opening = `SELECT pg_catalog.set_config('search_path', '${pinnedPath}', true),
+  pg_catalog.set_config('lock_timeout', '0', true), pg_catalog.set_config('statement_timeout', '0', true),
+  pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true)`
 
 /**
  * Kysely for migrations over a pool of ours or the user's, which it never closes. Each transaction begins by waiting for
@@ -22,7 +27,7 @@ export async function kyselyOver(pool: PostgresPool, schema: string): Promise<Ky
     override async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
       await super.beginTransaction(connection, settings)
       await connection.executeQuery(CompiledQuery.raw(opening))
-      const lock = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))'
+      const lock = 'SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0::bigint))'
       await connection.executeQuery(CompiledQuery.raw(lock, [`headwater:migrate:${schema}`]))
     }
   }
@@ -41,9 +46,16 @@ export async function kyselyOver(pool: PostgresPool, schema: string): Promise<Ky
 function adapted(pool: PostgresPool): KyselyPool {
   const connect = async () => {
     const client = await holdClient(pool)
+    let inside = false
     return {
       query: async (text: string, values: readonly unknown[]) => {
-        const result = await client.query({ text, ...(values.length > 0 && { values: [...values] }) })
+        const query = { text, ...(values.length > 0 && { values: [...values] }) }
+        const begins = /^(begin|start transaction)\b/i.test(text)
+        const alone = !inside && !begins
+        if (begins) inside = true
+        else if (/^(commit|rollback)$/i.test(text)) inside = false
+        // Kysely also looks around outside of any transaction.
+        const result = alone ? await askPinned(client, query) : await client.query(query)
         return { command: result.command, rowCount: result.rowCount ?? 0, rows: result.rows }
       },
       release: () => client.release(),

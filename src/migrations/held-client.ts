@@ -1,4 +1,5 @@
 import type { PostgresPool, PostgresQuery, PostgresResult } from '../connections/postgres/client'
+import { pinnedPath } from '../connections/postgres/statement'
 
 export interface HeldClient {
   query(query: PostgresQuery): Promise<PostgresResult>
@@ -22,5 +23,21 @@ export async function holdClient(pool: PostgresPool): Promise<HeldClient> {
       client.release(error)
       client.removeListener('error', note)
     },
+  }
+}
+
+/** Begins a transaction whose statements find no function and no operator but the server's own. */
+export const pinnedBegin = `BEGIN; SELECT pg_catalog.set_config('search_path', '${pinnedPath}', true)`
+
+/** One statement in a transaction of its own, with the path of names pinned: whose pool it is does not matter. */
+export async function askPinned(client: HeldClient, query: PostgresQuery): Promise<PostgresResult> {
+  await client.query({ text: pinnedBegin })
+  try {
+    const result = await client.query(query)
+    await client.query({ text: 'COMMIT' })
+    return result
+  } catch (error) {
+    await client.query({ text: 'ROLLBACK' })
+    throw error
   }
 }

@@ -123,7 +123,7 @@ async function join(executor: Executor, role: string): Promise<void> {
 /** Changes of privileges that meet fail each other in the catalogue: they wait for one another instead. */
 async function oneByOne(executor: Executor, statement: string, spared?: string): Promise<void> {
   await executor.query(
-    `DO $headwater$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('headwater privileges')); ${statement};
+    `DO $headwater$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('headwater privileges'::text)::bigint); ${statement};
      ${spared ? `EXCEPTION WHEN ${spared} THEN NULL;` : ''} END $headwater$`,
   )
 }

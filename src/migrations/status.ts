@@ -3,7 +3,7 @@ import { quoteName } from '../connections/postgres/row-security'
 import { HeadwaterError } from '../core/errors'
 import { classifyPostgres } from '../resilience/classify-postgres'
 import { type CatalogueEntry, catalogue, levelOf, levelTable, migrationTable } from './catalogue'
-import { holdClient } from './held-client'
+import { askPinned, holdClient } from './held-client'
 import { schemaManifest } from './manifest'
 import { type MigrationTarget, type SchemaOptions, schemaOf, withPool } from './target'
 
@@ -112,7 +112,7 @@ export async function ask(
   try {
     const client = await holdClient(pool)
     try {
-      const { rows } = await client.query({ text, values })
+      const { rows } = await askPinned(client, { text, values })
       client.release()
       return rows
     } catch (error) {

@@ -1,9 +1,8 @@
-import type { CallerTransaction } from '../connections/postgres/caller'
 import { executorOfTenant } from '../connections/postgres/caller-tenant'
 import { PostgresConnection } from '../connections/postgres/connection'
-import { quoteName } from '../connections/postgres/row-security'
 import { type Clock, systemClock } from '../core/clock'
 import { HeadwaterError, isHeadwaterError } from '../core/errors'
+import { uuidV7 } from '../core/ids'
 import { canonicalJson } from '../core/json'
 import { type Random, systemRandom } from '../core/random'
 import { VectorLru } from '../embeddings/lru'
@@ -49,7 +48,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     closing.push(async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))))
     const { plans, embedders, named, fallback } = resolveCollections(options)
     // Asked first because its failure says which server was tried; and it is tried again, as any read.
-    await connection.session({ worker: true }).query('SELECT 1')
+    await connection.askPath()
     if (options.migrate === 'check') await assertMigrated(connection, { schema })
     else if (options.migrate !== 'off') await migrate(connection, { schema })
     const notices = await decideRowSecurity(connection, schema)
@@ -98,8 +97,10 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       epoch,
       blobs: beside.blobs,
       // The caller's role stays; the policies, where he is under them, then let this tenant through.
-      adopt: async (transaction, tenant) =>
-        truth.over(executorOfTenant(transaction as CallerTransaction, tenant, `${quoteName(schema)}.documents`)),
+      adopt: (transaction, tenant) => {
+        const executor = executorOfTenant(transaction, tenant, uuidV7(clock, random))
+        return { session: truth.over(executor), assertOpen: () => executor.assertOpen() }
+      },
       checks: { postgres: async (call) => ({ ...(await connection.health(call)) }), ...beside.checks },
       notices,
       close,

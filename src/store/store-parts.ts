@@ -1,15 +1,14 @@
 import type { CallOptions } from '../core/abort'
 import type { HeadwaterError } from '../core/errors'
-import type { TenantId } from '../core/ids'
 import type { Embedder } from '../embeddings/embedder'
 import type { VectorLru } from '../embeddings/lru'
 import type { BlobRepository } from '../repositories/blobs'
 import type { CacheRepository } from '../repositories/cache'
 import type { EpochWatch } from '../repositories/epoch-watch'
-import type { TruthSession } from '../repositories/truth'
 import type { BreakerState } from '../resilience/breaker'
 import type { SearchPorts } from '../search/search'
 import type { SearchCache } from '../search/search-cache'
+import type { Adopt } from '../tenant/tenant-context'
 import type { WriterPorts } from '../writer/ports'
 
 /** What a store is put together from: `openStore` brings Postgres, `createTestStore` memory. */
@@ -25,7 +24,7 @@ export interface StoreParts {
   readonly hedge?: SearchPorts['hedge']
   readonly epoch: EpochWatch
   readonly blobs: BlobRepository | undefined
-  readonly adopt?: ((transaction: unknown, tenant: TenantId) => Promise<TruthSession>) | undefined
+  readonly adopt?: Adopt | undefined
   /** What health asks beside the truth: each never rejects. */
   readonly checks: Readonly<Record<string, (call: CallOptions) => Promise<ConnectionHealth>>>
   /** Facts that health mentions, e.g. that row level security is off. */

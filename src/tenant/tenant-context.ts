@@ -1,3 +1,4 @@
+import type { CallerTransaction } from '../connections/postgres/caller'
 import type { CallOptions } from '../core/abort'
 import type { Clock } from '../core/clock'
 import { HeadwaterError } from '../core/errors'
@@ -10,6 +11,16 @@ import type { Truth, TruthSession } from '../repositories/truth'
 import type { Searcher } from '../search/search'
 import type { Receipt } from '../writer/write/receipt'
 import type { CoordinatedWriter } from '../writer/writer'
+
+/** The repositories over a caller's transaction, for one handle. HW_INVALID_ARGUMENT for what can be none. */
+export type Adopt = (
+  transaction: CallerTransaction,
+  tenant: TenantId,
+) => {
+  readonly session: TruthSession
+  /** Rejects with HW_INVALID_ARGUMENT unless the transaction is open, and still the same. */
+  assertOpen(): Promise<void>
+}
 
 /** What the handles of a tenant work with. */
 export interface TenantContext {
@@ -24,7 +35,7 @@ export interface TenantContext {
   readonly blobs: BlobRepository | undefined
   readonly clock: Clock
   /** The repositories over a transaction of the caller's; undefined where the truth is no Postgres. */
-  readonly adopt: ((transaction: unknown, tenant: TenantId) => Promise<TruthSession>) | undefined
+  readonly adopt: Adopt | undefined
   /** Runs a call of the store: refused when it is closed or when it comes from inside a transaction. */
   enter<T>(work: () => Promise<T>): Promise<T>
 }

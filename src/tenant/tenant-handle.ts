@@ -1,3 +1,4 @@
+import type { CallerTransaction } from '../connections/postgres/caller'
 import type { CallOptions } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
 import { collectionName, type TenantId } from '../core/ids'
@@ -12,7 +13,7 @@ import { TenantBlobs } from './blobs-handle'
 import { TenantCache } from './cache-handle'
 import { CollectionHandle } from './collection-handle'
 import type { Documents } from './documents'
-import type { TenantContext } from './tenant-context'
+import type { Adopt, TenantContext } from './tenant-context'
 import { TransactionHandle } from './transaction-handle'
 
 /** Metadata of the default collection. */
@@ -104,17 +105,22 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
   }
 
   /**
-   * Writes inside your own Postgres transaction: a pg client, a Kysely or drizzle transaction, or anything with
-   * `query(text, values)`. Its receipts count once you have committed; `waitFor` rejects if you rolled back.
+   * Writes inside your own open Postgres transaction: a pg client after BEGIN, a Kysely or drizzle transaction, or
+   * anything with `query(text, values)` that sends to one connection. What is no open transaction, a pool for one, is
+   * HW_INVALID_ARGUMENT before anything is written. Its receipts count once you have committed; `waitFor` rejects if you
+   * rolled back.
    */
-  using(transaction: unknown): TransactionHandle<C> {
+  using(transaction: CallerTransaction): TransactionHandle<C> {
     const { writer, adopt } = this.#context
     if (!adopt) {
       throw new HeadwaterError('HW_INVALID_ARGUMENT', 'using(transaction): this store has no Postgres to share')
     }
-    let begun: Promise<WriterTransaction> | undefined
-    const begin = (): Promise<WriterTransaction> => {
-      begun ??= adopt(transaction, this.tenant).then((session) => writer.within(this.tenant, session))
+    let adopted: ReturnType<Adopt> | undefined
+    let begun: WriterTransaction | undefined
+    const begin = async (): Promise<WriterTransaction> => {
+      adopted ??= adopt(transaction, this.tenant)
+      await adopted.assertOpen()
+      begun ??= writer.within(this.tenant, adopted.session)
       return begun
     }
     return new TransactionHandle<C>(begin, (name) => writer.plan(name))

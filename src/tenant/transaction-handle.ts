@@ -1,6 +1,6 @@
 import type { JsonObject } from '../core/json'
 import type { CollectionPlan } from '../writer/ports'
-import type { DocumentInput, DocumentPatch } from '../writer/write/document-input'
+import { checkId, type DocumentInput, type DocumentPatch } from '../writer/write/document-input'
 import type { PreparedDocument } from '../writer/write/prepared-document'
 import type { DocumentReceipt } from '../writer/write/receipt'
 import type { WriterTransaction } from '../writer/write/transaction'
@@ -41,15 +41,18 @@ export class TransactionDocuments<M = JsonObject> {
 
   /** The document as this transaction sees it, or null. */
   async get(id: string): Promise<StoredDocument<M> | null> {
+    checkId(id)
     const row = await (await this.#begin()).get(this.#plan, id)
     return row && storedDocument<M>(row)
   }
 
   /** In the order of the ids; null where there is none. */
   async getMany(ids: readonly string[]): Promise<(StoredDocument<M> | null)[]> {
-    const rows = await (await this.#begin()).getMany(this.#plan, [...new Set(ids)])
+    // Before anything is sent: what Postgres refuses ends the transaction.
+    const wanted = ids.map((id, at) => checkId(id, `ids[${at}]`))
+    const rows = await (await this.#begin()).getMany(this.#plan, [...new Set(wanted)])
     const found = new Map(rows.map((row) => [row.id, storedDocument<M>(row)]))
-    return ids.map((id) => found.get(id) ?? null)
+    return wanted.map((id) => found.get(id) ?? null)
   }
 }
 

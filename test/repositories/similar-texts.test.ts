@@ -24,7 +24,7 @@ describe('pg_trgm, where it is there', () => {
     const misspelt = { tenant: acme, query: 'parentel laeve', limit: 10 }
     expect(await bare.search(index, misspelt)).toEqual([])
 
-    await connection.session({ worker: true }).query('CREATE EXTENSION pg_trgm')
+    await connection.session({ worker: true }).query('CREATE EXTENSION pg_trgm SCHEMA public')
     const texts = new PostgresTextRepository(connection)
     const hits = await texts.search(index, { ...misspelt, query: 'parentel leav' })
     expect(hits.map(({ document }) => document)).toEqual(['d1'])

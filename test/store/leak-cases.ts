@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { PreparedDocument, Receipt, TenantHandle, TransactionHandle } from '../../index'
+import type { CallerTransaction, PreparedDocument, Receipt, TenantHandle, TransactionHandle } from '../../index'
 import type { TransactionDocuments } from '../../src/tenant/transaction-handle'
 
 // biome-ignore lint/suspicious/noExplicitAny: what leaks does so whatever the metadata's type
@@ -23,7 +23,7 @@ export interface Stage {
   readonly me: Side
   readonly them: Side
   /** A transaction of the caller's, rolled back afterwards; undefined where there is no Postgres. */
-  readonly within: (<T>(work: (transaction: unknown) => Promise<T>) => Promise<T>) | undefined
+  readonly within: (<T>(work: (transaction: CallerTransaction) => Promise<T>) => Promise<T>) | undefined
 }
 
 /** Tries to see or to change what is theirs by one method; gives back all that it was told, refusals too. */
@@ -164,7 +164,7 @@ export const cases: Readonly<Record<string, Case>> = {
       await refusal(tx.documents.put(stage.them.prepared), foreign),
     ]),
   'TenantHandle.using': async ({ me, them, within }) => {
-    if (!within) return refusal((async () => me.handle.using({}).documents.get('same'))(), foreign)
+    if (!within) return refusal((async () => me.handle.using({} as CallerTransaction).documents.get('same'))(), foreign)
     return within(async (trx) => {
       const [mine, theirs] = [me.handle.using(trx), them.handle.using(trx)]
       const told = [await mine.documents.get('same'), await mine.documents.put(input(me))]

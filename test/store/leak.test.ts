@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStore, type Store } from '../../index'
+import { type CallerTransaction, openStore, type Store } from '../../index'
 import { createTestStore } from '../../src/testing/test-store'
 import { describeFullProfile } from '../support/full-profile'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
@@ -114,7 +114,7 @@ function leakSuite(name: string, open: () => Promise<Opened>, after?: (opened: O
       // Names of which one begins with the other, and the rival has what the other has and more.
       const me = await sideOf(store, 'acme', 'ZEBRACROSSING', ids)
       const them = await sideOf(store, 'acme.b', 'QUAGGAMARKER', [...ids.slice(0, 2), theirsOnly, theirsToo])
-      const within = pool && (<T>(work: (transaction: unknown) => Promise<T>) => rolledBack(pool, work))
+      const within = pool && (<T>(work: (transaction: CallerTransaction) => Promise<T>) => rolledBack(pool, work))
       stage = { me, them, within }
       untouched = await belongings(them)
     })
@@ -153,7 +153,7 @@ function leakSuite(name: string, open: () => Promise<Opened>, after?: (opened: O
   })
 }
 
-async function rolledBack<T>(pool: pg.Pool, work: (transaction: unknown) => Promise<T>): Promise<T> {
+async function rolledBack<T>(pool: pg.Pool, work: (transaction: CallerTransaction) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   try {
     await client.query('BEGIN')

@@ -6,7 +6,8 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { Kysely, sql as kyselySql, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStore, type Receipt, type Store, type TenantHandle } from '../../index'
+import { type CallerTransaction, openStore, type Receipt, type Store, type TenantHandle } from '../../index'
+import { planted } from '../support/planted'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 
 type Run = (text: string) => Promise<Record<string, unknown>[]>
@@ -14,7 +15,7 @@ type Run = (text: string) => Promise<Record<string, unknown>[]>
 /** How a user of each library runs a transaction: commits when `work` resolves, rolls back when it rejects. */
 interface Caller {
   readonly name: string
-  transaction<T>(pool: pg.Pool, work: (transaction: unknown, run: Run) => Promise<T>): Promise<T>
+  transaction<T>(pool: pg.Pool, work: (transaction: CallerTransaction, run: Run) => Promise<T>): Promise<T>
 }
 
 const plain: Caller = {
@@ -178,10 +179,130 @@ function usingSuite(place: string, callers: readonly Caller[], open: () => Promi
       })
     })
 
+    describe('what is no open transaction is refused before anything is written', () => {
+      const refused = { code: 'HW_INVALID_ARGUMENT', path: 'transaction' }
+      const writes = (handle: TenantHandle, on: CallerTransaction) => {
+        const { documents } = handle.using(on)
+        return [
+          () => documents.put({ id: 'a', text: 'Never written.' }),
+          () => documents.patch('a', { title: 'x' }),
+          () => documents.delete('a'),
+          () => documents.get('a'),
+        ]
+      }
+      const nothingOf = async (handle: TenantHandle) =>
+        expect(await rowsOf(handle)).toEqual({ documents: 0, chunks: 0, jobs: 0 })
+
+      it('a pool, Kysely and drizzle outside of a transaction', async () => {
+        const wrong = {
+          pool,
+          kysely: new Kysely({ dialect: new PostgresDialect({ pool }) }),
+          drizzle: drizzle(pool),
+          adapter: { query: (text: string, values?: unknown[]) => pool.query(text, values) },
+        }
+        for (const [name, one] of Object.entries(wrong)) {
+          const acme = store.forTenant(`no-transaction-${name}`)
+          for (const write of writes(acme, one as unknown as CallerTransaction)) {
+            await expect(write(), name).rejects.toMatchObject(refused)
+          }
+          await nothingOf(acme)
+        }
+      })
+
+      it('a client before BEGIN, after COMMIT, and in the next transaction', async () => {
+        const acme = store.forTenant('no-begin')
+        const client = await pool.connect()
+        try {
+          for (const write of writes(acme, client)) await expect(write()).rejects.toMatchObject(refused)
+          await client.query('BEGIN')
+          const { documents } = acme.using(client)
+          await documents.get('a')
+          await client.query('COMMIT')
+          await expect(documents.put({ id: 'a', text: 'Too late.' })).rejects.toMatchObject(refused)
+          await client.query('BEGIN')
+          // Its receipts would tell of the transaction before.
+          await expect(documents.put({ id: 'a', text: 'Another one.' })).rejects.toMatchObject({ code: 'HW_CLOSED' })
+          await acme.using(client).documents.put({ id: 'b', text: 'Of this one.' })
+          await client.query('ROLLBACK')
+        } finally {
+          client.release()
+        }
+        await nothingOf(acme)
+      })
+
+      it('goes on after a rollback to a savepoint', async () => {
+        const acme = store.forTenant('savepoint')
+        await plain.transaction(pool, async (trx, run) => {
+          await run('SAVEPOINT before')
+          const { documents } = acme.using(trx)
+          await documents.put({ id: 'a', text: 'Taken back.' })
+          await run('ROLLBACK TO before')
+          expect(await documents.get('a')).toBeNull()
+          await run('SAVEPOINT between')
+          await documents.put({ id: 'b', text: 'Kept.' })
+        })
+        expect((await acme.documents.list()).items.map(({ id }) => id)).toEqual(['b'])
+      })
+    })
+
+    it('an id that Postgres would refuse is refused before it, and the transaction goes on', async () => {
+      const acme = store.forTenant('nul')
+      await plain.transaction(pool, async (trx) => {
+        const { documents } = acme.using(trx)
+        for (const refused of [
+          () => documents.get('a\0b'),
+          () => documents.getMany(['a', 'a\0b']),
+          () => documents.patch('a\0b', {}),
+          () => documents.delete('a\0b'),
+        ]) {
+          await expect(refused()).rejects.toMatchObject({ code: 'HW_INVALID_DOCUMENT' })
+        }
+        await documents.put({ id: 'a', text: 'Goes on.' })
+      })
+      expect(await acme.documents.get('a')).toMatchObject({ version: 1 })
+    })
+
+    it('finds nothing of the caller’s where a function of the server is meant, and gives his path and tenant back', async () => {
+      await pool.query('CREATE SCHEMA IF NOT EXISTS planted; CREATE TABLE IF NOT EXISTS planted.mine (id int)')
+      await pool.query(planted('planted'))
+      const acme = store.forTenant('planted')
+      await plain.transaction(pool, async (trx, run) => {
+        await run(`SET LOCAL search_path TO planted, pg_catalog, public; SET LOCAL headwater.tenant TO 'his own'`)
+        const { documents } = acme.using(trx)
+        await documents.put({ id: 'a', text: 'Words.', metadata: { year: 2020 } })
+        await documents.patch('a', { metadata: { year: 2021 } })
+        expect(await documents.getMany(['a', 'b'])).toMatchObject([{ version: 2 }, null])
+        expect(
+          await run(
+            `SELECT pg_catalog.current_setting('search_path') AS path, pg_catalog.current_setting('headwater.tenant') AS tenant`,
+          ),
+        ).toEqual([{ path: 'planted, pg_catalog, public', tenant: 'his own' }])
+        await run('INSERT INTO mine VALUES (1)')
+      })
+      expect((await pool.query('SELECT * FROM planted.loot')).rows).toEqual([])
+    })
+
+    it('the caller’s statements between ours keep their path, sent at once', async () => {
+      const acme = store.forTenant('between')
+      await kysely.transaction(pool, async (trx, run) => {
+        const { documents } = acme.using(trx)
+        await Promise.all([
+          documents.put({ id: 'a', text: 'Words.' }),
+          ...Array.from({ length: 12 }, (_, at) => run(`INSERT INTO orders VALUES ('between ${at} ${place}')`)),
+          documents.put({ id: 'b', text: 'More words.' }),
+        ])
+      })
+      expect((await orders()).filter((id) => id.startsWith('between'))).toHaveLength(12)
+    })
+
     it('refuses what is no transaction', async () => {
       for (const wrong of [undefined, null, {}, 'BEGIN', 7]) {
         await expect(
-          (async () => store.forTenant('acme').using(wrong).documents.get('a'))(),
+          (async () =>
+            store
+              .forTenant('acme')
+              .using(wrong as CallerTransaction)
+              .documents.get('a'))(),
           String(wrong),
         ).rejects.toMatchObject({ code: 'HW_INVALID_ARGUMENT', path: 'transaction' })
       }

@@ -1,34 +1,99 @@
+import { abortable } from '../../core/abort'
+import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { type CallerTransaction, executorFrom } from './caller'
-import type { Executor } from './executor'
+import type { Executor, StatementResult } from './executor'
+import { pinnedPath } from './statement'
 
-/** The last statement sent in each caller's transaction: the tenant and what it is named for go one after another. */
+/** Statements of one tenant inside the caller's transaction. */
+export interface CallerExecutor extends Executor {
+  /**
+   * To be asked before anything is written. Rejects with HW_INVALID_ARGUMENT unless this is an open transaction: a
+   * setting local to one is still there for its next statement. HW_CLOSED when it is another than the first time.
+   */
+  assertOpen(): Promise<void>
+}
+
+/** The last statement sent in each caller's transaction: ours go one after another. */
 const turns = new WeakMap<CallerTransaction, Promise<unknown>>()
 
+const probe = `SELECT pg_catalog.current_setting('headwater.within', true) AS seen,
+  pg_catalog.set_config('headwater.within', $1, true) AS named,
+  pg_catalog.date_part('epoch', pg_catalog.transaction_timestamp()) AS began`
+
+/** What must hold for a statement of ours, and was otherwise before: the path of names, and the tenant. */
+const opening = `SELECT
+  pg_catalog.set_config('headwater.caller_path', pg_catalog.current_setting('search_path'), true),
+  pg_catalog.set_config('headwater.caller_tenant', coalesce(pg_catalog.current_setting('headwater.tenant', true), ''), true),
+  pg_catalog.set_config('search_path', '${pinnedPath}', true),
+  pg_catalog.set_config('headwater.tenant', $1, true)`
+
+const closing = `SELECT
+  pg_catalog.set_config('search_path', pg_catalog.current_setting('headwater.caller_path'), true),
+  pg_catalog.set_config('headwater.tenant', pg_catalog.current_setting('headwater.caller_tenant'), true)`
+
 /**
- * Statements of one tenant inside the caller's transaction. Where the caller is under the policies of `table`, each of
- * them names its tenant anew: another tenant's handle may have come in between, or a rollback to a savepoint may have
- * taken the name back. Elsewhere once is enough.
+ * Each statement finds its tenant named and the path of names pinned, and gives both back: another tenant's handle may
+ * come in between, a rollback to a savepoint may take settings back, and the caller's own statements have a path of
+ * their own. A statement that fails has ended the transaction, whose end gives them back.
+ *
+ * `token` is one that no other handle has.
  */
-export function executorOfTenant(transaction: CallerTransaction, tenant: TenantId, table: string): Executor {
-  const executor = executorFrom(transaction)
-  const naming = `SELECT set_config('headwater.tenant', $1, true), row_security_active($2::text) AS guarded`
-  let guarded: boolean | undefined
+export function executorOfTenant(transaction: CallerTransaction, tenant: TenantId, token: string): CallerExecutor {
+  const { queues, ...executor } = executorFrom(transaction)
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const before = turns.get(transaction) ?? Promise.resolve()
+    const answer = before.then(work)
+    turns.set(
+      transaction,
+      answer.catch(() => undefined),
+    )
+    return answer
+  }
+  let began: string | undefined
+  const isOpen = async (): Promise<boolean> => {
+    const { rows } = await inTurn(() => executor.query<{ seen: unknown; began: unknown }>(probe, [token]))
+    if (rows[0]?.seen !== token) return false
+    began ??= String(rows[0].began)
+    if (began === String(rows[0].began)) return true
+    throw new HeadwaterError('HW_CLOSED', 'The transaction of this handle has ended; call using() anew in the next one')
+  }
   return {
-    query(text, values, options) {
-      const before = turns.get(transaction) ?? Promise.resolve()
-      const answer = before.then(async () => {
-        if (guarded !== false) {
-          const { rows } = await executor.query<{ guarded: boolean }>(naming, [tenant, table], options)
-          guarded = rows[0]?.guarded === true
-        }
-        return executor.query<never>(text, values, options)
-      })
-      turns.set(
-        transaction,
-        answer.catch(() => undefined),
+    async assertOpen() {
+      // The first time, and after a rollback to a savepoint of before, the setting has yet to be made.
+      if ((await isOpen()) || (await isOpen())) return
+      throw new HeadwaterError(
+        'HW_INVALID_ARGUMENT',
+        'using(transaction): there is no open transaction on it; BEGIN one, or give what the callback of transaction() gets',
+        { path: 'transaction' },
       )
-      return answer
+    },
+    query<R>(text: string, values?: readonly unknown[], options?: Parameters<Executor['query']>[2]) {
+      const open = () => executor.query(opening, [tenant])
+      const ask = () => executor.query<R>(text, values)
+      const close = () => executor.query(closing)
+      // A caller who waits no more leaves the statement running, and what belongs to it.
+      const answer = inTurn(queues ? () => together(open, ask, close) : () => oneByOne(open, ask, close))
+      return abortable(answer, options?.signal)
     },
   }
+}
+
+type Ask<R> = () => Promise<StatementResult<R>>
+
+async function oneByOne<R>(open: Ask<unknown>, ask: Ask<R>, close: Ask<unknown>): Promise<StatementResult<R>> {
+  await open()
+  const result = await ask()
+  await close()
+  return result
+}
+
+/** In one go where the driver keeps them in order: nothing of the caller's gets in between. */
+async function together<R>(open: Ask<unknown>, ask: Ask<R>, close: Ask<unknown>): Promise<StatementResult<R>> {
+  const [opened, answer, closed] = await Promise.allSettled([open(), ask(), close()])
+  // The first that failed is why the others did.
+  if (opened.status === 'rejected') throw opened.reason
+  if (answer.status === 'rejected') throw answer.reason
+  if (closed.status === 'rejected') throw closed.reason
+  return answer.value
 }

@@ -4,13 +4,18 @@ import { classifyPostgres } from '../../resilience/classify-postgres'
 import type { Executor } from './executor'
 import { normaliseRows } from './row-types'
 
-/** pg's client, PGlite or a transaction of its, or an adapter of three lines around anything else. */
+/**
+ * pg's client after BEGIN, a transaction of PGlite's, or an adapter of three lines around anything else. A pool is none:
+ * it sends each statement on a connection of its own choice.
+ */
 export interface QueryableTransaction {
   query(text: string, values?: unknown[]): Promise<unknown>
+  readonly totalCount?: never
 }
 
-/** A Kysely transaction. */
+/** A Kysely transaction, controlled ones too; `Kysely` itself says that it is none. */
 export interface KyselyTransaction {
+  readonly isTransaction: true
   executeQuery(query: {
     readonly sql: string
     readonly parameters: readonly unknown[]
@@ -23,21 +28,32 @@ export interface KyselyTransaction {
   }): Promise<unknown>
 }
 
-/** A drizzle transaction (node-postgres, PGlite): it asks what it is given for its SQL, so no import is needed. */
+/**
+ * A drizzle transaction (node-postgres, PGlite), which its database handle is not. It asks what it is given for its SQL,
+ * so no import is needed.
+ */
 export interface DrizzleTransaction {
   execute(query: never): PromiseLike<unknown>
+  rollback(): never
 }
 
+/** An open transaction of your own. That it is open is asked of the database, before anything is written. */
 export type CallerTransaction = QueryableTransaction | KyselyTransaction | DrizzleTransaction
+
+export interface ForeignExecutor extends Executor {
+  /** Statements sent without waiting go one after another, with nothing of others in between. */
+  readonly queues: boolean
+}
 
 /**
  * Statements inside the caller's own transaction. BEGIN, COMMIT and ROLLBACK stay the caller's, and so does the role;
  * an abort ends the wait, not the statement. Kysely does not say which columns are bigint, so there they arrive as the
  * caller's own parsers leave them (text, unless set otherwise).
  */
-export function executorFrom(transaction: CallerTransaction): Executor {
-  const run = runnerOf(transaction)
+export function executorFrom(transaction: CallerTransaction): ForeignExecutor {
+  const { run, queues } = runnerOf(transaction)
   return {
+    queues,
     async query(text, values = [], options = {}) {
       throwIfAborted(options.signal)
       let answer: unknown
@@ -51,26 +67,42 @@ export function executorFrom(transaction: CallerTransaction): Executor {
   }
 }
 
-function runnerOf(transaction: CallerTransaction): (text: string, values: unknown[]) => Promise<unknown> {
+interface Runner {
+  readonly run: (text: string, values: unknown[]) => Promise<unknown>
+  readonly queues: boolean
+}
+
+function runnerOf(transaction: CallerTransaction): Runner {
   if (has(transaction, 'executeQuery')) {
-    return (sql, parameters) =>
+    if (transaction.isTransaction === (false as boolean)) throw notOne('Kysely outside of transaction()')
+    const run: Runner['run'] = (sql, parameters) =>
       transaction.executeQuery({
         sql,
         parameters,
         query: { kind: 'RawNode', sqlFragments: [sql], parameters: [] },
         queryId: { queryId: 'headwater' },
       })
+    return { run, queues: true }
   }
   if (has(transaction, 'execute')) {
-    return async (sql, params) => {
+    if (!has(transaction, 'rollback')) throw notOne('a drizzle database outside of transaction()')
+    const run: Runner['run'] = async (sql, params) => {
       const query = { getSQL: () => query, toQuery: () => ({ sql, params }) }
       return transaction.execute(query as never)
     }
+    return { run, queues: false }
   }
-  if (has(transaction, 'query')) return (text, values) => transaction.query(text, values)
-  throw new HeadwaterError(
+  if (has(transaction, 'query')) {
+    if (typeof Reflect.get(transaction, 'totalCount') === 'number') throw notOne('a pool')
+    return { run: (text, values) => transaction.query(text, values), queues: false }
+  }
+  throw notOne('none of these')
+}
+
+function notOne(what: string): HeadwaterError {
+  return new HeadwaterError(
     'HW_INVALID_ARGUMENT',
-    'using(transaction): expected a pg client, a Kysely or drizzle transaction, or { query(text, values) }',
+    `using(transaction): expected a pg client, a Kysely or drizzle transaction, or { query(text, values) }, got ${what}`,
     { path: 'transaction' },
   )
 }

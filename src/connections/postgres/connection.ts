@@ -15,7 +15,7 @@ import { type PostgresOptions, type ResolvedPostgresOptions, resolvePostgresOpti
 import { describeTarget } from './pool'
 import { normaliseRows } from './row-types'
 import { SessionExecutor } from './session'
-import type { RowSecurity } from './statement'
+import { pinnedPath, type RowSecurity } from './statement'
 import { runTransaction, type TransactionOptions } from './transaction'
 
 export interface PostgresPorts {
@@ -52,10 +52,13 @@ export class PostgresConnection implements AsyncDisposable {
   readonly #core: ConnectionCore
   #loaded: Policy | undefined
   #security: RowSecurity = Object.freeze({ active: false })
+  #pinned: boolean
   #closed: Promise<void> | undefined
 
   constructor(options: PostgresOptions, ports: PostgresPorts = {}) {
     this.options = resolvePostgresOptions(options)
+    const { target, startupParameters } = this.options
+    this.#pinned = target.kind === 'embedded' || (target.kind === 'server' && startupParameters)
     const clock = ports.clock ?? systemClock
     const random = ports.random ?? systemRandom
     this.#clock = clock
@@ -76,6 +79,9 @@ export class PostgresConnection implements AsyncDisposable {
       clock,
       get security() {
         return connection.#security
+      },
+      get pinned() {
+        return connection.#pinned
       },
       call: (work) => this.#call(work),
       lease: (signal) => this.#lessor.lease(signal, this.#loaded?.breaker.state === 'half-open'),
@@ -102,6 +108,17 @@ export class PostgresConnection implements AsyncDisposable {
 
   set security(security: RowSecurity) {
     this.#security = Object.freeze({ ...security })
+  }
+
+  /**
+   * Asks whether sessions really have the path of names that they were started with: a pooler in between may have
+   * dropped it. Until it is found so, every statement is one of a transaction that sets it. Also tells whether the
+   * server answers.
+   */
+  async askPath(): Promise<void> {
+    const text = "SELECT pg_catalog.current_setting('search_path') AS path"
+    const { rows } = await this.session({ worker: true }).query(text)
+    this.#pinned &&= rows[0]?.['path'] === pinnedPath
   }
 
   /** Statements that commit on their own. */
@@ -140,7 +157,7 @@ export class PostgresConnection implements AsyncDisposable {
         this.#assertOpen()
         const lease = await this.#lessor.lease(signal)
         try {
-          const text = "SELECT current_setting('server_version') AS version"
+          const text = "SELECT pg_catalog.current_setting('server_version') AS version"
           const { rows } = await lease.query({ text }, signal)
           return String(rows[0]?.['version'])
         } finally {

@@ -13,6 +13,8 @@ export interface ConnectionCore {
   readonly options: ResolvedPostgresOptions
   readonly security: RowSecurity
   readonly clock: Clock
+  /** Whether sessions look for names where they should; otherwise each transaction says so. */
+  readonly pinned: boolean
   /** Runs a call, which `close` then waits for; HW_CLOSED after it. */
   call<T>(work: (policy: Policy) => Promise<T>): Promise<T>
   /** A sound connection, or HW_UNAVAILABLE, HW_OVERLOADED and the like with `details.phase` 'connect'. */

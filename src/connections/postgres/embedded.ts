@@ -7,6 +7,7 @@ import type { OpenPool } from './client'
 import { loadPg, loadPglite } from './driver'
 import { FolderLock, storageError } from './folder-lock'
 import { typeParsers } from './row-types'
+import { pinnedPath } from './statement'
 
 /**
  * PGlite behind pg's own Pool, so that everything above sees one kind of client.
@@ -37,7 +38,7 @@ export async function openEmbedded(path: string, clock: Clock, random: Random): 
     // The session cannot be renewed, so there is nothing to gain from closing its connection.
     idleTimeoutMillis: 0,
     types: typeParsers(pg.types),
-    onConnect: (client) => client.query('ROLLBACK; DEALLOCATE ALL; RESET ALL'),
+    onConnect: (client) => client.query(`ROLLBACK; DEALLOCATE ALL; RESET ALL; SET search_path TO ${pinnedPath}`),
   })
   pool.on('error', () => {})
   return {

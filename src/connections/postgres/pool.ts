@@ -7,6 +7,7 @@ import { openEmbedded } from './embedded'
 import type { ResolvedPostgresOptions } from './options'
 import { typeParsers } from './row-types'
 import { scopedQuery } from './scoped-query'
+import { pinnedPath } from './statement'
 
 export interface PoolPorts {
   readonly clock: Clock
@@ -30,6 +31,7 @@ async function openServer(url: string, options: ResolvedPostgresOptions): Promis
   const sockets = new Set<Socket>()
   const pool = new pg.Pool({
     connectionString: url,
+    ...(options.startupParameters && { Client: pinned(pg.Client) }),
     max: options.max,
     connectionTimeoutMillis: options.connectionTimeoutMs,
     idleTimeoutMillis: options.idleTimeoutMs,
@@ -57,6 +59,21 @@ async function openServer(url: string, options: ResolvedPostgresOptions): Promis
     for (const socket of sockets) socket.destroy()
   }
   return { pool, scoped: scopedQuery(pg.Query), close: () => pool.end(), destroySockets }
+}
+
+interface Startup {
+  getStartupConf(): Readonly<Record<string, string>>
+}
+
+/** A client whose sessions begin with the pinned path, whatever the login or `options` of the URL say. */
+function pinned<C>(base: C): C {
+  const Base = base as new (...config: unknown[]) => Startup
+  class Pinned extends Base {
+    override getStartupConf(): Record<string, string> {
+      return { ...super.getStartupConf(), search_path: pinnedPath }
+    }
+  }
+  return Pinned as C
 }
 
 /** Where it is, for messages: no user, no password. */

@@ -98,7 +98,7 @@ interface Statement {
 
 /** The names are our own; Postgres tells statements apart by 63 bytes of theirs. */
 function settingStatement(settings: readonly Setting[]): Statement {
-  const calls = settings.map(([name], at) => `set_config('${name}', $${at + 1}, true)`)
+  const calls = settings.map(([name], at) => `pg_catalog.set_config('${name}', $${at + 1}, true)`)
   const text = `SELECT ${calls.join(', ')}`
   return { name: `hw_${sha256(text).slice(0, 24)}`, text }
 }

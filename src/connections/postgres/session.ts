@@ -99,6 +99,7 @@ export class SessionExecutor implements Session {
       security: this.#core.security,
       limits: limitsOf(this.#core.options, timeoutMs, options.timeoutMs !== undefined),
       settings: options.settings,
+      pinned: this.#core.pinned,
     }
     if (lease.canScope(query)) {
       return this.#alone(progress, () => lease.askScoped(settingsOf(needed), query, signal))
@@ -152,11 +153,11 @@ export class SessionExecutor implements Session {
     }
   }
 
-  /** Also for settings, one of which is the time a call allows above the connection's statement_timeout. */
+  /** Also for the path of names, and for settings, one of which is the time a call allows above the connection's statement_timeout. */
   #needsTransaction(options: SessionStatementOptions): boolean {
     const { target, statementTimeoutMs } = this.#core.options
     const longer = target.kind !== 'embedded' && (options.timeoutMs ?? 0) > statementTimeoutMs
-    return longer || options.settings !== undefined || needsOpening(this.#as, this.#core.security)
+    return !this.#core.pinned || longer || options.settings !== undefined || needsOpening(this.#as, this.#core.security)
   }
 }
 

@@ -4,6 +4,13 @@ import type { ResolvedPostgresOptions } from './options'
 
 export type Isolation = 'read committed' | 'repeatable read'
 
+/**
+ * Where names without a schema are looked for: among the server's own alone. With any other schema in the path, whoever
+ * may create there decides what a function or an operator means. Temporary tables come last, since they come first
+ * where they are not named.
+ */
+export const pinnedPath = 'pg_catalog, pg_temp'
+
 /** What store.open found out about row level security; statements follow it from then on. */
 export interface RowSecurity {
   /** True when each statement must carry its tenant (and take on a role where one is set). */
@@ -21,6 +28,8 @@ export interface Opening {
   /** Limits for the server, ms, where the connection's own do not hold. */
   readonly limits?: Readonly<Record<string, number>> | undefined
   readonly settings?: readonly Setting[] | undefined
+  /** Whether the session has the pinned path already. */
+  readonly pinned: boolean
 }
 
 /**
@@ -36,13 +45,13 @@ export function openingStatement(opening: Opening): string {
   const settings = settingsOf(opening)
   const begin = `BEGIN${modes.join('')}`
   if (settings.length === 0) return begin
-  const calls = settings.map(([name, value]) => `set_config(${literal(name)}, ${literal(value)}, true)`)
+  const calls = settings.map(([name, value]) => `pg_catalog.set_config(${literal(name)}, ${literal(value)}, true)`)
   return `${begin}; SELECT ${calls.join(', ')}`
 }
 
 /** What must hold inside; the role last, since it may have no right to the others. */
-export function settingsOf({ as, security, limits, settings: own = [] }: Opening): Setting[] {
-  const settings: Setting[] = [...own]
+export function settingsOf({ as, security, limits, settings: own = [], pinned }: Opening): Setting[] {
+  const settings: Setting[] = pinned ? [...own] : [['search_path', pinnedPath], ...own]
   if ('tenant' in as) settings.push(['headwater.tenant', as.tenant])
   if (limits) for (const [name, ms] of Object.entries(limits)) settings.push([name, String(Math.ceil(ms))])
   const role = roleOf(as, security)

@@ -141,6 +141,7 @@ class Transaction implements Executor {
       security: this.#core.security,
       isolation,
       readOnly,
+      pinned: this.#core.pinned,
       limits: limitsOf(this.#core.options, this.#deadline.remaining(), timeoutMs !== undefined),
     })
     const answer = await lease.ask({ text }, this.#deadline.signal)

@@ -87,7 +87,7 @@ async function takeSegments(
   call: CallOptions | undefined,
 ): Promise<{ id: number; blocks: Buffer[] } | undefined> {
   const { rows: locks } = await executor.query<{ mine: boolean; id: number }>(
-    `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS mine, nextval($2::regclass) AS id`,
+    `SELECT pg_try_advisory_xact_lock(hashtextextended($1::text, 0::bigint)) AS mine, nextval($2::regclass) AS id`,
     [`headwater:merge:${tables.entries}:${tenant}`, tables.sequence],
     call,
   )

@@ -33,8 +33,8 @@ export async function findVectorType(executor: Executor): Promise<VectorType | u
   }
 }
 
-/** The type, with the extension created where it is not yet. */
-export async function ensureVectorType(executor: Executor): Promise<VectorType> {
+/** The type, with the extension created where it is not yet: in `public`, or else in the schema of our tables. */
+export async function ensureVectorType(executor: Executor, schema: string): Promise<VectorType> {
   const before = await findVectorType(executor)
   if (before) return before
   const { rows } = await executor.query(`SELECT 1 FROM pg_available_extensions WHERE name = 'vector'`)
@@ -47,7 +47,10 @@ export async function ensureVectorType(executor: Executor): Promise<VectorType> 
     )
   }
   try {
-    await executor.query('CREATE EXTENSION IF NOT EXISTS vector')
+    // Where it goes is said, since the path of names says nothing: to the schema that everybody may use, if it is there.
+    const { rows: found } = await executor.query(`SELECT FROM pg_namespace WHERE nspname = 'public'`)
+    const place = quoteName(found.length > 0 ? 'public' : schema)
+    await executor.query(`CREATE EXTENSION IF NOT EXISTS vector SCHEMA ${place}`)
   } catch (error) {
     if (sqlState(error) !== '42501') throw error
     throw new HeadwaterError(

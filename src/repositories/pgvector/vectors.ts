@@ -88,7 +88,7 @@ export class PostgresVectorRepository implements VectorRepository {
             { path: 'index.name' },
           )
         }
-        const type = await ensureVectorType(executor)
+        const type = await ensureVectorType(executor, this.#schema)
         await executor.query(
           `CREATE TABLE ${table} (${payloadDefinitions}, embedding ${type.name}(${dimensions}) NOT NULL)`,
         )

@@ -31,7 +31,9 @@ export async function secure(executor: Executor, table: string): Promise<void> {
 
 /** Held until the transaction ends, so that processes which create the same index at once take turns. */
 export async function lockCreation(executor: Executor, schema: string): Promise<void> {
-  await executor.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`headwater:create:${schema}`])
+  await executor.query('SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0::bigint))', [
+    `headwater:create:${schema}`,
+  ])
 }
 
 /** What `create` wrote down on a table of ours; undefined when there is no such table. */

@@ -8,7 +8,7 @@ import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from
 const referenceStatements = statements(({ table, guard }) => {
   const documents = table('documents')
   const removals = table('blob_removals')
-  const lockOf = `hashtextextended('headwater:blob:' || $1::text || '/' || u.key, 0)`
+  const lockOf = `hashtextextended('headwater:blob:'::text || $1::text || '/'::text || u.key, 0::bigint)`
   const keys = 'unnest($2::text[]) AS u (key)'
   return {
     isolation: { text: `SELECT current_setting('transaction_isolation') AS isolation` },

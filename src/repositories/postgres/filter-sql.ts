@@ -84,7 +84,7 @@ class Compiler {
     const list = `${leaves} -> ${this.#bind(key, 'text')}`
     if (values.length > hashedFrom) return this.#anyOfMany(list, type, values)
     if (type === 's') return `coalesce(${list} ?| ${this.#bind(values, 'text[]')}, false)`
-    return `coalesce(jsonb_path_exists(${list}, '$[*] ? (@ == $v[*])', ${this.#bindJson({ v: [...values] })}), false)`
+    return `coalesce(jsonb_path_exists(${list}, '$[*] ? (@ == $v[*])'::jsonpath, ${this.#bindJson({ v: [...values] })}), false)`
   }
 
   /** Costs more for a row, but the same however long the list is: Postgres looks up in a hash table. */
@@ -109,7 +109,7 @@ class Compiler {
       bounds['max'] = max.value
     }
     const list = `${this.#columns.leaves} -> ${this.#bind(leafKey(type, path), 'text')}`
-    return `coalesce(jsonb_path_exists(${list}, '$[*] ? (${tests.join(' && ')})', ${this.#bindJson(bounds)}), false)`
+    return `coalesce(jsonb_path_exists(${list}, '$[*] ? (${tests.join(' && ')})'::jsonpath, ${this.#bindJson(bounds)}), false)`
   }
 
   #system(name: keyof typeof systemFieldTypes, tests: Exclude<ReducedTests, { kind: 'anything' }>): string {

@@ -19,7 +19,7 @@ const generationStatements = statements(({ table }) => {
     ),
     /** Named by its schema too: two stores in one database do not wait for each other. */
     lock: {
-      text: `SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || '${generations.replaceAll("'", "''")}', 0))`,
+      text: `SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || '${generations.replaceAll("'", "''")}'::text, 0::bigint))`,
     },
     create: {
       text: `WITH fresh AS (SELECT nextval(pg_get_serial_sequence('${generations.replaceAll("'", "''")}', 'id')) AS id)

@@ -31,8 +31,8 @@ describe('an embedded folder', () => {
   it('is made, keeps what is written, and has pgvector', async () => {
     const path = join(root, 'new', 'store')
     const first = connectTo({ embedded: { path } })
-    await first.session(worker).query('CREATE EXTENSION vector')
-    await first.session(worker).query("CREATE TABLE kept AS SELECT '[1,2]'::vector AS v")
+    await first.session(worker).query('CREATE EXTENSION vector SCHEMA public')
+    await first.session(worker).query("CREATE TABLE public.kept AS SELECT '[1,2]'::public.vector AS v")
     expect(existsSync(join(path, 'headwater.lock'))).toBe(true)
 
     const second = connectTo({ embedded: { path } })
@@ -45,7 +45,7 @@ describe('an embedded folder', () => {
 
     await first.close()
     expect(readdirSync(path)).toEqual(['postgres'])
-    const { rows } = await second.session(worker).query('SELECT v FROM kept')
+    const { rows } = await second.session(worker).query('SELECT v FROM public.kept')
     expect(rows).toEqual([{ v: '[1,2]' }])
     await second.close()
   })
@@ -174,7 +174,7 @@ describe('the one connection of an embedded store', () => {
     const aborted = connection.transaction(
       acme,
       async (tx) => {
-        await tx.query('CREATE TABLE never (id int)')
+        await tx.query('CREATE TABLE public.never (id int)')
         const running = tx.query('SELECT sum(n) FROM generate_series(1, 200000) AS n', [], {
           name: 'hw_sum',
           signal: controller.signal,
@@ -193,10 +193,10 @@ describe('the one connection of an embedded store', () => {
 
   it('memory is gone with it', async () => {
     const connection = new PostgresConnection({ embedded: { path: ':memory:' } })
-    await connection.session(worker).query('CREATE TABLE gone (id int)')
+    await connection.session(worker).query('CREATE TABLE public.gone (id int)')
     await connection[Symbol.asyncDispose]()
     const next = connectTo({ embedded: { path: ':memory:' } })
-    expect(await rejection(next.session(worker).query('SELECT * FROM gone'))).toMatchObject({
+    expect(await rejection(next.session(worker).query('SELECT * FROM public.gone'))).toMatchObject({
       details: { sqlState: '42P01' },
     })
   })

@@ -11,18 +11,18 @@ const backend = "SELECT pg_backend_pid() AS pid, current_setting('application_na
 describe('a backend that is killed', () => {
   it('in the middle of a transaction: HW_UNAVAILABLE, nothing stays, the next call works', async () => {
     const connection = connectTo({ url: database().url, max: 2 })
-    await database().admin('CREATE TABLE killed (id int)')
+    await database().admin('CREATE TABLE public.killed (id int)')
     const error = await rejection(
       connection.transaction(acme, async (tx) => {
         const { rows } = await tx.query<{ pid: number; name: string }>(backend)
         expect(rows[0]?.name).toBe('headwater')
-        await tx.query('INSERT INTO killed VALUES (1)')
+        await tx.query('INSERT INTO public.killed VALUES (1)')
         await database().admin('SELECT pg_terminate_backend($1)', [rows[0]?.pid])
-        await tx.query('INSERT INTO killed VALUES (2)')
+        await tx.query('INSERT INTO public.killed VALUES (2)')
       }),
     )
     expect(error).toMatchObject({ code: 'HW_UNAVAILABLE', retryable: true })
-    const { rows } = await connection.session(acme).query('SELECT count(*) AS n FROM killed')
+    const { rows } = await connection.session(acme).query('SELECT count(*) AS n FROM public.killed')
     expect(rows).toEqual([{ n: 0 }])
   })
 
@@ -54,27 +54,27 @@ describe('a backend that is killed', () => {
 describe('conflicts', () => {
   it('a serialization failure runs the whole transaction again', async () => {
     const connection = connectTo({ url: database().url, max: 3, retry: fast })
-    await database().admin('CREATE TABLE counted (n int); INSERT INTO counted VALUES (0)')
+    await database().admin('CREATE TABLE public.counted (n int); INSERT INTO public.counted VALUES (0)')
     let runs = 0
     await connection.transaction(
       acme,
       async (tx) => {
-        await tx.query('SELECT n FROM counted')
-        if (++runs === 1) await connection.session(worker).query('UPDATE counted SET n = n + 10')
-        await tx.query('UPDATE counted SET n = n + 1')
+        await tx.query('SELECT n FROM public.counted')
+        if (++runs === 1) await connection.session(worker).query('UPDATE public.counted SET n = n + 10')
+        await tx.query('UPDATE public.counted SET n = n + 1')
       },
       { isolation: 'repeatable read', retries: 2 },
     )
     expect(runs).toBe(2)
-    expect((await connection.session(worker).query('SELECT n FROM counted')).rows).toEqual([{ n: 11 }])
+    expect((await connection.session(worker).query('SELECT n FROM public.counted')).rows).toEqual([{ n: 11 }])
   })
 
   it('a lock that is not given in time is HW_CONFLICT; a slow statement is stopped by the server', async () => {
     const connection = connectTo({ url: database().url, max: 3, lockTimeoutMs: 50, statementTimeoutMs: 300 })
-    await database().admin('CREATE TABLE locked (n int); INSERT INTO locked VALUES (0)')
+    await database().admin('CREATE TABLE public.locked (n int); INSERT INTO public.locked VALUES (0)')
     await connection.transaction(acme, async (tx) => {
-      await tx.query('UPDATE locked SET n = 1')
-      const other = connection.transaction(acme, (second) => second.query('UPDATE locked SET n = 2'))
+      await tx.query('UPDATE public.locked SET n = 1')
+      const other = connection.transaction(acme, (second) => second.query('UPDATE public.locked SET n = 2'))
       expect(await rejection(other)).toMatchObject({ code: 'HW_CONFLICT', details: { sqlState: '55P03' } })
     })
     const slow = await rejection(connection.session(acme).query('SELECT pg_sleep(5)'))
@@ -99,14 +99,14 @@ describe('through a network that fails', () => {
     'COMMIT %s reaching the server is HW_COMMIT_UNKNOWN',
     async (verdict) => {
       const connection = connectTo({ url: proxy.url, max: 2, retry: fast })
-      await database().admin('CREATE TABLE IF NOT EXISTS unsure (what text)')
+      await database().admin('CREATE TABLE IF NOT EXISTS public.unsure (what text)')
       let runs = 0
       const error = await rejection(
         connection.transaction(
           acme,
           async (tx) => {
             runs++
-            await tx.query('INSERT INTO unsure VALUES ($1)', [verdict])
+            await tx.query('INSERT INTO public.unsure VALUES ($1)', [verdict])
             atCommit(verdict)
           },
           { retries: 3 },
@@ -117,21 +117,21 @@ describe('through a network that fails', () => {
       proxy.resume()
       // Both truths are behind the same error, which is why it says unknown.
       const count = async () =>
-        (await database().admin('SELECT count(*)::int AS n FROM unsure WHERE what = $1', [verdict])).rows[0]?.n
+        (await database().admin('SELECT count(*)::int AS n FROM public.unsure WHERE what = $1', [verdict])).rows[0]?.n
       await expect.poll(count).toBe(verdict === 'cut-after' ? 1 : 0)
     },
   )
 
   it('a single change whose answer is lost is HW_COMMIT_UNKNOWN, a read is repeated', async () => {
     const connection = connectTo({ url: proxy.url, max: 2, retry: fast })
-    await database().admin('CREATE TABLE single (n int)')
+    await database().admin('CREATE TABLE public.single (n int)')
     await connection.session(acme).query('SELECT 1')
     proxy.onRequest = (bytes) => (bytes.includes('single') ? 'cut-after' : 'pass')
-    const error = await rejection(connection.session(acme).query('INSERT INTO single VALUES (1)'))
+    const error = await rejection(connection.session(acme).query('INSERT INTO public.single VALUES (1)'))
     expect(error).toMatchObject({ code: 'HW_COMMIT_UNKNOWN' })
     let cuts = 0
     proxy.onRequest = (bytes) => (bytes.includes('single') && cuts++ === 0 ? 'cut-before' : 'pass')
-    const { rows } = await connection.session(acme).query('SELECT count(*) AS n FROM single')
+    const { rows } = await connection.session(acme).query('SELECT count(*) AS n FROM public.single')
     expect(rows).toEqual([{ n: 1 }])
     expect(cuts).toBe(2)
   })
@@ -148,7 +148,7 @@ describe('through a network that fails', () => {
 
   it('a stalled network ends at the deadline: statement, COMMIT and connecting alike', async () => {
     const connection = connectTo({ url: proxy.url, max: 2, retry: fast })
-    await database().admin('CREATE TABLE stalled (n int)')
+    await database().admin('CREATE TABLE public.stalled (n int)')
     await connection.session(acme).query('SELECT 1')
     proxy.stall()
     const options = { timeoutMs: 150 }
@@ -162,7 +162,7 @@ describe('through a network that fails', () => {
       connection.transaction(
         acme,
         async (tx) => {
-          await tx.query('INSERT INTO stalled VALUES (1)')
+          await tx.query('INSERT INTO public.stalled VALUES (1)')
           proxy.stall()
         },
         { timeoutMs: 1_000 },

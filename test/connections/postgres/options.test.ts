@@ -72,6 +72,9 @@ describe('statements', () => {
   it('quotes what it puts into text', () => {
     expect(literal("a'b")).toBe("'a''b'")
     expect(literal("a\\'b")).toBe(" E'a\\\\''b'")
-    expect(openingStatement({ as: { worker: true }, security: { active: false } })).toBe('BEGIN')
+    expect(openingStatement({ as: { worker: true }, security: { active: false }, pinned: true })).toBe('BEGIN')
+    expect(openingStatement({ as: { worker: true }, security: { active: false }, pinned: false })).toBe(
+      `BEGIN; SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)`,
+    )
   })
 })

@@ -17,6 +17,7 @@ describe.each(['scoped', 'pipelined', 'step by step'] as const)('row level secur
   let connection: PostgresConnection
   let pool: pg.Pool | undefined
   const name = kind.replaceAll(' ', '_')
+  const table = `public.${name}`
   const run = <R>(as: typeof acme | typeof worker, text: string) =>
     connection.session(as).query<R>(text, [], kind === 'scoped' ? { name: `${name}: ${text}`.slice(0, 63) } : {})
 
@@ -24,16 +25,16 @@ describe.each(['scoped', 'pipelined', 'step by step'] as const)('row level secur
     const role = `app_${database().name}_${name}`
     await database().admin(`
       CREATE ROLE ${role} NOLOGIN;
-      CREATE TABLE ${name} (tenant text NOT NULL, id int PRIMARY KEY);
-      ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY;
-      ALTER TABLE ${name} FORCE ROW LEVEL SECURITY;
-      CREATE POLICY own ON ${name} USING (tenant = current_setting('headwater.tenant', true));
-      GRANT ALL ON ${name} TO ${role}`)
+      CREATE TABLE ${table} (tenant text NOT NULL, id int PRIMARY KEY);
+      ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY;
+      ALTER TABLE ${table} FORCE ROW LEVEL SECURITY;
+      CREATE POLICY own ON ${table} USING (tenant = current_setting('headwater.tenant', true));
+      GRANT ALL ON ${table} TO ${role}`)
     if (kind === 'step by step') pool = new pg.Pool({ connectionString: database().url, max: 2 })
     connection = connectTo(pool ? { pool } : { url: database().url, max: 2 })
     connection.security = { active: true, appRole: role }
-    await run(acme, `INSERT INTO ${name} VALUES ('acme', 1)`)
-    await run(globex, `INSERT INTO ${name} VALUES ('globex', 2)`)
+    await run(acme, `INSERT INTO ${table} VALUES ('acme', 1)`)
+    await run(globex, `INSERT INTO ${table} VALUES ('globex', 2)`)
   })
   afterAll(async () => {
     await pool?.end()
@@ -41,13 +42,13 @@ describe.each(['scoped', 'pipelined', 'step by step'] as const)('row level secur
   })
 
   const ids = async (as: typeof acme | typeof worker) =>
-    (await run<{ id: number }>(as, `SELECT id FROM ${name} ORDER BY id`)).rows.map((row) => row.id)
+    (await run<{ id: number }>(as, `SELECT id FROM ${table} ORDER BY id`)).rows.map((row) => row.id)
 
   it('each sees its own without any WHERE, the worker sees all', async () => {
     expect(await ids(acme)).toEqual([1])
     expect(await ids(globex)).toEqual([2])
     expect(await ids(worker)).toEqual([1, 2])
-    expect((await connection.transaction(acme, (tx) => tx.query(`SELECT id FROM ${name}`))).rows).toEqual([{ id: 1 }])
+    expect((await connection.transaction(acme, (tx) => tx.query(`SELECT id FROM ${table}`))).rows).toEqual([{ id: 1 }])
   })
 
   it('concurrent statements of two tenants on few connections never mix', async () => {
@@ -58,9 +59,9 @@ describe.each(['scoped', 'pipelined', 'step by step'] as const)('row level secur
   })
 
   it('a foreign row cannot be written, and the refusal is the statement’s own', async () => {
-    const error = await rejection(run(acme, `INSERT INTO ${name} VALUES ('globex', 3)`))
+    const error = await rejection(run(acme, `INSERT INTO ${table} VALUES ('globex', 3)`))
     expect(error).toMatchObject({ code: 'HW_UNAUTHORIZED', details: { sqlState: '42501' } })
-    const twice = await rejection(run(acme, `INSERT INTO ${name} VALUES ('acme', 1)`))
+    const twice = await rejection(run(acme, `INSERT INTO ${table} VALUES ('acme', 1)`))
     expect(twice).toMatchObject({ code: 'HW_DATABASE', details: { sqlState: '23505' } })
     expect(await ids(worker)).toEqual([1, 2])
   })
@@ -68,7 +69,7 @@ describe.each(['scoped', 'pipelined', 'step by step'] as const)('row level secur
   it('a role that is not there fails every statement and runs none of them', async () => {
     const security = connection.security
     connection.security = { active: true, appRole: 'nobody_made_this' }
-    const error = await rejection(run(acme, `DELETE FROM ${name}`))
+    const error = await rejection(run(acme, `DELETE FROM ${table}`))
     connection.security = security
     expect(error).toMatchObject({ code: 'HW_DATABASE' })
     expect(error.message).toContain('nobody_made_this')
@@ -128,11 +129,11 @@ describe('a lost answer of a scoped statement', () => {
   it('is HW_COMMIT_UNKNOWN for a change', async () => {
     const proxy = await TcpProxy.to(database().url)
     const connection = connectTo({ url: proxy.url, max: 1, retry: { baseMs: 1, maxMs: 2 } })
-    await database().admin('CREATE TABLE scoped_around (n int)')
+    await database().admin('CREATE TABLE public.scoped_around (n int)')
     connection.security = { active: true }
     await connection.session(acme).query('SELECT 1', [], { name: 'first' })
     proxy.onRequest = (bytes) => (bytes.includes('scoped_around') ? 'cut-after' : 'pass')
-    const change = connection.session(acme).query('INSERT INTO scoped_around VALUES (1)', [], { name: 'change' })
+    const change = connection.session(acme).query('INSERT INTO public.scoped_around VALUES (1)', [], { name: 'change' })
     expect(await rejection(change)).toMatchObject({ code: 'HW_COMMIT_UNKNOWN' })
     await proxy.close()
   })
@@ -142,11 +143,11 @@ describe('a lost COMMIT around a single statement', () => {
   it('is HW_COMMIT_UNKNOWN for a change and nothing for a read', async () => {
     const proxy = await TcpProxy.to(database().url)
     const connection = connectTo({ url: proxy.url, max: 1, retry: { baseMs: 1, maxMs: 2 } })
-    await database().admin('CREATE TABLE around (n int)')
+    await database().admin('CREATE TABLE public.around (n int)')
     connection.security = { active: true }
     await connection.session(acme).query('SELECT 1')
     proxy.onRequest = (bytes) => (bytes.includes('COMMIT') ? 'cut-after' : 'pass')
-    const error = await rejection(connection.session(acme).query('INSERT INTO around VALUES (1)'))
+    const error = await rejection(connection.session(acme).query('INSERT INTO public.around VALUES (1)'))
     expect(error).toMatchObject({ code: 'HW_COMMIT_UNKNOWN' })
     await proxy.close()
   })

@@ -10,7 +10,7 @@ const database = useDatabase()
 describe.each(['embedded', 'server', 'pool of the user'] as const)('sessions and transactions: %s', (kind) => {
   let connection: PostgresConnection
   let pool: pg.Pool | undefined
-  const table = `items_${kind.length}`
+  const table = `public.items_${kind.length}`
 
   beforeAll(async () => {
     if (kind === 'pool of the user') pool = new pg.Pool({ connectionString: database().url, max: 3 })
@@ -77,7 +77,10 @@ describe.each(['embedded', 'server', 'pool of the user'] as const)('sessions and
   it('a statement refused by the server is HW_DATABASE with its SQLSTATE, and the connection stays', async () => {
     const before = connection.stats.total
     const error = await rejection(connection.session(acme).query(`INSERT INTO ${table} VALUES (1, 'twice')`))
-    expect(error).toMatchObject({ code: 'HW_DATABASE', details: { sqlState: '23505', table } })
+    expect(error).toMatchObject({
+      code: 'HW_DATABASE',
+      details: { sqlState: '23505', table: table.replace('public.', '') },
+    })
     expect(connection.stats.total).toBe(before)
   })
 
