@@ -7,7 +7,7 @@ import { type DocumentInput, openStore, type Store, type StoreOptions } from '..
 import { seededRandom } from '../src/core/random'
 import type { Embedder } from '../src/embeddings/embedder'
 import { HashingEmbedder } from '../src/embeddings/hashing'
-import { inputText } from '../src/writer/write/input-text'
+import { inputText } from '../src/splitter/input-text'
 import { readDescriptions } from './descriptions'
 import { openQdrant } from './qdrant-server'
 import { note } from './report'

@@ -30,6 +30,13 @@ export interface Embedder {
   readonly batch?: BatchOptions | undefined
   /** One vector a text, in their order, each of `dimensions` finite numbers. */
   embed(texts: readonly string[], options: EmbedOptions): Promise<Float32Array[]>
+  /**
+   * Tokens that each text takes as a passage, with all that is put around it: exact up to `maxTokens`, any larger number
+   * above. With it the splitter cuts by this model's own tokens; without it by an estimate. It must not ask a server.
+   */
+  readonly countTokens?:
+    | ((texts: readonly string[], options?: { signal?: AbortSignal | undefined }) => Promise<number[]>)
+    | undefined
   /** Lets go of what it holds: sockets, memory, threads. The store closes those that it made from options alone. */
   close?(): Promise<void>
 }

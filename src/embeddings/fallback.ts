@@ -16,6 +16,8 @@ export class FallbackEmbedder implements Embedder {
   readonly dimensions: number
   readonly maxTokens: number
   readonly batch: BatchOptions | undefined
+  /** Of the endpoint that can count; all are one model. */
+  readonly countTokens: Embedder['countTokens']
   readonly #chain: readonly Embedder[]
   readonly #own: readonly Embedder[]
   readonly #clock: Clock
@@ -42,6 +44,8 @@ export class FallbackEmbedder implements Embedder {
     this.dimensions = first.dimensions
     this.maxTokens = Math.min(...chain.map(({ maxTokens }) => maxTokens))
     this.batch = first.batch
+    const counter = chain.find((embedder) => embedder.countTokens)
+    this.countTokens = counter && ((texts, options) => counter.countTokens!(texts, options))
     this.#chain = chain
     this.#own = options.own ?? []
     this.#clock = clock

@@ -1,8 +1,9 @@
 import { HeadwaterError } from '../core/errors'
+import { sha256 } from '../core/ids'
 import { type KnownOptions, refuseUnknown } from '../core/known-options'
+import { ContentSplitter } from './content-splitter'
 import type { Splitter } from './splitter'
 import type { TokenReader } from './token-reader'
-import { ContentSplitterV1 } from './v1/content-splitter'
 
 /** Sizes of the splitter for text and Markdown. */
 export interface SplitterOptions {
@@ -17,11 +18,7 @@ export interface SplitterOptions {
 const known = { size: true, max: true, countTokens: true } satisfies KnownOptions<SplitterOptions>
 
 /** The splitter that an option stands for, whose chunks `reader` reads whole; HW_INVALID_OPTIONS, naming `path`. */
-export function splitterOf(
-  option: SplitterOptions | Splitter = {},
-  path = 'splitter',
-  _reader?: TokenReader,
-): Splitter {
+export function splitterOf(option: SplitterOptions | Splitter = {}, path = 'splitter', reader?: TokenReader): Splitter {
   if (typeof option !== 'object' || option === null) {
     throw invalid(path, `${JSON.stringify(option)} is neither a splitter nor its options`)
   }
@@ -44,7 +41,22 @@ export function splitterOf(
   if (!Number.isSafeInteger(max) || max < size) {
     throw invalid(`${path}.max`, `${max} is not a whole number from the size (${size}) on`)
   }
-  return new ContentSplitterV1({ size, max, countTokens })
+  const id = `md-v2-${size}-${max}${countTokens ? '-tokens' : ''}`
+  if (!reader || !(reader.maxTokens < 3 * max + 1_000)) return new ContentSplitter({ id, size, max, countTokens })
+  const counted = reader.countTokens ? `-${readerTag(reader)}` : ''
+  const limited = { maxTokens: Math.floor(reader.maxTokens), countTokens: reader.countTokens?.bind(reader) }
+  return new ContentSplitter({
+    id: `${id}-${limited.maxTokens}${counted}`,
+    size,
+    max,
+    countTokens,
+    reader: limited,
+  })
+}
+
+/** Names in a chunking whose tokens were counted. */
+export function readerTag({ fingerprint }: TokenReader): string {
+  return sha256(fingerprint).slice(0, 8)
 }
 
 function invalid(path: string, problem: string): HeadwaterError {

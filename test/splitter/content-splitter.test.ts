@@ -85,9 +85,17 @@ describe('the default splitter', () => {
       `${text[2]}\n\n${text[3]}`,
       `${text[4]}\n\n${text[5]}`,
     ])
+    expect(chunks.map((chunk) => chunk.heading)).toEqual(['Guide', 'Install', 'Rare'])
     const under = standard.split(markdown(`Setext\n===\n\n${paragraph('One', 40)}`))
     expect(under.length).toBeGreaterThan(2)
+    expect(under.every((chunk) => chunk.heading === 'Setext')).toBe(true)
     expect(under[0]!.text.length).toBeGreaterThan(200)
+  })
+
+  it('reads headings in Markdown only, and none inside a code fence', () => {
+    const text = `# Guide\n\n\`\`\`sh\n# comment\n\`\`\`\n\n${paragraph('Text', 20)}`
+    expect(new Set(standard.split(markdown(text)).map((chunk) => chunk.heading))).toEqual(new Set(['Guide']))
+    expect(standard.split(plain(text)).every((chunk) => chunk.heading === undefined)).toBe(true)
   })
 
   it('keeps a code fence whole when it fits, and else cuts between its lines', () => {
@@ -235,10 +243,10 @@ describe('an edit', () => {
 })
 
 describe('recordedSplitter', () => {
-  it('knows the default splitters of 0.1.0 by their ids, and no other', () => {
-    expect(recordedSplitter('md-v1-500-800', [])!.split(plain(paragraph('Long', 80)))).toEqual(
-      splitterOf({ size: 500 }).split(plain(paragraph('Long', 80))),
-    )
+  it('knows the default splitters by their ids, and no other', () => {
+    const long = plain(paragraph('Long', 80))
+    expect(recordedSplitter('md-v1-500-800', [])!.split(long)).toEqual(splitterOf({ size: 500 }).split(long))
+    expect(recordedSplitter('md-v2-500-800', [])!.split(long)).toEqual(splitterOf({ size: 500 }).split(long))
     expect(recordedSplitter('md-v1-160-256-tokens', [])).toBeUndefined()
     expect(recordedSplitter('mine', [])).toBeUndefined()
   })
@@ -246,9 +254,9 @@ describe('recordedSplitter', () => {
 
 describe('splitterOf', () => {
   it('names algorithm and parameters, and passes a splitter through', () => {
-    expect(standard.id).toBe('md-v1-1000-1600')
-    expect(splitterOf({ size: 500 }).id).toBe('md-v1-500-800')
-    expect(splitterOf({ countTokens: () => 1 }).id).toBe('md-v1-160-256-tokens')
+    expect(standard.id).toBe('md-v2-1000-1600')
+    expect(splitterOf({ size: 500 }).id).toBe('md-v2-500-800')
+    expect(splitterOf({ countTokens: () => 1 }).id).toBe('md-v2-160-256-tokens')
     expect(splitterOf(standard)).toBe(standard)
   })
 

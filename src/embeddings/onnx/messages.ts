@@ -20,6 +20,8 @@ export interface ThreadSetup {
 export type ToThread =
   /** `urgent` goes before what waits already: somebody sits in front of a query. */
   | { readonly kind: 'embed'; readonly id: number; readonly texts: readonly string[]; readonly urgent: boolean }
+  /** How many tokens each text takes; goes before texts to embed, being short. */
+  | { readonly kind: 'count'; readonly id: number; readonly texts: readonly string[] }
   | { readonly kind: 'cancel'; readonly id: number }
   /** End when nothing waits any more. */
   | { readonly kind: 'close' }
@@ -27,6 +29,7 @@ export type ToThread =
 export type FromThread =
   /** One array a text, in their order; their memory is handed over, not copied. */
   | { readonly kind: 'vectors'; readonly id: number; readonly vectors: Float32Array[] }
+  | { readonly kind: 'counts'; readonly id: number; readonly counts: number[] }
   | { readonly kind: 'failed'; readonly id: number; readonly failure: ThreadFailure }
 
 /** An error on its way between threads, which keeps neither class nor fields of its own. */

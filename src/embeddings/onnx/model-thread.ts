@@ -5,7 +5,7 @@ import type { FromThread, ThreadFailure, ThreadSetup, ToThread } from './message
 import { workerFile } from './worker-file'
 
 interface Call {
-  resolve(vectors: Float32Array[]): void
+  resolve(answer: Float32Array[] | number[]): void
   reject(error: HeadwaterError): void
 }
 
@@ -25,7 +25,19 @@ export class ModelThread {
   }
 
   /** Vectors in the order of the texts. The signal ends the wait at once and the work after the current batch. */
-  async embed(texts: readonly string[], urgent: boolean, signal: AbortSignal | undefined): Promise<Float32Array[]> {
+  embed(texts: readonly string[], urgent: boolean, signal: AbortSignal | undefined): Promise<Float32Array[]> {
+    return this.#call<Float32Array[]>((id) => ({ kind: 'embed', id, texts, urgent }), signal)
+  }
+
+  /** Tokens of each text. */
+  count(texts: readonly string[], signal: AbortSignal | undefined): Promise<number[]> {
+    return this.#call<number[]>((id) => ({ kind: 'count', id, texts }), signal)
+  }
+
+  async #call<T extends Float32Array[] | number[]>(
+    message: (id: number) => ToThread,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
     throwIfAborted(signal)
     if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The embedder is closed')
     this.#worker ??= this.#start()
@@ -37,10 +49,10 @@ export class ModelThread {
     }
     onAbort(signal, aborted)
     try {
-      return await new Promise<Float32Array[]>((resolve, reject) => {
-        this.#calls.set(id, { resolve, reject })
+      return await new Promise<T>((resolve, reject) => {
+        this.#calls.set(id, { resolve: (answer) => resolve(answer as T), reject })
         worker.ref()
-        send(worker, { kind: 'embed', id, texts, urgent })
+        send(worker, message(id))
       })
     } finally {
       offAbort(signal, aborted)
@@ -72,6 +84,7 @@ export class ModelThread {
     worker.on('message', (message: FromThread) => {
       const call = this.#settle(worker, message.id)
       if (message.kind === 'vectors') call?.resolve(message.vectors)
+      else if (message.kind === 'counts') call?.resolve(message.counts)
       else call?.reject(errorOf(message.failure))
     })
     worker.on('error', (error) => {

@@ -84,6 +84,13 @@ export class OnnxEmbedder implements Embedder {
     })
   }
 
+  /** Counted by its own tokenizer, in the thread; the weights are not needed. Errors as of `embed`. */
+  async countTokens(texts: readonly string[], options: { signal?: AbortSignal | undefined } = {}): Promise<number[]> {
+    if (texts.length === 0) return []
+    const prefix = this.#prefixes.passage
+    return this.#thread.count(prefix ? texts.map((text) => prefix + text) : texts, options.signal)
+  }
+
   /** Lets the calls that run end, then the thread; later calls are HW_CLOSED. */
   close(): Promise<void> {
     return this.#thread.close()

@@ -48,6 +48,11 @@ export class TextTokenizer {
     return [...ids.slice(0, kept), ...this.#suffix]
   }
 
+  /** Tokens of the whole text up to `maxTokens`, special ones included; some larger number where there are more. */
+  count(text: string): number {
+    return this.#idsOf(text).length
+  }
+
   /** Reads no more of a long text than is needed to fill `maxTokens`: a 10 MiB text would take seconds. */
   #idsOf(text: string): number[] {
     for (let length = this.#maxTokens * charactersPerToken; length < text.length; length *= 4) {

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { asHeadwaterError } from '../../core/errors'
+import { CountTask } from './count-task'
 import { EmbedTask, type LoadedModel } from './embed-task'
 import type { FromThread, ThreadFailure, ThreadSetup, ToThread } from './messages'
 import { ModelSession } from './model-session'
@@ -9,13 +10,15 @@ import { TextTokenizer } from './text-tokenizer'
 
 const setup = workerData as ThreadSetup
 const port = parentPort!
-const waiting: EmbedTask[] = []
+const waiting: (EmbedTask | CountTask)[] = []
+let tokenizer: Promise<TextTokenizer> | undefined
 let model: Promise<LoadedModel> | undefined
 let running = false
 let closing = false
 
 port.on('message', (message: ToThread) => {
   if (message.kind === 'embed') waiting.push(new EmbedTask(message.id, message.texts, message.urgent))
+  else if (message.kind === 'count') waiting.push(new CountTask(message.id, message.texts))
   else if (message.kind === 'cancel') drop(message.id)
   else closing = true
   if (!running) void work()
@@ -34,8 +37,14 @@ async function work(): Promise<void> {
   if (closing) await end()
 }
 
-async function step(task: EmbedTask): Promise<void> {
+async function step(task: EmbedTask | CountTask): Promise<void> {
   try {
+    if (task instanceof CountTask) {
+      const counts = task.step(await loadTokenizer())
+      if (!counts) return
+      post({ kind: 'counts', id: task.id, counts })
+      return drop(task.id)
+    }
     model ??= load()
     const vectors = await task.step(await model)
     if (!vectors) return
@@ -49,12 +58,23 @@ async function step(task: EmbedTask): Promise<void> {
 
 async function load(): Promise<LoadedModel> {
   try {
-    const { tokenizerFile, tokenizerConfigFile, maxTokens, batchTokens } = setup
-    const tokenizer = await TextTokenizer.load(tokenizerFile, tokenizerConfigFile, maxTokens)
-    return { tokenizer, session: await ModelSession.load(setup), batchTokens }
+    const { batchTokens } = setup
+    return { tokenizer: await loadTokenizer(), session: await ModelSession.load(setup), batchTokens }
   } catch (error) {
     // The next call tries again: the package may be installed, the file mended by then.
     model = undefined
+    throw error
+  }
+}
+
+/** Texts are counted without the model's weights. */
+async function loadTokenizer(): Promise<TextTokenizer> {
+  const { tokenizerFile, tokenizerConfigFile, maxTokens } = setup
+  tokenizer ??= TextTokenizer.load(tokenizerFile, tokenizerConfigFile, maxTokens)
+  try {
+    return await tokenizer
+  } catch (error) {
+    tokenizer = undefined
     throw error
   }
 }

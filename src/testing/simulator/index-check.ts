@@ -5,7 +5,7 @@ import type { HeldEntry } from '../../repositories/memory/index-table'
 import type { StoredChunk, StoredDocument, Tables } from '../../repositories/memory/tables'
 import type { HeldText } from '../../repositories/memory/texts'
 import type { HeldPoint } from '../../repositories/memory/vectors'
-import { indexedText, inputText } from '../../writer/write/input-text'
+import { indexedText, inputText } from '../../splitter/input-text'
 import { vectorOf } from './model-embedder'
 import type { World } from './world'
 

@@ -4,11 +4,11 @@ import type { TenantId } from '../../core/ids'
 import type { ChunkContent, ChunkEntry } from '../../repositories/chunks'
 import { stampOf } from '../../repositories/entry-stamp'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { indexedText, inputText } from '../../splitter/input-text'
 import type { WriterPorts } from '../ports'
 import { byTenant } from '../reconcile/deep-check'
 import { embedOnce } from '../relay/embed-once'
 import { isOfTheStore } from '../write/error-scope'
-import { indexedText, inputText } from '../write/input-text'
 import { spaceOf } from './generations'
 
 /** Tenants whose texts are embedded at once: a page by chunk ids holds a few chunks of each. */

@@ -4,8 +4,8 @@ import type { ChunkEntry, HydratedChunk } from '../../repositories/chunks'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
 import type { IndexEntry, IndexPayload } from '../../repositories/index-entry'
 import type { TruthSession } from '../../repositories/truth'
+import { indexedText } from '../../splitter/input-text'
 import type { WriterPorts } from '../ports'
-import { indexedText } from '../write/input-text'
 import type { Drift } from './drift-entry'
 
 interface Held {

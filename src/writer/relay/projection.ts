@@ -7,9 +7,9 @@ import type { IndexPayload, IndexRemoval } from '../../repositories/index-entry'
 import { assertKnownFormat } from '../../repositories/index-format'
 import type { TextEntry } from '../../repositories/texts'
 import type { VectorPoint } from '../../repositories/vectors'
+import { indexedText, inputText } from '../../splitter/input-text'
 import type { WriterPorts } from '../ports'
 import { formatMade } from '../rebuild/generations'
-import { indexedText, inputText } from '../write/input-text'
 import { embedOnce } from './embed-once'
 
 /** A state and the `since` it was read for: chunks at or below it are in the index already. */

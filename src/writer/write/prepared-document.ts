@@ -4,10 +4,10 @@ import { sha256, uuidV5 } from '../../core/ids'
 import { canonicalJson, type JsonObject } from '../../core/json'
 import type { ChunkContext } from '../../repositories/chunks'
 import type { DocumentRow } from '../../repositories/documents'
+import { inputHashOf } from '../../splitter/input-text'
 import type { ChunkDraft, Splitter } from '../../splitter/splitter'
 import type { CollectionPlan } from '../ports'
 import type { CheckedDocument } from './document-input'
-import { inputHashOf } from './input-text'
 
 export interface PreparedChunk extends ChunkContext {
   readonly id: string

@@ -1,8 +1,8 @@
-import { sha256 } from '../../core/ids'
-import type { ChunkContext } from '../../repositories/chunks'
+import { sha256 } from '../core/ids'
+import type { Context } from './context'
 
 /** A chunk's own text and what stands above it. */
-type Input = ChunkContext & { readonly text: string }
+type Input = Context & { readonly text: string }
 
 /** What is embedded of a chunk: title, heading, header of the table and text, each where there is one and it says more. */
 export function inputText(title: string, { heading, tableHeader, text }: Input): string {
