@@ -1,4 +1,5 @@
-import { encodeBlock, type PostingMap, type Postings, postingWidth } from './postings'
+import { encodeNames, nameKey } from './names'
+import { type BlockFormat, type PostingMap, type Postings, placedBlocks, postingWidth } from './postings'
 
 /**
  * A segment spreads its terms over 2^bits rows by the first bits of their hash. A row's key is those bits behind a
@@ -24,8 +25,25 @@ export function keysOf(terms: Iterable<string>): number[] {
   return [...keys]
 }
 
+/** Segments of up to so many bits are few rows: to find a beginning, all of them are read. Larger ones list their terms. */
+const mostBitsRead = 2
+
+/** Keys of all rows that say which terms begin like this one. */
+export function nameKeys(prefix: string): number[] {
+  const keys = [nameKey(prefix)]
+  for (const bits of bitSizes) {
+    if (bits > mostBitsRead) break
+    const [from, to] = keyRange(bits)
+    for (let key = from; key <= to; key++) keys.push(key)
+  }
+  return keys
+}
+
 /** The rows of one segment: key and block. */
-export function packSegment(terms: PostingMap): { bits: number; rows: { key: number; block: Buffer }[] } {
+export function packSegment(
+  { terms, pool }: PostingMap,
+  format: BlockFormat,
+): { bits: number; rows: { key: number; block: Buffer }[] } {
   let total = 0
   for (const postings of terms.values()) total += postings.length / postingWidth
   const bits = bitsFor(total)
@@ -36,8 +54,21 @@ export function packSegment(terms: PostingMap): { bits: number; rows: { key: num
     if (bucket) bucket.push(entry)
     else buckets.set(key, [entry])
   }
-  const rows = [...buckets].map(([key, entries]) => ({ key, block: encodeBlock(entries) }))
+  const rows = [...buckets].map(([key, entries]) => ({ key, block: format.encode(entries, pool) }))
+  if (format === placedBlocks && bits > mostBitsRead) rows.push(...nameRows(terms))
   return { bits, rows }
+}
+
+function nameRows(terms: PostingMap['terms']): { key: number; block: Buffer }[] {
+  const rows = new Map<number, [string, number][]>()
+  for (const [term, postings] of terms) {
+    const key = nameKey(term)
+    const row = rows.get(key)
+    const name: [string, number] = [term, postings.length / postingWidth]
+    if (row) row.push(name)
+    else rows.set(key, [name])
+  }
+  return [...rows].map(([key, names]) => ({ key, block: encodeNames(names) }))
 }
 
 /** Lowest and highest key that a segment of so many bits can have. */

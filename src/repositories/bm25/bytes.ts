@@ -36,6 +36,11 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#length)
   }
 
+  /** Some of what was written so far; valid until the next write. */
+  slice(from: number, length: number): Buffer {
+    return this.#bytes.subarray(from, from + length)
+  }
+
   #reserve(more: number): void {
     if (this.#length + more <= this.#bytes.length) return
     const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#length + more))
@@ -47,10 +52,12 @@ export class ByteWriter {
 /** Reads what a ByteWriter wrote. */
 export class ByteReader {
   readonly #bytes: Uint8Array
+  readonly #text: Buffer
   position = 0
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
+    this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   get done(): boolean {
@@ -70,9 +77,21 @@ export class ByteReader {
     return value
   }
 
+  /** Of so many bytes of UTF-8. */
+  text(size: number): string {
+    const from = this.position
+    this.position += size
+    return this.#text.toString('utf8', from, this.position)
+  }
+
   raw(length: number): Uint8Array {
     const bytes = this.#bytes.subarray(this.position, this.position + length)
     this.position += length
     return bytes
+  }
+
+  /** Passes over so many numbers. */
+  skip(count: number): void {
+    for (let left = count; left > 0; ) if (this.#bytes[this.position++]! < 128) left--
   }
 }

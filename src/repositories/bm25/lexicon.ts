@@ -12,10 +12,19 @@ const nothing: readonly string[] = []
 /** Lexemes by language and word; one for all that use a connection. */
 export type Lexicon = Map<string, Map<string, readonly string[]>>
 
+/** What is known of a language; it starts anew when that is much. */
+export function knownLexemes(lexicon: Lexicon, language: string): Map<string, readonly string[]> {
+  let known = lexicon.get(language)
+  if (!known || known.size > remembered) {
+    known = new Map()
+    lexicon.set(language, known)
+  }
+  return known
+}
+
 /**
- * Lexemes of texts in a text search configuration of the server, repetitions kept. Where words begin and end is ours,
- * as in highlights and in the hashing embedder; what a word becomes (stem, stop word, nothing) is the
- * configuration's, asked once a word: five times as fast as whole texts, which repeat theirs.
+ * Lexemes of texts for an index of version 1, repetitions kept. Where words begin and end is ours; what a word becomes
+ * (stem, stop word, nothing) is what a text search configuration of the server says.
  */
 export async function readLexemes(
   executor: Executor,
@@ -24,14 +33,32 @@ export async function readLexemes(
   texts: readonly string[],
   call?: CallOptions,
 ): Promise<string[][]> {
-  let known = lexicon.get(language)
-  if (!known || known.size > remembered) {
-    known = new Map()
-    lexicon.set(language, known)
-  }
+  const known = knownLexemes(lexicon, language)
   const split = texts.map((text) => words(text))
+  await learn(
+    executor,
+    known,
+    language,
+    split.flatMap((list) => list.map(({ term }) => term)),
+    call,
+  )
+  return split.map((list) => {
+    const out: string[] = []
+    for (const { term } of list) for (const lexeme of known.get(term) ?? nothing) out.push(lexeme)
+    return out
+  })
+}
+
+/** Asks what is not known yet, each word once: five times as fast as whole texts, which repeat theirs. */
+export async function learn(
+  executor: Executor,
+  known: Map<string, readonly string[]>,
+  language: string,
+  words: Iterable<string>,
+  call?: CallOptions,
+): Promise<void> {
   const unknown = new Set<string>()
-  for (const list of split) for (const { term } of list) if (!known.has(term)) unknown.add(term)
+  for (const word of words) if (!known.has(word)) unknown.add(word)
   const missing = [...unknown]
   for (let i = 0; i < missing.length; i += asked) {
     const part = missing.slice(i, i + asked)
@@ -42,14 +69,6 @@ export async function readLexemes(
       [language, part],
       call,
     )
-    for (const row of rows) {
-      known.set(row.word, lexemesOf(row.lexemes))
-    }
+    for (const row of rows) known.set(row.word, lexemesOf(row.lexemes))
   }
-  const found = known
-  return split.map((list) => {
-    const out: string[] = []
-    for (const { term } of list) for (const lexeme of found.get(term) ?? nothing) out.push(lexeme)
-    return out
-  })
 }

@@ -3,7 +3,8 @@ import type { CallOptions } from '../../core/abort'
 import { type IndexConnection, workerView } from '../postgres-index/index-connection'
 import { keyRange } from './buckets'
 import { chooseCompaction, chooseMerge } from './merge-policy'
-import { decodeBlock, type PostingMap, postingWidth, sortPostings } from './postings'
+import { nameKeyRange } from './names'
+import { type BlockFormat, emptyPostings, type PostingMap, postingWidth, sortPostings } from './postings'
 import { readSegments, type SegmentRow, writeSegments } from './segments'
 import type { TextTables } from './text-tables'
 
@@ -16,26 +17,28 @@ export async function tidy(
   connection: IndexConnection,
   tables: TextTables,
   tenant: string,
+  format: BlockFormat,
   call?: CallOptions,
 ): Promise<void> {
-  await mergeAll(connection, tables, tenant, call).catch(() => {})
+  await mergeAll(connection, tables, tenant, format, call).catch(() => {})
 }
 
 async function mergeAll(
   connection: IndexConnection,
   tables: TextTables,
   tenant: string,
+  format: BlockFormat,
   call?: CallOptions,
 ): Promise<void> {
   for (;;) {
     const segments = await readSegments(connection.session(workerView), tables, tenant, call)
     const chosen = chooseMerge(segments)
     if (chosen.length > 0) {
-      if (!(await merge(connection, tables, tenant, chosen, false, call))) return
+      if (!(await merge(connection, tables, tenant, chosen, false, format, call))) return
       continue
     }
     for (const segment of chooseCompaction(segments)) {
-      if (!(await merge(connection, tables, tenant, [segment], true, call))) return
+      if (!(await merge(connection, tables, tenant, [segment], true, format, call))) return
     }
     return
   }
@@ -49,6 +52,7 @@ function merge(
   segments: readonly SegmentRow[],
   /** No entry of what is merged counts as dead afterwards. */
   compact: boolean,
+  format: BlockFormat,
   call: CallOptions | undefined,
 ): Promise<boolean> {
   return connection.transaction(
@@ -56,21 +60,22 @@ function merge(
     async (executor) => {
       const taken = await takeSegments(executor, tables, tenant, segments, call)
       if (!taken) return false
-      const terms: PostingMap = new Map()
-      for (const block of taken.blocks) decodeBlock(block, terms, { all: true })
-      const live = await liveEntries(executor, tables, tenant, terms, call)
+      const postings = emptyPostings()
+      for (const block of taken.blocks) format.decode(block, postings, { all: true })
+      const lengths = lengthsOf(postings)
+      const live = await liveEntries(executor, tables, tenant, [...lengths.keys()], call)
       let length = 0
-      for (const [term, postings] of terms) {
-        const kept = sortPostings(postings, live)
-        for (let i = 1; i < kept.length; i += postingWidth) length += kept[i]!
-        if (kept.length > 0) terms.set(term, kept)
-        else terms.delete(term)
+      for (const number of live) length += lengths.get(number)!
+      for (const [term, list] of postings.terms) {
+        const kept = sortPostings(list, live)
+        if (kept.length > 0) postings.terms.set(term, kept)
+        else postings.terms.delete(term)
       }
       const before = sum(segments, 'entries')
       const dead = compact ? 0 : Math.max(0, sum(segments, 'dead') - Math.max(0, before - live.size))
       if (live.size > 0 || dead > 0) {
-        const merged = { tenant, id: taken.id, terms, entries: live.size, length, dead }
-        await writeSegments(executor, tables, [merged], call)
+        const merged = { tenant, id: taken.id, postings, entries: live.size, length, dead }
+        await writeSegments(executor, tables, [merged], format, call)
       }
       return true
     },
@@ -117,24 +122,35 @@ async function takeSegments(
     )
     for (const { block } of rows) blocks.push(block)
   }
+  await executor.query(
+    `DELETE FROM ${tables.postings} WHERE tenant = $1 AND bucket BETWEEN $2 AND $3 AND segment = ANY($4::bigint[])`,
+    [tenant, ...nameKeyRange, ids],
+    call,
+  )
   return { id: lock.id, blocks }
+}
+
+/** Words of each entry that the postings name. */
+function lengthsOf({ terms }: PostingMap): Map<number, number> {
+  const lengths = new Map<number, number>()
+  for (const list of terms.values()) {
+    for (let i = 0; i < list.length; i += postingWidth) lengths.set(list[i]!, list[i + 2]!)
+  }
+  return lengths
 }
 
 async function liveEntries(
   executor: Executor,
   tables: TextTables,
   tenant: string,
-  terms: PostingMap,
+  numbers: readonly number[],
   call: CallOptions | undefined,
 ): Promise<Set<number>> {
-  const numbers = new Set<number>()
-  for (const postings of terms.values()) {
-    for (let i = 0; i < postings.length; i += postingWidth) numbers.add(postings[i]!)
-  }
-  if (numbers.size === 0) return numbers
+  if (numbers.length === 0) return new Set()
   const { rows } = await executor.query<{ numbers: number[] | null }>(
-    `SELECT array_agg(number) AS numbers FROM ${tables.entries} WHERE tenant = $1 AND number = ANY($2::bigint[])`,
-    [tenant, [...numbers]],
+    `SELECT array_agg(e.number) AS numbers FROM unnest($2::bigint[]) AS k (number)
+     CROSS JOIN LATERAL (SELECT t.number FROM ${tables.entries} t WHERE t.tenant = $1 AND t.number = k.number OFFSET 0) e`,
+    [tenant, numbers],
     call,
   )
   return new Set(rows[0]?.numbers ?? [])

@@ -1,71 +1,149 @@
 import { ByteReader, ByteWriter } from './bytes'
 
 /**
- * The entries that hold a term, flat in ascending order of their numbers: number, occurrences of the term, length of
- * the entry in terms; and so on.
+ * The entries that hold a term, flat: number of the entry, how often it holds it (packed by field), length of the entry in
+ * words, where the places are in the pool, and how many bytes they take; and so on.
  */
 export type Postings = number[]
 
-/** Postings by term. */
-export type PostingMap = Map<string, Postings>
-
 /** Numbers of one posting in the flat list. */
-export const postingWidth = 3
+export const postingWidth = 5
 
-/**
- * Blocks are how postings are stored: some terms of one segment in a `bytea`. Per term: bytes of the term, count of
- * postings, bytes of postings; numbers as differences, so that a posting takes about three bytes.
- */
-export function encodeBlock(terms: Iterable<readonly [term: string, postings: Postings]>): Buffer {
-  const block = new ByteWriter()
-  const body = new ByteWriter()
-  for (const [term, postings] of terms) {
-    body.clear()
-    let last = 0
-    for (let i = 0; i < postings.length; i += postingWidth) {
-      body.number(postings[i]! - last)
-      body.number(postings[i + 1]!)
-      body.number(postings[i + 2]!)
-      last = postings[i]!
-    }
-    const name = Buffer.from(term, 'utf8')
-    block.number(name.length)
-    block.raw(name)
-    block.number(postings.length / postingWidth)
-    block.number(body.length)
-    block.raw(body.view())
-  }
-  return Buffer.from(block.view())
+/** Postings by term; the places of all of them in one pool, each entry's as differences. */
+export interface PostingMap {
+  readonly terms: Map<string, Postings>
+  readonly pool: ByteWriter
+}
+
+export function emptyPostings(terms: Iterable<string> = []): PostingMap {
+  return { terms: new Map(Array.from(terms, (term) => [term, []])), pool: new ByteWriter() }
+}
+
+/** How often a term may occur in title and heading, and in the text; what is beyond is not counted. */
+export const mostCounted = [2 ** 12 - 1, 2 ** 12 - 1, 2 ** 20 - 1] as const
+
+export function packCounts(title: number, heading: number, text: number): number {
+  return (title * 2 ** 12 + heading) * 2 ** 20 + text
+}
+
+/** Occurrences in title, heading and text. */
+export function unpackCounts(packed: number): [title: number, heading: number, text: number] {
+  if (packed < 2 ** 20) return [0, 0, packed]
+  const above = Math.floor(packed / 2 ** 20)
+  return [Math.floor(above / 2 ** 12), above % 2 ** 12, packed % 2 ** 20]
+}
+
+/** How postings are stored: some terms of one segment in a `bytea`, a block. */
+export interface BlockFormat {
+  encode(terms: Iterable<readonly [term: string, postings: Postings]>, pool: ByteWriter): Buffer
+  /**
+   * Appends the postings of a block to those in `into`: of the terms that are there already, or of all terms with `all`.
+   * Lists of several blocks of a term stay unsorted. Places are read of the terms in `places`, with `all` of all.
+   */
+  decode(bytes: Uint8Array, into: PostingMap, options: DecodeOptions): void
+}
+
+export interface DecodeOptions {
+  readonly all: boolean
+  readonly places?: ReadonlySet<string> | undefined
 }
 
 /**
- * Appends the postings of a block to those in `into`: of the terms that are there already, or of all terms with
- * `all`. Lists of several blocks of a term stay unsorted.
+ * Per term: bytes of the term, count of postings, bytes of postings, bytes of places, and both. A posting: number as a
+ * difference, twice the occurrences in the text (and one more where title and heading have some, which follow), length of
+ * the entry. Some three bytes, and one for each place.
  */
-export function decodeBlock(bytes: Uint8Array, into: PostingMap, options: { readonly all: boolean }): void {
-  const reader = new ByteReader(bytes)
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  while (!reader.done) {
-    const size = reader.number()
-    const term = text.toString('utf8', reader.position, reader.position + size)
-    reader.position += size
-    const count = reader.number()
-    const length = reader.number()
-    let postings = into.get(term)
-    if (!postings) {
-      if (!options.all) {
-        reader.position += length
-        continue
+export const placedBlocks: BlockFormat = {
+  encode(terms, pool) {
+    const block = new ByteWriter()
+    const body = new ByteWriter()
+    const places = new ByteWriter()
+    for (const [term, postings] of terms) {
+      body.clear()
+      places.clear()
+      let last = 0
+      for (let i = 0; i < postings.length; i += postingWidth) {
+        const packed = postings[i + 1]!
+        body.number(postings[i]! - last)
+        last = postings[i]!
+        if (packed < 2 ** 20) body.number(packed * 2)
+        else {
+          const [title, heading, text] = unpackCounts(packed)
+          body.number(text * 2 + 1)
+          body.number(title)
+          body.number(heading)
+        }
+        body.number(postings[i + 2]!)
+        places.raw(pool.slice(postings[i + 3]!, postings[i + 4]!))
       }
-      postings = []
-      into.set(term, postings)
+      const name = Buffer.from(term, 'utf8')
+      block.number(name.length)
+      block.raw(name)
+      block.number(postings.length / postingWidth)
+      block.number(body.length)
+      block.number(places.length)
+      block.raw(body.view())
+      block.raw(places.view())
     }
-    let number = 0
-    for (let i = 0; i < count; i++) {
-      number += reader.number()
-      postings.push(number, reader.number(), reader.number())
+    return Buffer.from(block.view())
+  },
+
+  decode(bytes, into, { all, places }) {
+    const reader = new ByteReader(bytes)
+    const walk = new ByteReader(bytes)
+    while (!reader.done) {
+      const term = reader.text(reader.number())
+      const count = reader.number()
+      const [size, placed] = [reader.number(), reader.number()]
+      const end = reader.position + size + placed
+      const postings = postingsOf(into, term, all)
+      if (postings) {
+        const withPlaces = all || (places?.has(term) ?? false)
+        walk.position = reader.position + size
+        let number = 0
+        for (let i = 0; i < count; i++) {
+          number += reader.number()
+          const coded = reader.number()
+          const text = coded >>> 1
+          const packed = coded & 1 ? packCounts(reader.number(), reader.number(), text) : text
+          const length = reader.number()
+          if (!withPlaces) {
+            postings.push(number, packed, length, 0, 0)
+            continue
+          }
+          const [title, heading] = unpackCounts(packed)
+          const from = walk.position
+          walk.skip(title + heading + text)
+          const at = into.pool.length
+          into.pool.raw(bytes.subarray(from, walk.position))
+          postings.push(number, packed, length, at, walk.position - from)
+        }
+      }
+      reader.position = end
     }
+  },
+}
+
+/** The list to append to, or undefined where nobody asked for the term. */
+export function postingsOf({ terms }: PostingMap, term: string, all: boolean): Postings | undefined {
+  const held = terms.get(term)
+  if (held || !all) return held
+  const made: Postings = []
+  terms.set(term, made)
+  return made
+}
+
+/** The terms of a block of `placedBlocks`, each with the number of its postings. */
+export function namesIn(bytes: Uint8Array): [term: string, count: number][] {
+  const reader = new ByteReader(bytes)
+  const names: [string, number][] = []
+  while (!reader.done) {
+    const term = reader.text(reader.number())
+    names.push([term, reader.number()])
+    const [size, placed] = [reader.number(), reader.number()]
+    reader.position += size + placed
   }
+  return names
 }
 
 /** Puts postings that were appended from several blocks in ascending order, and keeps those that `keep` has. */
@@ -77,8 +155,9 @@ export function sortPostings(postings: Postings, keep: ReadonlySet<number>): Pos
     if (order.length > 0 && postings[order[order.length - 1]!]! > postings[i]!) sorted = false
     order.push(i)
   }
+  if (sorted && order.length * postingWidth === postings.length) return postings
   if (!sorted) order.sort((a, b) => postings[a]! - postings[b]!)
   const out: Postings = []
-  for (const i of order) out.push(postings[i]!, postings[i + 1]!, postings[i + 2]!)
+  for (const i of order) for (let j = 0; j < postingWidth; j++) out.push(postings[i + j]!)
   return out
 }

@@ -1,4 +1,4 @@
-import { type PostingMap, postingWidth } from './postings'
+import { type Matches, matchWidth } from './matching'
 
 /** BM25's constants: how soon repetition stops to count, and how much length does. */
 export interface Bm25Options {
@@ -20,26 +20,27 @@ export interface Candidate {
 
 /**
  * Entries by BM25, handed out best first (equal scores by number). `entries` and `length` are of the whole tenant:
- * how many there are and how many terms they have together.
+ * how many there are and how many words they have together.
  */
 export class Ranking {
   readonly #numbers: number[]
   readonly #scores: number[]
   #size: number
 
-  constructor(terms: PostingMap, entries: number, length: number, options: Bm25Constants) {
+  /** `lists` has one for each thing that was looked for. */
+  constructor(lists: readonly Matches[], entries: number, length: number, options: Bm25Constants) {
     const { k1, b } = options
     const average = Math.max(1, length) / Math.max(1, entries)
     const slots = new Map<number, number>()
     const numbers: number[] = []
     const scores: number[] = []
-    for (const postings of terms.values()) {
-      const found = postings.length / postingWidth
+    for (const matches of lists) {
+      const found = matches.length / matchWidth
       const idf = Math.log(1 + Math.max(0, entries - found + 0.5) / (found + 0.5))
-      for (let i = 0; i < postings.length; i += postingWidth) {
-        const number = postings[i]!
-        const frequency = postings[i + 1]!
-        const norm = k1 * (1 - b + (b * postings[i + 2]!) / average)
+      for (let i = 0; i < matches.length; i += matchWidth) {
+        const number = matches[i]!
+        const frequency = matches[i + 1]!
+        const norm = k1 * (1 - b + (b * matches[i + 2]!) / average)
         const score = (idf * frequency * (k1 + 1)) / (frequency + norm)
         const slot = slots.get(number)
         if (slot === undefined) {

@@ -1,16 +1,16 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import { packSegment } from './buckets'
-import type { PostingMap } from './postings'
+import type { BlockFormat, PostingMap } from './postings'
 import type { TextTables } from './text-tables'
 
 /** A batch of entries, indexed together: its postings, and what BM25 needs to know of it. */
 export interface Segment {
   readonly tenant: string
   readonly id: number
-  readonly terms: PostingMap
+  readonly postings: PostingMap
   readonly entries: number
-  /** Terms of all its entries together, repetitions counted. */
+  /** Words of all its entries together, repetitions counted. */
   readonly length: number
   /** Entries of earlier segments that it replaces, or that were removed: whose postings are still there. */
   readonly dead: number
@@ -21,9 +21,10 @@ export async function writeSegments(
   executor: Executor,
   tables: TextTables,
   segments: readonly Segment[],
+  format: BlockFormat,
   call?: CallOptions,
 ): Promise<void> {
-  const packed = segments.map((segment) => ({ ...segment, ...packSegment(segment.terms) }))
+  const packed = segments.map((segment) => ({ ...segment, ...packSegment(segment.postings, format) }))
   const rows = packed.flatMap(({ tenant, id, rows }) => rows.map((row) => ({ tenant, id, ...row })))
   await executor.query(
     `WITH segment AS (

@@ -4,7 +4,9 @@ import { literal } from '../../connections/postgres/statement'
 import { HeadwaterError } from '../../core/errors'
 import { payloadDefinitions } from '../postgres-index/index-rows'
 import { lockCreation, readMake, secure, sqlState, tableName } from '../postgres-index/index-table'
+import { wordFormat } from '../text-words'
 import type { TextIndex } from '../texts'
+import { isServers } from './reading'
 
 /** The quoted names of what a text index consists of. */
 export interface TextTables {
@@ -29,6 +31,17 @@ export function textTables(schema: string, index: TextIndex): TextTables {
   }
 }
 
+/** True for an index as 0.1.0 made them. */
+export function isFirst({ format }: TextIndex): boolean {
+  return format?.words === 1
+}
+
+function makeOf(index: TextIndex): string {
+  const { language, format = wordFormat } = index
+  const { words, folding = true } = format
+  return `headwater texts ${JSON.stringify(isFirst(index) ? { language } : { language, words, folding })}`
+}
+
 export async function createTextTables(
   executor: Executor,
   schema: string,
@@ -36,7 +49,7 @@ export async function createTextTables(
   index: TextIndex,
 ): Promise<void> {
   await lockCreation(executor, schema)
-  const make = `headwater texts ${JSON.stringify({ language: index.language })}`
+  const make = makeOf(index)
   const found = await readMake(executor, tables.entries)
   if (found === make) return
   if (found !== undefined) {
@@ -46,11 +59,13 @@ export async function createTextTables(
       { path: 'index.name' },
     )
   }
-  await onLanguage(index, () => executor.query(`SELECT $1::text::regconfig`, [index.language]))
+  if (isFirst(index) || isServers(index)) {
+    await onLanguage(index, () => executor.query(`SELECT $1::text::regconfig`, [index.language]))
+  }
   await executor.query(`CREATE SEQUENCE ${tables.sequence}`)
   await executor.query(
     `CREATE TABLE ${tables.entries} (${payloadDefinitions},
-       number bigint NOT NULL, title text NOT NULL, text text NOT NULL)`,
+       number bigint NOT NULL, title text NOT NULL, text text NOT NULL${isFirst(index) ? '' : ', heading text NOT NULL'})`,
   )
   await executor.query(`CREATE INDEX ON ${tables.entries} (tenant, number)`)
   await executor.query(
@@ -82,8 +97,8 @@ export async function onLanguage<T>(index: TextIndex, work: () => Promise<T>): P
     if (state !== '42704' && state !== '42602') throw error
     throw new HeadwaterError(
       'HW_INVALID_OPTIONS',
-      `language ${JSON.stringify(index.language)} is no text search configuration of this server: ` +
-        'SELECT cfgname FROM pg_ts_config lists them',
+      `language ${JSON.stringify(index.language)} is neither a language of this package (docs/search.md) nor a text ` +
+        'search configuration of this server: SELECT cfgname FROM pg_ts_config lists them',
       { cause: error, path: 'language', details: { language: index.language } },
     )
   }

@@ -3,7 +3,7 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { Facet, FacetQuery } from '../facets'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
-import { firstFormat, type IndexFormat } from '../index-format'
+import type { IndexFormat } from '../index-format'
 import type { IndexMarker } from '../index-marker'
 import { readFacets } from '../postgres-index/facets'
 import { type IndexConnection, workerView } from '../postgres-index/index-connection'
@@ -18,14 +18,18 @@ import {
   scanRows,
 } from '../postgres-index/index-rows'
 import { onIndex, readMake, readMarker, writeMarker } from '../postgres-index/index-table'
-import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
+import { wordFormat } from '../text-words'
+import type { ReadWord, TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
+import { firstBlocks } from './first-blocks'
 import { indexEntries } from './indexing'
 import type { Lexicon } from './lexicon'
 import { tidy } from './merge'
+import { type BlockFormat, placedBlocks } from './postings'
 import type { Bm25Constants, Bm25Options } from './ranking'
+import { isServers, readingFor } from './reading'
 import { matchingEntries, searchTexts } from './searching'
 import { findTrigrams, searchSimilar } from './similar-texts'
-import { createTextTables, dropTextTables, onLanguage, type TextTables, textTables } from './text-tables'
+import { createTextTables, dropTextTables, isFirst, onLanguage, type TextTables, textTables } from './text-tables'
 
 export interface PostgresTextOptions extends Bm25Options {
   /** Schema of the tables; `headwater` by default. */
@@ -36,14 +40,14 @@ export interface PostgresTextOptions extends Bm25Options {
 const statementLimits = { size: 250, bytes: 2 ** 20 }
 
 /**
- * BM25 over texts in Postgres, without extensions. Stems and stop words are those of a text search configuration,
- * postings are packed in blocks by (tenant, bucket of terms), scores are computed in process, and what is found is read
- * from the entries under the tenant's view: postings of what was changed or removed since are passed over. Where pg_trgm
- * is installed, a query that finds nothing is answered by likeness. Throws HW_GENERATION_MISSING when the tables are
- * gone, HW_INVALID_OPTIONS for a language that the server lacks.
+ * BM25 over texts in Postgres, without extensions. Words are read by the library (stems and stop words by a text search
+ * configuration of the server where the language is one), postings with places are packed in blocks by (tenant, bucket of
+ * terms), scores are computed in process, and what is found is read from the entries under the tenant's view: postings of
+ * what was changed or removed since are passed over. Where pg_trgm is installed, a query that finds nothing is answered by
+ * likeness. Throws HW_GENERATION_MISSING when the tables are gone, HW_INVALID_OPTIONS for a language that nobody knows.
  */
 export class PostgresTextRepository implements TextRepository {
-  readonly format: IndexFormat = firstFormat
+  readonly format: IndexFormat = wordFormat
   readonly #connection: IndexConnection
   readonly #schema: string
   readonly #bm25: Bm25Constants
@@ -94,7 +98,7 @@ export class PostgresTextRepository implements TextRepository {
         )
         for (const tenant of written) tenants.add(tenant)
       }
-      for (const tenant of tenants) await tidy(this.#connection, tables, tenant, call)
+      for (const tenant of tenants) await tidy(this.#connection, tables, tenant, formatOf(index), call)
     })
   }
 
@@ -110,7 +114,7 @@ export class PostgresTextRepository implements TextRepository {
         removalArrays(removals),
         call,
       )
-      for (const { tenant } of rows) await tidy(this.#connection, tables, tenant, call)
+      for (const { tenant } of rows) await tidy(this.#connection, tables, tenant, formatOf(index), call)
     })
   }
 
@@ -119,7 +123,8 @@ export class PostgresTextRepository implements TextRepository {
     const tables = this.#tables(index)
     return this.#on(index, async () => {
       const hits = await searchTexts(executor, tables, index, this.#lexicon, query, this.#bm25, call)
-      if (hits.length > 0 || !/[\p{L}\p{N}]{3}/u.test(query.query)) return hits
+      const loose = query.match === undefined || query.match === 'words'
+      if (hits.length > 0 || !loose || !/[\p{L}\p{N}]{3}/u.test(query.query)) return hits
       this.#trigrams ??= findTrigrams(executor, call).catch((error: unknown) => {
         this.#trigrams = undefined
         throw error
@@ -133,10 +138,18 @@ export class PostgresTextRepository implements TextRepository {
     const executor = this.#connection.session({ tenant: query.tenant })
     const tables = this.#tables(index)
     return this.#on(index, async () => {
-      const words = query.query === undefined ? undefined : { tenant: query.tenant, query: query.query }
+      const { tenant, query: typed, match } = query
+      const words = typed === undefined ? undefined : { tenant, query: typed, match }
       const numbers = words && (await matchingEntries(executor, tables, index, this.#lexicon, words, this.#bm25, call))
       return readFacets(executor, tables.entries, query, numbers, call)
     })
+  }
+
+  /** Of a language that is a text search configuration of the server; the library reads all others. */
+  async analyze(index: TextIndex, texts: readonly string[], call?: CallOptions): Promise<ReadWord[][] | undefined> {
+    if (!isServers(index)) return undefined
+    const words = await onLanguage(index, () => readingFor(this.#worker(), index, this.#lexicon, texts, call))
+    return texts.map((text) => words.terms(text))
   }
 
   scan(index: TextIndex, scan: IndexScan, call?: CallOptions): Promise<IndexEntry[]> {
@@ -145,13 +158,18 @@ export class PostgresTextRepository implements TextRepository {
 
   read(index: TextIndex, ids: readonly string[], call?: CallOptions): Promise<TextEntry[]> {
     return this.#on(index, async () => {
-      const { rows } = await this.#worker().query<StoredPayload & { title: string; text: string }>(
-        `SELECT ${payloadNames}, title, text FROM ${this.#tables(index).entries}
-         WHERE id = ANY($1::uuid[]) ORDER BY id`,
-        [ids],
+      const columns = `${payloadNames}, title, text${isFirst(index) ? '' : ', heading'}`
+      const { rows } = await this.#worker().query<StoredPayload & Pick<TextEntry, 'title' | 'text' | 'heading'>>(
+        `SELECT e.* FROM unnest($1::uuid[]) AS k (wanted)
+         CROSS JOIN LATERAL (SELECT ${columns} FROM ${this.#tables(index).entries} WHERE id = k.wanted OFFSET 0) e
+         ORDER BY e.id`,
+        [[...new Set(ids)]],
         call,
       )
-      return rows.map((row) => ({ ...payloadOf(row), title: row.title, text: row.text }))
+      return rows.map((row) => {
+        const { title, text, heading } = row
+        return { ...payloadOf(row), title, ...(heading && { heading }), text }
+      })
     })
   }
 
@@ -174,6 +192,10 @@ export class PostgresTextRepository implements TextRepository {
   #on<T>(index: TextIndex, work: () => Promise<T>): Promise<T> {
     return onIndex(index.name, () => onLanguage(index, work))
   }
+}
+
+function formatOf(index: TextIndex): BlockFormat {
+  return isFirst(index) ? firstBlocks : placedBlocks
 }
 
 function number(value: number, path: string, most: number): number {
