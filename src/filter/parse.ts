@@ -2,6 +2,7 @@ import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { isPlainObject } from '../core/json'
 import type { MetadataDeclaration } from './declaration'
+import { chunkPath, isOwnField, ownFields } from './entry-leaves'
 import { isDateTime } from './leaves'
 import { metadataPathProblem } from './metadata-key'
 import { type FieldTarget, Operands } from './operands'
@@ -15,6 +16,8 @@ export interface FilterLimits {
   readonly maxDepth?: number | undefined
   /** Values in all the lists of `in` and `nin` together; 10,000. */
   readonly maxValues?: number | undefined
+  /** What is filtered: documents have no `$chunk.` paths. 'chunks' by default. */
+  readonly of?: 'documents' | 'chunks' | undefined
 }
 
 export const filterLimits = Object.freeze({ maxConditions: 100, maxDepth: 8, maxValues: 10_000 }) satisfies FilterLimits
@@ -37,10 +40,12 @@ class Parser {
   readonly #maxConditions: number
   readonly #maxDepth: number
   readonly #operands: Operands
+  readonly #of: 'documents' | 'chunks'
   #conditions = 0
 
   constructor(declaration: MetadataDeclaration | undefined, limits: FilterLimits) {
     this.#declaration = declaration
+    this.#of = limits.of ?? 'chunks'
     this.#maxConditions = limits.maxConditions ?? filterLimits.maxConditions
     this.#maxDepth = limits.maxDepth ?? filterLimits.maxDepth
     this.#operands = new Operands(limits.maxValues ?? filterLimits.maxValues)
@@ -123,10 +128,16 @@ class Parser {
     if (isSystemField(key)) {
       return { field: { kind: 'system', name: key }, at: place, only: systemFieldTypes[key] }
     }
-    if (key.startsWith('$')) {
-      throw invalid(place, `unknown system field; those are ${Object.keys(systemFieldTypes).join(', ')}`)
+    if (isOwnField(key)) return { field: { kind: 'metadata', path: key }, at: place, only: 's' }
+    const ofChunk = key.startsWith(chunkPath)
+    if (ofChunk && this.#of === 'documents') {
+      throw invalid(place, 'metadata of chunks is for searches: a document has many chunks')
     }
-    const problem = metadataPathProblem(key)
+    if (key.startsWith('$') && !ofChunk) {
+      const known = [...Object.keys(systemFieldTypes), ...ownFields, `${chunkPath}<path>`]
+      throw invalid(place, `unknown system field; those are ${known.join(', ')}`)
+    }
+    const problem = metadataPathProblem(ofChunk ? key.slice(chunkPath.length) : key)
     if (problem !== undefined) throw invalid(at, `the path ${describeValue(key)} ${problem}`)
     const only = isDateTime(this.#declaration, key) ? 'd' : undefined
     return { field: { kind: 'metadata', path: key }, at: place, only }

@@ -5,10 +5,11 @@ export type LeafValue = string | number | boolean
 /**
  * Metadata flattened once, at put: `<type>:<path>` to the distinct values found there, e.g.
  * `{ "s:section": ["hr"], "n:year": [2026] }`. All filter compilers see leaves only. JSON-safe.
+ * Leaves of an index entry also have those of `entryLeaves`, under paths that begin with `$`.
  */
 export type Leaves = Record<string, LeafValue[]>
 
-/** The document's own fields that a filter may name. Times are epoch ms. */
+/** The document's own fields that are no leaves. Times are epoch ms. */
 export type SystemField = '$id' | '$source' | '$createdAt' | '$updatedAt' | '$version'
 
 /** What a filter is evaluated on. */
@@ -22,8 +23,8 @@ export interface FilterSubject {
 }
 
 export type FieldRef =
-  | { readonly kind: 'metadata'; readonly path: string }
-  | { readonly kind: 'system'; readonly name: SystemField }
+  /** Elements are leaves: of the metadata, or under a path that begins with `$` what `entryLeaves` adds. */
+  { readonly kind: 'metadata'; readonly path: string } | { readonly kind: 'system'; readonly name: SystemField }
 
 /** A test on one element. `in` with several types holds if any value equals the element in type and value. */
 export type ElementTest =

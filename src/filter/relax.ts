@@ -1,48 +1,50 @@
+import { chunkPath, isBesideMetadata } from './entry-leaves'
 import type { FieldRef, ParsedFilter } from './parsed'
 
 const everything: ParsedFilter = { kind: 'all', of: [] }
 const nothing: ParsedFilter = { kind: 'any', of: [] }
 
-/** Whether the filter names `$version` or `$updatedAt`, which an index may hold as of an earlier projection. */
-export function isVolatile(filter: ParsedFilter | undefined): boolean {
-  if (filter === undefined) return false
-  switch (filter.kind) {
-    case 'all':
-    case 'any':
-      return filter.of.some(isVolatile)
-    case 'not':
-      return isVolatile(filter.of)
-    default:
-      return isVolatileField(filter.field)
-  }
-}
+type IsUnheld = (field: FieldRef) => boolean
 
 /**
- * The filter for an index: conditions on volatile fields are taken as fulfilled, so that the answer is a superset, to
- * be checked against the truth. Undefined when nothing is left to ask.
+ * The filter for an index: conditions on what it does not hold, or holds as of an earlier projection, are taken as
+ * fulfilled, so that the answer is a superset, to be checked against the truth. Undefined when nothing is left to ask.
  */
 export function relaxVolatile(filter: ParsedFilter | undefined): ParsedFilter | undefined {
-  if (filter === undefined) return undefined
-  const relaxed = isVolatile(filter) ? relax(filter, true) : filter
-  return isEmpty(relaxed, 'all') ? undefined : relaxed
+  return relaxed(filter, isVolatile)
 }
 
-/** `assumed`: the value that a condition on a volatile field takes; false below a negation. */
-function relax(filter: ParsedFilter, assumed: boolean): ParsedFilter {
+/** As `relaxVolatile`, for what holds leaves of metadata alone. */
+export function relaxToMetadata(filter: ParsedFilter | undefined): ParsedFilter | undefined {
+  return relaxed(filter, (field) => isVolatile(field) || (field.kind === 'metadata' && isBesideMetadata(field.path)))
+}
+
+/** For what holds no metadata of chunks. */
+export function relaxToDocuments(filter: ParsedFilter | undefined): ParsedFilter | undefined {
+  return relaxed(filter, (field) => field.kind === 'metadata' && field.path.startsWith(chunkPath))
+}
+
+function relaxed(filter: ParsedFilter | undefined, isUnheld: IsUnheld): ParsedFilter | undefined {
+  const found = filter && relax(filter, isUnheld, true)
+  return found && isEmpty(found, 'all') ? undefined : found
+}
+
+/** `assumed`: the value that a condition on an unheld field takes; false below a negation. */
+function relax(filter: ParsedFilter, isUnheld: IsUnheld, assumed: boolean): ParsedFilter {
   switch (filter.kind) {
     case 'all':
     case 'any':
       return joined(
         filter.kind,
-        filter.of.map((part) => relax(part, assumed)),
+        filter.of.map((part) => relax(part, isUnheld, assumed)),
       )
     case 'not': {
-      const of = relax(filter.of, !assumed)
+      const of = relax(filter.of, isUnheld, !assumed)
       if (isEmpty(of, 'any')) return everything
       return isEmpty(of, 'all') ? nothing : { kind: 'not', of }
     }
     default:
-      if (!isVolatileField(filter.field)) return filter
+      if (!isUnheld(filter.field)) return filter
       return assumed ? everything : nothing
   }
 }
@@ -58,6 +60,7 @@ function isEmpty(filter: ParsedFilter, kind: 'all' | 'any'): boolean {
   return filter.kind === kind && filter.of.length === 0
 }
 
-function isVolatileField(field: FieldRef): boolean {
+/** `$version` and `$updatedAt`. */
+function isVolatile(field: FieldRef): boolean {
   return field.kind === 'system' && (field.name === '$version' || field.name === '$updatedAt')
 }

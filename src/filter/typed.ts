@@ -27,6 +27,14 @@ export interface SystemConditions {
   readonly $createdAt?: Instant | (Equality<Instant> & Range<Instant>) | undefined
   readonly $updatedAt?: Instant | (Equality<Instant> & Range<Instant>) | undefined
   readonly $version?: Condition<number> | undefined
+  /** A document without a title satisfies `{ exists: false }`. */
+  readonly $title?: Condition<string> | undefined
+  /** `active` where nothing was said at put. */
+  readonly $status?: Condition<string> | undefined
+  /** `text/plain` where nothing was said at put. */
+  readonly $contentType?: Condition<string> | undefined
+  /** Metadata of the chunk, in searches alone: `'$chunk.page': { lte: 3 }`. */
+  readonly [path: `$chunk.${string}`]: Condition<unknown> | undefined
 }
 
 interface Combined<F> {

@@ -46,6 +46,8 @@ export interface HydratedChunk extends Omit<ChunkRow, 'inputHash' | 'metadata' |
   readonly chunkMetadata: JsonObject
   readonly title: string
   readonly source: string | null
+  readonly status: string
+  readonly contentType: string
   readonly metadata: JsonObject
   readonly leaves: Leaves
   readonly version: number
@@ -71,6 +73,7 @@ export interface StateChunk extends ChunkContext {
   readonly id: string
   readonly text: string
   readonly inputHash: string
+  readonly metadata: JsonObject
   /** Its own fence, not the effective one. */
   readonly fence: number
 }
@@ -78,6 +81,8 @@ export interface StateChunk extends ChunkContext {
 export interface DocumentPayload {
   readonly title: string
   readonly source: string | null
+  readonly status: string
+  readonly contentType: string
   readonly leaves: Leaves
   readonly payloadHash: string
   readonly payloadFence: number
@@ -103,6 +108,9 @@ export interface ChunkContent extends ChunkEntry, ChunkContext {
   /** Empty where the vector is given: nothing is left to be made of it. */
   readonly text: string
   readonly source: string | null
+  readonly status: string
+  readonly contentType: string
+  readonly chunkMetadata: JsonObject
   readonly leaves: Leaves
   readonly version: number
   readonly createdAt: number

@@ -70,8 +70,8 @@ export interface GenerationRepository {
 
 /** The physical collection of a vector generation. */
 export function vectorIndexOf(generation: Generation): VectorIndex {
-  const { name, fingerprint, dimensions, format } = generation
-  return { name, fingerprint: fingerprint!, dimensions: dimensions!, format }
+  const { name, collection, fingerprint, dimensions, format } = generation
+  return { name, collection, fingerprint: fingerprint!, dimensions: dimensions!, format }
 }
 
 /** The physical index of a text generation. */

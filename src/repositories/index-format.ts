@@ -1,4 +1,8 @@
 import { HeadwaterError } from '../core/errors'
+import type { JsonObject } from '../core/json'
+import { documentLeaves, type OwnFields, withChunk } from '../filter/entry-leaves'
+import type { Leaves, ParsedFilter } from '../filter/parsed'
+import { relaxToMetadata, relaxVolatile } from '../filter/relax'
 
 /**
  * What an index was made with, recorded with its generation for good: a backend asks and feeds an index in the way of
@@ -7,7 +11,10 @@ import { HeadwaterError } from '../core/errors'
 export interface IndexFormat {
   /** How words are read of a text and of a query. */
   readonly words: number
-  /** What an entry holds beside its vector or text, and how filters ask for it. */
+  /**
+   * What an entry holds beside its vector or text, and how filters ask for it. 1: leaves of the document's metadata. 2:
+   * also those of its own fields and of the chunk's metadata; in Qdrant, one key for all that is asked by equality.
+   */
   readonly payload: number
   /** Whether words are found without regard to case and accents, where the collection decides; absent before that. */
   readonly folding?: boolean | undefined
@@ -15,6 +22,9 @@ export interface IndexFormat {
 
 /** Of 0.1.0, which recorded none. */
 export const firstFormat: IndexFormat = Object.freeze({ words: 1, payload: 1 })
+
+/** Payload format that every backend makes now. */
+export const payloadMade = 2
 
 export function isSameFormat(one: IndexFormat, other: IndexFormat): boolean {
   return one.words === other.words && one.payload === other.payload && one.folding === other.folding
@@ -38,6 +48,18 @@ export function assertKnownFormat(name: string, found: IndexFormat, made: IndexF
     `${name} was made by a later version (${describeFormat(found)}) than this one, which knows ${describeFormat(made)}`,
     { details: { index: name, found, known: made } },
   )
+}
+
+/** The leaves that entries of a document hold, by the metadata of their chunks. */
+export function leavesHeld({ payload }: IndexFormat, document: OwnFields): (chunk: JsonObject) => Leaves {
+  if (payload < 2) return () => document.leaves
+  const leaves = documentLeaves(document)
+  return (chunk) => withChunk(leaves, chunk)
+}
+
+/** The part of a filter that an index can be asked. Its answer is a superset; undefined asks for everything. */
+export function filterHeld({ payload }: IndexFormat, filter: ParsedFilter | undefined): ParsedFilter | undefined {
+  return payload < 2 ? relaxToMetadata(filter) : relaxVolatile(filter)
 }
 
 /** A format as it was stored; what is missing or no number is as of 0.1.0. */

@@ -1,10 +1,10 @@
 import { FirstReading } from '../core/words/first-reading'
 import { type Clause, type Match, readingOf, type Term } from '../core/words/reading'
-import { firstFormat, type IndexFormat } from './index-format'
+import { type IndexFormat, payloadMade } from './index-format'
 import type { TextEntry, TextIndex } from './texts'
 
 /** Words of version 2, folded unless a collection says otherwise: what indexes are made with now. */
-export const wordFormat: IndexFormat = Object.freeze({ ...firstFormat, words: 2, folding: true })
+export const wordFormat: IndexFormat = Object.freeze({ words: 2, payload: payloadMade, folding: true })
 
 /** How an index reads words. */
 export interface WordReader {

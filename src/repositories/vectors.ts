@@ -10,6 +10,8 @@ export interface VectorIndex {
   readonly name: string
   readonly fingerprint: string
   readonly dimensions: number
+  /** Collection whose documents it holds; an engine may make indexes for what that declares. */
+  readonly collection?: string | undefined
   /** What it was made with; what the repository makes now when left out. */
   readonly format?: IndexFormat | undefined
 }

@@ -1,6 +1,7 @@
 import type { CallOptions } from '../core/abort'
 import type { Scope } from '../core/ids'
 import { readingOf } from '../core/words/reading'
+import { relaxToDocuments } from '../filter/relax'
 import type { Generation } from '../repositories/generations'
 import type { IndexHit } from '../repositories/index-entry'
 import type { Truth } from '../repositories/truth'
@@ -19,5 +20,6 @@ export function searchTruth(
 ): Promise<IndexHit[]> {
   const beginnings = readingOf(language ?? 'english', format.folding ?? true).beginnings(words)
   const { chunks } = truth.session({ tenant: scope.tenant })
-  return chunks.searchWords(scope, chunking, { words: beginnings, filter, limit }, call)
+  const asked = { words: beginnings, filter: relaxToDocuments(filter), limit }
+  return chunks.searchWords(scope, chunking, asked, call)
 }

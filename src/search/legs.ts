@@ -5,10 +5,10 @@ import type { Scope } from '../core/ids'
 import type { VectorLru } from '../embeddings/lru'
 import { checkVector } from '../embeddings/vector-codec'
 import type { ParsedFilter } from '../filter/parsed'
-import { relaxVolatile } from '../filter/relax'
 import type { Facet } from '../repositories/facets'
 import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
 import type { IndexHit } from '../repositories/index-entry'
+import { filterHeld } from '../repositories/index-format'
 import type { TextRepository } from '../repositories/texts'
 import { mostTyped } from '../repositories/typed-query'
 import type { VectorIndex, VectorQuery, VectorRepository } from '../repositories/vectors'
@@ -68,7 +68,6 @@ export class LegRun {
   readonly #seams: LegSeams
   readonly #scope: Scope
   readonly #query: ResolvedQuery
-  readonly #filter: ParsedFilter | undefined
   readonly #generations: Record<Leg, Generation | undefined>
   readonly #timeouts: Record<Leg, number>
   readonly #trace: Trace
@@ -90,7 +89,6 @@ export class LegRun {
     this.#seams = seams
     this.#scope = scope
     this.#query = query
-    this.#filter = query.filter && relaxVolatile(query.filter)
     this.#trace = trace
     this.#timeouts = { text: timeout('text'), vector: timeout('vector') }
     this.#generations = {
@@ -116,10 +114,11 @@ export class LegRun {
     const { facets, legs, words, match } = this.#query
     const query = legs.includes('text') ? typed(words) : undefined
     return this.#within('text', deadline, 'facets', 'facets: ', (call) => {
-      const index = textIndexOf(this.#generation('text'))
+      const generation = this.#generation('text')
+      const index = textIndexOf(generation)
       return this.#ports.texts.facets(
         index,
-        { ...facets!, tenant: this.#scope.tenant, query, match, filter: this.#filter },
+        { ...facets!, tenant: this.#scope.tenant, query, match, filter: this.#filterOf(generation) },
         call,
       )
     })
@@ -175,17 +174,19 @@ export class LegRun {
   }
 
   async #texts(limit: number, call: CallOptions): Promise<readonly IndexHit[][]> {
-    const index = textIndexOf(this.#generation('text'))
+    const generation = this.#generation('text')
+    const index = textIndexOf(generation)
     const { phrasings, match, fields } = this.#query
-    const asked = { tenant: this.#scope.tenant, filter: this.#filter, limit, match, fields }
+    const asked = { tenant: this.#scope.tenant, filter: this.#filterOf(generation), limit, match, fields }
     return Promise.all(
       phrasings.map((query) => this.#ports.texts.search(index, { ...asked, query: typed(query) }, call)),
     )
   }
 
   async #nearest(limit: number, vectors: readonly Float32Array[], call: CallOptions): Promise<readonly IndexHit[][]> {
-    const index = vectorIndexOf(this.#generation('vector'))
-    const asked = { tenant: this.#scope.tenant, filter: this.#filter, limit }
+    const generation = this.#generation('vector')
+    const index = vectorIndexOf(generation)
+    const asked = { tenant: this.#scope.tenant, filter: this.#filterOf(generation), limit }
     const ask = this.#seams.searchVectors ?? searchVectors(this.#ports.vectors)
     return ask(
       index,
@@ -227,6 +228,10 @@ export class LegRun {
       lists.filter((list) => list.leg === leg).reduce((count, { hits }) => count + hits.length, 0)
     for (const { leg } of lists) this.#trace.candidates[leg] = sum(leg)
     this.#trace.belowMinScore = lists.reduce((count, { hits }, at) => count + hits.length - counted[at]!.hits.length, 0)
+  }
+
+  #filterOf({ format }: Generation): ParsedFilter | undefined {
+    return filterHeld(format, this.#query.filter)
   }
 
   #generation(leg: Leg): Generation {

@@ -1,4 +1,5 @@
 import type { CallOptions } from '../core/abort'
+import { entryLeaves } from '../filter/entry-leaves'
 import { matches } from '../filter/predicate'
 import type { HydratedChunk } from '../repositories/chunks'
 import type { PageExplain } from './explain'
@@ -118,6 +119,7 @@ export class PageFiller {
       start: row.start,
       end: row.end,
       metadata: row.metadata,
+      chunkMetadata: row.chunkMetadata,
       version: row.version,
       ...(highlights && { highlights }),
       ...(this.#query.explain && {
@@ -151,8 +153,8 @@ export class PageFiller {
     const rows = await this.#hydrate(ids, call)
     for (const id of ids) this.#rows.set(id, 'gone')
     for (const row of rows) {
-      const { document: id, source, createdAt, updatedAt, version, leaves } = row
-      const subject = { id, source, createdAt, updatedAt, version, leaves }
+      const { document: id, source, createdAt, updatedAt, version } = row
+      const subject = { id, source, createdAt, updatedAt, version, leaves: entryLeaves(row, row.chunkMetadata) }
       this.#rows.set(row.id, matches(this.#query.filter, subject) ? row : 'filtered')
     }
   }

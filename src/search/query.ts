@@ -90,6 +90,8 @@ export interface SearchHit<M = JsonObject> {
   readonly start: number
   readonly end: number
   readonly metadata: M
+  /** The chunk's own, such as its page; `{}` where it has none. */
+  readonly chunkMetadata: JsonObject
   /** Version of the document as of this answer. */
   readonly version: number
   /** Passages with the query's words marked; absent without words or with `highlight: false`. */

@@ -2,6 +2,7 @@ import { HeadwaterError } from '../core/errors'
 import { type Scope, sha256 } from '../core/ids'
 import { isPlainObject } from '../core/json'
 import { type KnownOptions, refuseUnknown } from '../core/known-options'
+import { chunkPath, isOwnField, ownFields } from '../filter/entry-leaves'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { metadataPathProblem } from '../filter/metadata-key'
 import { parseFilter } from '../filter/parse'
@@ -242,14 +243,21 @@ function minScoreOf(given: SearchQuery['minScore']): Partial<Record<Leg, number>
   return minScore
 }
 
+function facetProblem(path: string): string | undefined {
+  if (path === '$source' || isOwnField(path)) return undefined
+  return metadataPathProblem(path.startsWith(chunkPath) ? path.slice(chunkPath.length) : path)
+}
+
 function facetsOf(given: SearchQuery['facets']): ResolvedQuery['facets'] {
   if (given === undefined) return undefined
   const { paths, limit = 10 } = isPlainObject(given) && 'paths' in given ? given : { paths: given }
   if (!Array.isArray(paths)) throw invalid('facets', 'must be a list of metadata paths, or { paths, limit }')
   if (paths.length > maxFacets) throw beyond('facets', `at most ${maxFacets} paths, got ${paths.length}`)
   paths.forEach((path: unknown, at) => {
-    const problem = typeof path === 'string' ? path !== '$source' && metadataPathProblem(path) : 'is no string'
-    if (problem) throw invalid(`facets[${at}]`, `the path ${JSON.stringify(path)} ${problem}; $source is known too`)
+    const problem = typeof path === 'string' ? facetProblem(path) : 'is no string'
+    if (problem === undefined) return
+    const more = ['$source', ...ownFields, `${chunkPath}<path>`].join(', ')
+    throw invalid(`facets[${at}]`, `the path ${JSON.stringify(path)} ${problem}; ${more} are known too`)
   })
   return { paths: [...new Set(paths)], limit: wholeNumber('facets.limit', limit, maxFacetValues) }
 }

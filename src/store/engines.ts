@@ -44,7 +44,7 @@ export interface EnginePlace extends CachePlace {
   readonly folder: string | undefined
   /** Of this database, so that two of them never share an index on one engine. */
   readonly installation: string
-  readonly declarations: readonly MetadataDeclaration[]
+  readonly metadataOf: (collection: string) => MetadataDeclaration | undefined
 }
 
 interface Connection {
@@ -71,9 +71,9 @@ export function topologyOf(options: StoreOptions<object>): Topology {
  */
 export function checkEngines(
   options: StoreOptions<object>,
-  place: Omit<EnginePlace, 'installation' | 'declarations'>,
+  place: Omit<EnginePlace, 'installation' | 'metadataOf'>,
 ): void {
-  const made = engines(options, { ...place, installation: '00000000', declarations: [] })
+  const made = engines(options, { ...place, installation: '00000000', metadataOf: () => undefined })
   made.sharedQueries?.(tenantId('none'), 'none')
 }
 
@@ -92,7 +92,7 @@ export function engines(options: StoreOptions<object>, place: EnginePlace): Engi
   if (qdrant) {
     const { prefix: _prefix, vectors: settings, ...where } = qdrant
     const connection = open('qdrant', new QdrantConnection(where, ports))
-    vectors = new QdrantVectorRepository(connection, { metadata: place.declarations, ...settings })
+    vectors = new QdrantVectorRepository(connection, { metadataOf: place.metadataOf, ...settings })
   }
   let texts: TextRepository = own.texts ?? new PostgresTextRepository(place.postgres, { schema })
   if (elasticsearch) {

@@ -57,9 +57,9 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     if (system === null) notices.push(noSystem)
     await checkTopology(truth, topologyOf(options))
     const installation = await installationOf(truth, random)
-    const declarations = [...plans.values()].flatMap(({ metadata }) => metadata ?? [])
+    const metadataOf = (collection: string) => plans.get(collection)?.metadata
     await epoch.refresh()
-    const beside = engines(options, { ...place, installation, declarations })
+    const beside = engines(options, { ...place, installation, metadataOf })
     closing.unshift(() => beside.close())
     const ports: WriterPorts = {
       truth,

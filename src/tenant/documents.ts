@@ -164,7 +164,7 @@ export class Documents<M = JsonObject> {
 
   #filter(filter: Filter<M> | undefined): ReturnType<typeof parseFilter> | undefined {
     if (filter === undefined) return undefined
-    return parseFilter(filter, this.#context.writer.plan(this.#scope.collection).metadata)
+    return parseFilter(filter, this.#context.writer.plan(this.#scope.collection).metadata, { of: 'documents' })
   }
 
   #session() {

@@ -239,7 +239,7 @@ export class CoordinatedWriter {
   async deleteWhere(scope: Scope, filter: unknown, options: BatchWriteOptions = {}): Promise<BatchResult> {
     this.nesting.check()
     const plan = this.plan(scope.collection)
-    const parsed = parseFilter(filter, plan.metadata)
+    const parsed = parseFilter(filter, plan.metadata, { of: 'documents' })
     refuseUndefined(filter)
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const { truth } = this.#ports

@@ -1,5 +1,8 @@
 import fc from 'fast-check'
-import { defineMetadata } from '../../src/filter/metadata'
+import type { JsonObject } from '../../src/core/json'
+import { entryLeaves } from '../../src/filter/entry-leaves'
+import { defineMetadata, normalizeMetadata } from '../../src/filter/metadata'
+import type { FilterSubject } from '../../src/filter/parsed'
 
 /** Two fields whose strings are times; everything else is free. */
 export const declaration = defineMetadata({ at: 'datetime', 'a.at': 'datetime[]' })
@@ -108,6 +111,9 @@ export const metadata = fc
 export const sources = [null, 'wiki', 'WIKI', "o'brien", '2'] as const
 export const ids = ['a', 'b', "'; --", '\u{1F600}', '2'] as const
 
+export const titles = ['', 'Leave', 'leave', "o'brien", 'x'.repeat(700)] as const
+export const statuses = ['active', 'draft', ''] as const
+
 /** What a subject has beside its metadata. */
 export const own = fc.record({
   id: fc.constantFrom(...ids),
@@ -116,6 +122,23 @@ export const own = fc.record({
   updatedAt: fc.constantFrom(0, 1000, 1704067200000),
   version: fc.constantFrom(1, 2, 3, 2 ** 53 - 1),
 })
+
+/** An entry of an index as it is made of a document and a chunk; beside it what its leaves were made of. */
+export const subject = fc
+  .tuple(
+    own,
+    metadata,
+    fc.record({
+      title: fc.constantFrom(...titles),
+      status: fc.constantFrom(...statuses),
+      contentType: fc.constantFrom('text/plain', 'text/markdown'),
+      chunk: fc.constantFrom<JsonObject>({}, { page: 2 }, { page: [2, 3], a: { b: 'x' } }),
+    }),
+  )
+  .map(([fields, value, { chunk, ...named }]): FilterSubject & typeof named & { documentLeaves: object } => {
+    const { leaves } = normalizeMetadata(value, declaration)
+    return { ...fields, ...named, documentLeaves: leaves, leaves: entryLeaves({ ...named, leaves }, chunk) }
+  })
 
 const scalar = fc.oneof(text, number, fc.boolean())
 const path = fc.oneof(
@@ -151,6 +174,14 @@ const condition = fc.oneof(
     operators(fc.oneof(instant, number), fc.oneof(instant, number)),
   ),
   fc.tuple(fc.constant('$version'), operators(number, number)),
+  fc.tuple(
+    fc.constantFrom('$title', '$status', '$contentType'),
+    operators(fc.oneof(fc.constantFrom(...titles, ...statuses, 'text/plain'), text), undefined),
+  ),
+  fc.tuple(
+    fc.constantFrom('$chunk.page', '$chunk.a.b', '$chunk.a'),
+    operators(fc.oneof(scalar, fc.constant(2)), number),
+  ),
 )
 
 const parts = fc.letrec<{ filter: Record<string, unknown> }>((tie) => ({

@@ -9,11 +9,7 @@ import { compileFilter } from '../../src/repositories/elasticsearch/filter-query
 import { ElasticsearchTextRepository } from '../../src/repositories/elasticsearch/texts'
 import { acme, entryId, textEntry } from '../../src/testing/contracts/rows'
 import { describeWithElasticsearch, freshPrefix } from '../support/elasticsearch'
-import { declaration, filter, metadata, own } from './arbitraries'
-
-const subject = fc
-  .tuple(own, metadata)
-  .map(([fields, value]): FilterSubject => ({ ...fields, leaves: normalizeMetadata(value, declaration).leaves }))
+import { declaration, filter, subject } from './arbitraries'
 
 const long = 'x'.repeat(40_000)
 const fixed = [

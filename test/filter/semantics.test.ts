@@ -3,7 +3,7 @@ import { defineMetadata, normalizeMetadata } from '../../src/filter/metadata'
 import { parseFilter } from '../../src/filter/parse'
 import type { FilterSubject } from '../../src/filter/parsed'
 import { matches } from '../../src/filter/predicate'
-import { isVolatile, relaxVolatile } from '../../src/filter/relax'
+import { relaxVolatile } from '../../src/filter/relax'
 import { SubjectsTable } from './subjects-table'
 
 const declaration = defineMetadata({ at: 'datetime' })
@@ -147,11 +147,5 @@ describe('relaxVolatile', () => {
     ['drops exists', { $updatedAt: { exists: true } }, undefined],
   ])('%s', (_, filter, relaxed) => {
     expect(relaxVolatile(parseFilter(filter))).toEqual(relaxed === undefined ? undefined : parseFilter(relaxed))
-  })
-
-  it('says which filters are volatile', () => {
-    expect(isVolatile(undefined)).toBe(false)
-    expect(isVolatile(parseFilter({ $createdAt: 3, $id: 'a', version: 2 }))).toBe(false)
-    expect(isVolatile(parseFilter({ OR: [{ NOT: { $version: { exists: true } } }] }))).toBe(true)
   })
 })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type DocumentInput, defineMetadata, type Store } from '../../index'
+import { type DocumentInput, defineMetadata, type Filter, type Store } from '../../index'
 import type { StoreOptions } from '../../src/store/store-options'
 
 export const suiteCollections = {
@@ -333,12 +333,65 @@ export function storeSuite(name: string, open: (options: StoreOptions<object>) =
 
       it('volatile fields filter by the truth, not by what the index holds', async () => {
         const acme = tenant()
-        await acme.documents.put(handbook({ text: 'stable paragraph about leave' }))
-        const receipt = await acme.documents.patch('handbook', { status: 'archived' })
+        const stable = { text: 'stable paragraph about leave' }
+        const texts = (more: string) => ({ text: `${stable.text} ${more}`, chunks: [stable, { text: more }] })
+        await acme.documents.put(handbook(texts('one')))
+        // Another chunk changes: the index goes on holding the version that it had.
+        const receipt = await acme.documents.put(handbook(texts('two')))
         await acme.waitFor(receipt)
-        expect((await acme.search({ query: 'leave', filter: { $version: 2 } })).hits).toHaveLength(1)
-        expect((await acme.search({ query: 'leave', filter: { $version: { ne: 2 } } })).hits).toEqual([])
-        expect((await acme.search({ query: 'leave', filter: { NOT: { $version: 1 } } })).hits).toHaveLength(1)
+        expect((await acme.search({ query: 'leave', mode: 'text', filter: { $version: 2 } })).hits).toHaveLength(1)
+        expect((await acme.search({ query: 'leave', mode: 'text', filter: { $version: { ne: 2 } } })).hits).toEqual([])
+        expect(
+          (await acme.search({ query: 'leave', mode: 'text', filter: { NOT: { $version: 1 } } })).hits,
+        ).toHaveLength(1)
+      })
+
+      it('filters by title, status, content type and the metadata of chunks, and shows the latter', async () => {
+        const acme = tenant()
+        const text = 'Leave on page one. Leave on page two.'
+        const chunks = [
+          { text: 'Leave on page one.', metadata: { page: 1 } },
+          { text: 'Leave on page two.', metadata: { page: 2, kind: 'note' } },
+        ]
+        const two = await acme.documents.putMany([
+          { id: 'paged', title: 'Paged', text, chunks, status: 'draft' },
+          { id: 'plain', text: 'Leave without a page.', contentType: 'text/markdown' },
+        ])
+        await acme.waitFor(two, { timeoutMs: 20_000 })
+        const found = async (filter: Filter): Promise<string[]> => {
+          const answers = []
+          for (const mode of ['text', 'vector'] as const) {
+            const { hits, degraded } = await acme.search({ query: 'leave', mode, filter })
+            expect(degraded).toEqual([])
+            answers.push(hits.map((hit) => `${hit.documentId} ${hit.chunkMetadata['page'] ?? '-'}`).sort())
+          }
+          expect(answers[0]).toEqual(answers[1])
+          return answers[0]!
+        }
+        expect(await found({ '$chunk.page': { gte: 2 } })).toEqual(['paged 2'])
+        expect(await found({ '$chunk.page': { in: [1, 7] } })).toEqual(['paged 1'])
+        expect(await found({ '$chunk.kind': { exists: false } })).toEqual(['paged 1', 'plain -'])
+        expect(await found({ $status: 'draft', NOT: { '$chunk.page': 1 } })).toEqual(['paged 2'])
+        expect(await found({ $title: { exists: false } })).toEqual(['plain -'])
+        expect(await found({ $contentType: 'text/plain' })).toEqual(['paged 1', 'paged 2'])
+        await acme.waitFor(await acme.documents.patch('paged', { status: 'final' }), { timeoutMs: 20_000 })
+        expect(await found({ $status: 'draft' })).toEqual([])
+        expect(await found({ $status: { in: ['final', 'x'] } })).toEqual(['paged 1', 'paged 2'])
+        const { facets } = await acme.search({ query: 'leave', facets: ['$status', '$chunk.page'] })
+        expect(facets!.map(({ values }) => values.map(({ value, count }) => [value, count]))).toEqual([
+          [
+            ['final', 2],
+            ['active', 1],
+          ],
+          [
+            [1, 1],
+            [2, 1],
+          ],
+        ])
+        expect((await acme.documents.list({ filter: { $status: 'final' } })).items).toHaveLength(1)
+        await expect(acme.documents.list({ filter: { '$chunk.page': 1 } })).rejects.toMatchObject({
+          code: 'HW_INVALID_FILTER',
+        })
       })
 
       it('pages by cursor without repeats, under writes, and groups by document', async () => {

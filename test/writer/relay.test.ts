@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { HeadwaterError } from '../../src/core/errors'
 import { collectionName, tenantId } from '../../src/core/ids'
 import { seededRandom } from '../../src/core/random'
@@ -68,6 +68,25 @@ describe('relay', () => {
       unchanged: true,
       targets: { vector: 'applied', text: 'applied' },
     })
+  })
+
+  it('a change of status, content type or metadata alone rewrites payloads, and no vector', async () => {
+    const { writer, ports } = await setUp()
+    await writer.put(scope, { id: 'a', text: 'some words', title: 'T' })
+    await writer.relay.drain()
+    const [vectors, payloads] = [vi.spyOn(ports.vectors, 'upsert'), vi.spyOn(ports.vectors, 'setPayload')]
+    const changes = [{ status: 'final' }, { contentType: 'text/x' }, { metadata: { a: 1 } }]
+    for (const [at, change] of changes.entries()) {
+      await writer.patch(scope, 'a', change)
+      expect(await writer.relay.drain()).toMatchObject({ remaining: 0 })
+      expect([vectors.mock.calls.length, payloads.mock.calls.length]).toEqual([0, at + 1])
+    }
+    const held = payloads.mock.lastCall![1][0]!.payload.leaves
+    expect(held).toMatchObject({ 's:$status': ['final'], 's:$contentType': ['text/x'], 's:$title': ['T'], 'n:a': [1] })
+    // What is embedded begins with the title.
+    await writer.patch(scope, 'a', { title: 'U' })
+    await writer.relay.drain()
+    expect(vectors).toHaveBeenCalledTimes(1)
   })
 
   it('finds the one poison document of a batch, parks it after its attempts, and redrives it', async () => {

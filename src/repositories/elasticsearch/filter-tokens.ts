@@ -1,18 +1,14 @@
-import { createHash } from 'node:crypto'
 import type { LeafType, LeafValue } from '../../filter/parsed'
 import type { Bound } from '../../filter/reduce-tests'
 import { systemFieldTypes, systemValue } from '../../filter/system-fields'
+import { numberOfHex, sortableHex, tokenOf } from '../filter-tokens'
 import type { IndexPayload } from '../index-entry'
 
 /**
- * Everything that a filter can ask of an entry, as keyword terms of one field: `path NUL type value`, and `path NUL` for
- * what exists. Neither part holds a NUL, so no two run together; two types under one key, or a thousand keys, are just
- * more terms. Numbers are the 16 hex digits whose order is that of the doubles.
+ * Everything that a filter can ask of an entry: `path NUL type value`, and `path NUL` for what exists. Neither part
+ * holds a NUL, so no two run together.
  */
 const end = '\0'
-
-/** Longest string, in UTF-8 bytes, that stands for itself; longer ones stand hashed, under a type of their own. */
-const longestPlain = 512
 
 export function tokensOf(payload: IndexPayload): string[] {
   const found: string[] = []
@@ -34,10 +30,7 @@ export function existsToken(path: string): string {
 }
 
 export function token(path: string, type: LeafType, value: LeafValue): string {
-  if (typeof value === 'number') return `${path}${end}${type}${sortableHex(value)}`
-  if (typeof value === 'boolean') return `${path}${end}${type}${value}`
-  if (Buffer.byteLength(value) <= longestPlain) return `${path}${end}${type}${value}`
-  return `${path}${end}h${createHash('sha256').update(value).digest('base64')}`
+  return tokenOf((of, as) => of + end + as, path, type, value)
 }
 
 /** A range over the terms of one path and type alone. */
@@ -62,28 +55,8 @@ export function valueOfToken(path: string, text: string): LeafValue | undefined 
       return rest === 'true'
     case 'n':
     case 'd':
-      return numberOf(rest)
+      return numberOfHex(rest)
     default:
       return undefined
   }
-}
-
-const bytes = Buffer.alloc(8)
-
-/** Sign bit flipped for positive numbers, all bits for negative ones: bytes then sort as numbers do. */
-function sortableHex(value: number): string {
-  bytes.writeDoubleBE(value === 0 ? 0 : value)
-  flip(bytes[0]! < 0x80)
-  return bytes.toString('hex')
-}
-
-function numberOf(hex: string): number {
-  bytes.write(hex, 'hex')
-  flip(bytes[0]! >= 0x80)
-  return bytes.readDoubleBE()
-}
-
-function flip(signAlone: boolean): void {
-  if (signAlone) bytes[0]! ^= 0x80
-  else for (let i = 0; i < 8; i++) bytes[i]! ^= 0xff
 }

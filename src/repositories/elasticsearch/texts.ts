@@ -3,7 +3,7 @@ import { type CallOptions, throwIfAborted } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import type { Facet, FacetQuery } from '../facets'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
-import { firstFormat, type IndexFormat } from '../index-format'
+import { type IndexFormat, payloadMade } from '../index-format'
 import type { IndexAlias, IndexMarker } from '../index-marker'
 import type { TextEntry, TextIndex, TextRepository } from '../texts'
 import { runBulk } from './bulk'
@@ -42,7 +42,7 @@ const byId = [{ id: 'asc' }]
  * language that the server lacks, HW_DATABASE for an entry that the server refuses (all others are written).
  */
 export class ElasticsearchTextRepository implements TextRepository {
-  readonly format: IndexFormat = firstFormat
+  readonly format: IndexFormat = { words: 1, payload: payloadMade }
   readonly #connection: ElasticsearchConnection
   readonly #options: ResolvedTextOptions
   readonly #indexes: TextIndexes

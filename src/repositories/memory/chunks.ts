@@ -1,5 +1,6 @@
 import type { CallOptions } from '../../core/abort'
 import type { CollectionName, Scope, TenantId } from '../../core/ids'
+import { documentLeaves } from '../../filter/entry-leaves'
 import { matches } from '../../filter/predicate'
 import type {
   ChunkChanges,
@@ -108,7 +109,7 @@ export class MemoryChunks implements ChunkRepository {
     return this.#read('chunks.searchWords', scope, call, (changes) => {
       const ranking = new WordRanking(query.words)
       for (const [chunk, document] of this.#entries(changes, scope, chunking)) {
-        if (!matches(query.filter, document)) continue
+        if (!matches(query.filter, { ...document, leaves: documentLeaves(document) })) continue
         ranking.add(
           { id: chunk.id, document: chunk.document, fence: chunk.fence },
           `${document.title} ${chunk.heading} ${chunk.text}`,
@@ -142,12 +143,13 @@ export class MemoryChunks implements ChunkRepository {
           payload,
           chunks: kept
             .filter((chunk) => Math.max(chunk.fence, payload!.payloadFence) > since)
-            .map(({ id, text, heading, tableHeader, inputHash, fence }) => ({
+            .map(({ id, text, heading, tableHeader, inputHash, metadata, fence }) => ({
               id,
               text,
               heading,
               tableHeader,
               inputHash,
+              metadata: copyJson(metadata),
               fence,
             })),
           removed: changes.chunks
@@ -174,7 +176,7 @@ export class MemoryChunks implements ChunkRepository {
       const found = this.#range(changes, scan).filter(([{ id }]) => !ids || ids.has(id))
       const page = found.sort(byId).slice(0, scan.ids ? undefined : scan.limit)
       return page.map(([chunk, document]) => {
-        const { title, source, version, createdAt, updatedAt } = document
+        const { title, source, status, contentType, version, createdAt, updatedAt } = document
         const held =
           fingerprint === null
             ? undefined
@@ -186,6 +188,9 @@ export class MemoryChunks implements ChunkRepository {
           heading: chunk.heading,
           tableHeader: chunk.tableHeader,
           source,
+          status,
+          contentType,
+          chunkMetadata: copyJson(chunk.metadata),
           leaves: copyLeaves(document.leaves),
           version,
           createdAt,
@@ -312,13 +317,14 @@ function rowOf({ tenant: _tenant, collection: _collection, buriedAt: _buriedAt, 
 }
 
 function payloadOf(row: StoredDocument): DocumentPayload {
-  const { title, source, payloadHash, payloadFence, version, createdAt, updatedAt } = row
-  return { title, source, leaves: copyLeaves(row.leaves), payloadHash, payloadFence, version, createdAt, updatedAt }
+  const { title, source, status, contentType, payloadHash, payloadFence, version, createdAt, updatedAt } = row
+  const leaves = copyLeaves(row.leaves)
+  return { title, source, status, contentType, leaves, payloadHash, payloadFence, version, createdAt, updatedAt }
 }
 
 function hydrated(chunk: StoredChunk, row: StoredDocument): HydratedChunk {
   const { id, document, ordinal, start, end, text, heading, tableHeader, fence } = chunk
-  const { title, source, version, createdAt, updatedAt } = row
+  const { title, source, status, contentType, version, createdAt, updatedAt } = row
   return {
     id,
     document,
@@ -332,6 +338,8 @@ function hydrated(chunk: StoredChunk, row: StoredDocument): HydratedChunk {
     chunkMetadata: copyJson(chunk.metadata),
     title,
     source,
+    status,
+    contentType,
     metadata: copyJson(row.metadata),
     leaves: copyLeaves(row.leaves),
     version,

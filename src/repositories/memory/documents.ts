@@ -1,6 +1,7 @@
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { type CollectionName, compareBytes, type Scope, type TenantId } from '../../core/ids'
+import { documentLeaves } from '../../filter/entry-leaves'
 import type { ParsedFilter } from '../../filter/parsed'
 import { matches } from '../../filter/predicate'
 import type { DocumentHead, DocumentQuery, DocumentRepository, DocumentRow, UncutDocument } from '../documents'
@@ -192,7 +193,7 @@ function groupOf({ tenant, collection }: Scope): string {
 }
 
 function isMatch(row: StoredDocument, filter: ParsedFilter | undefined): boolean {
-  return row.buriedAt === null && (filter === undefined || matches(filter, row))
+  return row.buriedAt === null && (filter === undefined || matches(filter, { ...row, leaves: documentLeaves(row) }))
 }
 
 function uncutOf(changes: Changes, view: TruthView, collection: CollectionName, chunking: string): UncutDocument[] {

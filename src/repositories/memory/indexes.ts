@@ -2,7 +2,7 @@ import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { IndexEntry, IndexScan } from '../index-entry'
-import { describeFormat, firstFormat, type IndexFormat, isSameFormat } from '../index-format'
+import { describeFormat, type IndexFormat, isSameFormat, payloadMade } from '../index-format'
 import type { IndexMarker } from '../index-marker'
 import { MemoryAlias } from './alias'
 import { type HeldEntry, type IndexGuard, type IndexTable, missingIndex } from './index-table'
@@ -21,7 +21,7 @@ export abstract class MemoryIndexes<
   E extends HeldEntry,
   M extends MemoryIndex<I, E> = MemoryIndex<I, E>,
 > {
-  readonly format: IndexFormat = firstFormat
+  readonly format: IndexFormat = { words: 1, payload: payloadMade }
   readonly alias = new MemoryAlias<I>((index) => this.held(index))
   /** @internal */
   protected readonly withoutGuard: IndexGuard | undefined

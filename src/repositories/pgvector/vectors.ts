@@ -5,7 +5,7 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { checkVector } from '../../embeddings/vector-codec'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
-import { firstFormat, type IndexFormat } from '../index-format'
+import { type IndexFormat, payloadMade } from '../index-format'
 import type { IndexMarker } from '../index-marker'
 import { type IndexConnection, workerView } from '../postgres-index/index-connection'
 import {
@@ -54,7 +54,7 @@ const statementLimits = { size: 500, bytes: 4 * 2 ** 20 }
  * and HW_GENERATION_MISSING when the table is gone.
  */
 export class PostgresVectorRepository implements VectorRepository {
-  readonly format: IndexFormat = firstFormat
+  readonly format: IndexFormat = { words: 1, payload: payloadMade }
   readonly #connection: IndexConnection
   readonly #schema: string
   readonly #hnsw: HnswIndex

@@ -1,7 +1,7 @@
 import { frequencySql } from '../word-ranking'
 import { type Dialect, nowMs, prepared, statements } from './statements'
 
-const payload = 'd.title, d.source, d.leaves, d.version, d.created_at, d.updated_at'
+const payload = 'd.title, d.source, d.status, d.content_type, d.leaves, d.version, d.created_at, d.updated_at'
 
 export const chunkStatements = statements((dialect) => {
   const chunks = dialect.table('chunks')
@@ -61,9 +61,10 @@ export const chunkStatements = statements((dialect) => {
     /** Conditions of a range follow. */
     scan: `SELECT ${entry} ${keyed} WHERE c.removed_at IS NULL`,
     /** Conditions of a range follow; with vectors, the fingerprint is `$1`. */
-    contents: `SELECT ${entry}, c.text, c.heading, c.table_header, NULL::bytea AS vector, ${payload} ${keyed} WHERE c.removed_at IS NULL`,
+    contents: `SELECT ${entry}, c.text, c.heading, c.table_header, c.metadata AS chunk_metadata, NULL::bytea AS vector,
+        ${payload} ${keyed} WHERE c.removed_at IS NULL`,
     contentsWithVectors: `SELECT ${entry}, CASE WHEN e.vector IS NULL THEN c.text ELSE '' END AS text, c.heading,
-        c.table_header, e.vector, ${payload}
+        c.table_header, c.metadata AS chunk_metadata, e.vector, ${payload}
       ${keyed} LEFT JOIN LATERAL (
         SELECT * FROM ${dialect.table('embeddings')} e
         WHERE e.tenant = c.tenant AND e.fingerprint = $1 AND e.input_hash = c.input_hash OFFSET 0) e ON true
@@ -126,12 +127,13 @@ function statesSql({ table }: Dialect) {
         LEFT JOIN LATERAL (
           SELECT * FROM ${table('documents')} d
           WHERE d.tenant = i.tenant AND d.collection = i.collection AND d.id = i.document OFFSET 0) d ON true)
-      SELECT a.at, NULL::uuid AS id, NULL AS text, NULL AS heading, NULL AS table_header, NULL AS input_hash, a.fence, false AS removed, -1 AS ordinal,
-        a.live, a.title, a.source, a.leaves, a.payload_hash, a.payload_fence, a.version, a.created_at, a.updated_at
+      SELECT a.at, NULL::uuid AS id, NULL AS text, NULL AS heading, NULL AS table_header, NULL AS input_hash,
+        NULL::jsonb AS chunk_metadata, a.fence, false AS removed, -1 AS ordinal, a.live, a.title, a.source, a.status,
+        a.content_type, a.leaves, a.payload_hash, a.payload_fence, a.version, a.created_at, a.updated_at
       FROM asked a
       UNION ALL
-      SELECT a.at, c.id, c.text, c.heading, c.table_header, c.input_hash, c.fence, c.removed_at IS NOT NULL, c.ordinal,
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      SELECT a.at, c.id, c.text, c.heading, c.table_header, c.input_hash, c.metadata, c.fence,
+        c.removed_at IS NOT NULL, c.ordinal, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM asked a CROSS JOIN LATERAL (
         SELECT * FROM ${table('chunks')} c
         WHERE c.tenant = a.tenant AND c.collection = a.collection AND c.document = a.document AND c.chunking = $5

@@ -1,6 +1,7 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import type { CollectionName, TenantId } from '../../core/ids'
+import type { JsonObject } from '../../core/json'
 import type { Leaves } from '../../filter/parsed'
 import type { DocumentPayload, DocumentState, StateChunk } from '../chunks'
 import { run, type Statement } from './statements'
@@ -50,8 +51,8 @@ export async function readStates(
       state.payload = row.live ? payloadOf(row) : null
     } else if (row.removed) state.removed.push({ id: row.id, fence })
     else {
-      const { id, text, heading, table_header, input_hash } = row
-      state.chunks.push({ id, text, heading, tableHeader: table_header, inputHash: input_hash, fence })
+      const { id, text, heading, table_header, input_hash, chunk_metadata: metadata } = row
+      state.chunks.push({ id, text, heading, tableHeader: table_header, inputHash: input_hash, metadata, fence })
     }
   }
   return states
@@ -68,11 +69,14 @@ interface StateRow extends StoredContext {
   readonly id: string | null
   readonly text: string
   readonly input_hash: string
+  readonly chunk_metadata: JsonObject
   readonly fence: number | string | null
   readonly removed: boolean
   readonly live: boolean
   readonly title: string
   readonly source: string | null
+  readonly status: string
+  readonly content_type: string
   readonly leaves: Leaves
   readonly payload_hash: string
   readonly payload_fence: number | string
@@ -85,6 +89,8 @@ function payloadOf(row: StateRow): DocumentPayload {
   return {
     title: row.title,
     source: row.source,
+    status: row.status,
+    contentType: row.content_type,
     leaves: row.leaves,
     payloadHash: row.payload_hash,
     payloadFence: Number(row.payload_fence),

@@ -31,6 +31,7 @@ const documentColumns: FilterColumns = {
   createdAt: 'd.created_at',
   updatedAt: 'd.updated_at',
   version: 'd.version',
+  own: { $title: 'd.title', $status: 'd.status', $contentType: 'd.content_type' },
 }
 
 /** Chunks in Postgres. Writes are meant for a transaction that has locked their documents. */
@@ -145,6 +146,8 @@ export class PostgresChunkRepository implements ChunkRepository {
       fence: Number(row.fence),
       chunkMetadata: row.chunk_metadata,
       title: row.title,
+      status: row.status,
+      contentType: row.content_type,
       source: row.source,
       metadata: row.metadata,
       leaves: row.leaves,
@@ -216,6 +219,9 @@ export class PostgresChunkRepository implements ChunkRepository {
       heading: row.heading,
       tableHeader: row.table_header,
       source: row.source,
+      status: row.status,
+      contentType: row.content_type,
+      chunkMetadata: row.chunk_metadata,
       leaves: row.leaves,
       version: Number(row.version),
       createdAt: Number(row.created_at),
@@ -280,6 +286,8 @@ interface StoredChunk extends StoredContext {
 interface StoredHydrated extends StoredChunk {
   readonly chunk_metadata: JsonObject
   readonly title: string
+  readonly status: string
+  readonly content_type: string
   readonly source: string | null
   readonly leaves: Leaves
   readonly version: number | string
@@ -299,6 +307,9 @@ interface StoredEntry {
 interface StoredContent extends StoredEntry, StoredContext {
   readonly title: string
   readonly text: string
+  readonly status: string
+  readonly content_type: string
+  readonly chunk_metadata: JsonObject
   readonly source: string | null
   readonly leaves: Leaves
   readonly version: number | string

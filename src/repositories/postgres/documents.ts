@@ -16,6 +16,7 @@ const columns: FilterColumns = {
   createdAt: 'created_at',
   updatedAt: 'updated_at',
   version: 'version',
+  own: { $title: 'title', $status: 'status', $contentType: 'content_type' },
 }
 
 const placings = 5

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../core/json'
+import { isOwnField, type OwnField } from '../../filter/entry-leaves'
 import { leafKey, leafTypes } from '../../filter/leaves'
 import { isStorableText } from '../../filter/metadata-key'
 import type { FieldRef, LeafType, LeafValue, ParsedFilter } from '../../filter/parsed'
@@ -16,6 +17,8 @@ export interface FilterColumns {
   readonly updatedAt: string
   /** bigint. */
   readonly version: string
+  /** Where a document's own fields are no leaves; text. */
+  readonly own?: Readonly<Record<OwnField, string>> | undefined
 }
 
 /** Lists longer than this are looked up by hash; at about 30 values both ways cost the same. */
@@ -62,6 +65,8 @@ class Compiler {
   #exists(field: FieldRef): string {
     if (field.kind === 'system') return field.name === '$source' ? `${this.#columns.source} IS NOT NULL` : 'true'
     if (!isStorableText(field.path)) return 'false'
+    const own = this.#own(field.path)
+    if (own !== undefined) return `${own} <> ''`
     const keys = leafTypes.map((type) => leafKey(type, field.path))
     return `${this.#columns.leaves} ?| ${this.#bind(keys, 'text[]')}`
   }
@@ -70,12 +75,25 @@ class Compiler {
     if (tests.kind === 'anything') return this.#exists(field)
     if (field.kind === 'system') return this.#system(field.name, tests)
     if (!isStorableText(field.path)) return 'false'
+    const own = this.#own(field.path)
+    if (own !== undefined) return this.#text(own, tests)
     if (tests.kind === 'interval') return this.#interval(field.path, tests)
     const alternatives = leafTypes.flatMap((type) => {
       const values = storable(tests.values.filter((value) => value.type === type))
       return values.length === 0 ? [] : [this.#anyOf(leafKey(type, field.path), type, values)]
     })
     return alternatives.length === 0 ? 'false' : `(${alternatives.join(' OR ')})`
+  }
+
+  #own(path: string): string | undefined {
+    return isOwnField(path) ? this.#columns.own?.[path] : undefined
+  }
+
+  /** A column that is empty has no element. */
+  #text(column: string, tests: Exclude<ReducedTests, { kind: 'anything' }>): string {
+    if (tests.kind === 'interval') return 'false'
+    const values = storable(tests.values.filter(({ type, value }) => type === 's' && value !== ''))
+    return values.length === 0 ? 'false' : `${column} = ANY (${this.#bind(values, 'text[]')})`
   }
 
   #anyOf(key: string, type: LeafType, values: readonly LeafValue[]): string {

@@ -3,7 +3,7 @@ import type { LeafType } from '../../filter/parsed'
 import type { VectorIndex } from '../vectors'
 import { vectorName } from './names'
 import type { ResolvedQdrantVectorOptions } from './options'
-import { keys } from './payload'
+import { keys, payloadFormat } from './payload'
 import { payloadKey } from './payload-key'
 
 const distances = { cosine: 'Cosine', dot: 'Dot', euclid: 'Euclid' } as const
@@ -41,24 +41,38 @@ export function collectionBody(index: VectorIndex, options: ResolvedQdrantVector
   }
 }
 
-/** Payload indexes by key. Numbers are indexed as floats: bounds of an integer index lose their fractions. */
-export function payloadIndexes(options: ResolvedQdrantVectorOptions): Map<string, object | string> {
+/**
+ * Payload indexes by key: those that a search or a fence can use, since each costs time at every write. Numbers are
+ * indexed as floats: bounds of an integer index lose their fractions.
+ */
+export function payloadIndexes(index: VectorIndex, options: ResolvedQdrantVectorOptions): Map<string, object | string> {
+  const byKeys = payloadFormat(index) < 2
   const indexes = new Map<string, object | string>([
     [keys.tenant, { type: 'keyword', is_tenant: options.layout === 'shared' }],
-    [keys.document, 'keyword'],
-    [keys.source, 'keyword'],
     [keys.createdAt, 'datetime'],
-    [keys.updatedAt, 'datetime'],
-    [keys.version, 'float'],
     [keys.fence, 'integer'],
+    ...(byKeys ? keysOfFirstFormat : ([[keys.tokens, 'keyword']] as const)),
   ])
-  for (const { fields } of options.metadata) {
+  for (const { fields } of declarationsOf(index, options)) {
     for (const path of Object.keys(fields)) {
       const { type, schema } = leafIndex(fields[path]!)
-      indexes.set(payloadKey(type, path), schema)
+      // What has no order is asked by its terms.
+      if (byKeys || type === 'n' || type === 'd') indexes.set(payloadKey(type, path), schema)
     }
   }
   return indexes
+}
+
+const keysOfFirstFormat = [
+  [keys.document, 'keyword'],
+  [keys.source, 'keyword'],
+  [keys.updatedAt, 'datetime'],
+  [keys.version, 'float'],
+] as const
+
+function declarationsOf(index: VectorIndex, { metadata, metadataOf }: ResolvedQdrantVectorOptions) {
+  const own = index.collection === undefined ? undefined : metadataOf?.(index.collection)
+  return own ? [...metadata, own] : metadata
 }
 
 function leafIndex(kind: MetadataKind): { readonly type: LeafType; readonly schema: string } {

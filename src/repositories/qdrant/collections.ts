@@ -98,7 +98,7 @@ export class QdrantCollections {
     }
     checkSpace(index, collection, found)
     const there = Object.keys(Object(field(found, 'payload_schema')))
-    for (const [field_name, field_schema] of payloadIndexes(this.#options)) {
+    for (const [field_name, field_schema] of payloadIndexes(index, this.#options)) {
       if (there.includes(field_name)) continue
       const body = { field_name, field_schema }
       await this.#connection.write({ operation: 'createFieldIndex', collection, body }, call)

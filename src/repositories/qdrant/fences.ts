@@ -1,7 +1,7 @@
 import { inputOf } from '../entry-stamp'
 import type { IndexRemoval } from '../index-entry'
 import type { VectorPoint } from '../vectors'
-import type { QdrantCondition, QdrantFilter } from './filter-qdrant'
+import type { QdrantCondition, QdrantFilter } from './conditions'
 import { keys } from './payload'
 
 type Fenced = Pick<VectorPoint, 'id' | 'fence'> & { readonly payload: { readonly tenant: string } }

@@ -6,6 +6,7 @@ import {
   flagOr,
   group,
   list,
+  method,
   number,
   type OptionKinds,
   oneOf,
@@ -57,8 +58,10 @@ export interface QdrantVectorOptions {
   readonly onDiskPayload?: boolean | undefined
   /** True keeps the vectors themselves on disk. */
   readonly onDiskVectors?: boolean | undefined
-  /** Declarations whose fields get a payload index. */
+  /** Declarations whose numbers and times get a payload index in every collection. */
   readonly metadata?: readonly MetadataDeclaration[] | undefined
+  /** The declaration of what one index holds, by `collection` of the index: its fields get one there alone. */
+  readonly metadataOf?: ((collection: string) => MetadataDeclaration | undefined) | undefined
   /** Bounds of one request. */
   readonly batch?: { readonly points?: number | undefined; readonly bytes?: number | undefined } | undefined
   /** Size of the candidate list while searching the graph; the server's own by default. */
@@ -125,6 +128,7 @@ const kinds = {
   onDiskPayload: flag,
   onDiskVectors: flag,
   metadata: list(anything, 10_000),
+  metadataOf: method,
   batch: group({ points: whole(1), bytes: whole(1, 32 * 2 ** 20) } satisfies OptionKinds<Group<'batch'>>),
   hnswEf: whole(1),
   exact: flag,
@@ -144,6 +148,7 @@ export interface ResolvedQdrantVectorOptions {
   readonly onDiskPayload: boolean
   readonly onDiskVectors: boolean
   readonly metadata: readonly MetadataDeclaration[]
+  readonly metadataOf: ((collection: string) => MetadataDeclaration | undefined) | undefined
   readonly batch: { readonly points: number; readonly bytes: number }
   readonly hnswEf: number | undefined
   readonly exact: boolean
@@ -164,6 +169,7 @@ export function resolveQdrantVectorOptions(given: QdrantVectorOptions): Resolved
     quantization: quantized === false ? undefined : completed(defaults.quantization, quantized),
     batch: completed(defaults.batch, options.batch ?? {}),
     metadata: options.metadata ?? [],
+    metadataOf: options.metadataOf,
     hnswEf: options.hnswEf,
   })
 }

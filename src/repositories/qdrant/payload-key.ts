@@ -3,27 +3,27 @@ import type { LeafType } from '../../filter/parsed'
 const plain = /^[A-Za-z0-9]+$/
 const encodedKey = /^([snbd])_((?:[A-Za-z0-9]|_[0-9a-f]{2})+)$/
 
-/**
- * The payload key of the leaves of one type at a path. Qdrant reads keys as paths of its own, and odd ones fail or find
- * nothing without a word: letters and digits stay, every other byte becomes `_` and two hex digits, so that no two
- * paths meet and every key is safe. `s:author.name` is `s_author_2ename`.
- */
+/** The payload key of the leaves of one type at a path: `s:author.name` is `s_author_2ename`. */
 export function payloadKey(type: LeafType, path: string): string {
-  if (plain.test(path)) return `${type}_${path}`
-  let key = `${type}_`
-  for (const byte of Buffer.from(path, 'utf8')) {
-    const character = String.fromCharCode(byte)
-    key += plain.test(character) ? character : `_${byte.toString(16).padStart(2, '0')}`
-  }
-  return key
+  return `${type}_${encodedPath(path)}`
 }
 
-/** The reverse: `<type>:<path>` as `Leaves` has it, or undefined for a key of another kind. */
-export function leafKeyOf(key: string): string | undefined {
-  const match = encodedKey.exec(key)
-  if (!match) return undefined
-  const [, type, encoded] = match as unknown as [string, string, string]
-  if (!encoded.includes('_')) return `${type}:${encoded}`
+/**
+ * Qdrant reads keys as paths of its own, and odd ones fail or find nothing without a word: letters and digits stay,
+ * every other byte becomes `_` and two hex digits, so that no two paths meet and every key is safe.
+ */
+export function encodedPath(path: string): string {
+  if (plain.test(path)) return path
+  let encoded = ''
+  for (const byte of Buffer.from(path, 'utf8')) {
+    const character = String.fromCharCode(byte)
+    encoded += plain.test(character) ? character : `_${byte.toString(16).padStart(2, '0')}`
+  }
+  return encoded
+}
+
+export function pathOfEncoded(encoded: string): string {
+  if (!encoded.includes('_')) return encoded
   const bytes: number[] = []
   for (let i = 0; i < encoded.length; i++) {
     if (encoded[i] === '_') {
@@ -31,5 +31,13 @@ export function leafKeyOf(key: string): string | undefined {
       i += 2
     } else bytes.push(encoded.charCodeAt(i))
   }
-  return `${type}:${Buffer.from(bytes).toString('utf8')}`
+  return Buffer.from(bytes).toString('utf8')
+}
+
+/** The reverse of `payloadKey`: `<type>:<path>` as `Leaves` has it, or undefined for a key of another kind. */
+export function leafKeyOf(key: string): string | undefined {
+  const match = encodedKey.exec(key)
+  if (!match) return undefined
+  const [, type, encoded] = match as unknown as [string, string, string]
+  return `${type}:${pathOfEncoded(encoded)}`
 }

@@ -2,9 +2,12 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { LeafType, LeafValue, Leaves } from '../../filter/parsed'
 import { inputOf } from '../entry-stamp'
+import { isHashed } from '../filter-tokens'
 import type { IndexEntry, IndexPayload } from '../index-entry'
-import type { VectorPoint } from '../vectors'
+import { type IndexFormat, payloadMade } from '../index-format'
+import type { VectorIndex, VectorPoint } from '../vectors'
 import { leafKeyOf, payloadKey } from './payload-key'
+import { leavesOfTokens, tokensOf } from './tokens'
 
 /** Names of the fixed keys; leaves have a letter and `_` before theirs, so the two never meet. */
 export const keys = Object.freeze({
@@ -16,6 +19,8 @@ export const keys = Object.freeze({
   version: 'version',
   fence: 'f',
   stamp: 'stamp',
+  /** What is asked by equality, from format 2 on; see tokens.ts. */
+  tokens: 'tokens',
   /** The half of the stamp that tells the vector's input: a filter cannot look at the start of a value. */
   input: 'input',
 })
@@ -27,7 +32,14 @@ export const hitKeys = Object.freeze([keys.document, keys.fence])
 
 export type StoredPayload = Record<string, unknown>
 
-export function encodePayload({ fence, stamp, payload }: Omit<VectorPoint, 'vector'>): StoredPayload {
+/** What this version makes. */
+export const qdrantFormat: IndexFormat = Object.freeze({ words: 1, payload: payloadMade })
+
+export function payloadFormat({ format = qdrantFormat }: VectorIndex): number {
+  return format.payload
+}
+
+export function encodePayload({ fence, stamp, payload }: Omit<VectorPoint, 'vector'>, format: number): StoredPayload {
   const { tenant, document, source, createdAt, updatedAt, version, leaves } = payload
   const stored: StoredPayload = {
     [keys.tenant]: tenant,
@@ -40,11 +52,21 @@ export function encodePayload({ fence, stamp, payload }: Omit<VectorPoint, 'vect
     [keys.input]: inputOf(stamp),
   }
   if (source !== null) stored[keys.source] = source
-  for (const key of Object.keys(leaves)) stored[payloadKey(key[0] as LeafType, key.slice(2))] = leaves[key]
+  const readable = format >= 2
+  if (readable) stored[keys.tokens] = tokensOf(payload)
+  for (const [key, values] of Object.entries(leaves)) {
+    if (readable && isReadable(key[0] as LeafType, values)) continue
+    stored[payloadKey(key[0] as LeafType, key.slice(2))] = values
+  }
   return stored
 }
 
-/** The reverse. What a stranger wrote or damaged becomes empty rather than an error: a deep check finds it. */
+/** True where the values are in the terms already, and nothing asks for them by a range. */
+function isReadable(type: LeafType, values: readonly LeafValue[]): boolean {
+  return type === 'b' || (type === 's' && !values.some(isHashed))
+}
+
+/** The reverse, of any format. What a stranger wrote or damaged becomes empty rather than an error: a deep check finds it. */
 export function decodePoint(id: string, stored: StoredPayload, vector: Float32Array): VectorPoint {
   const entry = decodeEntry(id, stored)
   const source = stored[keys.source]
@@ -75,7 +97,8 @@ export function decodeEntry(id: string, stored: StoredPayload): IndexEntry {
 }
 
 function decodeLeaves(stored: StoredPayload): Leaves {
-  const leaves: [string, LeafValue[]][] = []
+  const tokens = stored[keys.tokens]
+  const leaves: [string, LeafValue[]][] = Array.isArray(tokens) ? Object.entries(leavesOfTokens(tokens)) : []
   for (const key of Object.keys(stored)) {
     const leaf = leafKeyOf(key)
     const values = stored[key]

@@ -5,10 +5,11 @@ import type { IndexHit } from '../index-entry'
 import type { VectorIndex, VectorQuery } from '../vectors'
 import { field, hitOf, listOf } from './answers'
 import { searchParameters } from './collection-settings'
-import { type QdrantFilter, tenantFilter } from './filter-qdrant'
+import type { QdrantFilter } from './conditions'
+import { tenantFilter } from './filter-qdrant'
 import { vectorName } from './names'
 import type { ResolvedQdrantVectorOptions } from './options'
-import { hitKeys, keys } from './payload'
+import { hitKeys, keys, payloadFormat } from './payload'
 
 /** Results beyond the limit that are asked for at once, to see whether a tie goes across it. */
 const beyond = 8
@@ -34,7 +35,7 @@ export class QdrantSearching {
   /** The filter of a query, checked; false when nothing can match. */
   filterOf(index: VectorIndex, query: VectorQuery): QdrantFilter | false {
     checkVector(query.vector, index.dimensions)
-    return query.limit > 0 && tenantFilter(query.tenant, query.filter)
+    return query.limit > 0 && tenantFilter(query.tenant, query.filter, payloadFormat(index))
   }
 
   async one(

@@ -3,7 +3,7 @@ import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import { checkVector } from '../../embeddings/vector-codec'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
-import { firstFormat, type IndexFormat } from '../index-format'
+import type { IndexFormat } from '../index-format'
 import type { IndexAlias, IndexMarker } from '../index-marker'
 import type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from '../vectors'
 import { field, listOf, pointOf } from './answers'
@@ -13,7 +13,7 @@ import { payloadFence, removalFilter, upsertFence } from './fences'
 import { tenantFilter } from './filter-qdrant'
 import { vectorName } from './names'
 import { type QdrantVectorOptions, type ResolvedQdrantVectorOptions, resolveQdrantVectorOptions } from './options'
-import { encodePayload, type StoredPayload } from './payload'
+import { encodePayload, payloadFormat, qdrantFormat, type StoredPayload } from './payload'
 import { scanCollection } from './scanning'
 import { type DocumentHits, QdrantSearching } from './searching'
 import { QdrantSnapshots } from './snapshots'
@@ -30,7 +30,7 @@ const removalBatch = 1_000
  * at length 1, so `read` gives them back scaled. With `per-tenant`, `scan` and `read` ask every tenant's collection.
  */
 export class QdrantVectorRepository implements VectorRepository {
-  readonly format: IndexFormat = firstFormat
+  readonly format: IndexFormat = qdrantFormat
   /** Snapshots of an index's collection. */
   readonly snapshots: QdrantSnapshots
   readonly #connection: QdrantConnection
@@ -218,7 +218,7 @@ export class QdrantVectorRepository implements VectorRepository {
   async count(index: VectorIndex, tenant?: TenantId, call?: CallOptions): Promise<number> {
     return this.#connection.within(call, async (inner) => {
       const count = async (collection: string): Promise<number> => {
-        const filter = tenant === undefined ? undefined : tenantFilter(tenant, undefined)
+        const filter = tenant === undefined ? undefined : tenantFilter(tenant, undefined, payloadFormat(index))
         const body = { exact: true, ...(filter && { filter }) }
         return Number(
           field(await this.#connection.call({ operation: 'countPoints', collection, body }, inner), 'count'),
@@ -273,7 +273,8 @@ export class QdrantVectorRepository implements VectorRepository {
     ) => Promise<void>,
   ): Promise<void> {
     if (points.length === 0) return
-    const encoded = distinctPoints(points).map((point) => ({ point, payload: encodePayload(point) }))
+    const format = payloadFormat(index)
+    const encoded = distinctPoints(points).map((point) => ({ point, payload: encodePayload(point, format) }))
     await this.#connection.within(
       call,
       async (inner) => {

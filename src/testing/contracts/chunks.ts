@@ -186,12 +186,12 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
     test('hydrates live chunks with what their document says', async ({ chunks, truth }) => {
       const row = documentRow('a', 5, { version: 4, source: null })
       await save(truth, scope, [row], three)
-      const { title, source, metadata, leaves, version, createdAt, updatedAt } = row
+      const { title, source, status, contentType, metadata, leaves, version, createdAt, updatedAt } = row
       const { id, document, ordinal, start, end, text, heading, tableHeader, fence } = second
       expect(await chunks.hydrate(scope, chunking, [second.id])).toEqual([
         {
           ...{ id, document, ordinal, start, end, text, heading, tableHeader, fence, chunkMetadata: second.metadata },
-          ...{ title, source, metadata, leaves, version, createdAt, updatedAt },
+          ...{ title, source, status, contentType, metadata, leaves, version, createdAt, updatedAt },
         },
       ])
     })
@@ -221,8 +221,8 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       })
       await save(truth, scope, [documentRow('a', 7, { payloadFence: 5, version: 2 })])
       const changed = await state(chunks, 5)
-      const { id, heading, tableHeader, inputHash } = second
-      expect(changed.chunks).toEqual([{ id, text: 'new', heading, tableHeader, inputHash, fence: 7 }])
+      const { id, heading, tableHeader, inputHash, metadata } = second
+      expect(changed.chunks).toEqual([{ id, text: 'new', heading, tableHeader, inputHash, metadata, fence: 7 }])
       expect(changed.removed).toEqual([{ id: first.id, fence: 7 }])
       expect([changed.fence, changed.tenant, changed.collection, changed.document]).toEqual([7, acme, documents, 'a'])
       const all = await state(chunks, 0)
@@ -243,8 +243,10 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       await save(truth, scope, [row])
       const changed = await state(chunks, 5)
       expect(changed.chunks.map(({ fence }) => fence)).toEqual([5, 5, 5])
-      const { title, source, leaves, payloadHash, payloadFence, version, createdAt, updatedAt } = row
-      const payload = { title, source, leaves, payloadHash, payloadFence, version, createdAt, updatedAt }
+      const { title, source, status, contentType, leaves, payloadHash, payloadFence, version } = row
+      const { createdAt, updatedAt } = row
+      const shown = { title, source, status, contentType, leaves, version, createdAt, updatedAt }
+      const payload = { ...shown, payloadHash, payloadFence }
       expect(changed.payload).toEqual(payload)
     })
 
@@ -314,13 +316,14 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       await embeddings.setMany(otherTenant.tenant, 'space', [stored])
       await embeddings.setMany(acme, 'other', [{ inputHash: first.inputHash, vector: Float32Array.of(3) }])
       const entries = await chunks.scan({ collection: documents, chunking, limit: 9 })
-      const { title, source, leaves, version, createdAt, updatedAt } = row
-      const ofA = { title, source, leaves, version, createdAt, updatedAt }
+      const { title, source, status, contentType, leaves, version, createdAt, updatedAt } = row
+      const ofA = { title, source, status, contentType, leaves, version, createdAt, updatedAt }
       const texts = await chunks.contents({ collection: documents, chunking, limit: 9 }, null)
       expect(texts.map(({ id }) => id)).toEqual(entries.map(({ id }) => id))
       expect(texts.find(({ id }) => id === third.id)).toEqual({
         ...entries.find(({ id }) => id === third.id)!,
-        ...{ ...ofA, text: third.text, heading: third.heading, tableHeader: third.tableHeader, vector: null },
+        ...{ ...ofA, chunkMetadata: third.metadata, text: third.text, vector: null },
+        ...{ heading: third.heading, tableHeader: third.tableHeader },
       })
       const contents = await chunks.contents({ collection: documents, chunking, limit: 9 }, 'space')
       const held = (id: string) => contents.find((one) => one.id === id)!

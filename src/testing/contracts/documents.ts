@@ -1,4 +1,5 @@
 import type { Scope } from '../../core/ids'
+import { parseFilter } from '../../filter/parse'
 import type { DocumentRepository, DocumentRow } from '../../repositories/documents'
 import type { GenerationState } from '../../repositories/generations'
 import { codeOf, fixtureTest, type TestRunner } from '../runner'
@@ -109,6 +110,27 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       }
       expect(seen).toEqual(idsByBytes)
       expect(ids(await documents.list(scope, { after: 'AA', limit: 2 }))).toEqual(['Z', 'a'])
+    })
+
+    test('lists and counts by title, status and content type', async ({ documents, truth }) => {
+      const rows = [
+        documentRow('a', 1, { title: 'Leave', status: 'draft', contentType: 'text/markdown' }),
+        documentRow('b', 1, { title: '', status: 'active', contentType: 'text/plain' }),
+      ]
+      await save(truth, scope, rows)
+      const found = async (filter: Record<string, unknown>): Promise<string[]> => {
+        const parsed = parseFilter(filter, undefined, { of: 'documents' })
+        const listed = ids(await documents.list(scope, { filter: parsed, limit: 10 }))
+        expect(await documents.count(scope, parsed)).toBe(listed.length)
+        return listed
+      }
+      expect(await found({ $status: 'draft' })).toEqual(['a'])
+      expect(await found({ $status: { ne: 'draft' } })).toEqual(['b'])
+      expect(await found({ $title: 'leave' })).toEqual([])
+      expect(await found({ $title: { exists: false } })).toEqual(['b'])
+      expect(await found({ $title: '' })).toEqual([])
+      expect(await found({ $contentType: { in: ['text/markdown', 'x'] } })).toEqual(['a'])
+      expect(await found({ NOT: { $contentType: { exists: true } } })).toEqual([])
     })
 
     test('lists and counts by filter', async ({ documents, truth }) => {

@@ -1,6 +1,7 @@
 import type { CollectionName, TenantId } from '../../core/ids'
 import { canonicalJson } from '../../core/json'
 import type { Generation, Target } from '../../repositories/generations'
+import { leavesHeld } from '../../repositories/index-format'
 import type { HeldEntry } from '../../repositories/memory/index-table'
 import type { StoredChunk, StoredDocument, Tables } from '../../repositories/memory/tables'
 import type { HeldText } from '../../repositories/memory/texts'
@@ -129,7 +130,7 @@ export class IndexCheck {
     const where = `the ${target} index of ${tenant}/${document} v${row?.version}`
     for (const chunk of chunks.values()) {
       const entry = index.get(chunk.id)
-      const wrong = entry ? differs(entry, chunk, row!) : 'missing'
+      const wrong = entry ? differs(generation, entry, chunk, row!) : 'missing'
       if (wrong) this.#world.violate(invariant, `No job is left, but ${where} differs: '${chunk.text}' is ${wrong}`)
     }
     for (const [id, entry] of index) {
@@ -157,12 +158,13 @@ export class IndexCheck {
 }
 
 /** How an entry differs from its chunk and document; undefined when it does not. */
-function differs(entry: Held, chunk: StoredChunk, row: StoredDocument): string | undefined {
+function differs({ format }: Generation, entry: Held, chunk: StoredChunk, row: StoredDocument): string | undefined {
   if (entry.payload.tenant !== chunk.tenant) return 'under another tenant'
   if (entry.payload.document !== chunk.document) return 'under another document'
   const fence = Math.max(chunk.fence, row.payloadFence)
   if (entry.fence !== fence) return `at fence ${(entry.fence ?? 0) % 2 ** 40} instead of ${fence % 2 ** 40}`
-  if (canonicalJson(entry.payload.leaves) !== canonicalJson(row.leaves)) return 'with another payload'
+  if (canonicalJson(entry.payload.leaves) !== canonicalJson(leavesHeld(format, row)(chunk.metadata)))
+    return 'with another payload'
   if (entry.payload.source !== row.source) return 'with another source'
   if ('text' in entry)
     return entry.title === row.title && entry.text === indexedText(chunk) ? undefined : 'with another text'

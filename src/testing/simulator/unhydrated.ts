@@ -15,7 +15,8 @@ export function unhydrated(truth: Truth, tables: Tables, texts: ModelTextEngine)
       // A patch that changes no payload counts up the version in the truth alone: that is not what is tried here.
       const row = tables.documents.rows.get(`${tenant}/${live!.collection}/${document}`)
       const { title, text } = entry
-      const nothing = { ordinal: 0, start: 0, end: text.length, fence: 0, chunkMetadata: {}, metadata: {} }
+      const of = { status: row?.status ?? '', contentType: row?.contentType ?? '', chunkMetadata: {}, metadata: {} }
+      const nothing = { ordinal: 0, start: 0, end: text.length, fence: 0, ...of }
       const context = { heading: '', tableHeader: '' }
       return [
         { ...payload, ...nothing, ...context, id, document, title, text, version: row?.version ?? payload.version },

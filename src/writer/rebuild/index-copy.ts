@@ -4,6 +4,7 @@ import type { TenantId } from '../../core/ids'
 import type { ChunkContent, ChunkEntry } from '../../repositories/chunks'
 import { stampOf } from '../../repositories/entry-stamp'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { leavesHeld } from '../../repositories/index-format'
 import { indexedText, inputText } from '../../splitter/input-text'
 import type { WriterPorts } from '../ports'
 import { byTenant } from '../reconcile/deep-check'
@@ -110,7 +111,8 @@ async function embedMissing(
 }
 
 function entryOf(generation: Generation, content: ChunkContent) {
-  const { id, fence, inputHash, payloadHash, tenant, document, source, createdAt, updatedAt, version, leaves } = content
+  const { id, fence, inputHash, payloadHash, tenant, document, source, createdAt, updatedAt, version } = content
+  const leaves = leavesHeld(generation.format, content)(content.chunkMetadata)
   return {
     id,
     fence,

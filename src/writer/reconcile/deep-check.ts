@@ -3,6 +3,7 @@ import { canonicalJson } from '../../core/json'
 import type { ChunkEntry, HydratedChunk } from '../../repositories/chunks'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
 import type { IndexEntry, IndexPayload } from '../../repositories/index-entry'
+import { leavesHeld } from '../../repositories/index-format'
 import type { TruthSession } from '../../repositories/truth'
 import { indexedText } from '../../splitter/input-text'
 import type { WriterPorts } from '../ports'
@@ -44,7 +45,7 @@ export async function deepDifference(
       const chunk = chunks.get(entry.id)
       // Gone or changed since the scan: the ordinary comparison of the next run sees it.
       if (!found || !chunk || found.fence !== entry.fence) continue
-      if (sameContent(found, chunk, vectors?.get(entry.inputHash))) continue
+      if (sameContent(generation, found, chunk, vectors?.get(entry.inputHash))) continue
       const { id, fence, stamp, payload } = found
       const seen: IndexEntry = { id, fence, stamp, tenant: payload.tenant, document: payload.document }
       drift.push({ kind: 'stale', entry, seen })
@@ -53,10 +54,16 @@ export async function deepDifference(
   return drift
 }
 
-function sameContent(held: Held, chunk: HydratedChunk, vector: Float32Array | undefined): boolean {
+function sameContent(
+  { format }: Generation,
+  held: Held,
+  chunk: HydratedChunk,
+  vector: Float32Array | undefined,
+): boolean {
   const { payload } = held
   if (payload.source !== chunk.source || payload.createdAt !== chunk.createdAt) return false
-  if (canonicalJson(payload.leaves) !== canonicalJson(chunk.leaves)) return false
+  const leaves = leavesHeld(format, chunk)(chunk.chunkMetadata)
+  if (canonicalJson(payload.leaves) !== canonicalJson(leaves)) return false
   if (held.vector) return vector === undefined || sameDirection(held.vector, vector)
   return held.title === chunk.title && held.text === indexedText(chunk)
 }

@@ -1,10 +1,10 @@
 import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
-import type { DocumentState } from '../../repositories/chunks'
+import type { DocumentState, StateChunk } from '../../repositories/chunks'
 import { stampOf } from '../../repositories/entry-stamp'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
 import type { IndexPayload, IndexRemoval } from '../../repositories/index-entry'
-import { assertKnownFormat } from '../../repositories/index-format'
+import { assertKnownFormat, leavesHeld } from '../../repositories/index-format'
 import type { TextEntry } from '../../repositories/texts'
 import type { VectorPoint } from '../../repositories/vectors'
 import { indexedText, inputText } from '../../splitter/input-text'
@@ -71,13 +71,13 @@ function pendingPoints(generation: Generation, changes: readonly Change[]): Pend
   return changes.flatMap(({ since, state }) => {
     const { payload } = state
     if (!payload) return []
-    const shared = indexPayload(state)
+    const payloadOf = indexPayload(generation, state)
     return state.chunks.map((chunk) => ({
       point: {
         id: chunk.id,
         fence: Math.max(chunk.fence, payload.payloadFence),
         stamp: stampOf(chunk.inputHash, payload.payloadHash, generation.fingerprint!),
-        payload: shared,
+        payload: payloadOf(chunk),
       },
       fresh: chunk.fence > since,
       inputHash: chunk.inputHash,
@@ -90,12 +90,12 @@ function textEntries(generation: Generation, changes: readonly Change[]): TextEn
   return changes.flatMap(({ state }) => {
     const { payload } = state
     if (!payload) return []
-    const shared = indexPayload(state)
+    const payloadOf = indexPayload(generation, state)
     return state.chunks.map((chunk) => ({
       id: chunk.id,
       fence: Math.max(chunk.fence, payload.payloadFence),
       stamp: stampOf(chunk.inputHash, payload.payloadHash, generation.language!),
-      payload: shared,
+      payload: payloadOf(chunk),
       title: payload.title,
       heading: chunk.heading,
       text: indexedText(chunk),
@@ -103,9 +103,11 @@ function textEntries(generation: Generation, changes: readonly Change[]): TextEn
   })
 }
 
-function indexPayload(state: DocumentState): IndexPayload {
-  const { source, createdAt, updatedAt, version, leaves } = state.payload!
-  return { tenant: state.tenant, document: state.document, source, createdAt, updatedAt, version, leaves }
+function indexPayload({ format }: Generation, state: DocumentState): (chunk: StateChunk) => IndexPayload {
+  const { source, createdAt, updatedAt, version } = state.payload!
+  const shared = { tenant: state.tenant, document: state.document, source, createdAt, updatedAt, version }
+  const leavesOf = leavesHeld(format, state.payload!)
+  return ({ metadata }) => ({ ...shared, leaves: leavesOf(metadata) })
 }
 
 function removalsOf(changes: readonly Change[]): IndexRemoval[] {

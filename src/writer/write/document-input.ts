@@ -12,7 +12,7 @@ export interface ChunkInput {
   /** Offsets in the document's text, UTF-16 units; looked up when left out. */
   start?: number | undefined
   end?: number | undefined
-  /** The chunk's own, part of its identity; filters see the document's alone. */
+  /** The chunk's own, part of its identity; searches filter it by `$chunk.<path>`. */
   metadata?: JsonObject | undefined
   /** What it stands under, up to 1 KiB: shown in hits, embedded and found with the chunk. */
   heading?: string | undefined

@@ -45,13 +45,9 @@ export class PreparedDocument {
     this.chunking = plan.splitter.id
     this.#plan = plan
     this.vectors = new Map()
-    this.payloadHash = sha256(
-      document.source ?? '',
-      document.source === null ? '0' : '1',
-      canonicalJson(document.leaves),
-    )
+    this.payloadHash = sha256(...payloadParts(document), document.status, document.contentType)
     const cut = own ? canonicalJson(own.map((chunk) => ({ ...chunk }) as JsonObject)) : firstCut(plan)
-    this.contentHash = contentHashOf({ ...document, blob }, this.payloadHash, cut)
+    this.contentHash = contentHashOf({ ...document, blob }, cut)
   }
 
   /**
@@ -99,23 +95,31 @@ function firstCut({ cutFirst, splitter }: CollectionPlan): string {
 
 /** True when a stored document is cut by a splitter; false when its chunks are the caller's own, as far as its hash tells. */
 export function isCutBySplitter(row: DocumentRow, plan: CollectionPlan): boolean {
-  return contentHashOf(row, row.payloadHash, firstCut(plan)) === row.contentHash
+  return contentHashOf(row, firstCut(plan)) === row.contentHash
 }
 
-type Content = Pick<DocumentRow, 'title' | 'text' | 'metadata' | 'contentType' | 'status' | 'blob'>
+type Content = Pick<
+  DocumentRow,
+  'title' | 'text' | 'metadata' | 'leaves' | 'source' | 'contentType' | 'status' | 'blob'
+>
 
-function contentHashOf({ blob, ...content }: Content, payloadHash: string, cut: string): string {
+function contentHashOf({ blob, ...content }: Content, cut: string): string {
   return sha256(
     content.title,
     content.text,
     canonicalJson(content.metadata),
-    payloadHash,
+    // As when a payload was no more than this: what was stored then is unchanged.
+    sha256(...payloadParts(content)),
     content.contentType,
     content.status,
     cut,
     // Nothing where there is none: so were documents hashed before they could own one.
     ...(blob ? [blob.hash, String(blob.size), blob.contentType] : []),
   )
+}
+
+function payloadParts({ source, leaves }: Pick<Content, 'source' | 'leaves'>): string[] {
+  return [source ?? '', source === null ? '0' : '1', canonicalJson(leaves)]
 }
 
 function identify(scope: Scope, document: CheckedDocument, drafts: readonly ChunkDraft[]): PreparedChunk[] {

@@ -161,8 +161,8 @@ class Cut {
       }
       if (fresh || !samePayload) {
         // A chunk that did not change keeps its own fence, which is at most the head's: no new vector for it.
-        const { id, text, heading, tableHeader, inputHash } = chunk
-        sent.push({ id, text, heading, tableHeader, inputHash, fence: fresh ? fence : since })
+        const { id, text, heading, tableHeader, inputHash, metadata } = chunk
+        sent.push({ id, text, heading, tableHeader, inputHash, metadata, fence: fresh ? fence : since })
       }
     }
     const removed = [...old.keys()].map((id) => ({ id, fence }))

@@ -8,17 +8,13 @@ import { matches } from '../../../src/filter/predicate'
 import { compileQdrantFilter } from '../../../src/repositories/qdrant/filter-qdrant'
 import { filterCases, filterSubjects } from '../../../src/testing/contracts/filters'
 import { entryId, point } from '../../../src/testing/contracts/rows'
-import { declaration, filter, metadata, own } from '../../filter/arbitraries'
+import { declaration, filter, subject } from '../../filter/arbitraries'
 import { freshIndex, type QdrantBackend, useQdrant } from './backend'
-
-const subject = fc
-  .tuple(own, metadata)
-  .map(([fields, value]): FilterSubject => ({ ...fields, leaves: normalizeMetadata(value, declaration).leaves }))
 
 const tenant = tenantId('filters')
 const rounds = 20
 
-describe('the compiled filter and the predicate', () => {
+describe.each([1, 2])('the compiled filter of format %i and the predicate', (payload) => {
   const backend = useQdrant()
 
   it('agree on 500 random filters over random metadata', { timeout: 60_000 }, async () => {
@@ -32,7 +28,7 @@ describe('the compiled filter and the predicate', () => {
           const wanted = parsed.map((each) => subjects.map((one) => matches(each, one)))
           for (const answer of wanted.flat()) seen[`${answer}`] += 1
           seen.mixed += wanted.filter((answers) => new Set(answers).size > 1).length
-          expect(await answersOf(backend(), subjects, parsed)).toEqual(wanted)
+          expect(await answersOf(backend(), subjects, parsed, payload)).toEqual(wanted)
         },
       ),
       { numRuns: rounds },
@@ -72,7 +68,7 @@ describe('the compiled filter and the predicate', () => {
       { $source: '\0' },
     ].map((each) => parseFilter(each))
     const wanted = filters.map((each) => subjects.map((one) => matches(each, one)))
-    expect(await answersOf(backend(), subjects, filters)).toEqual(wanted)
+    expect(await answersOf(backend(), subjects, filters, payload)).toEqual(wanted)
   })
 
   it('give the answers of the contract', async () => {
@@ -80,6 +76,7 @@ describe('the compiled filter and the predicate', () => {
       backend(),
       filterSubjects,
       filterCases.map((each) => each.filter),
+      payload,
     )
     for (const [index, each] of filterCases.entries()) {
       expect(
@@ -90,10 +87,10 @@ describe('the compiled filter and the predicate', () => {
   })
 
   it('know without asking what matches all or nothing', () => {
-    expect(compileQdrantFilter(undefined)).toBe(true)
-    expect(compileQdrantFilter(parseFilter({ OR: [] }))).toBe(false)
-    expect(compileQdrantFilter(parseFilter({ AND: [{ OR: [{ a: { in: [] } }] }, { b: 1 }] }))).toBe(false)
-    expect(compileQdrantFilter(parseFilter({ NOT: { OR: [] } }))).toBe(true)
+    expect(compileQdrantFilter(undefined, payload)).toBe(true)
+    expect(compileQdrantFilter(parseFilter({ OR: [] }), payload)).toBe(false)
+    expect(compileQdrantFilter(parseFilter({ AND: [{ OR: [{ a: { in: [] } }] }, { b: 1 }] }), payload)).toBe(false)
+    expect(compileQdrantFilter(parseFilter({ NOT: { OR: [] } }), payload)).toBe(true)
   })
 })
 
@@ -102,9 +99,10 @@ async function answersOf(
   backend: QdrantBackend,
   subjects: readonly FilterSubject[],
   filters: readonly ReturnType<typeof parseFilter>[],
+  payload: number,
 ): Promise<boolean[][]> {
   const vectors = backend.vectors({ metadata: [declaration] })
-  const index = freshIndex(2)
+  const index = freshIndex(2, { format: { words: 1, payload } })
   await vectors.create(index)
   try {
     await vectors.upsert(
@@ -115,6 +113,8 @@ async function answersOf(
       })),
     )
     const ids = subjects.map((_, i) => entryId(`${i}`))
+    const held = new Map((await vectors.read(index, ids)).map((one) => [one.id, one.payload.leaves]))
+    expect(ids.map((id) => held.get(id))).toEqual(subjects.map(({ leaves }) => leaves))
     const vector = Float32Array.of(1, 0)
     const found = await vectors.searchMany(
       index,

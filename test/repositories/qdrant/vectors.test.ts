@@ -106,15 +106,10 @@ describe('QdrantVectorRepository', () => {
     expect(stats).toMatchObject({ collection: index.name, status: 'green', optimizerStatus: 'ok', points: 0 })
     expect(stats!.payloadIndexes).toEqual({
       tenant: 'keyword',
-      document: 'keyword',
-      source: 'keyword',
       created: 'datetime',
-      updated: 'datetime',
-      version: 'float',
       f: 'integer',
-      s_section: 'keyword',
+      tokens: 'keyword',
       n_author_2eage: 'float',
-      b_open: 'bool',
       d_at: 'float',
     })
     expect(stats!.config).toMatchObject({
@@ -138,6 +133,25 @@ describe('QdrantVectorRepository', () => {
       quantization_config: { scalar: { type: 'int8', quantile: 0.99, always_ram: true } },
     })
     for (const each of [index, quantized]) await vectors.drop(each)
+  })
+
+  it('a collection has indexes for its own declaration alone, and one of the first format those of its keys', async () => {
+    const declared = {
+      people: defineMetadata({ age: 'integer' }),
+      jobs: defineMetadata({ pay: 'float', open: 'boolean' }),
+    }
+    const vectors = backend().vectors({ metadataOf: (collection) => Reflect.get(declared, collection) })
+    const indexed = async (collection: string, payload: number): Promise<string[]> => {
+      const index = freshIndex(2, { collection, format: { words: 1, payload } })
+      await vectors.create(index)
+      const [stats] = await vectors.stats(index)
+      await vectors.drop(index)
+      return Object.keys(stats!.payloadIndexes).filter((key) => /^[snbd]_|^document$/.test(key))
+    }
+    expect(await indexed('people', 2)).toEqual(['n_age'])
+    expect(await indexed('jobs', 2)).toEqual(['n_pay'])
+    expect(await indexed('others', 2)).toEqual([])
+    expect((await indexed('jobs', 1)).sort()).toEqual(['b_open', 'document', 'n_pay'])
   })
 
   it('a collection of another fingerprint is HW_FINGERPRINT_MISMATCH, on creating and on use', async () => {
