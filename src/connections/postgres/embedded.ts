@@ -1,13 +1,22 @@
+import type { EventEmitter } from 'node:events'
 import { accessSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Clock } from '../../core/clock'
+import { type Clock, systemClock } from '../../core/clock'
+import type { HeadwaterError } from '../../core/errors'
+import { settledWithin } from '../../core/lifecycle'
 import { makeFolder } from '../../core/make-folder'
 import type { Random } from '../../core/random'
 import type { OpenPool } from './client'
 import { loadPg, loadPglite } from './driver'
-import { FolderLock, storageError } from './folder-lock'
+import { EmbeddedEngine } from './embedded-engine'
+import { deadError, FolderLock, storageError } from './folder-lock'
 import { typeParsers } from './row-types'
 import { pinnedPath } from './statement'
+
+/** Longest wait for connections of the pool to end, which nobody has any more, ms. */
+const endMs = 2_000
+const half =
+  'its folder `postgres` is no whole database (PG_VERSION is missing): restore it, or remove it to begin anew'
 
 /**
  * PGlite behind pg's own Pool, so that everything above sees one kind of client.
@@ -19,17 +28,20 @@ import { pinnedPath } from './statement'
 export async function openEmbedded(path: string, clock: Clock, random: Random): Promise<OpenPool> {
   const [pg, { PGlite, createPgConfig, extensions }] = await Promise.all([loadPg(), loadPglite()])
   const folder = path === ':memory:' ? undefined : openFolder(resolve(path), clock, random)
-  let database: InstanceType<typeof PGlite>
+  let engine: EmbeddedEngine
   try {
-    database = await PGlite.create({ dataDir: folder?.data ?? 'memory://', extensions })
-    folder?.ready()
+    const database = await PGlite.create({ dataDir: folder?.data ?? 'memory://', extensions })
+    engine = new EmbeddedEngine(database, (cause) => deadError(path, cause))
+    folder?.ready((error) => engine.die(error))
   } catch (cause) {
     folder?.abandon()
     throw storageError(path, cause)
   }
   class Client extends pg.Client {
     constructor(config?: object) {
-      super({ ...config, ...createPgConfig(database) })
+      const own = createPgConfig(engine.watched)
+      quiet(own.connection)
+      super({ ...config, ...own })
     }
   }
   const pool = new pg.Pool({
@@ -44,16 +56,27 @@ export async function openEmbedded(path: string, clock: Clock, random: Random): 
   return {
     pool,
     async close() {
-      await pool.end()
-      await database.close()
-      folder?.release()
+      try {
+        await settledWithin(systemClock, endMs, pool.end())
+        await engine.close()
+      } finally {
+        folder?.release()
+      }
     },
   }
 }
 
+/** Once it has ended, a connection of the adapter has no listeners; an error of what was still on its way is nobody's. */
+function quiet(connection: EventEmitter): void {
+  const emit = connection.emit.bind(connection)
+  connection.emit = (event, ...args) =>
+    event === 'error' && connection.listenerCount('error') === 0 ? false : emit(event, ...args)
+}
+
 interface Folder {
   readonly data: string
-  ready(): void
+  /** `lost` is told when another process has taken the folder. */
+  ready(lost: (error: HeadwaterError) => void): void
   abandon(): void
   release(): void
 }
@@ -77,6 +100,8 @@ function openFolder(folder: string, clock: Clock, random: Random): Folder {
   try {
     if (existsSync(mark)) rmSync(data, { recursive: true, force: true })
     fresh = !existsSync(data)
+    // PGlite would make a new database here, beside whatever is left of the old one.
+    if (!fresh && !existsSync(join(data, 'PG_VERSION'))) throw new Error(half)
     if (fresh) {
       writeFileSync(mark, '')
       mkdirSync(data)
@@ -87,7 +112,10 @@ function openFolder(folder: string, clock: Clock, random: Random): Folder {
   }
   return {
     data,
-    ready: () => rmSync(mark, { force: true }),
+    ready(lost) {
+      rmSync(mark, { force: true })
+      lock.watch(lost)
+    },
     abandon() {
       try {
         if (fresh) {

@@ -1,5 +1,14 @@
-import { linkSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Clock } from '../../core/clock'
 import { HeadwaterError } from '../../core/errors'
 import { uuidV7 } from '../../core/ids'
@@ -25,13 +34,21 @@ export class FolderLock {
   readonly #file: string
   readonly #token: string
   readonly #clock: Clock
+  readonly #owner: Owner
   #cancel: (() => void) | undefined
+  #lost: (error: HeadwaterError) => void = () => undefined
 
-  private constructor(file: string, token: string, clock: Clock) {
+  private constructor(file: string, owner: Owner, clock: Clock) {
     this.#file = file
-    this.#token = token
+    this.#owner = owner
+    this.#token = owner.token
     this.#clock = clock
     this.#beat()
+  }
+
+  /** `lost` is told, at a heartbeat, when the folder has become another's: then both would write. */
+  watch(lost: (error: HeadwaterError) => void): void {
+    this.#lost = lost
   }
 
   /** Rejects with HW_EMBEDDED_LOCKED while another process (or another store in this one) has it, else HW_STORAGE. */
@@ -43,7 +60,7 @@ export class FolderLock {
       writeFileSync(draft, JSON.stringify(owner), { flag: 'wx' })
       try {
         for (let turn = 0; turn < 10; turn++) {
-          if (take(draft, file)) return new FolderLock(file, owner.token, clock)
+          if (take(draft, file)) return new FolderLock(file, owner, clock)
           removeStale(folder, file, clock, owner.token)
         }
       } finally {
@@ -67,6 +84,11 @@ export class FolderLock {
       heartbeatMs,
       () => {
         const now = this.#clock.now() / 1_000
+        // One that somebody has removed is put back, unless another store was quicker.
+        if (!existsSync(this.#file))
+          attempt(() => writeFileSync(this.#file, JSON.stringify(this.#owner), { flag: 'wx' }))
+        const found = readOwner(this.#file)
+        if (found && found.token !== this.#token) return this.#lost(lockedError(dirname(this.#file), found))
         attempt(() => utimesSync(this.#file, now, now))
         this.#beat()
       },
@@ -140,6 +162,13 @@ function lockedError(folder: string, owner: Owner | undefined): HeadwaterError {
     path: 'postgres.embedded.path',
     details: { folder, ...(owner && { pid: owner.pid, host: owner.host }) },
   })
+}
+
+/** What a database died of that was open. */
+export function deadError(path: string, cause: unknown): HeadwaterError {
+  if (cause instanceof HeadwaterError) return cause
+  const message = `postgres.embedded.path: the database in ${path} has ended: ${messageOf(cause)}`
+  return new HeadwaterError('HW_STORAGE', message, { cause, details: { folder: path, dead: true } })
 }
 
 /** A folder that cannot be made, read or written, or has no room left. */

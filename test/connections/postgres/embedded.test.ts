@@ -150,6 +150,25 @@ describe('the lock of a folder', () => {
     take(path).release()
   })
 
+  it('that somebody removed is put back at the next beat, and one that became another store’s is told', async () => {
+    const path = folder('vanishing')
+    const file = join(path, 'headwater.lock')
+    const lock = take(path)
+    const lost: unknown[] = []
+    lock.watch((error) => lost.push(error))
+    rmSync(file)
+    await clock.advance(5_000)
+    expect(() => take(path)).toThrow(expect.objectContaining({ code: 'HW_EMBEDDED_LOCKED' }))
+    rmSync(file)
+    const other = take(path)
+    await clock.advance(5_000)
+    expect(lost).toMatchObject([{ code: 'HW_EMBEDDED_LOCKED' }])
+    lock.release()
+    expect(existsSync(file)).toBe(true)
+    other.release()
+    expect(clock.pending).toBe(0)
+  })
+
   it('beats by the clock and leaves no timer', async () => {
     const path = folder('beating')
     const lock = take(path)
