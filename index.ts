@@ -97,7 +97,13 @@ export type { SimilarQuery, SimilarTo } from './src/search/similar'
 export type { SplitterOptions } from './src/splitter/select'
 export type { ChunkDraft, Splitter } from './src/splitter/splitter'
 export type { ModelInfo } from './src/store/available-models'
-export { openStore, type RollbackOptions, type Store, type StoreRebuildOptions } from './src/store/store'
+export {
+  openStore,
+  type RollbackOptions,
+  type Store,
+  type StoreRebuildOptions,
+  type StoreRecutOptions,
+} from './src/store/store'
 export type { Degradation, GenerationsHealth, StoreHealth } from './src/store/store-health'
 export type { CollectionOptions, StoreOptions } from './src/store/store-options'
 export { storeOptionsFrom } from './src/store/store-settings'
@@ -108,7 +114,7 @@ export type { TenantHandle } from './src/tenant/tenant-handle'
 export type { TransactionHandle } from './src/tenant/transaction-handle'
 export type { CollectBlobsOptions, CollectBlobsReport, MissingBlob } from './src/writer/blobs/collect-blobs'
 export type { WriterOptions, WriterPorts } from './src/writer/ports'
-export type { RebuildProgress, RebuildResult } from './src/writer/rebuild/rebuild'
+export type { RebuildProgress, RebuildResult, RecutResult } from './src/writer/rebuild/rebuild'
 export type { RollbackResult } from './src/writer/rebuild/rollback'
 export type { ReconcileOptions, ReconcileReport } from './src/writer/reconcile/reconcile'
 export type { DrainResult } from './src/writer/relay/relay'

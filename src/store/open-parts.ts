@@ -46,7 +46,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
   try {
     const { options, opened } = await openModels(given, { clock, random })
     closing.push(async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))))
-    const { plans, embedders, named, fallback } = resolveCollections(options)
+    const { plans, embedders, splitters, named, fallback } = resolveCollections(options)
     // Asked first because its failure says which server was tried; and it is tried again, as any read.
     await connection.askPath()
     if (options.migrate === 'check') await assertMigrated(connection, { schema })
@@ -68,6 +68,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       blobs: beside.blobs,
       collections: plans,
       embedders,
+      splitters,
       clock,
       random,
       vectorPrefix: beside.vectorPrefix,
@@ -84,6 +85,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     return {
       ports,
       named,
+      splitters: options.splitters ?? {},
       cache: beside.cache,
       searches: beside.searches,
       queries: new VectorLru({

@@ -106,6 +106,11 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
   fallback?: string | EmbedderOption | undefined
   /** Default of every collection: sizes of the splitter for text and Markdown, or one of your own. */
   splitter?: SplitterOptions | Splitter | undefined
+  /**
+   * Named splitters, for `rebuild({ splitter })`: those of your own that documents are cut by before or after it. Give
+   * them to every process beforehand; the default splitter is known to all.
+   */
+  splitters?: Readonly<Record<string, SplitterOptions | Splitter>> | undefined
   /** By name; `documents` is always there. */
   collections?: { [K in keyof C]?: CollectionOptions<C[K]> } | undefined
   /** 'auto' migrates under an advisory lock; 'check' refuses a database that needs it; 'off' does not look. */
@@ -158,6 +163,8 @@ export interface ResolvedCollections {
   readonly plans: Map<string, CollectionPlan>
   /** By fingerprint. */
   readonly embedders: Map<string, Embedder>
+  /** Named ones by id. */
+  readonly splitters: Map<string, Splitter>
   /** By the name in the options. */
   readonly named: ReadonlyMap<string, Embedder>
   /** True when no embedder was named and hashing stands in. */
@@ -218,6 +225,7 @@ const kinds = {
   embedder: anything,
   fallback: anything,
   splitter: anything,
+  splitters: table(anything),
   collections: table(
     group({
       metadata: declaration,
@@ -326,6 +334,7 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
       splitter: collection?.splitter
         ? splitterOf(collection.splitter, `${path}.splitter`, embedder)
         : splitterOf(options.splitter, 'splitter', embedder),
+      splitterFrom: originOf(collection?.splitter ?? options.splitter),
       metadata: collection?.metadata as MetadataDeclaration | undefined,
       language: collection?.language ?? 'english',
     })
@@ -335,12 +344,21 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
     ...named.values(),
     ...[...plans.values()].flatMap(({ embedder, fallback }) => (fallback ? [embedder, fallback] : [embedder])),
   ]
+  const splitters = Object.entries(options.splitters ?? {}).map(([name, option]) => {
+    return splitterOf(option, `splitters.${name}`, standard)
+  })
   return {
     plans,
+    splitters: new Map(splitters.map((splitter) => [splitter.id, splitter])),
     embedders: new Map(all.map((embedder) => [embedder.fingerprint, embedder])),
     named,
     fallback: options.embedder === undefined,
   }
+}
+
+function originOf(option: SplitterOptions | Splitter | undefined): CollectionPlan['splitterFrom'] {
+  if (option === undefined) return 'default'
+  return 'split' in option ? 'own' : 'sizes'
 }
 
 function invalid(path: string, problem: string): HeadwaterError {

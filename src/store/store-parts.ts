@@ -8,6 +8,8 @@ import type { EpochWatch } from '../repositories/epoch-watch'
 import type { BreakerState } from '../resilience/breaker'
 import type { SearchPorts } from '../search/search'
 import type { SearchCache } from '../search/search-cache'
+import type { SplitterOptions } from '../splitter/select'
+import type { Splitter } from '../splitter/splitter'
 import type { Adopt } from '../tenant/tenant-context'
 import type { WriterPorts } from '../writer/ports'
 
@@ -15,6 +17,7 @@ import type { WriterPorts } from '../writer/ports'
 export interface StoreParts {
   readonly ports: WriterPorts
   readonly named: ReadonlyMap<string, Embedder>
+  readonly splitters: Readonly<Record<string, SplitterOptions | Splitter>>
   readonly cache: CacheRepository
   readonly searches: SearchCache | undefined
   /** Vectors of queries, in this process. */

@@ -12,15 +12,19 @@ import type { Generation, Target } from '../repositories/generations'
 import type { Backlog, JobRow, JobTarget } from '../repositories/jobs'
 import type { TruthSession } from '../repositories/truth'
 import { Searcher } from '../search/search'
+import { type SplitterOptions, splitterOf } from '../splitter/select'
+import type { Splitter } from '../splitter/splitter'
 import type { TenantContext } from '../tenant/tenant-context'
 import { TenantHandle } from '../tenant/tenant-handle'
 import { type CollectBlobsOptions, type CollectBlobsReport, collectBlobs } from '../writer/blobs/collect-blobs'
-import { type RebuildProgress, type RebuildResult, rebuild } from '../writer/rebuild/rebuild'
+import type { CollectionPlan } from '../writer/ports'
+import { type RebuildProgress, type RebuildResult, type RecutResult, rebuild, recut } from '../writer/rebuild/rebuild'
 import { dropStandby } from '../writer/rebuild/retention'
 import { type RollbackResult, rollback } from '../writer/rebuild/rollback'
 import { bumpEpoch } from '../writer/reconcile/epoch'
 import { type ReconcileOptions, type ReconcileReport, reconcile } from '../writer/reconcile/reconcile'
 import type { DrainResult } from '../writer/relay/relay'
+import { knownSplitter } from '../writer/write/known-splitter'
 import { type CoordinatedWriter, createWriter } from '../writer/writer'
 import { AvailableModels, type ModelInfo } from './available-models'
 import { type StoreHealth, storeHealth } from './store-health'
@@ -28,30 +32,45 @@ import { checkStoreOptions, type StoreOptions } from './store-options'
 import type { StoreParts } from './store-parts'
 import { storeOptionsFrom } from './store-settings'
 
-/** What to rebuild, and in which space. */
-export interface StoreRebuildOptions extends CallOptions {
-  /** 'vector' or 'text'. */
-  target: Target
+interface CommonRebuildOptions extends CallOptions {
   /** `documents` by default. */
   collection?: string | undefined
   /** The space to move to: a name of `embedders`, or an embedder. The collection's own when left out. */
   embedder?: string | EmbedderOption | undefined
   /** The language to move to, for target 'text': a text search configuration of Postgres. */
   language?: string | undefined
-  /**
-   * 'standby' keeps what is live and leaves the new generation in step beside it: for the `fallback` of a collection,
-   * whose embedder is named here. 'live' by default.
-   */
-  as?: 'live' | 'standby' | undefined
   /** Chunks a second at most; no limit when left out. */
   rate?: number | undefined
   /** Called after each batch, each check and the switch. */
   onProgress?: ((progress: RebuildProgress) => void) | undefined
 }
 
+/** What to rebuild, and in which space. */
+export interface StoreRebuildOptions extends CommonRebuildOptions {
+  /** 'vector' or 'text'. */
+  target: Target
+  splitter?: undefined
+  /**
+   * 'standby' keeps what is live and leaves the new generation in step beside it: for the `fallback` of a collection,
+   * whose embedder is named here. 'live' by default.
+   */
+  as?: 'live' | 'standby' | undefined
+}
+
+/** How to cut anew; both targets follow, also in another space or language. */
+export interface StoreRecutOptions extends CommonRebuildOptions {
+  /** A name of `splitters`, sizes of the default splitter (`{}`: its own), or a splitter. */
+  splitter: string | SplitterOptions | Splitter
+  target?: undefined
+  as?: undefined
+}
+
 /** Which target to roll back, or to drop the standby generation of. */
 export interface RollbackOptions extends CallOptions {
-  /** 'vector' or 'text'. */
+  /**
+   * 'vector' or 'text'. What was cut by another splitter goes back, or is dropped, with its counterpart of the other
+   * target; for a rollback the target may then be left out.
+   */
   target: Target
   /** `documents` by default. */
   collection?: string | undefined
@@ -158,49 +177,65 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   }
 
   /**
-   * Rebuilds a target beside the live generation, proves it equal and switches. Resumes what an earlier run left. No
-   * time limit but `timeoutMs`. HW_COLLECTION_UNKNOWN, HW_INVALID_OPTIONS, HW_REBUILD_FAILED.
+   * Rebuilds a target beside the live generation, proves it equal and switches; with `splitter` cuts every document anew
+   * beside the live chunks, and rebuilds and switches both targets at once. Resumes what an earlier run left. No time
+   * limit but `timeoutMs`. HW_COLLECTION_UNKNOWN, HW_INVALID_OPTIONS, HW_REBUILD_FAILED; HW_INVALID_DOCUMENT for a document
+   * that the splitter cannot cut.
    */
-  rebuild(options: StoreRebuildOptions): Promise<RebuildResult> {
+  rebuild(options: StoreRebuildOptions): Promise<RebuildResult>
+  rebuild(options: StoreRecutOptions): Promise<RecutResult>
+  rebuild(options: StoreRebuildOptions | StoreRecutOptions): Promise<RebuildResult | RecutResult> {
     return this.#enter(async () => {
       const plan = this.#writer.plan(options.collection ?? 'documents')
       const embedder = (await this.#embedder(options.embedder)) ?? plan.embedder
-      const { embedders, collections } = this.#parts.ports
-      if (options.target === 'vector') embedders.set(embedder.fingerprint, embedder)
-      const { signal, timeoutMs, target, as, rate, language = plan.language, onProgress } = options
-      const result = await rebuild(this.#parts.ports, {
-        target,
-        collection: plan,
-        embedder,
-        language,
-        as,
-        rate,
-        onProgress,
-        signal: signal ?? this.#stop.signal,
-        timeoutMs,
-      })
-      // From here on new chunks are embedded for the space that is live.
-      const now = this.#writer.plan(plan.name)
-      if (target === 'vector' && as !== 'standby') collections.set(plan.name, { ...now, embedder })
-      if (target === 'text') collections.set(plan.name, { ...now, language })
+      const { ports } = this.#parts
+      const { signal = this.#stop.signal, timeoutMs, rate, language = plan.language, onProgress } = options
+      const common = { collection: plan, embedder, language, rate, onProgress, signal, timeoutMs }
+      // From here on new chunks are embedded for the space that is live, and documents prepared as what is live is cut.
+      const moved = (change: Partial<CollectionPlan>): void => {
+        ports.collections.set(plan.name, { ...this.#writer.plan(plan.name), ...change })
+      }
+      if (options.splitter !== undefined) {
+        if (options.target !== undefined) throw invalid('target', 'leave it out: a splitter cuts for both targets')
+        const splitter = this.#splitter(options.splitter, embedder)
+        ports.embedders.set(embedder.fingerprint, embedder)
+        ports.splitters?.set(splitter.id, splitter).set(plan.splitter.id, plan.splitter)
+        const result = await recut(ports, { ...common, as: options.as, splitter })
+        moved({ embedder, language, splitter })
+        return result
+      }
+      const { target, as } = options
+      if (target === 'vector') ports.embedders.set(embedder.fingerprint, embedder)
+      const result = await rebuild(ports, { ...common, target, as })
+      if (target === 'vector' && as !== 'standby') moved({ embedder })
+      if (target === 'text') moved({ language })
       return result
     })
   }
 
   /**
    * Makes the generation live again that was live before the last switch, after it was compared with Postgres and
-   * mended. What was live is kept in its turn. No time limit but `timeoutMs`. HW_COLLECTION_UNKNOWN, HW_NOT_FOUND where
-   * nothing is kept, HW_FINGERPRINT_MISMATCH where its embedder is not configured here, HW_REBUILD_FAILED.
+   * mended; both targets' where another splitter had cut for it. What was live is kept in its turn. No time limit but
+   * `timeoutMs`. HW_COLLECTION_UNKNOWN, HW_NOT_FOUND where nothing is kept, HW_FINGERPRINT_MISMATCH or
+   * HW_TOPOLOGY_MISMATCH where its embedder or splitter is not configured here, HW_REBUILD_FAILED.
    */
-  rollback(options: RollbackOptions): Promise<RollbackResult> {
+  rollback(options: Partial<RollbackOptions> = {}): Promise<RollbackResult> {
     return this.#enter(async () => {
       const plan = this.#writer.plan(options.collection ?? 'documents')
       const { target, signal = this.#stop.signal, timeoutMs } = options
       const { made, ...result } = await rollback(this.#parts.ports, target, plan.name, { signal, timeoutMs })
-      const { collections, embedders } = this.#parts.ports
-      const now = this.#writer.plan(plan.name)
-      const embedder = embedders.get(made.fingerprint ?? '') ?? now.embedder
-      collections.set(plan.name, { ...now, embedder, language: made.language ?? now.language })
+      const { ports } = this.#parts
+      for (const { fingerprint, language, chunking } of made) {
+        const now = this.#writer.plan(plan.name)
+        ports.collections.set(plan.name, {
+          ...now,
+          embedder: ports.embedders.get(fingerprint ?? '') ?? now.embedder,
+          language: language ?? now.language,
+          splitter: knownSplitter(ports, plan.name, chunking) ?? now.splitter,
+        })
+        // So that it can go ahead again.
+        ports.splitters?.set(now.splitter.id, now.splitter)
+      }
       return result
     })
   }
@@ -356,6 +391,13 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     return { tenant: tenant === undefined ? undefined : tenantId(tenant), target }
   }
 
+  #splitter(choice: string | SplitterOptions | Splitter, embedder: Embedder): Splitter {
+    const { splitters } = this.#parts
+    const option = typeof choice === 'string' && Object.hasOwn(splitters, choice) ? splitters[choice] : choice
+    if (typeof option === 'string') throw invalid('splitter', `no ${JSON.stringify(option)} in splitters`)
+    return splitterOf(option, 'splitter', embedder)
+  }
+
   async #embedder(choice: string | EmbedderOption | undefined): Promise<Embedder | undefined> {
     if (choice === undefined) return undefined
     if (typeof choice !== 'string') {
@@ -365,8 +407,10 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     }
     const found = this.#parts.named.get(choice)
     if (found) return found
-    throw new HeadwaterError('HW_INVALID_OPTIONS', `embedder: no ${JSON.stringify(choice)} in embedders`, {
-      path: 'embedder',
-    })
+    throw invalid('embedder', `no ${JSON.stringify(choice)} in embedders`)
   }
+}
+
+function invalid(path: string, problem: string): HeadwaterError {
+  return new HeadwaterError('HW_INVALID_OPTIONS', `${path}: ${problem}`, { path })
 }

@@ -112,8 +112,8 @@ export class Documents<M = JsonObject> {
   /** The chunks of a document in order; none when there is no document. */
   chunks(id: string, options?: ReadOptions): Promise<StoredChunk[]> {
     return this.#read(options, async (call) => {
-      const { splitter } = this.#context.writer.plan(this.#scope.collection)
-      const rows = await this.#session().chunks.ofDocument(this.#scope, checkId(id), splitter.id, call)
+      const checked = checkId(id)
+      const rows = await this.#session().chunks.ofDocument(this.#scope, checked, await this.#chunking(), call)
       return rows.map(({ id: chunk, ordinal, start, end, text, heading, tableHeader, metadata }) => ({
         id: chunk,
         ordinal,
@@ -156,10 +156,14 @@ export class Documents<M = JsonObject> {
 
   /** How many chunks the documents of the collection have together. */
   countChunks(options?: ReadOptions): Promise<number> {
-    return this.#read(options, () => {
-      const { splitter } = this.#context.writer.plan(this.#scope.collection)
-      return this.#session().chunks.count(this.#scope, splitter.id)
-    })
+    return this.#read(options, async () => this.#session().chunks.count(this.#scope, await this.#chunking()))
+  }
+
+  /** What searches are answered from is cut by: another process may have changed it. */
+  async #chunking(): Promise<string> {
+    const { collection } = this.#scope
+    const [live] = await this.#session().generations.list({ collection, states: ['live'] })
+    return live?.chunking ?? this.#context.writer.plan(collection).splitter.id
   }
 
   #filter(filter: Filter<M> | undefined): ReturnType<typeof parseFilter> | undefined {

@@ -36,6 +36,7 @@ export interface TestStoreOptions<C extends object>
     | 'embedder'
     | 'fallback'
     | 'splitter'
+    | 'splitters'
     | 'relay'
     | 'writer'
     | 'cache'
@@ -58,7 +59,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
 ): Promise<TestStore<C>> {
   const { seed = 1, clock = systemClock, ...given } = options
   const rest = checkStoreOptions(given as StoreOptions<C>)
-  const { plans, embedders, named } = resolveCollections(rest as StoreOptions<object>)
+  const { plans, embedders, splitters, named } = resolveCollections(rest as StoreOptions<object>)
   const down = new Set<FaultTarget>()
   const faulty = <T extends object>(target: T, name: FaultTarget): T => guarded(target, name, down)
   const proxies = new Map<Embedder, Embedder>()
@@ -83,6 +84,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
       [...plans].map(([name, plan]) => [name, { ...plan, embedder: faultyEmbedder(plan.embedder) }]),
     ),
     embedders: new Map([...embedders].map(([fingerprint, embedder]) => [fingerprint, faultyEmbedder(embedder)])),
+    splitters,
     clock,
     random,
     entries: new DocumentEntries(cache, { shared: false }),
@@ -98,6 +100,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
   const store = Store.start<C>({
     ports,
     named: new Map([...named].map(([name, embedder]) => [name, faultyEmbedder(embedder)])),
+    splitters: rest.splitters ?? {},
     cache,
     searches,
     queries: new VectorLru({ clock, max: rest.search?.vectors?.maxEntries, ttlMs: rest.search?.vectors?.ttlMs }),

@@ -18,6 +18,8 @@ export interface CollectionPlan {
   /** Of another space, for queries while `embedder` fails. */
   readonly fallback?: Embedder | undefined
   readonly splitter: Splitter
+  /** Whether it is the default, the default with sizes that were asked for, or the user's own, as it is when left out. */
+  readonly splitterFrom?: 'default' | 'sizes' | 'own' | undefined
   /**
    * Id of the splitter that the collection was first cut with; that of `splitter` when left out. It stands in the hash of
    * a document's content, so that documents stay unchanged where another splitter cuts them.

@@ -9,8 +9,10 @@ import {
   vectorIndexOf,
 } from '../../repositories/generations'
 import { assertKnownFormat, type IndexFormat, isSameFormat } from '../../repositories/index-format'
+import type { TruthSession } from '../../repositories/truth'
 import type { CollectionPlan, WriterPorts } from '../ports'
 import { markIndex } from '../reconcile/index-state'
+import { adoptSplitter, mayAdopt } from './adopt-splitter'
 import { dropRetired, retire } from './retired'
 
 /** Longest time to make an index that is empty, ms. */
@@ -80,16 +82,29 @@ export function inEpoch(wanted: NewGeneration, epoch: number): NewGeneration {
   return epoch === 1 ? wanted : { ...wanted, prefix: `${wanted.prefix}_e${epoch}` }
 }
 
-/** The row of a generation that does not exist yet. */
-export function blueprint(ports: WriterPorts, plan: CollectionPlan, target: Target): NewGeneration {
-  const { name, embedder, splitter, language, folding } = plan
+/** One after the other, always in this order: who changes generations of both does so in one step. */
+export async function lockTargets(
+  { generations }: Pick<TruthSession, 'generations'>,
+  collection: CollectionName,
+): Promise<void> {
+  for (const target of allTargets) await generations.lock(target, collection)
+}
+
+/** The row of a generation that does not exist yet; both targets are cut alike. */
+export function blueprint(
+  ports: WriterPorts,
+  plan: CollectionPlan,
+  target: Target,
+  chunking = plan.splitter.id,
+): NewGeneration {
+  const { name, embedder, language, folding } = plan
   // Engines differ in what a name may hold; the id that is added makes it unique.
   const start = target === 'vector' ? (ports.vectorPrefix ?? '') : ''
   const prefix = `${start}${target}_${name
     .toLowerCase()
     .replace(/[^a-z0-9]/g, '_')
     .slice(0, 30)}`
-  const common = { target, collection: name, chunking: splitter.id, state: 'building', prefix } as const
+  const common = { target, collection: name, chunking, state: 'building', prefix } as const
   return target === 'vector'
     ? {
         ...common,
@@ -119,6 +134,7 @@ export function formatMade(ports: Pick<WriterPorts, 'vectors' | 'texts'>, target
  */
 export async function ensureGenerations(ports: WriterPorts): Promise<void> {
   const away = new Set<Target>()
+  for (const [name, plan] of ports.collections) ports.collections.set(name, await adoptSplitter(ports, plan))
   for (const plan of ports.collections.values()) {
     for (const target of allTargets) {
       const row = await ensureRow(ports, plan, target)
@@ -151,13 +167,15 @@ export async function jobGenerations(
 }
 
 function ensureRow(ports: WriterPorts, plan: CollectionPlan, target: Target): Promise<Generation> {
-  const wanted = blueprint(ports, plan, target)
   return ports.truth.transaction({ worker: true }, async (session) => {
     const { generations, registry } = session
     const live = await generations.list({ target, collection: plan.name, states: ['live'] })
     if (live[0]) return live[0]
-    await generations.lock(target, plan.name)
-    const existing = await generations.list({ target, collection: plan.name, states: ['live', 'building'] })
+    await lockTargets(session, plan.name)
+    const all = await generations.list({ collection: plan.name, states: ['live', 'building'] })
+    const beside = all.find(({ state }) => state === 'live')
+    const wanted = blueprint(ports, plan, target, beside?.chunking)
+    const existing = all.filter((one) => one.target === target)
     const fit = existing.find(({ state }) => state === 'live') ?? existing.find((one) => isAs(one, wanted))
     if (fit) return fit
     // Begun with other options by an opening that failed: nothing was ever in it.
@@ -236,10 +254,11 @@ export function checkLive(generation: Generation, plan: CollectionPlan): void {
       { path: `${path}.language`, details: { recorded: language, configured: plan.language } },
     )
   }
-  if (chunking !== plan.splitter.id) {
+  if (!mayAdopt(plan, chunking)) {
     throw new HeadwaterError(
       'HW_TOPOLOGY_MISMATCH',
-      `${path}.splitter: the chunks were cut by ${chunking}, not ${plan.splitter.id}`,
+      `${path}.splitter: the chunks were cut by ${chunking}, not ${plan.splitter.id}; open with that one and move by ` +
+        'rebuild({ splitter })',
       { path: `${path}.splitter`, details: { recorded: chunking, configured: plan.splitter.id } },
     )
   }

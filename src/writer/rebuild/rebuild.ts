@@ -1,34 +1,39 @@
 import type { CallOptions } from '../../core/abort'
-import { throwIfAborted } from '../../core/abort'
 import { withinDeadline } from '../../core/deadline'
 import { asHeadwaterError, type ErrorCode, HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { type CollectionName, collectionName } from '../../core/ids'
 import type { Embedder } from '../../embeddings/embedder'
 import { publish } from '../../observability/channels'
-import type { Generation, GenerationRepository, NewGeneration, Target } from '../../repositories/generations'
-import { type CollectionPlan, type WriterPorts, writerDefaults } from '../ports'
+import type { Generation, NewGeneration, Target } from '../../repositories/generations'
+import type { Splitter } from '../../splitter/splitter'
+import type { CollectionPlan, WriterPorts } from '../ports'
 import { markerIn, readIndexState } from '../reconcile/index-state'
-import { blueprint, createPhysical, followAlias, inEpoch, isAs } from './generations'
-import { copyByHalves, prepareCopy } from './index-copy'
+import { cutUncut } from './cut-uncut'
+import { GenerationCopy } from './generation-copy'
+import { allTargets, blueprint, createPhysical, followAlias, inEpoch, isAs, lockTargets } from './generations'
 import { Pace } from './pace'
 import { dropRetired, retire } from './retired'
 import { givenUp, proveAndSwitch } from './switch-generation'
+import { purgeChunking } from './unused-chunkings'
 
 /** How far a rebuild is. Phases come in this order; 'verify' may begin again. */
 export interface RebuildProgress {
-  readonly phase: 'copy' | 'verify' | 'switch'
-  /** Chunks copied, or compared in this check. What an earlier run copied is counted too, as an estimate. */
+  /** 'cut' with another splitter alone. */
+  readonly phase: 'cut' | 'copy' | 'verify' | 'switch'
+  /**
+   * Documents cut; then chunks copied, or compared in this check, in all indexes that are built. What an earlier run
+   * copied is counted too, as an estimate.
+   */
   readonly done: number
-  /** Chunks there were at the beginning. */
+  /** Documents to cut, or chunks to copy, there were at the beginning of the phase. */
   readonly total: number
-  /** Chunks of this phase and this run. */
+  /** Of this phase and this run. */
   readonly perSecond: number
   /** Until the phase is over, at that speed; null while there is none. */
   readonly etaMs: number | null
 }
 
 export interface RebuildOptions extends CallOptions {
-  target: Target
   collection: CollectionPlan
   /** The space to rebuild in; the collection's own when left out. */
   embedder?: Embedder | undefined
@@ -50,41 +55,94 @@ export interface RebuildResult {
   readonly mended: number
 }
 
-interface WrittenPage {
-  readonly count: number
-  /** Undefined for the last one. */
-  readonly upTo: string | undefined
-  readonly written: Promise<void>
+/** What a rebuild with another splitter came to, which is of both targets. */
+export interface RecutResult {
+  /** Names of the generations that are live now. */
+  readonly generations: { readonly vector: string; readonly text: string }
+  readonly fingerprint: string
+  /** Id of the splitter. */
+  readonly chunking: string
+  /** Documents that this call cut; others were by an earlier run, or by who wrote them meanwhile. */
+  readonly cut: number
+  /** Entries copied by this call, of both indexes. */
+  readonly copied: number
+  readonly mended: number
 }
 
-/** Pages that are being written at once: the store has work while the next is made ready. */
-const pagesAtOnce = 2
+interface Built extends Pick<RecutResult, 'cut' | 'copied' | 'mended'> {
+  readonly generations: readonly Generation[]
+}
 
 /**
  * Builds a generation beside the live one, proves it equal, and switches. The copy goes by chunk id in short
  * transactions with a stored checkpoint, so that a run that was killed is resumed by the next; jobs are applied to both
  * generations meanwhile, and a late copy cannot overwrite what they wrote, because of the fences.
  */
-export function rebuild(ports: WriterPorts, options: RebuildOptions): Promise<RebuildResult> {
-  return withinDeadline(ports.clock, options, undefined, ({ signal }) => new Rebuild(ports, options, signal).run())
+export async function rebuild(
+  ports: WriterPorts,
+  { target, ...options }: RebuildOptions & { target: Target },
+): Promise<RebuildResult> {
+  const { generations, copied, mended } = await build(ports, [target], undefined, options)
+  const { name, fingerprint } = generations[0]!
+  return { generation: name, fingerprint, copied, mended }
+}
+
+/**
+ * As `rebuild`, of both targets, for what `splitter` cuts: the documents are cut anew beside the live chunks first, and
+ * both are switched to in one step. Whoever writes meanwhile cuts for both.
+ */
+export async function recut(
+  ports: WriterPorts,
+  { splitter, ...options }: RebuildOptions & { splitter: Splitter },
+): Promise<RecutResult> {
+  if (options.as === 'standby') {
+    throw new HeadwaterError('HW_INVALID_OPTIONS', "as: 'standby' is for an embedder, not for a splitter", {
+      path: 'as',
+    })
+  }
+  const splitters = new Map(ports.splitters).set(splitter.id, splitter)
+  const { generations, ...counts } = await build({ ...ports, splitters }, allTargets, splitter, options)
+  const [vector, text] = generations as [Generation, Generation]
+  const { fingerprint, chunking } = vector
+  return { generations: { vector: vector.name, text: text.name }, fingerprint: fingerprint!, chunking, ...counts }
+}
+
+function build(
+  ports: WriterPorts,
+  targets: readonly Target[],
+  splitter: Splitter | undefined,
+  options: RebuildOptions,
+): Promise<Built> {
+  return withinDeadline(ports.clock, options, undefined, ({ signal }) =>
+    new Rebuild(ports, targets, splitter, options, signal).run(),
+  )
 }
 
 class Rebuild {
   readonly #ports: WriterPorts
+  readonly #targets: readonly Target[]
+  readonly #splitter: Splitter | undefined
   readonly #options: RebuildOptions
   readonly #signal: AbortSignal
   readonly #pace: Pace
   readonly #plan: CollectionPlan
   readonly #collection: CollectionName
   readonly #to: 'live' | 'standby'
-  readonly #batch: number
   #copied = 0
   #total = 0
   #done = 0
   #phase: { readonly name: RebuildProgress['phase']; readonly at: number; readonly from: number } | undefined
 
-  constructor(ports: WriterPorts, options: RebuildOptions, signal: AbortSignal) {
+  constructor(
+    ports: WriterPorts,
+    targets: readonly Target[],
+    splitter: Splitter | undefined,
+    options: RebuildOptions,
+    signal: AbortSignal,
+  ) {
     this.#ports = ports
+    this.#targets = targets
+    this.#splitter = splitter
     this.#options = options
     this.#signal = signal
     this.#pace = new Pace(ports, options.rate, signal)
@@ -95,7 +153,6 @@ class Rebuild {
       })
     }
     this.#to = as
-    this.#batch = ports.options?.copyBatch ?? writerDefaults.copyBatch
     this.#plan = {
       ...collection,
       embedder: options.embedder ?? collection.embedder,
@@ -104,7 +161,7 @@ class Rebuild {
     this.#collection = collectionName(collection.name)
   }
 
-  async run(): Promise<RebuildResult> {
+  async run(): Promise<Built> {
     try {
       return await this.#build()
     } catch (error) {
@@ -113,81 +170,97 @@ class Rebuild {
     }
   }
 
-  async #build(): Promise<RebuildResult> {
-    const generation = await this.#begin()
+  async #build(): Promise<Built> {
+    const generations = await this.#begin()
     try {
-      return await this.#fill(generation)
+      return await this.#fill(generations)
     } catch (error) {
       // The index of a generation that somebody else has dropped is gone in the middle of the work.
-      if (isHeadwaterError(error, 'HW_GENERATION_MISSING') && (await this.#isDropped(generation))) {
-        throw givenUp(generation.name, error)
-      }
+      const dropped = isHeadwaterError(error, 'HW_GENERATION_MISSING') && (await this.#dropped(generations))
+      if (dropped) throw givenUp(dropped.name, error)
       throw error
     }
   }
 
-  async #fill(generation: Generation): Promise<RebuildResult> {
+  async #fill(generations: readonly Generation[]): Promise<Built> {
+    const [first] = generations as [Generation]
+    const cut = this.#splitter ? await this.#cut(first) : 0
     const { chunks } = this.#ports.truth.session({ worker: true })
-    this.#total = await chunks.count({ collection: this.#collection }, generation.chunking)
-    await this.#copy(generation)
-    const mended = await proveAndSwitch(this.#ports, generation, {
+    this.#total = generations.length * (await chunks.count({ collection: this.#collection }, first.chunking))
+    await this.#copy(generations)
+    const mended = await proveAndSwitch(this.#ports, generations, {
       from: 'building',
       to: this.#to,
-      fallback: this.#options.target === 'vector' ? this.#plan.fallback?.fingerprint : undefined,
+      fallback: this.#plan.fallback?.fingerprint,
       pace: this.#pace,
       signal: this.#signal,
       onStep: (phase, compared) => this.#progress(phase, phase === 'switch' ? this.#total : compared),
     })
-    return { generation: generation.name, fingerprint: generation.fingerprint, copied: this.#copied, mended }
+    return { generations, cut, copied: this.#copied, mended }
   }
 
-  /** The generation to build: one that an earlier run left, if it is of the same make and whole, else a new one. */
-  async #begin(): Promise<Generation> {
-    const found = await this.#row([])
+  /** The generations to build: those that an earlier run left, if of the same make and whole, else new ones. */
+  async #begin(): Promise<Generation[]> {
+    const found = await this.#rows([])
     await this.#tidy()
-    if (found.checkpoint === null || (await this.#isAsMarked(found))) {
-      if (found.checkpoint === null) await createPhysical(this.#ports, found, { signal: this.#signal })
-      return found
+    const lost: number[] = []
+    for (const one of found) {
+      if (one.checkpoint === null) await createPhysical(this.#ports, one, { signal: this.#signal })
+      else if (!(await this.#isAsMarked(one))) lost.push(one.id)
     }
-    const anew = await this.#row([found.id])
-    await createPhysical(this.#ports, anew, { signal: this.#signal })
+    if (lost.length === 0) return found
+    const anew = await this.#rows(lost)
+    for (const one of anew) {
+      if (!found.some(({ id }) => id === one.id)) await createPhysical(this.#ports, one, { signal: this.#signal })
+    }
     return anew
   }
 
-  #row(lost: readonly number[]): Promise<Generation> {
-    const { target } = this.#options
-    const wanted = blueprint(this.#ports, this.#plan, target)
+  /** In the order of the targets, which is the same for all. */
+  async #rows(lost: readonly number[]): Promise<Generation[]> {
+    for (;;) {
+      const rows = await this.#rowsOf(lost)
+      if (rows) return rows
+      // What was left of an earlier life of the chunking is no cut of what the documents are now.
+      await purgeChunking(this.#ports, this.#collection, this.#splitter!.id, { signal: this.#signal })
+    }
+  }
+
+  /** Undefined where chunks of the splitter are left that no write has followed. */
+  #rowsOf(lost: readonly number[]): Promise<Generation[] | undefined> {
     const collection = this.#collection
     return this.#ports.truth.transaction({ worker: true }, async (session) => {
-      const { generations, registry } = session
-      await generations.lock(target, collection)
-      if (this.#to === 'standby') await this.#assertOther(wanted, generations)
-      const building = await generations.list({ target, collection, states: ['building'] })
+      const { generations, registry, chunks } = session
+      await lockTargets(session, collection)
+      const all = await generations.list({ collection })
+      const live = all.find(({ state }) => state === 'live')
+      const chunking = this.#splitter?.id ?? live?.chunking ?? this.#plan.splitter.id
+      if (this.#splitter && !all.some((one) => one.chunking === chunking)) {
+        const [left] = await chunks.scan({ collection, chunking, limit: 1 })
+        if (left) return undefined
+      }
+      const building = all.filter(({ state }) => state === 'building')
       await retire(
         session,
         building.filter(({ id }) => lost.includes(id)),
       )
-      const same = building.find((one) => isAs(one, wanted) && !lost.includes(one.id))
-      return same ?? generations.create(inEpoch(wanted, await registry.epoch()))
+      const rows: Generation[] = []
+      for (const target of this.#targets) {
+        const wanted = blueprint(this.#ports, this.#plan, target, chunking)
+        if (this.#to === 'standby') assertOther(wanted, all)
+        const same = building.find((one) => one.target === target && isAs(one, wanted) && !lost.includes(one.id))
+        rows.push(same ?? (await generations.create(inEpoch(wanted, await registry.epoch()))))
+      }
+      return rows
     })
-  }
-
-  /** A standby generation of the live one's space would serve nobody. */
-  async #assertOther({ target, fingerprint }: NewGeneration, generations: GenerationRepository): Promise<void> {
-    const live = await generations.list({ target, collection: this.#collection, states: ['live'] })
-    if (target === 'vector' && live.every((one) => one.fingerprint !== fingerprint)) return
-    throw new HeadwaterError(
-      'HW_INVALID_OPTIONS',
-      `as: 'standby' is for target 'vector' and an embedder of another space than ${live[0]?.fingerprint ?? target}`,
-      { path: 'as' },
-    )
   }
 
   /** What a run left that died in its last steps: an alias that did not follow, indexes that were not dropped. */
   async #tidy(): Promise<void> {
     const call = { signal: this.#signal }
-    const place = { target: this.#options.target, collection: this.#collection }
-    await followAlias(this.#ports, place, call).catch(() => undefined)
+    for (const target of this.#targets) {
+      await followAlias(this.#ports, { target, collection: this.#collection }, call).catch(() => undefined)
+    }
     await dropRetired(this.#ports, call).catch(() => undefined)
   }
 
@@ -199,59 +272,35 @@ class Rebuild {
     return mark !== null && seen?.generation === generation.id && seen.fence === mark.fence
   }
 
-  async #isDropped({ id }: Generation): Promise<boolean> {
+  async #dropped(built: readonly Generation[]): Promise<Generation | undefined> {
     const { generations } = this.#ports.truth.session({ worker: true })
-    return (await generations.list({ states: ['dropped'] })).some((one) => one.id === id)
+    const dropped = new Set((await generations.list({ states: ['dropped'] })).map(({ id }) => id))
+    return built.find(({ id }) => dropped.has(id))
   }
 
-  /** The next page is read while some are being written; a checkpoint is stored when all up to it are. */
-  async #copy(generation: Generation): Promise<void> {
-    const before = Math.round(this.#total * shareUpTo(generation.checkpoint))
+  async #cut(generation: Generation): Promise<number> {
+    const { documents } = this.#ports.truth.session({ worker: true })
+    const { chunking } = generation
+    this.#total = await documents.countUncut(this.#collection, chunking, { signal: this.#signal })
+    this.#progress('cut', 0)
+    return cutUncut(this.#ports, generation, {
+      pace: this.#pace,
+      signal: this.#signal,
+      onCut: (count) => this.#progress('cut', Math.min(count, this.#total)),
+    })
+  }
+
+  async #copy(generations: readonly Generation[]): Promise<void> {
+    const copies = generations.map((one) => new GenerationCopy(this.#ports, one, this.#pace, this.#signal))
+    const each = this.#total / copies.length
+    const before = Math.round(copies.reduce((sum, { done }) => sum + each * done, 0))
     this.#phase = { name: 'copy', at: this.#ports.clock.monotonic(), from: before }
-    const writing: WrittenPage[] = []
-    let storing = Promise.resolve()
-    try {
-      let reading = this.#read(generation, generation.checkpoint ?? undefined)
-      for (;;) {
-        const { count, upTo, write } = await reading
-        throwIfAborted(this.#signal)
-        if (upTo !== undefined) reading = heardLater(this.#read(generation, upTo))
-        writing.push({ count, upTo, written: heardLater(this.#pace.through(write)) })
-        while (writing.length === pagesAtOnce || (upTo === undefined && writing.length > 0)) {
-          const page = writing[0]!
-          await page.written
-          writing.shift()
-          this.#copied += page.count
-          this.#progress('copy', Math.min(before + this.#copied, this.#total))
-          await storing
-          if (page.upTo === undefined) return
-          storing = heardLater(this.#store(generation, page.upTo))
-          await this.#pace.after(page.count)
-        }
-      }
-    } finally {
-      // Nothing is written any more once the call has ended.
-      await Promise.allSettled([storing, ...writing.map(({ written }) => written)])
+    for (const copy of copies) {
+      await copy.run((count) => {
+        this.#copied += count
+        this.#progress('copy', Math.min(before + this.#copied, this.#total))
+      })
     }
-  }
-
-  #store({ id }: Generation, checkpoint: string): Promise<void> {
-    return this.#ports.truth.session({ worker: true }).generations.update(id, { checkpoint })
-  }
-
-  async #read(generation: Generation, after: string | undefined) {
-    const { collection, chunking, fingerprint } = generation
-    const call = { signal: this.#signal }
-    const { chunks } = this.#ports.truth.session({ worker: true })
-    const contents = await chunks.contents({ collection, chunking, after, limit: this.#batch }, fingerprint, call)
-    const byHalves = (error: unknown) => copyByHalves(this.#ports, generation, contents, call, error)
-    // What an embedder refuses is met when it would be written.
-    const prepared = await this.#pace
-      .through(() => prepareCopy(this.#ports, generation, contents, call))
-      .catch((error: unknown) => () => Promise.reject(error))
-    const write = () => prepared().catch(byHalves)
-    const upTo = contents.length < this.#batch ? undefined : contents.at(-1)!.id
-    return { count: contents.length, upTo, write }
   }
 
   #progress(phase: RebuildProgress['phase'], done: number): void {
@@ -267,18 +316,18 @@ class Rebuild {
   }
 
   #tell(phase: RebuildProgress['phase'] | 'failed', done: number, code: ErrorCode | null): void {
-    const { target } = this.#options
+    const target = this.#targets.join('+')
     publish('headwater:rebuild', () => ({ target, collection: this.#plan.name, phase, done, code }))
   }
 }
 
-/** How much of all chunks has an id up to this one: they are hashes, so evenly spread. */
-function shareUpTo(id: string | null): number {
-  return id === null ? 0 : Number.parseInt(id.slice(0, 8), 16) / 2 ** 32
-}
-
-/** Its failure is met where it is awaited, unless another's comes first. */
-function heardLater<T>(work: Promise<T>): Promise<T> {
-  work.catch(() => undefined)
-  return work
+/** A standby generation of the live one's space would serve nobody. */
+function assertOther({ target, fingerprint }: NewGeneration, all: readonly Generation[]): void {
+  const live = all.filter((one) => one.target === target && one.state === 'live')
+  if (target === 'vector' && live.every((one) => one.fingerprint !== fingerprint)) return
+  throw new HeadwaterError(
+    'HW_INVALID_OPTIONS',
+    `as: 'standby' is for target 'vector' and an embedder of another space than ${live[0]?.fingerprint ?? target}`,
+    { path: 'as' },
+  )
 }

@@ -2,6 +2,7 @@ import type { CallOptions } from '../../core/abort'
 import type { CollectionName } from '../../core/ids'
 import type { Generation, Target } from '../../repositories/generations'
 import type { WriterPorts } from '../ports'
+import { lockTargets } from './generations'
 import { dropRetired, retire } from './retired'
 
 /**
@@ -21,7 +22,7 @@ export async function dropExpired(ports: WriterPorts, retentionMs: number, call:
 }
 
 /**
- * Drops what is kept of a target for a rollback; with `switchedAt` only while the live generation is the one that was
+ * Drops what is kept of a target for a rollback, and of the other one what can go back with it alone; with `switchedAt` only while the live generation is the one that was
  * switched to then. Returns the names.
  */
 export async function dropStandby(
@@ -33,14 +34,16 @@ export async function dropStandby(
 ): Promise<string[]> {
   const { generations } = ports.truth.session({ worker: true })
   // Without the lock where there is nothing to do, as nearly always.
-  const some = await generations.list({ target, collection, states: ['standby'] })
-  if (!retained(ports, some).length) return []
+  const some = await generations.list({ collection, states: ['live', 'standby'] })
+  if (!retained(ports, some, target).length) return []
   const names = await ports.truth.transaction({ worker: true }, async (session) => {
-    await session.generations.lock(target, collection)
-    const all = await session.generations.list({ target, collection, states: ['live', 'standby'] })
-    const live = all.find(({ state }) => state === 'live')
+    await lockTargets(session, collection)
+    const all = await session.generations.list({ collection })
+    const live = all.find((one) => one.target === target && one.state === 'live')
     if (!live || (switchedAt !== undefined && live.switchedAt !== switchedAt)) return []
-    const dropping = retained(ports, all)
+    const dropping = retained(ports, all, target)
+    const rest = all.filter((one) => !dropping.includes(one))
+    dropping.push(...unpaired(rest, live.chunking, fallbackOf(ports, collection)))
     await retire(session, dropping)
     return dropping.map(({ name }) => name)
   })
@@ -48,11 +51,42 @@ export async function dropStandby(
   return names
 }
 
-/** Standby generations that were live once, the latest first; those of the fallback's space stand by for another reason. */
-export function retained(ports: WriterPorts, generations: readonly Generation[]): Generation[] {
-  const isFallback = ({ collection, fingerprint }: Generation): boolean =>
-    fingerprint !== null && fingerprint === ports.collections.get(collection)?.fallback?.fingerprint
+/**
+ * Standby generations of a target that were live once, the latest first, of all that a collection has; those of the
+ * fallback's space stand by for another reason, as long as they are cut as what is live.
+ */
+export function retained(
+  ports: Pick<WriterPorts, 'collections'>,
+  generations: readonly Generation[],
+  target: Target,
+): Generation[] {
+  const isFallback = (one: Generation): boolean =>
+    one.fingerprint !== null &&
+    one.fingerprint === fallbackOf(ports, one.collection) &&
+    generations.some(({ state, chunking }) => state === 'live' && chunking === one.chunking)
   return generations
-    .filter((one) => one.state === 'standby' && one.switchedAt !== null && !isFallback(one))
+    .filter((one) => one.target === target && one.state === 'standby' && one.switchedAt !== null && !isFallback(one))
     .sort((a, b) => b.switchedAt! - a.switchedAt!)
+}
+
+/**
+ * Of these, those that are cut otherwise than what is live and have lost their counterpart of the other target: they can
+ * be switched to no more.
+ */
+export function unpaired(
+  generations: readonly Generation[],
+  chunking: string,
+  fallback: string | undefined,
+): Generation[] {
+  const has = (target: Target, of: string): boolean =>
+    generations.some((one) => {
+      return one.target === target && one.chunking === of && (fallback === undefined || one.fingerprint !== fallback)
+    })
+  return generations.filter((one) => {
+    return one.chunking !== chunking && !(has('vector', one.chunking) && has('text', one.chunking))
+  })
+}
+
+function fallbackOf({ collections }: Pick<WriterPorts, 'collections'>, collection: CollectionName): string | undefined {
+  return collections.get(collection)?.fallback?.fingerprint
 }
