@@ -27,6 +27,8 @@ export interface ChannelEvents {
     readonly by: 'call' | 'transaction' | 'using'
     readonly written: number
     readonly unchanged: number
+    /** Chunks written of which the embedder reads the beginning alone. */
+    readonly truncated: number
   }
   /** A search. `degraded` names the legs that did not answer. */
   readonly 'headwater:search': Ended & {

@@ -56,6 +56,14 @@ export const instruments: readonly Instrument[] = Object.freeze([
     },
   }),
   instrument({
+    channel: 'headwater:write',
+    name: 'truncated_chunks_total',
+    kind: 'counter',
+    help: 'Chunks written that are longer than their embedder reads',
+    labels: ['collection'],
+    read: ({ collection, truncated }, record) => record(truncated, { collection }),
+  }),
+  instrument({
     channel: 'headwater:search',
     name: 'search_seconds',
     kind: 'histogram',

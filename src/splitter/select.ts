@@ -42,7 +42,7 @@ export function splitterOf(option: SplitterOptions | Splitter = {}, path = 'spli
     throw invalid(`${path}.max`, `${max} is not a whole number from the size (${size}) on`)
   }
   const id = `md-v2-${size}-${max}${countTokens ? '-tokens' : ''}`
-  if (!reader || !(reader.maxTokens < 3 * max + 1_000)) return new ContentSplitter({ id, size, max, countTokens })
+  if (!reader || !isLimit(reader, max)) return new ContentSplitter({ id, size, max, countTokens })
   const counted = reader.countTokens ? `-${readerTag(reader)}` : ''
   const limited = { maxTokens: Math.floor(reader.maxTokens), countTokens: reader.countTokens?.bind(reader) }
   return new ContentSplitter({
@@ -52,6 +52,11 @@ export function splitterOf(option: SplitterOptions | Splitter = {}, path = 'spli
     countTokens,
     reader: limited,
   })
+}
+
+/** Whether a chunk of `max` units, under a title of some length, may be longer than is read. */
+export function isLimit({ maxTokens }: Pick<TokenReader, 'maxTokens'>, max: number): boolean {
+  return maxTokens < 3 * max + 1_000
 }
 
 /** Names in a chunking whose tokens were counted. */

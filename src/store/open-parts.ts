@@ -16,6 +16,7 @@ import { PostgresTruth } from '../repositories/postgres/truth'
 import type { WriterPorts } from '../writer/ports'
 import { ensureGenerations } from '../writer/rebuild/generations'
 import { checkDatabase } from '../writer/reconcile/epoch'
+import { TruncatedChunks } from '../writer/truncated'
 import { checkEngines, engines, type Topology, topologyOf } from './engines'
 import { decideRowSecurity } from './row-security'
 import { resolveCollections, type StoreOptions } from './store-options'
@@ -72,6 +73,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       clock,
       random,
       vectorPrefix: beside.vectorPrefix,
+      truncated: new TruncatedChunks(),
       entries: new DocumentEntries(beside.cache, { shared: options.redis !== undefined, epoch }),
       searches: beside.searches,
       troubles: new Troubles(given),

@@ -3,6 +3,7 @@ import { type Deadline, withDeadline, withinDeadline } from '../core/deadline'
 import { asHeadwaterError, type ErrorCode, errorCatalogue } from '../core/errors'
 import type { Generation, Target } from '../repositories/generations'
 import type { Backlog } from '../repositories/jobs'
+import { isLimit } from '../splitter/select'
 import { sweepsUnderWay } from '../writer/reconcile/index-state'
 import type { ConnectionHealth, StoreParts } from './store-parts'
 
@@ -20,6 +21,11 @@ export interface StoreHealth {
   readonly workers: number
   /** Null when they could not be read. */
   readonly generations: GenerationsHealth | null
+  /**
+   * By collection: chunks that this process wrote since it opened and of which the embedder reads the beginning alone.
+   * Only words find their ends. Empty where all are read.
+   */
+  readonly truncated: Readonly<Record<string, number>>
   /** What somebody should know, e.g. that row level security does not hold for this login. */
   readonly notices: readonly string[]
 }
@@ -77,7 +83,7 @@ export function storeHealth(parts: StoreParts, options: CallOptions): Promise<St
       backlog,
       workers: workers?.length ?? 0,
       generations: indexes && summaryOf(parts, indexes),
-      notices: [...parts.notices],
+      ...truncation(parts),
     }
     const idle = ports.options?.relay === 'external' && workers?.length === 0
     if (idle && backlog?.waiting === 0) found.notices.push(`${unseen}, and ${follow}`)
@@ -85,6 +91,29 @@ export function storeHealth(parts: StoreParts, options: CallOptions): Promise<St
     const down = backlog === null || connections['postgres']?.status === 'down'
     return { status: down ? 'down' : degraded.length > 0 ? 'degraded' : 'ok', degraded, ...found }
   })
+}
+
+/** What embedders do not read of chunks, and where more of that is to be expected. */
+function truncation({
+  ports,
+  notices,
+}: StoreParts): Pick<StoreHealth, 'truncated' | 'notices'> & { notices: string[] } {
+  const truncated: Record<string, number> = {}
+  const told = [...notices]
+  for (const [collection, { embedder, splitter }] of ports.collections) {
+    const count = ports.truncated?.of(collection) ?? 0
+    if (count > 0) truncated[collection] = count
+    const reads = `${embedder.fingerprint} reads (${embedder.maxTokens} tokens)`
+    const first = /^md-v1-\d+-(\d+)$/.exec(splitter.id)
+    const blind = first !== null && isLimit(embedder, Number(first[1]))
+    if (count === 0 && !blind) continue
+    told.push(
+      blind
+        ? `${collection}: ${splitter.id} cuts chunks that may be longer than ${reads}; rebuild({ collection, splitter: {} }) cuts them anew.`
+        : `${collection}: ${count} chunks that were written are longer than ${reads}, so that only words find their ends.`,
+    )
+  }
+  return { truncated, notices: told }
 }
 
 const unseen = 'No worker was seen in the last minute'

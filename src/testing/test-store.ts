@@ -17,6 +17,7 @@ import { checkStoreOptions, resolveCollections, type StoreOptions } from '../sto
 import type { ConnectionHealth } from '../store/store-parts'
 import type { WriterPorts } from '../writer/ports'
 import { ensureGenerations } from '../writer/rebuild/generations'
+import { TruncatedChunks } from '../writer/truncated'
 
 /** What can be taken down in a test store. */
 export type FaultTarget = 'vector' | 'text' | 'embedder'
@@ -87,6 +88,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
     splitters,
     clock,
     random,
+    truncated: new TruncatedChunks(),
     entries: new DocumentEntries(cache, { shared: false }),
     searches,
     troubles: new Troubles(rest),

@@ -10,6 +10,7 @@ import type { TextRepository } from '../repositories/texts'
 import type { Truth } from '../repositories/truth'
 import type { VectorRepository } from '../repositories/vectors'
 import type { Splitter } from '../splitter/splitter'
+import type { TruncatedChunks } from './truncated'
 
 /** What a collection is made with. */
 export interface CollectionPlan {
@@ -52,6 +53,8 @@ export interface WriterPorts {
   readonly options?: Partial<WriterOptions> | undefined
   /** Cached values that were made of documents: a `cache` job for each document that changes. */
   readonly entries?: DocumentEntries | undefined
+  /** Counts chunks that are written and that the embedder does not read to the end, for health. */
+  readonly truncated?: TruncatedChunks | undefined
   /** Told which indexes have changed, before their jobs are done; rejects when it cannot take note. */
   readonly searches?: { changed(scopes: Iterable<Scope>): Promise<void> } | undefined
   /** Told what work in the background meets. */

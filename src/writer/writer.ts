@@ -14,7 +14,7 @@ import { type BatchProgress, BatchWrite } from './write/batch-write'
 import { committed, markerKey, once } from './write/committed'
 import { resolveBlob } from './write/document-blobs'
 import { checkId, type DocumentInput, type DocumentPatch } from './write/document-input'
-import { changedAmong, embedAhead, presetOf } from './write/embed-ahead'
+import { changedAmong, cutAhead, embedAhead, presetOf } from './write/embed-ahead'
 import { Nesting } from './write/nesting'
 import { ownChunksOf } from './write/own-chunks'
 import { patched } from './write/patch'
@@ -84,7 +84,7 @@ export class CoordinatedWriter {
   async prepare(scope: Scope, input: DocumentInput<unknown>, options: CallOptions = {}): Promise<PreparedDocument> {
     this.nesting.check()
     const prepared = await this.#prepare(scope, input, options)
-    await this.#embedAhead(scope, [prepared], options)
+    await this.#makeReady(scope, [prepared], {}, options)
     return prepared
   }
 
@@ -101,10 +101,10 @@ export class CoordinatedWriter {
           'headwater:write',
           this.#ports.clock,
           () => this.#path.settled(scope, outcome, deadline),
-          (ended) => ({ ...ended, ...scope, by: 'call' as const, written: 0, unchanged: 1 }),
+          (ended) => ({ ...ended, ...scope, by: 'call' as const, written: 0, unchanged: 1, truncated: 0 }),
         )
       }
-      if (!unchanged && options.embed !== 'deferred') await this.#embedAhead(scope, [prepared], deadline.options())
+      if (!unchanged) await this.#makeReady(scope, [prepared], options, deadline.options())
       const request = sha256(
         'put',
         scope.collection,
@@ -153,7 +153,7 @@ export class CoordinatedWriter {
         const body = patched(row, patch, own)
         const kept = blob === undefined ? row.blob : blob
         const prepared = prepareDocument(this.#options, scope.tenant, plan, body, kept)
-        if (options.embed !== 'deferred') await this.#embedAhead(scope, [prepared], deadline.options())
+        await this.#makeReady(scope, [prepared], options, deadline.options())
         try {
           const ifVersion = options.ifVersion ?? row.version
           return await this.#path.one(
@@ -190,15 +190,15 @@ export class CoordinatedWriter {
     options: BatchWriteOptions = {},
   ): Promise<BatchResult> {
     this.nesting.check()
-    this.plan(scope.collection)
+    const { embedder } = this.plan(scope.collection)
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const write = new BatchWrite(scope, this.#options, options.onProgress)
       const result = await write.put(inputs, deadline.signal, {
         prepare: (input) => this.#prepare(scope, input, deadline.options()),
         ready: async (batch) => {
-          if (options.embed === 'deferred') return
+          if (options.embed === 'deferred' && !embedder.countTokens) return
           const changed = await changedAmong(this.#ports, scope, batch, deadline.options())
-          await this.#embedAhead(scope, changed, deadline.options())
+          await this.#makeReady(scope, changed, options, deadline.options())
         },
         commit: (batch, number) =>
           this.#path.batch(
@@ -327,10 +327,17 @@ export class CoordinatedWriter {
     return written
   }
 
-  #embedAhead(scope: Scope, documents: readonly PreparedDocument[], call: CallOptions): Promise<void> {
+  /** Cuts, and embeds unless that is the relay's: what a transaction should not wait for. */
+  async #makeReady(
+    scope: Scope,
+    documents: readonly PreparedDocument[],
+    { embed }: Pick<WriteOptions, 'embed'>,
+    call: CallOptions,
+  ): Promise<void> {
     const plan = this.plan(scope.collection)
     const chunkings = this.#chunkings.get(scope.collection) ?? [plan.splitter.id]
-    return embedAhead(this.#ports, scope, plan, chunkings, documents, call)
+    await cutAhead(this.#ports, plan, chunkings, documents)
+    if (embed !== 'deferred') await embedAhead(this.#ports, scope, plan, chunkings, documents, call)
   }
 
   /** True when somebody has written since `row` was read: then what was read after it may not belong to it. */

@@ -16,7 +16,15 @@ function tellAll(): void {
   publish('headwater:call', () => ({ store: 'qdrant', durationMs: 40, code: 'HW_TIMEOUT' }))
   publish('headwater:breaker', () => ({ store: 'redis', state: 'open' }))
   const place = { tenant: 'acme', collection: 'documents' }
-  publish('headwater:write', () => ({ ...place, by: 'call', written: 3, unchanged: 2, durationMs: 7, code: null }))
+  publish('headwater:write', () => ({
+    ...place,
+    by: 'call',
+    written: 3,
+    unchanged: 2,
+    truncated: 1,
+    durationMs: 7,
+    code: null,
+  }))
   publish('headwater:search', () => ({
     ...place,
     mode: 'hybrid',

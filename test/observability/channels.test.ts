@@ -72,10 +72,10 @@ describe('what is told', () => {
     ])
     await acme.documents.put({ id: 'a', text: 'new words' }, { ifVersion: 9 }).catch(() => undefined)
     expect(writes).toEqual([
-      { ...call, ...well, written: 1, unchanged: 0 },
-      { ...call, ...well, written: 0, unchanged: 1 },
-      { ...call, ...well, written: 1, unchanged: 1 },
-      { ...call, ...well, written: 0, unchanged: 0, code: 'HW_VERSION_CONFLICT' },
+      { ...call, ...well, written: 1, unchanged: 0, truncated: 0 },
+      { ...call, ...well, written: 0, unchanged: 1, truncated: 0 },
+      { ...call, ...well, written: 1, unchanged: 1, truncated: 0 },
+      { ...call, ...well, written: 0, unchanged: 0, truncated: 0, code: 'HW_VERSION_CONFLICT' },
     ])
   })
 
@@ -96,8 +96,8 @@ describe('what is told', () => {
     })
     expect(during).toEqual([0])
     expect(writes.splice(0)).toEqual([
-      { ...transaction, ...well, written: 2, unchanged: 1 },
-      { ...transaction, ...well, collection: 'notes', written: 1, unchanged: 0 },
+      { ...transaction, ...well, written: 2, unchanged: 1, truncated: 0 },
+      { ...transaction, ...well, collection: 'notes', written: 1, unchanged: 0, truncated: 0 },
     ])
     const failing = acme.transaction(async (inner) => {
       await inner.documents.put({ id: 'c', text: 'never there' })
@@ -106,7 +106,9 @@ describe('what is told', () => {
     await expect(failing).rejects.toThrow('on second thoughts')
     // What only reads is no write.
     await acme.transaction(async (inner) => inner.documents.get('a'))
-    expect(writes).toEqual([{ ...transaction, ...well, written: 0, unchanged: 0, code: 'HW_LIMIT_EXCEEDED' }])
+    expect(writes).toEqual([
+      { ...transaction, ...well, written: 0, unchanged: 0, truncated: 0, code: 'HW_LIMIT_EXCEEDED' },
+    ])
   })
 
   it('headwater:write of using: with each receipt, before anybody knows of a commit', async () => {
@@ -136,9 +138,9 @@ describe('what is told', () => {
     }
     const using = { ...place, by: 'using' }
     expect(writes).toEqual([
-      { ...using, ...well, written: 1, unchanged: 0 },
-      { ...using, ...well, written: 0, unchanged: 1 },
-      { ...using, ...well, written: 0, unchanged: 0, code: 'HW_NOT_FOUND' },
+      { ...using, ...well, written: 1, unchanged: 0, truncated: 0 },
+      { ...using, ...well, written: 0, unchanged: 1, truncated: 0 },
+      { ...using, ...well, written: 0, unchanged: 0, truncated: 0, code: 'HW_NOT_FOUND' },
     ])
   })
 

@@ -29,6 +29,8 @@ export interface BatchTally {
   failed: FailedDocument[]
   /** Highest fence seen. */
   fence: number
+  /** Chunks that the embedder does not read to the end. */
+  truncated: number
   queued: boolean
   /** The documents, while they are few. */
   ids: string[] | undefined
@@ -45,7 +47,7 @@ export class BatchWrite {
   readonly #scope: Scope
   readonly #limits: { readonly count: number; readonly bytes: number }
   readonly #progress: ((progress: BatchProgress) => void) | undefined
-  readonly #tally: BatchTally = { written: 0, unchanged: 0, failed: [], fence: 0, queued: false, ids: [] }
+  readonly #tally: BatchTally = { written: 0, unchanged: 0, failed: [], fence: 0, truncated: 0, queued: false, ids: [] }
 
   constructor(scope: Scope, options: WriterOptions, progress?: (progress: BatchProgress) => void) {
     this.#scope = scope
@@ -151,7 +153,8 @@ export class BatchWrite {
   ): Promise<void> {
     for (const { written, token, batch } of parts) {
       const tally = this.#tally
-      for (const { id, unchanged, fence } of written.outcomes) {
+      for (const { id, unchanged, fence, truncated = 0 } of written.outcomes) {
+        tally.truncated += truncated
         if (unchanged) tally.unchanged++
         else tally.written++
         tally.fence = Math.max(tally.fence, fence)

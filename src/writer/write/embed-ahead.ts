@@ -21,6 +21,23 @@ export async function changedAmong(
   return batch.filter((prepared) => stored.get(prepared.document.id) !== prepared.contentHash)
 }
 
+/**
+ * Cuts documents in each chunking, all at once, so that an embedder that counts tokens is not asked in turn and no
+ * transaction has to wait for it. What cannot be cut is found out by the write.
+ */
+export async function cutAhead(
+  ports: WriterPorts,
+  plan: CollectionPlan,
+  chunkings: readonly string[],
+  documents: readonly PreparedDocument[],
+): Promise<void> {
+  const cuts = documents.flatMap((prepared) => [
+    prepared.truncated(),
+    ...chunkings.map((chunking) => prepared.chunksIn(chunking, knownSplitter(ports, plan.name, chunking))),
+  ])
+  await Promise.allSettled(cuts)
+}
+
 /** Makes the vectors that chunks not stored yet will need. Failure is no failure: the relay embeds later. */
 export async function embedAhead(
   ports: WriterPorts,

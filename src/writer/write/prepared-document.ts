@@ -4,8 +4,9 @@ import { sha256, uuidV5 } from '../../core/ids'
 import { canonicalJson, type JsonObject } from '../../core/json'
 import type { ChunkContext } from '../../repositories/chunks'
 import type { DocumentRow } from '../../repositories/documents'
-import { inputHashOf } from '../../splitter/input-text'
+import { inputHashOf, inputText } from '../../splitter/input-text'
 import type { ChunkDraft, Splitter } from '../../splitter/splitter'
+import { countTooLong } from '../../splitter/too-long'
 import type { CollectionPlan } from '../ports'
 import type { CheckedDocument } from './document-input'
 
@@ -34,6 +35,7 @@ export class PreparedDocument {
   /** Id of the splitter. */
   readonly chunking: string
   readonly #plan: CollectionPlan
+  #truncated: Promise<number> | undefined
   readonly #cuts = new Map<string, Promise<readonly PreparedChunk[]>>()
 
   /** @internal */
@@ -68,6 +70,18 @@ export class PreparedDocument {
     if (chunking === this.chunking || this.document.chunks) return this.chunks()
     const chunks = splitter && (await this.#cut(splitter))
     return chunks && chunks.length > 0 ? chunks : undefined
+  }
+
+  /** Of its chunks, how many the embedder reads the beginning of alone. */
+  truncated(): Promise<number> {
+    this.#truncated ??= this.chunks().then((chunks) => {
+      const { title } = this.document
+      return countTooLong(
+        this.#plan.embedder,
+        chunks.map((chunk) => inputText(title, chunk)),
+      )
+    })
+    return this.#truncated
   }
 
   #cut(splitter: Splitter): Promise<readonly PreparedChunk[]> {

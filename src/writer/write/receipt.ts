@@ -23,6 +23,11 @@ export interface Receipt {
   /** Key of a write inside the caller's own transaction: the receipt counts once that has committed. */
   readonly commit?: string | undefined
   readonly targets: Readonly<Record<Target, Delivery>>
+  /**
+   * Chunks of what was written that are longer than the embedder reads, so that only words find their ends; absent
+   * where there are none.
+   */
+  readonly truncated?: number | undefined
 }
 
 /** Receipt of a write to one document. */

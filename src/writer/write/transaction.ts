@@ -28,7 +28,7 @@ export class WriterTransaction {
   readonly #collections = new Set<CollectionName>()
   readonly #ids = new Set<string>()
   /** What was written to each collection, refused writes included as none. */
-  readonly #tallies = new Map<CollectionName, { written: number; unchanged: number }>()
+  readonly #tallies = new Map<CollectionName, { written: number; unchanged: number; truncated: number }>()
   #fence = 0
   #begun: Promise<unknown> | undefined
   #ended = false
@@ -113,18 +113,21 @@ export class WriterTransaction {
   end(): Receipt {
     this.#ended = true
     const [only] = this.#collections
+    const truncated = [...this.#tallies.values()].reduce((sum, tally) => sum + tally.truncated, 0)
     return {
       tenant: this.#tenant,
       ...(this.#collections.size === 1 && { collection: only }),
       ...this.#common(this.#fence),
       ...(this.#ids.size <= mostIds && { ids: [...this.#ids] }),
+      ...(truncated > 0 && { truncated }),
     }
   }
 
   /** Tells what a transaction of the writer's own came to; it committed where there is no code. */
   tell(durationMs: number, code: ErrorCode | null): void {
     for (const [collection, tally] of this.#tallies) {
-      const done = code === null ? tally : { written: 0, unchanged: 0 }
+      const done = code === null ? tally : { written: 0, unchanged: 0, truncated: 0 }
+      this.#ports.truncated?.add(collection, done.truncated)
       publish('headwater:write', () => ({
         tenant: this.#tenant,
         collection,
@@ -138,11 +141,13 @@ export class WriterTransaction {
 
   /** Counts a write, and tells it at once where the transaction is the caller's own, whose end nobody sees here. */
   #write(plan: CollectionPlan, work: () => Promise<DocumentReceipt>): Promise<DocumentReceipt> {
-    const tally = this.#tallies.get(plan.name) ?? { written: 0, unchanged: 0 }
+    const tally = this.#tallies.get(plan.name) ?? { written: 0, unchanged: 0, truncated: 0 }
     this.#tallies.set(plan.name, tally)
     const counted = async (): Promise<DocumentReceipt> => {
       const receipt = await work()
       tally[receipt.unchanged ? 'unchanged' : 'written']++
+      tally.truncated += receipt.truncated ?? 0
+      if (this.#marker !== undefined) this.#ports.truncated?.add(plan.name, receipt.truncated ?? 0)
       return receipt
     }
     if (this.#marker === undefined) return counted()
@@ -152,6 +157,7 @@ export class WriterTransaction {
       by: 'using',
       written: receipt?.unchanged === false ? 1 : 0,
       unchanged: receipt?.unchanged === true ? 1 : 0,
+      truncated: receipt?.truncated ?? 0,
     }))
   }
 
@@ -159,8 +165,17 @@ export class WriterTransaction {
     this.#collections.add(plan.name)
     this.#ids.add(outcome.id)
     this.#fence = Math.max(this.#fence, outcome.fence)
-    const { id, version, unchanged, fence } = outcome
-    return { tenant: this.#tenant, collection: plan.name, ...this.#common(fence), ids: [id], id, version, unchanged }
+    const { id, version, unchanged, fence, truncated } = outcome
+    return {
+      tenant: this.#tenant,
+      collection: plan.name,
+      ...this.#common(fence),
+      ids: [id],
+      id,
+      version,
+      unchanged,
+      ...(truncated !== undefined && { truncated }),
+    }
   }
 
   #common(fence: number): Pick<Receipt, 'epoch' | 'lsn' | 'fence' | 'targets' | 'commit'> {

@@ -19,6 +19,8 @@ export interface DocumentOutcome {
   readonly version: number
   readonly fence: number
   readonly unchanged: boolean
+  /** Of its chunks, how many the embedder reads the beginning of alone; absent where it reads all. */
+  readonly truncated?: number | undefined
 }
 
 export interface Claim {
@@ -120,7 +122,11 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
       cut.add(chunks, row, head.fence, samePayload, old)
     }
     jobs.push(...jobsOf(context, document.id, fence, head.fence))
-    outcomes.set(document.id, { id: document.id, version: row.version, fence, unchanged: false })
+    const truncated = await prepared.truncated()
+    outcomes.set(document.id, {
+      ...{ id: document.id, version: row.version, fence, unchanged: false },
+      ...(truncated > 0 && { truncated }),
+    })
   }
 
   await session.documents.save(scope, rows)

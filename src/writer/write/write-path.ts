@@ -56,6 +56,7 @@ export class WritePath {
     )
     const done = written as Written | undefined
     if (!done) return receipt
+    this.#ports.truncated?.add(scope.collection, truncatedIn(done.outcomes))
     if (receipt.unchanged) return this.settled(scope, done.outcomes[0]!, deadline)
     const applied = await this.apply(done, claim?.token, deadline, preset)
     return { ...receipt, targets: { vector: applied, text: applied } }
@@ -86,6 +87,7 @@ export class WritePath {
         return fresh ?? { outcomes, claimed: [], states: new Map() }
       },
     )
+    if (fresh) this.#ports.truncated?.add(scope.collection, truncatedIn(written.outcomes))
     return { written, token: claim?.token }
   }
 
@@ -103,7 +105,8 @@ export class WritePath {
       (ended) => {
         const done = ended.code === null ? (outcomes() ?? []) : []
         const unchanged = done.filter((outcome) => outcome.unchanged).length
-        return { ...ended, ...scope, by: 'call' as const, written: done.length - unchanged, unchanged }
+        const truncated = truncatedIn(done)
+        return { ...ended, ...scope, by: 'call' as const, written: done.length - unchanged, unchanged, truncated }
       },
     )
   }
@@ -176,14 +179,14 @@ export class WritePath {
 
   /** The result of a call over many batches. */
   async settledBatch(scope: Scope, result: BatchTally, deadline: Deadline): Promise<BatchResult> {
-    const { written, unchanged, failed, queued, fence, ids } = result
+    const { written, unchanged, failed, queued, fence, ids, truncated } = result
     const receipt = receiptOf(scope, fence, ids)
     const targets =
       queued || unchanged === 0
         ? ({ vector: queued ? 'queued' : 'applied', text: queued ? 'queued' : 'applied' } as const)
         : // The batch is written, whatever becomes of this question.
           await this.#targets(receipt, deadline).catch(() => receipt.targets)
-    return { written, unchanged, failed, receipt: { ...receipt, targets } }
+    return { written, unchanged, failed, receipt: { ...receipt, targets, ...(truncated > 0 && { truncated }) } }
   }
 
   async #targets(receipt: Receipt, deadline: Deadline): Promise<Receipt['targets']> {
@@ -197,6 +200,10 @@ export class WritePath {
     const delivery = (target: string): Delivery => (pending.some((job) => job.target === target) ? 'queued' : 'applied')
     return { vector: delivery('vector'), text: delivery('text') }
   }
+}
+
+function truncatedIn(outcomes: Written['outcomes']): number {
+  return outcomes.reduce((sum, { truncated = 0 }) => sum + truncated, 0)
 }
 
 function halved<T>(items: readonly T[], first: (item: T) => boolean): [T[], T[]] {
