@@ -1,12 +1,42 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
-import { elasticsearchSuites } from './test/support/elasticsearch-suites'
 
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const globalSetup = here('./test/support/global-setup.ts')
 
 const every = ['test/**/*.test.ts']
+
+const tests = here('./test')
+const needed = here('./test/support/elasticsearch.ts')
+
+/** Every test file that reaches a real Elasticsearch, by what it imports: those run on each version of it. */
+function elasticsearchSuites(): string[] {
+  const reaches = new Map<string, boolean>()
+  const reach = (file: string): boolean => {
+    const known = reaches.get(file)
+    if (known !== undefined) return known
+    // A circle ends here.
+    reaches.set(file, false)
+    const found = file === needed || importsOf(file).some(reach)
+    reaches.set(file, found)
+    return found
+  }
+  const files = readdirSync(tests, { recursive: true, encoding: 'utf8' })
+  return files
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => path.join(tests, file))
+    .filter(reach)
+}
+
+function importsOf(file: string): string[] {
+  const found = readFileSync(file, 'utf8').matchAll(/from '(\.[^']*)'/g)
+  return [...found].flatMap(([, name]) => {
+    const target = `${path.resolve(path.dirname(file), name!)}.ts`
+    return target.startsWith(tests) && existsSync(target) ? [target] : []
+  })
+}
 
 /** Where a second server is named, the suites over Elasticsearch run on it too, in the same run and count. */
 function onElasticsearch9(url: string): TestProjectInlineConfiguration[] {

@@ -6,6 +6,7 @@ import type pg from 'pg'
 import { tenantId } from '../src/core/ids'
 import type { Leaves } from '../src/filter/parsed'
 import { sourceOf } from '../src/repositories/elasticsearch/entry-source'
+import { libraryWords } from '../src/repositories/elasticsearch/library-words'
 import { vectorArrayParameter } from '../src/repositories/pgvector/vector-binary'
 import type { TextEntry } from '../src/repositories/texts'
 import type { BenchTruth } from './rebuild-truth'
@@ -153,13 +154,14 @@ export async function elasticsearchByHand(node: string, prefix: string): Promise
   const { number_of_shards, auto_expand_replicas, gc_deletes, similarity, analysis } = made!.settings!.index!
   const settings = { number_of_shards, auto_expand_replicas, gc_deletes, similarity, ...(analysis && { analysis }) }
   await elasticsearch.indices.create({ index, settings: settings as object, mappings: made!.mappings! })
-  const stems = made!.mappings!._meta!['analysis'] === 'library'
+  const library = made!.mappings!._meta!['analysis'] === 'library'
+  const own = { name: index, language: 'english' }
   return {
     texts: true,
     async write(page) {
       const operations = page.flatMap((row) => [
         { index: { _id: row.id, routing: row.tenant } },
-        sourceOf(entryOf(row), 'english', stems),
+        sourceOf(entryOf(row), library ? libraryWords(own, entryOf(row)) : {}),
       ])
       const { errors } = await elasticsearch.bulk({ index, operations })
       if (errors) throw new Error('Elasticsearch: items of the bulk failed')

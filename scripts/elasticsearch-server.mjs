@@ -62,6 +62,8 @@ export async function startElasticsearch({ folder, heap = '1g', distribution = '
       'path.logs': path.join(home, 'logs'),
       'path.repo': path.join(home, 'repo'),
       ...(product === 'elasticsearch' && { 'xpack.security.enabled': false }),
+      // Elasticsearch takes as many as its heap has room for.
+      ...(product === 'opensearch' && { 'indices.query.bool.max_clause_count': 65_536 }),
       // A developer's disk is often nearly full; these indexes are small.
       'cluster.routing.allocation.disk.threshold_enabled': false,
     }

@@ -13,8 +13,11 @@ const folder = process.argv[4]
 /** `application/vnd.elasticsearch+x-ndjson; compatible-with=8` is `application/x-ndjson` there. */
 const mediaType = (value) => value.replace(/vnd\.elasticsearch\+([a-z-]+)(\s*;\s*compatible-with=\d+)?/g, '$1')
 
-/** As Elasticsearch says it, as OpenSearch does. */
+/** As Elasticsearch says it, as OpenSearch does; stored scripts hold a query as a string. */
 function translate(value, path) {
+  if (typeof value === 'string' && path.startsWith('/_scripts')) {
+    return value.replaceAll('"combined_fields":{', '"multi_match":{"type":"cross_fields",')
+  }
   if (Array.isArray(value)) return value.map((one) => translate(one, path))
   if (typeof value !== 'object' || value === null) return value
   const said = {}
@@ -27,7 +30,7 @@ function translate(value, path) {
 }
 
 function requestBody(body, path, headers) {
-  const queries = path.includes('_search') || path.startsWith('/_index_template')
+  const queries = /\/_(search|msearch|scripts)|^\/_index_template/.test(path)
   if (body.length === 0 || !queries || headers['content-type'] !== 'application/json') return body
   return Buffer.from(JSON.stringify(translate(JSON.parse(body), path)))
 }

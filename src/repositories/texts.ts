@@ -69,7 +69,7 @@ export interface TextRepository {
   facets(index: TextIndex, query: FacetQuery, call?: CallOptions): Promise<Facet[]>
   /**
    * The words of these texts as the index reads them, in order: for highlights. Undefined, or giving that, where the
-   * library reads them (core/words).
+   * library reads them (core/words). The first text is what was typed, the others are what it was found in.
    */
   readonly analyze?:
     | ((index: TextIndex, texts: readonly string[], call?: CallOptions) => Promise<(readonly ReadWord[])[] | undefined>)

@@ -133,7 +133,7 @@ const elasticsearch: HttpClient = {
   name: 'Elasticsearch',
   open(url, clock) {
     const connection = new ElasticsearchConnection({ url, ...policy, timeoutMs }, { clock, random })
-    const texts = new ElasticsearchTextRepository(connection, { analysis: 'standard' })
+    const texts = new ElasticsearchTextRepository(connection, { analysis: 'library' })
     return {
       read: () => texts.read(index, ['x']),
       once: () => connection.request({ method: 'POST', path: '/once' }, { idempotent: false }),

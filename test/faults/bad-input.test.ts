@@ -140,7 +140,7 @@ describe('Elasticsearch', () => {
       const written = body.split('\n').filter((line) => line.startsWith('{"index"')).length
       return { body: { items: Array.from({ length: written }, () => ({ index: { status: 201 } })) } }
     }
-    const texts = new ElasticsearchTextRepository(connection, { analysis: 'standard' })
+    const texts = new ElasticsearchTextRepository(connection, { analysis: 'library' })
     const text = 'x'.repeat(mebibyte)
     await texts.upsert(
       index,

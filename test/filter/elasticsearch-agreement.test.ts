@@ -8,7 +8,8 @@ import { matches } from '../../src/filter/predicate'
 import { compileFilter } from '../../src/repositories/elasticsearch/filter-query'
 import { ElasticsearchTextRepository } from '../../src/repositories/elasticsearch/texts'
 import { acme, entryId, textEntry } from '../../src/testing/contracts/rows'
-import { describeWithElasticsearch, freshPrefix } from '../support/elasticsearch'
+import { describeWithElasticsearch } from '../support/elasticsearch'
+import { freshPrefix } from '../support/index-prefix'
 import { declaration, filter, subject } from './arbitraries'
 
 const long = 'x'.repeat(40_000)
@@ -45,7 +46,7 @@ const fixedFilters = [
 describeWithElasticsearch('Elasticsearch and the predicate', (url) => {
   const connection = new ElasticsearchConnection({ url })
   const { prefix, dispose } = freshPrefix(connection)
-  const texts = new ElasticsearchTextRepository(connection, { prefix, analysis: 'standard' })
+  const texts = new ElasticsearchTextRepository(connection, { prefix, analysis: 'library' })
   const index = { name: 'subjects', language: 'english' }
   beforeAll(() => texts.create(index))
   afterAll(async () => {

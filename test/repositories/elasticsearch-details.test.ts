@@ -1,19 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ElasticsearchConnection } from '../../src/connections/elasticsearch/connection'
-import { analysisPlan } from '../../src/repositories/elasticsearch/analysis'
+import type { Synonyms } from '../../src/repositories/elasticsearch/analysis'
 import { indexDefinition } from '../../src/repositories/elasticsearch/index-definition'
 import { physicalName } from '../../src/repositories/elasticsearch/names'
 import { searchTemplateRequests } from '../../src/repositories/elasticsearch/search-templates'
+import { serverPlan } from '../../src/repositories/elasticsearch/server-analysis'
 import { ElasticsearchTextRepository } from '../../src/repositories/elasticsearch/texts'
+import { firstFormat } from '../../src/repositories/index-format'
 import { is } from '../../src/testing/contracts/filters'
 import { acme, entryId, globex, textEntry } from '../../src/testing/contracts/rows'
 import { codeOf } from '../../src/testing/runner'
-import { describeWithElasticsearch, freshPrefix } from '../support/elasticsearch'
+import { describeWithElasticsearch } from '../support/elasticsearch'
+import { freshPrefix } from '../support/index-prefix'
 
 describe('requests for what the test server lacks', () => {
   const settings = { k1: 1.5, b: 0.5, shards: 2, replicas: 1, analysis: 'server', synonyms: undefined } as const
 
-  it('a language is its analyzer, with BM25 and the guards of the index', () => {
+  it('a language is a chain of its filters, with BM25 and the guards of the index', () => {
     const body = indexDefinition({ name: 'g', language: 'german' }, 'p-g.write', settings, 'server')
     expect(body).toMatchObject({
       aliases: { 'p-g.write': { is_write_index: true } },
@@ -24,43 +27,54 @@ describe('requests for what the test server lacks', () => {
           gc_deletes: '1h',
           similarity: { default: { type: 'BM25', k1: 1.5, b: 0.5 } },
         },
+        analysis: { filter: { hw_stem: { type: 'stemmer', language: 'light_german' } } },
       },
       mappings: {
         dynamic: 'strict',
         _routing: { required: true },
-        properties: { title: { type: 'text', analyzer: 'german' }, text: { type: 'text', analyzer: 'german' } },
+        properties: { title: { type: 'text', analyzer: 'hw_index', search_analyzer: 'hw_search' } },
       },
     })
-    expect(analysisPlan('simple', 'server', undefined).analyzer).toBe('standard')
-    expect(analysisPlan('german', 'standard', undefined).analyzer).toBe('standard')
-    expect(() => analysisPlan('klingon', 'server', undefined)).toThrowError(/"klingon" is none of simple, arabic/)
+    expect(() => serverPlan('klingon', true, undefined)).toThrowError(/"klingon" is none of simple, arabic/)
   })
 
-  it('synonyms are applied to queries, before stems', () => {
-    const plan = analysisPlan('english', 'server', { list: ['pto, paid time off'] })
-    expect(plan).toEqual({
-      analyzer: 'hw_index',
-      searchAnalyzer: 'hw_search',
+  it('an index of 0.1.0 that is made again is made as then: by the analyzer of the server', () => {
+    const format = firstFormat
+    const made = (language: string, mode: 'server' | 'library', synonyms?: Synonyms) =>
+      indexDefinition({ name: 'g', language, format }, 'p-g.write', { ...settings, synonyms }, mode)
+    expect(made('german', 'server')).toMatchObject({
+      mappings: { _meta: { headwater: 1 }, properties: { title: { type: 'text', analyzer: 'german' } } },
+    })
+    expect(made('thai', 'server')).toMatchObject({ mappings: { properties: { text: { analyzer: 'thai' } } } })
+    expect(made('english', 'library')).toMatchObject({
+      mappings: { properties: { text: { analyzer: 'standard' }, stems: { analyzer: 'whitespace' } } },
+    })
+    expect(made('english', 'server', { list: ['pto, paid time off'] })).toMatchObject({
       settings: {
-        filter: {
-          hw_synonyms: { type: 'synonym_graph', synonyms: ['pto, paid time off'] },
-          hw_stop: { type: 'stop', stopwords: '_english_' },
-          hw_stem: { type: 'stemmer', language: 'english' },
-        },
-        analyzer: {
-          hw_index: { type: 'custom', tokenizer: 'standard', filter: ['lowercase', 'hw_stop', 'hw_stem'] },
-          hw_search: {
-            type: 'custom',
-            tokenizer: 'standard',
-            filter: ['lowercase', 'hw_synonyms', 'hw_stop', 'hw_stem'],
+        analysis: {
+          filter: {
+            hw_synonyms: { type: 'synonym_graph', synonyms: ['pto, paid time off'] },
+            hw_stop: { type: 'stop', stopwords: '_english_' },
+            hw_stem: { type: 'stemmer', language: 'english' },
+          },
+          analyzer: {
+            hw_search: { tokenizer: 'standard', filter: ['lowercase', 'hw_synonyms', 'hw_stop', 'hw_stem'] },
           },
         },
       },
+      mappings: { properties: { title: { analyzer: 'hw_index', search_analyzer: 'hw_search' } } },
     })
-    expect(analysisPlan('simple', 'server', { path: 'syn.txt' }).settings).toMatchObject({
-      filter: { hw_synonyms: { type: 'synonym_graph', synonyms_path: 'syn.txt', updateable: true } },
+  })
+
+  it('synonyms of a file or a set can be loaded anew; stop words that stand in a rule are none', () => {
+    const filtersOf = (synonyms: Synonyms) => serverPlan('english', true, synonyms).analysis!['filter'] as never
+    expect(filtersOf({ path: 'syn.txt' })).toMatchObject({
+      hw_synonyms: { type: 'synonym_graph', synonyms_path: 'syn.txt', updateable: true },
+      hw_stop: { stopwords: [] },
     })
-    expect(() => analysisPlan('thai', 'server', { list: [] })).toThrowError(/cannot be combined with synonyms/)
+    const { hw_stop } = filtersOf({ list: ['pto, paid time off'] }) as { hw_stop: { stopwords: string[] } }
+    expect(hw_stop.stopwords).toContain('the')
+    expect(hw_stop.stopwords).not.toContain('off')
   })
 
   it('search templates are stored scripts that put values in as JSON strings', () => {
@@ -71,14 +85,13 @@ describe('requests for what the test server lacks', () => {
       'PUT /_scripts/p-prefix',
       'PUT /_scripts/p-fuzzy',
     ])
-    expect(requests[0]!.body).toEqual({
-      script: {
-        lang: 'mustache',
-        source:
-          '{"query":{"bool":{"must":[{"combined_fields":{"query":"{{query}}","fields":["title","text"]}}],' +
-          '"filter":[{"term":{"tenant":"{{tenant}}"}}]}},"size":{{size}}{{^size}}10{{/size}},' +
-          '"_source":["id","document","title","text"]}',
-      },
+    const { script } = requests[1]!.body as { script: { lang: string; source: string } }
+    expect(script).toEqual({
+      lang: 'mustache',
+      source:
+        '{"query":{"bool":{"must":[{"multi_match":{"query":"{{query}}","fields":["title","heading","text"],' +
+        '"type":"phrase","slop":0,"analyzer":"hw_row"}}],"filter":[{"term":{"tenant":"{{tenant}}"}}]}},' +
+        '"size":{{size}}{{^size}}10{{/size}},"_source":["id","document","title","heading","text"]}',
     })
   })
 
@@ -103,17 +116,29 @@ describeWithElasticsearch('texts on Elasticsearch, in detail', (url) => {
     await connection.close()
   })
 
-  it('a language that the server lacks is an error that says what to install', async () => {
+  it('a language that neither the server nor the library reads is an error that says what to install', async () => {
     const server = new ElasticsearchTextRepository(connection, { prefix })
     const error: unknown = await server
-      .create({ name: 'german', language: 'german' })
+      .create({ name: 'basque', language: 'basque' })
       .catch((caught: unknown) => caught)
     expect(error).toMatchObject({ code: 'HW_INVALID_OPTIONS', path: 'language' })
-    expect(String(error)).toMatch(/lacks the analyzer german .* install the module analysis-common/)
+    expect(String(error)).toMatch(/lacks the .* that language "basque" needs: install the module analysis-common/)
+    expect(await codeOf(server.create({ name: 'klingon', language: 'klingon' }))).toBe('HW_INVALID_OPTIONS')
     const strict = new ElasticsearchTextRepository(connection, { prefix, analysis: 'server' })
     expect(await codeOf(strict.create({ name: 'english', language: 'english' }))).toBe('HW_INVALID_OPTIONS')
     const synonyms = new ElasticsearchTextRepository(connection, { prefix, synonyms: { list: ['a, b'] } })
     expect(await codeOf(synonyms.create({ name: 'english', language: 'english' }))).toBe('HW_INVALID_OPTIONS')
+  })
+
+  it.each(['german', 'simple', 'cjk', 'thai', 'persian', 'nepali'])('the library reads %s', async (language) => {
+    const own = { name: language, language }
+    const library = new ElasticsearchTextRepository(connection, { prefix })
+    await library.create(own)
+    await library.upsert(own, [textEntry('words', 1, 'Büro 東京都 ประเทศไทย کتاب C++ پرونده')])
+    await library.refresh(own)
+    for (const query of ['buro', '京都', 'ประเทศ', 'کتاب', 'c++']) {
+      expect((await library.search(own, { tenant: acme, query, limit: 5 })).length, query).toBe(1)
+    }
   })
 
   it('English needs no analyzer of the server, and another process sees how the index was made', async () => {
@@ -130,8 +155,9 @@ describeWithElasticsearch('texts on Elasticsearch, in detail', (url) => {
 
   it('an index made for another language or analysis is refused', async () => {
     expect(await codeOf(texts.create({ ...index, language: 'simple' }))).toBe('HW_TOPOLOGY_MISMATCH')
-    const other = new ElasticsearchTextRepository(connection, { prefix, analysis: 'standard' })
-    expect(await codeOf(other.create(index))).toBe('HW_TOPOLOGY_MISMATCH')
+    const unfolded = { ...index, format: { ...texts.format, folding: false } }
+    expect(await codeOf(texts.create(unfolded))).toBe('HW_TOPOLOGY_MISMATCH')
+    expect(await codeOf(texts.create({ ...index, format: firstFormat }))).toBe('HW_TOPOLOGY_MISMATCH')
   })
 
   it('health says version and colour within 200 ms', async () => {

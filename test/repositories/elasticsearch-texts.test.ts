@@ -2,7 +2,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { ElasticsearchConnection } from '../../src/connections/elasticsearch/connection'
 import { ElasticsearchTextRepository } from '../../src/repositories/elasticsearch/texts'
 import { textRepositoryContract } from '../../src/testing/contracts/texts'
-import { describeWithElasticsearch, freshPrefix } from '../support/elasticsearch'
+import { describeWithElasticsearch } from '../support/elasticsearch'
+import { freshPrefix } from '../support/index-prefix'
 
 const runner = { describe, it, expect }
 

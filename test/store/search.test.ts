@@ -59,7 +59,8 @@ describeFullProfile('the full profile', (profile) => {
     expect(study.hits.map((hit) => hit.documentId)).toEqual(['new'])
     expect(study.facets).toBeUndefined()
     expect((await acme!.search({ query: 'globex' })).hits).toEqual([])
-    expect((await acme!.search({ query: 'the of' })).hits).toEqual([])
+    expect((await acme!.search({ query: 'the of' })).hits.map(({ documentId }) => documentId)).toEqual(['old', 'new'])
+    expect((await acme!.search({ query: '?!' })).hits).toEqual([])
     for (const mode of ['text', 'vector'] as const) {
       await expect(acme!.search({ query: 'leave', mode })).rejects.toMatchObject({ retryable: true })
     }

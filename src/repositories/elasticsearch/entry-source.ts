@@ -1,6 +1,5 @@
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
-import { terms } from '../../core/words/first-words'
 import type { Leaves } from '../../filter/parsed'
 import type { IndexEntry } from '../index-entry'
 import type { TextEntry } from '../texts'
@@ -18,6 +17,7 @@ export interface EntrySource {
   readonly version: number
   readonly leaves: Leaves
   readonly title: string
+  readonly heading?: string
   readonly text: string
 }
 
@@ -31,6 +31,8 @@ export interface SearchHit {
 /** A hit of which only columns were asked for. */
 export interface RankedHit extends Omit<SearchHit, '_source'> {
   readonly fields: { readonly id: readonly [string]; readonly document: readonly [string] }
+  /** Title and text where they were asked for. */
+  readonly _source?: Partial<EntrySource>
 }
 
 export interface SearchAnswer<H = SearchHit> {
@@ -45,19 +47,18 @@ export function searchAnswer<H>(answer: unknown): SearchAnswer<H> {
   throw new HeadwaterError('HW_UNAVAILABLE', 'Elasticsearch answered a search without hits', { cause: answer })
 }
 
-/** The document to write; `stems` where this package finds the words. */
-export function sourceOf(entry: TextEntry, language: string, stems: boolean): Record<string, unknown> {
-  const { id, stamp, title, text, payload } = entry
+/** The document to write; `words`: what is searched, where this package reads the words. */
+export function sourceOf(entry: TextEntry, words: Record<string, unknown>): Record<string, unknown> {
+  const { id, stamp, title, heading, text, payload } = entry
   const { tenant, document, source, createdAt, updatedAt, version, leaves } = payload
   const own: EntrySource = { id, tenant, document, stamp, source, createdAt, updatedAt, version, leaves, title, text }
-  const found = stems && { stems: [title, text].map((part) => terms(part, language).join(' ')) }
-  return { ...own, filter: tokensOf(payload), ...found }
+  return { ...own, ...(heading && { heading }), filter: tokensOf(payload), ...words }
 }
 
 export function textEntryOf({ _version, _source }: SearchHit): TextEntry {
-  const { id, stamp, title, text, tenant, document, source, createdAt, updatedAt, version, leaves } = _source
+  const { id, stamp, title, heading, text, tenant, document, source, createdAt, updatedAt, version, leaves } = _source
   const payload = { tenant: tenant as TenantId, document, source, createdAt, updatedAt, version, leaves }
-  return { id, fence: _version, stamp, payload, title, text }
+  return { id, fence: _version, stamp, payload, title, ...(heading !== undefined && { heading }), text }
 }
 
 export function indexEntryOf({ _version, _source: { id, tenant, document, stamp } }: SearchHit): IndexEntry {

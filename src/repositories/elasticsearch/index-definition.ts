@@ -1,5 +1,9 @@
 import type { TextIndex } from '../texts'
-import { type AnalysisChoice, type AnalysisMode, type AnalysisPlan, analysisPlan, type Synonyms } from './analysis'
+import type { AnalysisChoice, AnalysisMode, AnalysisPlan, Synonyms } from './analysis'
+import { firstPlan } from './first-words'
+import { hasFirstWords, isFolding } from './formats'
+import { libraryPlan } from './library-words'
+import { mostTokens, serverPlan } from './server-analysis'
 
 export interface IndexSettings {
   readonly k1: number
@@ -16,11 +20,15 @@ export interface IndexMake {
   readonly headwater: number
   readonly generation: string
   readonly language: string
-  readonly analysis: AnalysisMode
+  /** `standard`: of 0.1.0, as `server` but for the stems. */
+  readonly analysis: AnalysisMode | 'standard'
+  readonly folding?: boolean
 }
 
 export function makeOf(index: TextIndex, analysis: AnalysisMode): IndexMake {
-  return { headwater: 1, generation: index.name, language: index.language, analysis }
+  const { name: generation, language } = index
+  if (hasFirstWords(index)) return { headwater: 1, generation, language, analysis }
+  return { headwater: 2, generation, language, analysis, folding: isFolding(index) }
 }
 
 const keyword = { type: 'keyword' }
@@ -37,7 +45,7 @@ export function indexDefinition(
   settings: IndexSettings,
   mode: AnalysisMode,
 ): Record<string, unknown> {
-  const plan = analysisPlan(index.language, mode, settings.synonyms)
+  const { analysis, fields } = planOf(index, settings, mode)
   return {
     aliases: { [alias]: ownAlias },
     settings: {
@@ -49,16 +57,17 @@ export function indexDefinition(
         // Deletes are remembered this long, so that a late write of an older state stays out.
         gc_deletes: '1h',
         similarity: { default: { type: 'BM25', k1: settings.k1, b: settings.b } },
+        analyze: { max_token_count: mostTokens },
       },
-      ...(plan.settings && { analysis: plan.settings }),
+      ...(analysis && { analysis }),
     },
     mappings: {
       dynamic: 'strict',
       _meta: makeOf(index, mode),
       _routing: { required: true },
-      _source: { excludes: ['filter', 'stems'] },
+      _source: { excludes: ['filter', 'stems', 'words'] },
       properties: {
-        ...textFields(plan, mode),
+        ...fields,
         // _id cannot be sorted by.
         id: keyword,
         tenant: keyword,
@@ -75,9 +84,9 @@ export function indexDefinition(
   }
 }
 
-function textFields({ analyzer, searchAnalyzer }: AnalysisPlan, mode: AnalysisMode): Record<string, unknown> {
-  const text = { type: 'text', analyzer, ...(searchAnalyzer && { search_analyzer: searchAnalyzer }) }
-  return { title: text, text, ...(mode === 'library' && { stems: { type: 'text', analyzer: 'whitespace' } }) }
+function planOf(index: TextIndex, { synonyms }: IndexSettings, mode: AnalysisMode): AnalysisPlan {
+  if (hasFirstWords(index)) return firstPlan(index.language, mode, synonyms)
+  return mode === 'server' ? serverPlan(index.language, isFolding(index), synonyms) : libraryPlan()
 }
 
 /** Nothing under the prefix comes into being by a write, least of all by one that comes late, and none is dynamic. */

@@ -1,10 +1,18 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { ElasticsearchConnection } from '../../connections/elasticsearch/connection'
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { type IndexAlias, type IndexMarker, markerOf } from '../index-marker'
 import type { TextIndex } from '../texts'
 import { type AnalysisMode, missingAnalyzer, modesOf } from './analysis'
-import { type IndexMake, type IndexSettings, indexDefinition, indexTemplate, ownAlias } from './index-definition'
+import {
+  type IndexMake,
+  type IndexSettings,
+  indexDefinition,
+  indexTemplate,
+  makeOf,
+  ownAlias,
+} from './index-definition'
 import { physicalName, publicAlias, writeAlias } from './names'
 
 /** Makes, finds and drops physical indexes. */
@@ -62,7 +70,8 @@ export class TextIndexes {
     if (analysis !== 'auto') return analysis
     const known = this.#modes.get(index.name)
     if (known) return known
-    const found = (await this.#meta(index, call))?.analysis
+    const make = await this.#meta(index, call)
+    const found = make && modeOf(make)
     if (found) this.#modes.set(index.name, found)
     return found ?? 'server'
   }
@@ -82,12 +91,14 @@ export class TextIndexes {
   /** One that is there already must be what is asked for; its alias is put back if somebody took it. */
   async #adopt(index: TextIndex, modes: readonly AnalysisMode[], call: CallOptions | undefined): Promise<void> {
     const make = await this.#meta(index, call)
-    const mode = modes.find((one) => one === make?.analysis)
-    if (make?.generation !== index.name || make.language !== index.language || !mode) {
-      const found = make ? `for ${make.language}, ${make.analysis} analysis` : 'by somebody else'
+    const mode = modes.find((one) => make && one === modeOf(make))
+    const wanted = mode && makeOf(index, mode)
+    if (!wanted || !isDeepStrictEqual({ ...make, marker: wanted, analysis: mode }, { ...wanted, marker: wanted })) {
+      const found = make ? describeMake(make) : 'by somebody else'
+      const { language } = index
       throw new HeadwaterError(
         'HW_TOPOLOGY_MISMATCH',
-        `The index ${JSON.stringify(index.name)} was made ${found}, not for ${index.language}, ${modes.join(' or ')} analysis`,
+        `The index ${JSON.stringify(index.name)} was made ${found}, not for ${language}, ${modes.join(' or ')} analysis`,
         { path: 'index.language' },
       )
     }
@@ -167,4 +178,14 @@ function missing({ name }: TextIndex): HeadwaterError {
   return new HeadwaterError('HW_GENERATION_MISSING', `The index ${JSON.stringify(name)} does not exist`, {
     details: { index: name },
   })
+}
+
+/** What is called standard was the server's, too. */
+function modeOf({ analysis }: Partial<IndexMake>): AnalysisMode | undefined {
+  return analysis === 'standard' ? 'server' : analysis
+}
+
+function describeMake({ headwater, language, analysis, folding }: Partial<IndexMake>): string {
+  const folded = folding === false ? ', without folding' : ''
+  return `for ${language}, ${analysis} analysis${folded} (make ${headwater})`
 }

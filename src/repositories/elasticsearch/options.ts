@@ -15,7 +15,7 @@ export interface ElasticsearchTextOptions {
   readonly shards?: number | undefined
   /** Copies of each shard; by default one where there is a second node. */
   readonly replicas?: number | undefined
-  /** Who finds the words: `server`, `standard` or `library`; `auto` (default) is `server`, and `library` for English where the server lacks its analyzer. */
+  /** Who finds the words: `server` or `library`; `auto` (default) is `server`, and `library` where the server lacks the module analysis-common and the library knows the language. */
   readonly analysis?: AnalysisChoice | undefined
   /** Synonyms of queries; not with analysis `library`. */
   readonly synonyms?: Synonyms | undefined
@@ -36,7 +36,7 @@ const kinds = {
   b: number(0, 1),
   shards: whole(1, 1_024),
   replicas: whole(0, 100),
-  analysis: oneOf('auto', 'server', 'standard', 'library'),
+  analysis: oneOf('auto', 'server', 'library'),
   synonyms: group({ list: list(text(65_536), 100_000), path: text(), set: text() }),
   batchSize: whole(1, 10_000),
   batchBytes: whole(1, 90 * 2 ** 20),
@@ -48,7 +48,7 @@ export function resolveTextOptions(given: ElasticsearchTextOptions): ResolvedTex
   if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(prefix)) {
     throw invalid('prefix', `must be 1 to 64 of a-z, 0-9, _ and -, got ${describeValue(prefix)}`)
   }
-  if (synonyms && analysis === 'library') throw invalid('synonyms', "need analysis 'server' or 'standard'")
+  if (synonyms && analysis === 'library') throw invalid('synonyms', "need the server's analysis")
   return Object.freeze({
     prefix,
     index: Object.freeze({

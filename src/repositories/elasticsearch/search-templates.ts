@@ -1,31 +1,29 @@
 import type { ElasticsearchRequest } from '../../connections/elasticsearch/client'
-import type { TextMatch } from './search-query'
+import type { Query } from './filter-query'
+import { serverQuery } from './server-query'
+import type { TextMatch } from './text-query'
+
+const shapes: readonly TextMatch[] = ['words', 'phrase', 'prefix', 'fuzzy']
 
 /**
- * The common query shapes as stored search templates (mustache), for readers other than this package: dashboards,
- * scripts, another service. Parameters: `tenant`, `query`, `size`; give the tenant as the routing of the search too.
+ * The common query shapes as stored search templates (mustache), for readers other than this package (dashboards,
+ * scripts, another service) of indexes whose words the server reads. Parameters: `tenant`, `query`, `size`; give the
+ * tenant as the routing of the search too.
  */
 export function searchTemplateRequests(prefix: string): ElasticsearchRequest[] {
-  const fields = ['title', 'text']
-  const shapes: Record<TextMatch, Record<string, unknown>> = {
-    words: { combined_fields: { query: '{{query}}', fields } },
-    phrase: { multi_match: { query: '{{query}}', fields, type: 'phrase' } },
-    prefix: { multi_match: { query: '{{query}}', fields, type: 'bool_prefix' } },
-    fuzzy: { multi_match: { query: '{{query}}', fields, fuzziness: 'AUTO', prefix_length: 1, max_expansions: 50 } },
-  }
-  return Object.entries(shapes).map(([name, must]) => ({
+  return shapes.map((match) => ({
     method: 'PUT',
-    path: `/_scripts/${encodeURIComponent(`${prefix}-${name}`)}`,
-    body: { script: { lang: 'mustache', source: sourceOf(must) } },
+    path: `/_scripts/${encodeURIComponent(`${prefix}-${match}`)}`,
+    body: { script: { lang: 'mustache', source: sourceOf(serverQuery({ query: '{{query}}', match })!) } },
   }))
 }
 
 /** Values are escaped by the server as JSON strings; the size alone is put in bare. */
-function sourceOf(must: Record<string, unknown>): string {
+function sourceOf(must: Query): string {
   const source = {
     query: { bool: { must: [must], filter: [{ term: { tenant: '{{tenant}}' } }] } },
     size: '{{size}}{{^size}}10{{/size}}',
-    _source: ['id', 'document', 'title', 'text'],
+    _source: ['id', 'document', 'title', 'heading', 'text'],
   }
   return JSON.stringify(source).replace('"{{size}}{{^size}}10{{/size}}"', '{{size}}{{^size}}10{{/size}}')
 }

@@ -3,9 +3,11 @@ import { type CallOptions, throwIfAborted } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import type { Facet, FacetQuery } from '../facets'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
-import { type IndexFormat, payloadMade } from '../index-format'
+import type { IndexFormat } from '../index-format'
 import type { IndexAlias, IndexMarker } from '../index-marker'
-import type { TextEntry, TextIndex, TextRepository } from '../texts'
+import { wordFormat } from '../text-words'
+import type { ReadWord, TextEntry, TextIndex, TextRepository } from '../texts'
+import { analyzed } from './analyzing'
 import { runBulk } from './bulk'
 import {
   indexEntryOf,
@@ -18,12 +20,18 @@ import {
 } from './entry-source'
 import { facetAggregations, facetsOf } from './facets'
 import type { Query } from './filter-query'
+import { firstStems } from './first-words'
+import { hasFirstWords } from './formats'
 import { TextIndexes } from './indexes'
+import { libraryHighlighter } from './library-highlights'
+import { libraryWords } from './library-words'
 import { engineId } from './names'
 import { type ElasticsearchTextOptions, type ResolvedTextOptions, resolveTextOptions } from './options'
 import { removalOperations } from './removals'
-import { type ElasticsearchTextQuery, searchQuery, tenantFilter, textQuery } from './search-query'
+import { searchQuery, tenantFilter, textQuery } from './search-query'
 import { searchTemplateRequests } from './search-templates'
+import { analyzers } from './server-analysis'
+import type { ElasticsearchTextQuery } from './text-query'
 
 export interface HighlightedHit extends IndexHit {
   /** Fragments of title and text with `<em>` around what matched; HTML in them is escaped. */
@@ -42,7 +50,7 @@ const byId = [{ id: 'asc' }]
  * language that the server lacks, HW_DATABASE for an entry that the server refuses (all others are written).
  */
 export class ElasticsearchTextRepository implements TextRepository {
-  readonly format: IndexFormat = { words: 1, payload: payloadMade }
+  readonly format: IndexFormat = wordFormat
   readonly #connection: ElasticsearchConnection
   readonly #options: ResolvedTextOptions
   readonly #indexes: TextIndexes
@@ -80,12 +88,12 @@ export class ElasticsearchTextRepository implements TextRepository {
   async upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     const _index = this.#indexes.alias(index)
-    const stems = (await this.#indexes.mode(index, call)) === 'library'
+    const library = (await this.#indexes.mode(index, call)) === 'library'
     const operations = entries.map((entry) => {
       const { id, fence, payload } = entry
       const target = { _index, _id: engineId(payload.tenant, id), routing: payload.tenant }
       const action = { index: { ...target, version: fence, version_type: 'external_gte' } }
-      const lines = `${JSON.stringify(action)}\n${JSON.stringify(sourceOf(entry, index.language, stems))}\n`
+      const lines = `${JSON.stringify(action)}\n${JSON.stringify(sourceOf(entry, library ? wordsOf(index, entry) : {}))}\n`
       return { id, kind: 'index' as const, lines }
     })
     await this.#connection.within(call, (inner) => runBulk(this.#connection, operations, this.#options.limits, inner))
@@ -110,6 +118,15 @@ export class ElasticsearchTextRepository implements TextRepository {
     query: ElasticsearchTextQuery,
     call?: CallOptions,
   ): Promise<HighlightedHit[]> {
+    const mode = await this.#indexes.mode(index, call)
+    if (mode === 'library' && !hasFirstWords(index)) {
+      const highlight = libraryHighlighter(index, query)
+      const hits = await this.#ranked(index, query, { _source: ['title', 'text'] }, call)
+      return hits.map((hit) => {
+        const { title = '', text = '' } = hit._source ?? {}
+        return { ...hitOf(hit), highlights: { title: highlight(title), text: highlight(text) } }
+      })
+    }
     const highlight_query = textQuery(index, query, 'server')
     const highlight = {
       encoder: 'html',
@@ -130,6 +147,25 @@ export class ElasticsearchTextRepository implements TextRepository {
       : { bool: { filter: tenantFilter(query) } }
     const body = { query: found ?? { match_none: {} }, size: 0, aggs: facetAggregations(paths, limit) }
     return facetsOf(paths, await this.#searchRaw(index, body, tenant, call))
+  }
+
+  async analyze(
+    index: TextIndex,
+    texts: readonly string[],
+    call?: CallOptions,
+  ): Promise<(readonly ReadWord[])[] | undefined> {
+    const [typed, ...others] = texts
+    if (typed === undefined || (await this.#indexes.mode(index, call)) === 'library') return undefined
+    const path = `${this.#indexes.path(index)}/_analyze`
+    const ask = (body: Query): Promise<unknown> =>
+      this.#connection.request({ method: 'POST', path, body }, { ...call, idempotent: true })
+    if (hasFirstWords(index)) return analyzed(ask, { field: 'text' }, texts)
+    const [query, read] = await Promise.all([
+      analyzed(ask, { analyzer: analyzers.search }, [typed]),
+      analyzed(ask, { analyzer: analyzers.all }, others),
+    ])
+    // Nothing but stop words.
+    return [...(query[0]!.length > 0 ? query : await analyzed(ask, { analyzer: analyzers.all }, [typed])), ...read]
   }
 
   /** Stores the common query shapes as search templates named `<prefix>-words`, `-phrase`, `-prefix` and `-fuzzy`. */
@@ -234,4 +270,9 @@ export class ElasticsearchTextRepository implements TextRepository {
 function hitOf({ fields, _score, _version }: RankedHit): IndexHit {
   const [[id], [document]] = [fields.id, fields.document]
   return { id, document, score: _score, fence: _version }
+}
+
+/** What is searched of an entry, where this package reads the words. */
+function wordsOf(index: TextIndex, entry: TextEntry): Record<string, unknown> {
+  return hasFirstWords(index) ? firstStems(entry, index.language) : libraryWords(index, entry)
 }

@@ -133,7 +133,7 @@ describe('an Elasticsearch that answers with errors', () => {
           },
         }
       })
-      await new ElasticsearchTextRepository(connection, { analysis: 'standard' }).upsert(index, entries(20))
+      await new ElasticsearchTextRepository(connection, { analysis: 'library' }).upsert(index, entries(20))
       expect(sent).toEqual([20, 4])
       expect(server.requests.at(-1)!.url).toContain('require_alias=true')
     })
@@ -143,7 +143,7 @@ describe('an Elasticsearch that answers with errors', () => {
       script(({ body }) => ({
         body: { errors: true, items: actionsOf(body).map(() => ({ index: { status: 503, error } })) },
       }))
-      const written = new ElasticsearchTextRepository(connection, { analysis: 'standard' }).upsert(index, entries(3))
+      const written = new ElasticsearchTextRepository(connection, { analysis: 'library' }).upsert(index, entries(3))
       await expect(written).rejects.toMatchObject({ code: 'HW_UNAVAILABLE', retryable: true })
       expect(server.requests.filter(({ url }) => url.startsWith('/_bulk')).length).toBe(4)
     })
@@ -157,7 +157,7 @@ describe('an Elasticsearch that answers with errors', () => {
           return { status: 413, body: fault('too_large') }
         return { body: { errors: false, items: ids.map(() => ({ index: { status: 200 } })) } }
       })
-      const written = new ElasticsearchTextRepository(connection, { analysis: 'standard' }).upsert(index, entries(8))
+      const written = new ElasticsearchTextRepository(connection, { analysis: 'library' }).upsert(index, entries(8))
       await expect(written).rejects.toMatchObject({ code: 'HW_LIMIT_EXCEEDED', details: { ids: [entryId('e3')] } })
       expect(sizes).toEqual([8, 4, 2, 2, 1, 1, 4, 2, 2])
     })
@@ -169,11 +169,8 @@ describe('an Elasticsearch that answers with errors', () => {
         sizes.push(ids.length)
         return { body: { items: ids.map(() => ({ index: { status: 200 } })) } }
       })
-      await new ElasticsearchTextRepository(connection, { analysis: 'standard', batchSize: 3 }).upsert(
-        index,
-        entries(7),
-      )
-      await new ElasticsearchTextRepository(connection, { analysis: 'standard', batchBytes: 1 }).upsert(
+      await new ElasticsearchTextRepository(connection, { analysis: 'library', batchSize: 3 }).upsert(index, entries(7))
+      await new ElasticsearchTextRepository(connection, { analysis: 'library', batchBytes: 1 }).upsert(
         index,
         entries(2),
       )
@@ -182,13 +179,13 @@ describe('an Elasticsearch that answers with errors', () => {
 
     it('an answer with too few items is no success', async () => {
       script(() => ({ body: { errors: false, items: [] } }))
-      const written = new ElasticsearchTextRepository(connection, { analysis: 'standard' }).upsert(index, entries(2))
+      const written = new ElasticsearchTextRepository(connection, { analysis: 'library' }).upsert(index, entries(2))
       await expect(written).rejects.toMatchObject({ code: 'HW_UNAVAILABLE' })
     })
 
     it('a delete that finds nothing is done, one that finds no index is not', async () => {
       const removal = [{ id: entryId('e0'), tenant: acme, fence: 3, when: 'atMost' as const }]
-      const texts = new ElasticsearchTextRepository(connection, { analysis: 'standard' })
+      const texts = new ElasticsearchTextRepository(connection, { analysis: 'library' })
       script(() => ({ body: { items: [{ delete: { status: 404, result: 'not_found' } }] } }))
       await texts.remove(index, removal)
       const error = { type: 'index_not_found_exception', reason: 'no such index' }

@@ -3,14 +3,15 @@ import { ElasticsearchConnection } from '../../../src/connections/elasticsearch/
 import { ElasticsearchTextRepository } from '../../../src/repositories/elasticsearch/texts'
 import { acme, textEntry } from '../../../src/testing/contracts/rows'
 import { codeOf } from '../../../src/testing/runner'
-import { describeWithElasticsearch, freshPrefix } from '../../support/elasticsearch'
+import { describeWithElasticsearch } from '../../support/elasticsearch'
+import { freshPrefix } from '../../support/index-prefix'
 import { TcpProxy } from '../../support/tcp-proxy'
 
 describeWithElasticsearch('Elasticsearch behind a network that misbehaves', (url) => {
   const direct = new ElasticsearchConnection({ url })
   const { prefix, dispose } = freshPrefix(direct)
   const index = { name: 'faults', language: 'english' }
-  const options = { prefix, analysis: 'standard' } as const
+  const options = { prefix, analysis: 'library' } as const
   const query = { tenant: acme, query: 'word', limit: 5 }
   let proxy: TcpProxy
   let connection: ElasticsearchConnection
