@@ -115,6 +115,15 @@ const consumers = {
     ],
     needs: model,
   },
+  qdrant: {
+    install: ['@qdrant/js-client-rest@~1.18', 'undici@6'],
+    steps: [['Qdrant client 1.18, undici 6', ['node', 'qdrant.mjs']]],
+  },
+  'qdrant-newest': {
+    folders: ['qdrant'],
+    install: ['@qdrant/js-client-rest@latest', 'undici@7', `node-newest@npm:node-${platform}@latest`],
+    steps: [['newest Qdrant client, undici 7, newest Node', [binary('node-newest'), 'qdrant.mjs']]],
+  },
   jest: {
     install: ['jest@latest', 'vitest@4', ...pglite],
     steps: [

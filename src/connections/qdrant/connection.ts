@@ -11,9 +11,9 @@ import type { QdrantCaller } from './caller'
 import { canaryName, dropLeftCanaries } from './canaries'
 import { ClientTransport } from './client-transport'
 import { checkVersion, proveFences } from './compatibility'
-import { HttpTransport } from './http-transport'
 import type { QdrantReply, QdrantRequest, QdrantTransport } from './operations'
 import { describeQdrant, type QdrantOptions, type ResolvedQdrantOptions, resolveQdrantOptions } from './options'
+import { UrlTransport } from './url-transport'
 
 export interface QdrantPorts {
   readonly clock?: Clock | undefined
@@ -59,7 +59,7 @@ export class QdrantConnection implements QdrantCaller, AsyncDisposable {
     this.clock = clock
     this.#target = describeQdrant(target)
     this.#transport =
-      target.kind === 'client' ? new ClientTransport(target.client) : new HttpTransport(target.url, this.options)
+      target.kind === 'client' ? new ClientTransport(target.client) : new UrlTransport(target.url, this.options)
     this.#policy = new Lazy(async () => {
       const policy = await Policy.create('qdrant', this.options.policy, { clock, random })
       this.#breaker = policy.breaker
@@ -133,11 +133,11 @@ export class QdrantConnection implements QdrantCaller, AsyncDisposable {
   /** Streams what the official client cannot: whole files, down and up. Never repeated. */
   stream<T extends object>(
     what: string,
-    work: (transport: HttpTransport, signal: AbortSignal) => Promise<T | QdrantReply>,
+    work: (transport: UrlTransport, signal: AbortSignal) => Promise<T | QdrantReply>,
     options: CallOptions,
   ): Promise<T> {
     const transport = this.#transport
-    if (transport instanceof HttpTransport) {
+    if (transport instanceof UrlTransport) {
       return this.#run(
         async (signal) => {
           const answer = await work(transport, signal)

@@ -1,0 +1,65 @@
+import type { Socket } from 'node:net'
+import type { Agent } from 'undici'
+import { driverMissing } from '../../resilience/driver-missing'
+import type { QdrantClient } from './client'
+import type { ResolvedQdrantOptions } from './options'
+
+/** What the largest page of points with their vectors stays far below; beyond it a server sends rubbish. */
+const maxAnswerBytes = 256 * 2 ** 20
+
+async function load() {
+  try {
+    return await Promise.all([import('@qdrant/js-client-rest'), import('undici')])
+  } catch (error) {
+    throw driverMissing('@qdrant/js-client-rest undici', error)
+  }
+}
+
+export interface OwnQdrantClient {
+  readonly client: QdrantClient
+  /** The connections, given to each request: those of the client's own agent nobody can close. */
+  readonly agent: Agent
+  readonly sockets: ReadonlySet<Socket>
+}
+
+/** The official client, which leaves time, retries and the check of versions to us, over connections of ours. */
+export async function openClient(base: URL, options: ResolvedQdrantOptions): Promise<OwnQdrantClient> {
+  const [{ QdrantClient }, { Agent, buildConnector }] = await load()
+  const { ca, cert, key, serverName, verify } = options.tls
+  const connect = buildConnector({
+    timeout: 0,
+    keepAlive: true,
+    rejectUnauthorized: verify ?? true,
+    ...(ca !== undefined && { ca: Array.isArray(ca) ? [...ca] : (ca as string | Buffer) }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(serverName !== undefined && { servername: serverName }),
+  })
+  const sockets = new Set<Socket>()
+  const agent = new Agent({
+    connections: options.maxConnections,
+    keepAliveTimeout: options.idleTimeoutMs,
+    keepAliveMaxTimeout: options.idleTimeoutMs,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    maxResponseSize: maxAnswerBytes,
+    connect: (given, made) =>
+      connect(given, (error, socket) => {
+        if (error) return made(error, null)
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+        made(null, socket)
+      }),
+  })
+  const client = new QdrantClient({
+    url: base.origin,
+    port: Number(base.port || (base.protocol === 'https:' ? 443 : 80)),
+    prefix: base.pathname.replace(/\/$/, ''),
+    // In the client a key over plain http prints a warning; here it is refused unless allowed.
+    headers: { ...options.headers, ...(options.apiKey && { 'api-key': options.apiKey.reveal() }) },
+    // Any time of its own would take the place of our signal.
+    timeout: Number.POSITIVE_INFINITY,
+    checkCompatibility: false,
+  })
+  return { client, agent, sockets }
+}
