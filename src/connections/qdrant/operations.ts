@@ -1,31 +1,28 @@
-/** What is asked of Qdrant, under the names of the official client's API: method, path, parameters of the query. */
-export const operations = {
-  root: ['GET', '/'],
-  getCollections: ['GET', '/collections'],
-  collectionExists: ['GET', '/collections/{collection_name}/exists'],
-  getCollection: ['GET', '/collections/{collection_name}'],
-  createCollection: ['PUT', '/collections/{collection_name}'],
-  updateCollection: ['PATCH', '/collections/{collection_name}'],
-  deleteCollection: ['DELETE', '/collections/{collection_name}'],
-  createFieldIndex: ['PUT', '/collections/{collection_name}/index'],
-  updateAliases: ['POST', '/collections/aliases'],
-  getCollectionsAliases: ['GET', '/aliases'],
-  upsertPoints: ['PUT', '/collections/{collection_name}/points'],
-  getPoints: ['POST', '/collections/{collection_name}/points'],
-  deletePoints: ['POST', '/collections/{collection_name}/points/delete'],
-  batchUpdate: ['POST', '/collections/{collection_name}/points/batch'],
-  scrollPoints: ['POST', '/collections/{collection_name}/points/scroll'],
-  countPoints: ['POST', '/collections/{collection_name}/points/count'],
-  queryPoints: ['POST', '/collections/{collection_name}/points/query'],
-  queryBatchPoints: ['POST', '/collections/{collection_name}/points/query/batch'],
-  queryPointsGroups: ['POST', '/collections/{collection_name}/points/query/groups'],
-  createSnapshot: ['POST', '/collections/{collection_name}/snapshots'],
-  listSnapshots: ['GET', '/collections/{collection_name}/snapshots'],
-  deleteSnapshot: ['DELETE', '/collections/{collection_name}/snapshots/{snapshot_name}'],
-  recoverFromSnapshot: ['PUT', '/collections/{collection_name}/snapshots/recover'],
-} as const satisfies Record<string, readonly [method: string, path: string]>
-
-export type QdrantOperation = keyof typeof operations
+/** What is asked of Qdrant, under the names of the official client's API. */
+export type QdrantOperation =
+  | 'root'
+  | 'getCollections'
+  | 'collectionExists'
+  | 'getCollection'
+  | 'createCollection'
+  | 'updateCollection'
+  | 'deleteCollection'
+  | 'createFieldIndex'
+  | 'updateAliases'
+  | 'getCollectionsAliases'
+  | 'upsertPoints'
+  | 'getPoints'
+  | 'deletePoints'
+  | 'batchUpdate'
+  | 'scrollPoints'
+  | 'countPoints'
+  | 'queryPoints'
+  | 'queryBatchPoints'
+  | 'queryPointsGroups'
+  | 'createSnapshot'
+  | 'listSnapshots'
+  | 'deleteSnapshot'
+  | 'recoverFromSnapshot'
 
 export interface QdrantRequest {
   readonly operation: QdrantOperation
@@ -50,13 +47,4 @@ export interface QdrantTransport {
   send(request: QdrantRequest, signal: AbortSignal): Promise<QdrantReply>
   /** Ends every connection at once; what runs is rejected. */
   destroy(): void
-}
-
-/** Path and query of a request, everything in it encoded. */
-export function pathOf({ operation, collection, snapshot, query }: QdrantRequest): string {
-  const path = operations[operation][1]
-    .replace('{collection_name}', () => encodeURIComponent(collection ?? ''))
-    .replace('{snapshot_name}', () => encodeURIComponent(snapshot ?? ''))
-  const parameters = Object.entries(query ?? {}).map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`)
-  return parameters.length === 0 ? path : `${path}?${parameters.join('&')}`
 }
