@@ -58,6 +58,17 @@ export async function readSchema(
   return { sequences: sequences.map(({ name }) => name), tables }
 }
 
+/** The policies that hold for each table of a schema, by table and name; none where they are not enabled and forced. */
+export async function readPolicies(
+  executor: Executor,
+  schema: string,
+): Promise<Map<string, Readonly<Record<string, string>>>> {
+  const { rows } = await executor.query<{ table: string; name: string; definition: string }>(policiesSql, [schema])
+  const found = new Map<string, Record<string, string>>()
+  for (const { table, name, definition } of rows) found.set(table, { ...found.get(table), [name]: definition })
+  return found
+}
+
 /** Where two schemas differ, a line each, by path; empty when they are equal. */
 export function schemaDifferences(expected: unknown, actual: unknown, path = ''): string[] {
   if (typeof expected !== 'object' || typeof actual !== 'object' || expected === null || actual === null) {
@@ -99,7 +110,9 @@ const indexesSql = `SELECT r.relname AS table, i.relname AS name, pg_get_indexde
   WHERE ${inSchema} ORDER BY r.relname, i.relname`
 
 const policiesSql = `SELECT r.relname AS table, p.polname AS name,
-    concat_ws(' ', 'FOR', CASE p.polcmd WHEN '*' THEN 'ALL' ELSE p.polcmd::text END, CASE WHEN p.polroles = '{0}' THEN 'TO PUBLIC' ELSE 'TO OWNER' END,
+    concat_ws(' ', CASE WHEN NOT p.polpermissive THEN 'RESTRICTIVE' END,
+      'FOR', CASE p.polcmd WHEN '*' THEN 'ALL' ELSE p.polcmd::text END,
+      CASE WHEN p.polroles = '{0}' THEN 'TO PUBLIC' WHEN p.polroles = ARRAY[r.relowner] THEN 'TO OWNER' ELSE 'TO OTHERS' END,
       'USING ' || pg_get_expr(p.polqual, p.polrelid), 'WITH CHECK ' || pg_get_expr(p.polwithcheck, p.polrelid))
       AS definition
   FROM pg_policy p JOIN pg_class r ON r.oid = p.polrelid JOIN pg_namespace n ON n.oid = r.relnamespace

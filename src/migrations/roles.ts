@@ -1,6 +1,7 @@
 import type { Executor } from '../connections/postgres/executor'
 import { quoteName } from '../connections/postgres/row-security'
 import { literal } from '../connections/postgres/statement'
+import { grantOn, oneByOne, withdrawDefaults } from './grants'
 import { type SchemaOptions, schemaOf } from './target'
 
 export interface RoleOptions extends SchemaOptions {
@@ -29,9 +30,10 @@ interface Login {
 }
 
 /**
- * Makes the NOLOGIN roles, as far as the login may, and grants them what they need of the schema, tables made later
- * included. Repeating it changes nothing. A login that may not create roles uses those that it is a member of; one that
- * owns the tables is under the policies itself whenever a tenant is named (FORCE), and needs no role at all.
+ * Makes the NOLOGIN roles, as far as the login may, and grants them what they need of our tables; tables of generations
+ * are granted when they are made. Repeating it changes nothing. A login that may not create roles, or not take on one
+ * that somebody else made, uses those that it is a member of; one that owns the tables is under the policies itself
+ * whenever a tenant is named (FORCE), and needs no role at all.
  */
 export async function ensureRoles(executor: Executor, options: RoleOptions = {}): Promise<Roles> {
   const schema = schemaOf(options)
@@ -44,8 +46,9 @@ export async function ensureRoles(executor: Executor, options: RoleOptions = {})
     if (login.superuser || login.bypasses) await createRole(executor, worker, 'NOLOGIN BYPASSRLS')
   }
   if (login.superuser || login.owner) {
-    for (const role of [app, worker]) if (await exists(executor, role)) await grant(executor, schema, role)
-    await defaultPrivileges(executor, schema, app, worker)
+    if (await exists(executor, app)) await grantOn(executor, schema, app, 'app')
+    if (await exists(executor, worker)) await grantOn(executor, schema, worker, 'worker')
+    await withdrawDefaults(executor, schema, [app, worker])
   }
   const usable = async (role: string): Promise<string | undefined> => {
     if (!(await exists(executor, role))) return undefined
@@ -93,10 +96,9 @@ async function readLogin(executor: Executor, schema: string): Promise<Login> {
 /** Roles belong to the whole server: another database's store may make the same one at the same moment. */
 async function createRole(executor: Executor, role: string, attributes: string): Promise<void> {
   if (await exists(executor, role)) return
-  await executor.query(
-    `DO $headwater$ BEGIN CREATE ROLE ${quoteName(role)} ${attributes};
-     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $headwater$`,
-  )
+  const body = `BEGIN CREATE ROLE ${quoteName(role)} ${attributes};
+     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END`
+  await executor.query(`DO ${literal(body)}`)
 }
 
 async function exists(executor: Executor, role: string): Promise<boolean> {
@@ -116,49 +118,8 @@ async function isMember(executor: Executor, role: string): Promise<boolean> {
 
 async function join(executor: Executor, role: string): Promise<void> {
   if (await isMember(executor, role)) return
-  // Memberships belong to the whole server, where a lock of this database holds nobody back.
-  await oneByOne(executor, `GRANT ${quoteName(role)} TO CURRENT_USER`, 'unique_violation OR internal_error')
-}
-
-/** Changes of privileges that meet fail each other in the catalogue: they wait for one another instead. */
-async function oneByOne(executor: Executor, statement: string, spared?: string): Promise<void> {
-  await executor.query(
-    `DO $headwater$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('headwater privileges'::text)::bigint); ${statement};
-     ${spared ? `EXCEPTION WHEN ${spared} THEN NULL;` : ''} END $headwater$`,
-  )
-}
-
-async function grant(executor: Executor, schema: string, role: string): Promise<void> {
-  const { rows } = await executor.query<{ granted: boolean }>(
-    `SELECT has_schema_privilege($1, n.oid, 'USAGE') AND NOT EXISTS (
-       SELECT FROM pg_class r WHERE r.relnamespace = n.oid AND CASE r.relkind
-         WHEN 'r' THEN NOT has_table_privilege($1, r.oid, 'SELECT,INSERT,UPDATE,DELETE')
-           OR NOT has_table_privilege($1, r.oid, 'DELETE')
-         WHEN 'S' THEN NOT has_sequence_privilege($1, r.oid, 'USAGE') ELSE false END) AS granted
-     FROM pg_namespace n WHERE n.nspname = $2`,
-    [role, schema],
-  )
-  // A grant takes locks and writes the catalogue: not at every start.
-  if (rows[0]?.granted) return
-  const [name, to] = [quoteName(schema), quoteName(role)]
-  await oneByOne(executor, `GRANT USAGE ON SCHEMA ${name} TO ${to}`)
-  await oneByOne(executor, `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${name} TO ${to}`)
-  await oneByOne(executor, `GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${name} TO ${to}`)
-}
-
-/** For the tables of generations, which are made later, by whoever runs this now. */
-async function defaultPrivileges(executor: Executor, schema: string, app: string, worker: string): Promise<void> {
-  const { rows } = await executor.query(
-    `SELECT FROM pg_default_acl d WHERE d.defaclnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
-       AND d.defaclrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
-       AND d.defaclacl::text LIKE '%' || ${literal(app)} || '%'`,
-    [schema],
-  )
-  if (rows.length > 0) return
-  for (const role of [app, worker]) {
-    if (!(await exists(executor, role))) continue
-    const start = `ALTER DEFAULT PRIVILEGES IN SCHEMA ${quoteName(schema)} GRANT`
-    await oneByOne(executor, `${start} SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${quoteName(role)}`)
-    await oneByOne(executor, `${start} USAGE ON SEQUENCES TO ${quoteName(role)}`)
-  }
+  // Memberships belong to the whole server, where a lock of this database holds nobody back. And since Postgres 16 who
+  // may create roles may not take on those that others made.
+  const spared = 'unique_violation OR internal_error OR insufficient_privilege'
+  await oneByOne(executor, [`GRANT ${quoteName(role)} TO CURRENT_USER`], spared)
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest'
 import { PostgresConnection } from '../../src/connections/postgres/connection'
 import type { PostgresOptions } from '../../src/connections/postgres/options'
+import { migrate } from '../../src/migrations/migrate'
 import { ensureRoles } from '../../src/migrations/roles'
 import { createDatabase, pgvectorUrl, type TestDatabase } from '../support/postgres'
 
@@ -31,6 +32,8 @@ export function usePgvectorServer(): () => IndexBackend & { readonly database: T
       return { url: database.url, max: 8 }
     },
     async (connection, schema) => {
+      // Those who may read the truth may read the indexes.
+      await migrate(connection, { schema })
       const { app } = await ensureRoles(connection.session(worker), { schema })
       connection.security = { active: true, appRole: app }
     },

@@ -26,7 +26,7 @@ function suite(backend: () => IndexBackend): void {
       const names = await backend()
         .connection.session(worker)
         .query<{ name: string }>(
-          `SELECT tablename AS name FROM pg_tables WHERE schemaname = $1 AND tablename !~ '_(segments|postings)$'`,
+          `SELECT tablename AS name FROM pg_tables WHERE schemaname = $1 AND tablename ~ '^texts' AND tablename !~ '_(segments|postings)$'`,
           [schema],
         )
       await work(texts, (suffix) => `${schema}."${names.rows[0]!.name}${suffix}"`)

@@ -115,13 +115,13 @@ describeWithPgvector('row level security, asked in SQL', () => {
         .transaction({ tenant: tenantId('acme') }, async (tx) => {
           const changed = await tx.query(`UPDATE ${table(name)} SET tenant = tenant WHERE tenant = 'globex'`)
           expect(changed.rowCount, name).toBe(0)
-          const deleted = await tx.query(`DELETE FROM ${table(name)}`)
-          expect(deleted.rowCount, name).toBeGreaterThan(0)
+          await tx.query(`DELETE FROM ${table(name)}`)
           const left = await tx.query(`SELECT FROM ${table(name)}`)
           expect(left.rowCount, name).toBe(0)
           throw new RangeError('undone')
         })
-        .catch((error) => expect(error).toBeInstanceOf(RangeError))
+        // Or the role may not even try: tenants delete no rows of most tables, and write none of an index.
+        .catch((error) => error instanceof RangeError || expect(error, name).toMatchObject(refused))
       const after = await database().admin(`SELECT count(*)::int AS count FROM ${table(name)} WHERE tenant = 'globex'`)
       expect(after.rows, name).toEqual(before.rows)
     }

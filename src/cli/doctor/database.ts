@@ -3,6 +3,7 @@ import { errorCatalogue, HeadwaterError } from '../../core/errors'
 import { readRoles } from '../../migrations/roles'
 import { assertRunnable, assertWhole, migrationStatus } from '../../migrations/status'
 import type { TruthSession } from '../../repositories/truth'
+import { proveRowSecurity, vectorProblem } from '../../store/row-security'
 import type { Check } from './check'
 import { failed, ok, warning } from './check'
 
@@ -44,24 +45,29 @@ export async function checkRowSecurity(connection: PostgresConnection, schema: s
   const session = connection.session({ worker: true })
   const { app, worker } = connection.options.roles ?? {}
   const roles = await readRoles(session, { schema, app, worker })
-  const { rows: open } = await session.query<{ name: string }>(
-    `SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant'
-     WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND c.relkind = 'r'
-       AND NOT a.attisdropped AND NOT (c.relrowsecurity AND c.relforcerowsecurity) ORDER BY 1`,
-    [schema],
-  )
-  if (open.length > 0) {
-    const tables = open.map((row) => row.name).join(', ')
-    const error = new HeadwaterError('HW_RLS_REQUIRED', `No policies are forced on ${tables}`)
-    return [failed(name, error, 'ALTER TABLE ... ENABLE and FORCE ROW LEVEL SECURITY, or restore the schema.')]
-  }
   if (!roles.enforced) {
     const detail = `Login ${roles.login} bypasses the policies: tenants are kept apart by conditions alone.`
     return [warning(name, detail, 'Connect with a role under the policies (docs/tenants.md).')]
   }
   connection.security = { active: true, appRole: roles.app, workerRole: roles.worker }
+  const problems = await proveRowSecurity(connection, schema)
+  if (problems.length > 0) {
+    const error = new HeadwaterError(
+      'HW_RLS_REQUIRED',
+      `The policies do not keep tenants apart: ${problems.join('; ')}`,
+    )
+    return [failed(name, error, 'Give tenants a role under the policies, or restore them (docs/tenants.md).')]
+  }
   const as = roles.app === undefined ? `login ${roles.login}` : `login ${roles.login} as ${roles.app}`
   return [ok(name, `The policies hold for ${as}.`)]
+}
+
+/** Whether tenants' statements may use pgvector; asked as they are, once the roles are known. */
+export async function checkVectorUse(connection: PostgresConnection): Promise<Check[]> {
+  const problem = await vectorProblem(connection)
+  if (problem === undefined) return []
+  const error = new HeadwaterError('HW_UNAUTHORIZED', problem)
+  return [failed('pgvector', error, 'Run that GRANT as the owner of the schema.')]
 }
 
 /** Jobs that wait or were given up, and whether somebody does them. */

@@ -12,7 +12,7 @@ import { storeOptionsFrom } from '../../store/store-settings'
 import type { CollectionPlan } from '../../writer/ports'
 import type { CliContext } from '../context'
 import { attempt, type Check, failed, ok, unseen } from './check'
-import { checkExtension, checkJobs, checkMigrations, checkRowSecurity } from './database'
+import { checkExtension, checkJobs, checkMigrations, checkRowSecurity, checkVectorUse } from './database'
 import { checkIndexes } from './indexes'
 import { checkFences, checkStores, connectStores, disconnect, type Stores } from './stores'
 
@@ -83,13 +83,16 @@ async function checkDatabase(
 ): Promise<Check[]> {
   const { postgres } = stores
   const { schema } = settings.postgres
+  await postgres.askPath()
   const checks = await attempt('migrations', deadline, () => checkMigrations(postgres, schema))
   const migrated = checks.every(({ state }) => state === 'ok')
-  if (topologyOf(options).vector === 'postgres' && !postgres.embedded) {
+  const vectorsHere = topologyOf(options).vector === 'postgres' && !postgres.embedded
+  if (vectorsHere) {
     checks.push(...(await attempt('pgvector', deadline, () => checkExtension(postgres))))
   }
   if (!migrated) return [...checks, ...unasked('migrations')]
   checks.push(...(await attempt('row level security', deadline, () => checkRowSecurity(postgres, schema))))
+  if (vectorsHere) checks.push(...(await attempt('pgvector', deadline, () => checkVectorUse(postgres))))
   const session = new PostgresTruth(postgres, { schema }).session({ worker: true })
   const place = { session, options, schema, stores, collection: context.collection, plans, answers: isUp }
   const [indexes, jobs] = await Promise.all([

@@ -3,7 +3,7 @@ import { quoteName } from '../../connections/postgres/row-security'
 import { literal } from '../../connections/postgres/statement'
 import { HeadwaterError } from '../../core/errors'
 import { payloadDefinitions } from '../postgres-index/index-rows'
-import { lockCreation, readMake, secure, sqlState, tableName } from '../postgres-index/index-table'
+import { lockCreation, readMake, secure, secureSequence, sqlState, tableName } from '../postgres-index/index-table'
 import { wordFormat } from '../text-words'
 import type { TextIndex } from '../texts'
 import { isServers } from './reading'
@@ -80,6 +80,7 @@ export async function createTextTables(
   // Packed already: trying to compress it again only costs time.
   await executor.query(`ALTER TABLE ${tables.postings} ALTER COLUMN block SET STORAGE EXTERNAL`)
   for (const table of [tables.entries, tables.segments, tables.postings]) await secure(executor, table)
+  await secureSequence(executor, tables.sequence)
   await executor.query(`COMMENT ON TABLE ${tables.entries} IS ${literal(make)}`)
 }
 

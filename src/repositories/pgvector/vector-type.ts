@@ -1,5 +1,6 @@
 import type { Executor } from '../../connections/postgres/executor'
 import { quoteName } from '../../connections/postgres/row-security'
+import { literal } from '../../connections/postgres/statement'
 import { HeadwaterError } from '../../core/errors'
 import { sqlState } from '../postgres-index/index-table'
 
@@ -12,6 +13,26 @@ export interface VectorType {
   readonly distance: string
   readonly send: string
   readonly cosineOps: string
+}
+
+/**
+ * Lets those who read the truth use the schema of pgvector, as far as this login may: some servers keep extensions in
+ * one that is not open to everybody.
+ */
+export async function openVectorSchema(executor: Executor, schema: string): Promise<void> {
+  const { rows } = await executor.query<{ role: string; place: string }>(
+    `SELECT DISTINCT pg_get_userbyid(a.grantee) AS role, n.nspname AS place
+     FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+     CROSS JOIN pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a
+     WHERE e.extname = 'vector' AND c.oid = to_regclass($1) AND a.privilege_type = 'SELECT' AND a.grantee <> 0
+       AND NOT has_schema_privilege(a.grantee, n.oid, 'USAGE')`,
+    [`${quoteName(schema)}.documents`],
+  )
+  for (const { role, place } of rows) {
+    const body = `BEGIN GRANT USAGE ON SCHEMA ${quoteName(place)} TO ${quoteName(role)};
+      EXCEPTION WHEN insufficient_privilege THEN NULL; END`
+    await executor.query(`DO ${literal(body)}`)
+  }
 }
 
 export async function findVectorType(executor: Executor): Promise<VectorType | undefined> {

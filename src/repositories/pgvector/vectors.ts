@@ -37,7 +37,7 @@ import type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from '..
 import { vectorArrayParameter, vectorOf } from './vector-binary'
 import { HnswIndex, type HnswOptions } from './vector-hnsw'
 import { searchVectors } from './vector-search'
-import { ensureVectorType, findVectorType, type VectorType } from './vector-type'
+import { ensureVectorType, findVectorType, openVectorSchema, type VectorType } from './vector-type'
 
 export interface PostgresVectorOptions {
   /** Schema of the tables; `headwater` by default. */
@@ -89,6 +89,7 @@ export class PostgresVectorRepository implements VectorRepository {
           )
         }
         const type = await ensureVectorType(executor, this.#schema)
+        await openVectorSchema(executor, this.#schema)
         await executor.query(
           `CREATE TABLE ${table} (${payloadDefinitions}, embedding ${type.name}(${dimensions}) NOT NULL)`,
         )

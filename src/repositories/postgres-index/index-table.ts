@@ -1,5 +1,5 @@
 import type { Executor } from '../../connections/postgres/executor'
-import { rowSecurityStatements } from '../../connections/postgres/row-security'
+import { quoteName, rowSecurityStatements } from '../../connections/postgres/row-security'
 import { literal } from '../../connections/postgres/statement'
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
@@ -24,9 +24,33 @@ export function tableName(index: string): string {
   return `${start}_${sha256(index).slice(0, 16)}`
 }
 
-/** Second wall behind the tenant in every WHERE. */
+/** Second wall behind the tenant in every WHERE; and the roles that have to do with the truth get what they need. */
 export async function secure(executor: Executor, table: string): Promise<void> {
   for (const statement of rowSecurityStatements(table)) await executor.query(statement)
+  for (const { role, writes } of await rolesOf(executor, table)) {
+    const rights = writes ? 'SELECT, INSERT, UPDATE, DELETE' : 'SELECT'
+    await executor.query(`GRANT ${rights} ON TABLE ${table} TO ${quoteName(role)}`)
+  }
+}
+
+/** For whom a sequence of an index is: those who write it. */
+export async function secureSequence(executor: Executor, sequence: string): Promise<void> {
+  for (const { role, writes } of await rolesOf(executor, sequence)) {
+    if (writes) await executor.query(`GRANT USAGE ON SEQUENCE ${sequence} TO ${quoteName(role)}`)
+  }
+}
+
+/** Who reads the truth beside its owner, and who of them writes generations. */
+async function rolesOf(executor: Executor, relation: string): Promise<{ role: string; writes: boolean }[]> {
+  const { rows } = await executor.query<{ role: string; writes: boolean }>(
+    `SELECT pg_get_userbyid(a.grantee) AS role, bool_or(c.relname = 'generations' AND a.privilege_type = 'UPDATE') AS writes
+     FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a
+     WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass($1))
+       AND c.relname IN ('documents', 'generations') AND a.grantee NOT IN (0, c.relowner)
+     GROUP BY a.grantee HAVING bool_or(c.relname = 'documents' AND a.privilege_type = 'SELECT')`,
+    [relation],
+  )
+  return rows
 }
 
 /** Held until the transaction ends, so that processes which create the same index at once take turns. */

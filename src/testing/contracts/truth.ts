@@ -83,7 +83,7 @@ export function truthContract(runner: TestRunner, make: () => Promise<TruthFixtu
     test('a transaction whose work rejects leaves nothing and rejects with the same error', async ({ truth }) => {
       const reason = new HeadwaterError('HW_NOT_FOUND', 'On purpose')
       const failed = await truth
-        .transaction(mine, async ({ documents, jobs, commits, embeddings, registry }) => {
+        .transaction(worker, async ({ documents, jobs, commits, embeddings, registry }) => {
           await commits.begin(acme, 'key', 'hash')
           await documents.lock(scope, ['a'], { create: true })
           await documents.save(scope, [documentRow('a', 1)])
