@@ -44,7 +44,7 @@ export class Troubles {
     // An open circuit is what came of it, not another trouble.
     if (told && (told.has(error.code) || error.code === 'HW_CIRCUIT_OPEN')) return
     this.#open.set(what, (told ?? new Set()).add(error.code))
-    const message = `${what}: ${error.code}: ${error.message}. ${error.remedy}`
+    const message = `${what}: ${error.code}: ${error.message.replace(/\.$/, '')}. ${error.remedy}`
     this.#say(() => this.#logger?.[level]({ what, code: error.code, err: error }, message))
     this.#say(() => this.#onError?.(error, { what }))
     if (!this.#logger && !this.#onError) warn(message, error.code)

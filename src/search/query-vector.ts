@@ -79,9 +79,19 @@ export function embedTexts(ports: QueryVectorPorts, tenant: TenantId): EmbedText
     if (!embedder) {
       throw new HeadwaterError('HW_FINGERPRINT_MISMATCH', `embedders: none is configured for ${fingerprint}`)
     }
-    const store = ports.queries.scoped([tenant, fingerprint!], ports.sharedQueries?.(tenant, fingerprint!))
+    const shared = ports.sharedQueries?.(tenant, fingerprint!)
+    const store = ports.queries.scoped([tenant, fingerprint!], shared && fitting(shared, embedder.dimensions))
     const inputs = texts.map((text) => ({ hash: inputHash(text), text }))
     return embedAll(embedder, store, inputs, { kind: 'query', signal })
+  }
+}
+
+/** What others can write may hold anything: a vector that is none of this space is not there. */
+function fitting(cache: VectorCache, dimensions: number): VectorCache {
+  const fits = (vector: Float32Array): boolean => vector.length === dimensions && vector.every(Number.isFinite)
+  return {
+    getMany: async (hashes) => new Map([...(await cache.getMany(hashes))].filter(([, vector]) => fits(vector))),
+    setMany: (entries) => cache.setMany(entries),
   }
 }
 

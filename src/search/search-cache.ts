@@ -82,10 +82,8 @@ export class SearchCache {
     const marks = marksOf(scope)
     const [mark, unsettled, held] = await cache.getMany(scope.tenant, [marks.settled, marks.unsettled, name], call)
     const entry = request.fresh ? undefined : entryIn(held)
-    if (entry && entry.mark === mark) {
-      const candidates = decodeCursor(entry.found, query.proposal).map((one) => ({ ...one, document: '', legs: {} }))
-      return { candidates, exhausted: entry.exhausted, degraded: [], cached: true }
-    }
+    const found = entry && entry.mark === mark ? candidatesIn(entry, query.proposal) : undefined
+    if (entry && found) return { candidates: found, exhausted: entry.exhausted, degraded: [], cached: true }
     if (mark === undefined && unsettled === undefined) {
       // For the next ones: a change since the look above would be missed by an entry of this one.
       await cache.set(scope.tenant, marks.settled, uuidV7(clock, random), { ...call, ttlMs: this.#ttlMs })
@@ -162,6 +160,15 @@ interface Entry {
   readonly mark: string
   readonly exhausted: boolean
   readonly found: string
+}
+
+/** Undefined for what `keep` has not stored: whoever can write to Redis may have. */
+function candidatesIn({ found }: Entry, proposal: string): Proposed['candidates'] | undefined {
+  try {
+    return decodeCursor(found, proposal).map((one) => ({ ...one, document: '', legs: {} }))
+  } catch {
+    return undefined
+  }
 }
 
 /** What `keep` stored; what else there is under the name is none of ours. */

@@ -50,7 +50,7 @@ export function sharedCaches(
   installation: string,
   { epoch, clock, random }: CachePlace,
 ): Caches {
-  const { cache: settings, vectors } = options.redis ?? {}
+  const { cache: settings, vectors } = options.redis || {}
   const ofVectors = checkOptions(vectors, vectorKinds, 'redis.vectors')
   const prefix = `${settings?.prefix ?? 'headwater'}_${installation}`
   const make = (own: RedisCacheOptions): CacheRepository =>

@@ -17,6 +17,7 @@ import type { WriterPorts } from '../writer/ports'
 import { ensureGenerations } from '../writer/rebuild/generations'
 import { checkDatabase } from '../writer/reconcile/epoch'
 import { TruncatedChunks } from '../writer/truncated'
+import { recordCache } from './cache-record'
 import { checkEngines, engines, type Topology, topologyOf } from './engines'
 import { decideRowSecurity } from './row-security'
 import { resolveCollections, type StoreOptions } from './store-options'
@@ -57,6 +58,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     const { system } = await truth.session({ worker: true }).registry.database()
     if (system === null) notices.push(noSystem)
     await checkTopology(truth, topologyOf(options))
+    await recordCache(truth.session({ worker: true }).registry, options)
     const installation = await installationOf(truth, random)
     const metadataOf = (collection: string) => plans.get(collection)?.metadata
     await epoch.refresh()
@@ -74,7 +76,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       random,
       vectorPrefix: beside.vectorPrefix,
       truncated: new TruncatedChunks(),
-      entries: new DocumentEntries(beside.cache, { shared: options.redis !== undefined, epoch }),
+      entries: new DocumentEntries(beside.cache, { shared: Boolean(options.redis), epoch }),
       searches: beside.searches,
       troubles: new Troubles(given),
       options: { ...options.writer, relay: options.relay ?? 'background' },

@@ -84,6 +84,7 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
         cache?: Omit<RedisCacheOptions, 'clock' | 'random' | 'epoch' | 'namespace'> | undefined
         vectors?: Pick<RedisVectorCacheOptions, 'ttlMs' | 'jitter'> | undefined
       })
+    | false
     | undefined
   /** Blobs in an S3-compatible store instead of a folder. */
   s3?: (S3Options & { blobs?: S3BlobOptions | undefined }) | undefined
@@ -214,7 +215,7 @@ const kinds = {
   postgres: place,
   qdrant: place,
   elasticsearch: place,
-  redis: place,
+  redis: (value, path, code) => (value === false ? value : place(value, path, code)),
   s3: place,
   repositories: group({
     vectors: having(...vectorMethods),

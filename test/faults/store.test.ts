@@ -17,7 +17,12 @@ describeFullProfile('one store of the full profile fails, the others go on', (pr
   let store: Store
   beforeAll(async () => {
     const { postgres, qdrant, elasticsearch, redis, s3 } = profile.options()
-    const urls = { qdrant: qdrant!.url!, elasticsearch: elasticsearch!.url!, redis: redis!.url!, s3: s3!.endpoint! }
+    const urls = {
+      qdrant: qdrant!.url!,
+      elasticsearch: elasticsearch!.url!,
+      redis: (redis as { url: string }).url,
+      s3: s3!.endpoint!,
+    }
     for (const name of names) proxies[name] = await TcpProxy.to(urls[name])
     const policy = { breaker: { minimumCalls: 3, window: 4, openMs: 300, maxOpenMs: 300 }, retry: { maxAttempts: 1 } }
     store = await openStore({

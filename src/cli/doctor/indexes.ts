@@ -10,6 +10,7 @@ import { QdrantVectorRepository } from '../../repositories/qdrant/vectors'
 import type { TextRepository } from '../../repositories/texts'
 import type { TruthSession } from '../../repositories/truth'
 import type { VectorRepository } from '../../repositories/vectors'
+import { cacheMismatch, readCacheRecord } from '../../store/cache-record'
 import { type Topology, topologyOf } from '../../store/engines'
 import type { StoreOptions } from '../../store/store-options'
 import type { CollectionPlan } from '../../writer/ports'
@@ -35,6 +36,8 @@ export async function checkIndexes(place: IndexesPlace): Promise<Check[]> {
   const configured = topologyOf(options)
   const recorded = (await session.registry.read('topology')) as Topology | null
   const checks = [checkTopology(recorded, configured)]
+  const mismatch = cacheMismatch(await readCacheRecord(session.registry), options)
+  if (mismatch) checks.push(failed('cache', mismatch))
   const installation = await session.registry.read('installation')
   const generations = await session.generations.list()
   if (generations.length === 0) checks.push(ok('indexes', 'None yet: they are made when a store is opened.'))

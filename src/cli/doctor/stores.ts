@@ -32,7 +32,7 @@ export function connectStores(options: StoreOptions<object>, ownerUrl: string | 
   const { schema: _schema, ...server } = options.postgres ?? {}
   const { prefix: _collections, vectors: _vectors, ...qdrant } = options.qdrant ?? {}
   const { prefix: _indexes, texts: _texts, ...elasticsearch } = options.elasticsearch ?? {}
-  const { cache: _cache, vectors: _cached, ...redis } = { vectors: undefined, ...options.redis }
+  const { cache: _cache, vectors: _cached, ...redis } = { vectors: undefined, ...(options.redis || {}) }
   const { blobs: _blobs, ...s3 } = options.s3 ?? {}
   return {
     postgres: new PostgresConnection(
@@ -41,7 +41,7 @@ export function connectStores(options: StoreOptions<object>, ownerUrl: string | 
     owner: ownerUrl === undefined ? undefined : new PostgresConnection({ url: ownerUrl }),
     qdrant: options.qdrant && new QdrantConnection(qdrant),
     elasticsearch: options.elasticsearch && new ElasticsearchConnection(elasticsearch),
-    redis: options.redis && new RedisConnection(redis),
+    redis: options.redis ? new RedisConnection(redis) : undefined,
     s3: options.s3 && new S3Connection(s3),
   }
 }

@@ -3,7 +3,7 @@ import { abortable, type CallOptions, throwIfAborted } from '../../core/abort'
 import { type Clock, sleep, systemClock } from '../../core/clock'
 import { type Deadline, withDeadline } from '../../core/deadline'
 import { describeValue } from '../../core/describe-value'
-import { HeadwaterError } from '../../core/errors'
+import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { Json } from '../../core/json'
 import {
@@ -141,8 +141,8 @@ export class RedisCacheRepository implements CacheRepository {
   async get(tenant: TenantId, key: string, call?: CallOptions): Promise<Json | undefined> {
     this.#check(call)
     const name = `${this.#keys.base(tenant)}v${suffixOf(key)}`
-    const held = await this.#open.try(this.#connection.command('GET', [name], call), null, call?.signal)
-    return this.#answer(tenant, held)
+    const asked = this.#connection.command('GET', [name], call).catch(otherType)
+    return this.#answer(tenant, name, await this.#open.try(asked, null, call?.signal))
   }
 
   async getMany(tenant: TenantId, keys: readonly string[], call?: CallOptions): Promise<(Json | undefined)[]> {
@@ -152,7 +152,7 @@ export class RedisCacheRepository implements CacheRepository {
     const names = keys.map((key) => `${base}v${suffixOf(key)}`)
     const held = await this.#open.try(this.#connection.command('MGET', names, call), [], call?.signal)
     const found = held as readonly unknown[]
-    return keys.map((_, i) => this.#answer(tenant, found[i]))
+    return keys.map((_, i) => this.#answer(tenant, names[i]!, found[i]))
   }
 
   async set(tenant: TenantId, key: string, value: Json, options: RedisCacheSetOptions = {}): Promise<void> {
@@ -181,7 +181,7 @@ export class RedisCacheRepository implements CacheRepository {
     return withDeadline(this.#clock, options, Number.POSITIVE_INFINITY, async (deadline) => {
       this.#check(options)
       this.#ttlOf(options)
-      return parse(await this.#obtain(tenant, key, load, options, deadline))
+      return this.#obtain(tenant, key, load, options, deadline)
     })
   }
 
@@ -241,7 +241,7 @@ export class RedisCacheRepository implements CacheRepository {
     load: () => Promise<Json>,
     options: RedisCacheLoadOptions,
     deadline: Deadline,
-  ): Promise<string> {
+  ): Promise<Json> {
     const base = this.#keys.base(tenant)
     const name = suffixOf(key)
     const tally = this.#tally(tenant)
@@ -250,23 +250,32 @@ export class RedisCacheRepository implements CacheRepository {
     const { signal } = deadline
     for (let first = true; ; first = false) {
       const begun = await this.#begin(base, name, id, options, deadline)
-      if (begun.kind === 'value' || begun.kind === 'stale') tally.hits++
+      const held = begun.kind === 'value' || begun.kind === 'stale' ? parsed(begun.text) : undefined
+      if (held !== undefined) tally.hits++
       else if (first) tally.misses++
-      if (begun.kind === 'value') return begun.text
+      if (begun.kind === 'value') {
+        if (held !== undefined) return held
+        await this.#remove(keysOf(base, name, 'vs'))
+        continue
+      }
       const start = (lease: string): Promise<string> =>
         this.#loads.start(base + name, id, tags, () => this.#fill(base, name, id, lease, load, options))
       if (begun.kind === 'stale') {
         // Whoever asked has an answer; a load that fails leaves the lease to the next.
-        if (begun.lease !== '') start(begun.lease).catch(() => undefined)
-        return begun.text
+        const renewed = begun.lease === '' ? undefined : start(begun.lease)
+        renewed?.catch(() => undefined)
+        if (held !== undefined) return held
+        await this.#remove(keysOf(base, name, 's'))
+        if (renewed) return parse(await abortable(renewed, signal))
+        continue
       }
-      if (begun.kind === 'lead') return abortable(start(begun.lease), signal)
+      if (begun.kind === 'lead') return parse(await abortable(start(begun.lease), signal))
       const own = this.#loads.get(base + name)
       if (begun.kind === 'down') {
         const loaded = own?.loaded ?? this.#loads.startCapped(base + name, id, tags, async () => textOf(await load()))
-        return abortable(loaded, signal)
+        return parse(await abortable(loaded, signal))
       }
-      if (own?.id === begun.by) return abortable(own.loaded, signal)
+      if (own?.id === begun.by) return parse(await abortable(own.loaded, signal))
       await sleep(this.#clock, this.#pollMs, signal)
     }
   }
@@ -334,14 +343,17 @@ export class RedisCacheRepository implements CacheRepository {
     return this.#connection.script(storeScript, keysOf(base, name, 'vslf'), args, options)
   }
 
-  #answer(tenant: TenantId, held: unknown): Json | undefined {
-    const tally = this.#tally(tenant)
-    if (typeof held !== 'string') {
-      tally.misses++
-      return undefined
-    }
-    tally.hits++
-    return parse(held.slice(idLength))
+  /** Rubbish is a miss, and goes: whoever put it there, nobody is to stumble over it twice. */
+  #answer(tenant: TenantId, name: string, held: unknown): Json | undefined {
+    const value = typeof held === 'string' ? parsed(held.slice(idLength)) : undefined
+    if (value === undefined) this.#tally(tenant).misses++
+    else this.#tally(tenant).hits++
+    if (value === undefined && held !== null && held !== undefined) void this.#remove([name])
+    return value
+  }
+
+  async #remove(names: string[]): Promise<void> {
+    await this.#connection.command('DEL', names).catch(() => undefined)
   }
 
   /** 96 random bits: the mark of one value, by which a tag or a lease means it and no later one. */
@@ -376,6 +388,21 @@ function textOf(value: Json): string {
   const text: string | undefined = JSON.stringify(value)
   if (text !== undefined) return text
   throw new HeadwaterError('HW_INVALID_ARGUMENT', `value: ${typeof value} is no JSON`, { path: 'value' })
+}
+
+/** What is there is no text: not null, which would be nothing at all. */
+function otherType(error: unknown): false {
+  if (isHeadwaterError(error, 'HW_DATABASE') && /WRONGTYPE/.test(error.message)) return false
+  throw error
+}
+
+/** Undefined for what none of us has stored. */
+function parsed(text: string): Json | undefined {
+  try {
+    return parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 function parse(text: string): Json {

@@ -9,14 +9,32 @@ import { redisScript } from '../../connections/redis/script'
  */
 export const idLength = 16
 
-const tagging = `
+/** What lies under one of our keys and is no text, or no list of members, is nobody's that we know: it goes. */
+const reading = `
+local function text(key)
+  local held = redis.pcall('GET', key)
+  if type(held) ~= 'table' then return held end
+  redis.call('DEL', key)
+  return false
+end
+local function begins(key, id)
+  local held = redis.pcall('GETRANGE', key, 0, ${idLength - 1})
+  return type(held) == 'table' or held == id
+end
+local function number(held)
+  return held and tonumber(held) or nil
+end
+`
+
+const tagging = `${reading}
 local function tagged(base, member, life, first)
   if #ARGV < first then return end
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   for i = first, #ARGV do
     local key = base .. 't' .. ARGV[i]
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+    local expired = redis.pcall('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+    if type(expired) == 'table' then redis.call('DEL', key) end
     redis.call('ZADD', key, string.format('%.0f', now + life), member)
     if redis.call('PTTL', key) < life then redis.call('PEXPIRE', key, string.format('%.0f', life)) end
   end
@@ -29,10 +47,10 @@ end
  */
 export const storeScript = redisScript(`${tagging}
 local life, stale = tonumber(ARGV[2]), tonumber(ARGV[3])
-if ARGV[5] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[5] then return 0 end
+if ARGV[5] ~= '' and text(KEYS[3]) ~= ARGV[5] then return 0 end
 if ARGV[4] ~= '' then
-  local floor = redis.call('GET', KEYS[4])
-  if floor and tonumber(floor) > tonumber(ARGV[4]) then
+  local floor = number(text(KEYS[4]))
+  if floor and floor > tonumber(ARGV[4]) then
     if ARGV[5] ~= '' then redis.call('DEL', KEYS[3]) end
     return 0
   end
@@ -55,24 +73,24 @@ return 1
  * {1, payload} | {2, stale payload, your lease or ''} | {3, your lease} | {4, lease of another}.
  */
 export const beginScript = redisScript(`${tagging}
-local value = redis.call('GET', KEYS[1])
+local value = text(KEYS[1])
 if value then return {1, value} end
-local lease = redis.call('GET', KEYS[3])
-if not lease then
+local lease = text(KEYS[3])
+if not lease or redis.call('PTTL', KEYS[3]) < 0 then
   local time = redis.call('TIME')
   lease = ARGV[1] .. time[1] .. '.' .. time[2]
   redis.call('SET', KEYS[3], lease, 'PX', ARGV[2])
 end
 local mine = string.sub(lease, 1, ${idLength}) == ARGV[1]
 if mine then tagged(ARGV[4], ARGV[1] .. ARGV[5], tonumber(ARGV[2]), 6) end
-local old = ARGV[3] == '1' and redis.call('GET', KEYS[2])
+local old = ARGV[3] == '1' and text(KEYS[2])
 if old then return {2, old, mine and lease or ''} end
 return {mine and 3 or 4, lease}
 `)
 
 /** KEYS lease; ARGV lease. Gives up a load that failed. */
-export const releaseScript = redisScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+export const releaseScript = redisScript(`${reading}
+if text(KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 `)
 
@@ -80,12 +98,13 @@ return 0
  * KEYS value, stale copy, lease, floor; ARGV fence or '', tombstone ms. A load under way has lost its lease, and with a
  * fence nothing older is taken for as long as the tombstone stands.
  */
-export const deleteScript = redisScript(`
+export const deleteScript = redisScript(`${reading}
 local there = redis.call('EXISTS', KEYS[1])
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 if ARGV[1] ~= '' then
-  local floor = redis.call('GET', KEYS[4])
-  local fence = (floor and tonumber(floor) > tonumber(ARGV[1])) and floor or ARGV[1]
+  local floor = text(KEYS[4])
+  local known = number(floor)
+  local fence = (known and known > tonumber(ARGV[1])) and floor or ARGV[1]
   local keep = math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[4]))
   redis.call('SET', KEYS[4], fence, 'PX', string.format('%.0f', keep))
 end
@@ -93,17 +112,21 @@ return there
 `)
 
 /** KEYS tags; ARGV base, members at most. {entries deleted, members done}. */
-export const deleteTagsScript = redisScript(`
+export const deleteTagsScript = redisScript(`${reading}
 local most, left, gone = tonumber(ARGV[2]), tonumber(ARGV[2]), 0
 for _, tag in ipairs(KEYS) do
   if left == 0 then break end
-  local members = redis.call('ZRANGE', tag, 0, left - 1)
+  local members = redis.pcall('ZRANGE', tag, 0, left - 1)
+  if members.err then
+    redis.call('DEL', tag)
+    members = {}
+  end
   for _, member in ipairs(members) do
     local id, name = string.sub(member, 1, ${idLength}), string.sub(member, ${idLength + 1})
     local value, stale, lease = ARGV[1] .. 'v' .. name, ARGV[1] .. 's' .. name, ARGV[1] .. 'l' .. name
-    if redis.call('GETRANGE', value, 0, ${idLength - 1}) == id then gone = gone + redis.call('DEL', value) end
-    if redis.call('GETRANGE', stale, 0, ${idLength - 1}) == id then redis.call('DEL', stale) end
-    if redis.call('GETRANGE', lease, 0, ${idLength - 1}) == id then redis.call('DEL', lease) end
+    if begins(value, id) then gone = gone + redis.call('DEL', value) end
+    if begins(stale, id) then redis.call('DEL', stale) end
+    if begins(lease, id) then redis.call('DEL', lease) end
   end
   if #members > 0 then redis.call('ZREM', tag, unpack(members)) end
   left = left - #members
