@@ -26,7 +26,7 @@ interface Collection {
 class ArrayVectors implements VectorRepository {
   /** By this name the database remembers who holds its vectors. */
   readonly engine = 'arrays'
-  readonly format = { words: 1, payload: 1 }
+  readonly format = { words: 1, payload: 2 }
   readonly #collections = new Map<string, Collection>()
 
   async create({ name }: VectorIndex): Promise<void> {

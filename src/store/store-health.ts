@@ -4,6 +4,8 @@ import { asHeadwaterError, type ErrorCode, errorCatalogue } from '../core/errors
 import type { Generation, Target } from '../repositories/generations'
 import type { Backlog } from '../repositories/jobs'
 import { isLimit } from '../splitter/select'
+import type { WriterPorts } from '../writer/ports'
+import { physicalExists } from '../writer/rebuild/generations'
 import { sweepsUnderWay } from '../writer/reconcile/index-state'
 import type { ConnectionHealth, StoreParts } from './store-parts'
 
@@ -44,8 +46,8 @@ export interface GenerationsHealth {
   readonly standby: number
   /** Those that cannot be switched to, and why. */
   readonly errors: readonly Pick<Generation, 'name' | 'target' | 'collection' | 'error'>[]
-  /** Collections that have no index of a target yet. */
-  readonly missing: readonly { readonly target: Target; readonly collection: string }[]
+  /** Collections that have no index of a target yet, and those whose live one, `name`, is not in its engine any more. */
+  readonly missing: readonly { readonly target: Target; readonly collection: string; readonly name?: string }[]
 }
 
 const healthMs = 5_000
@@ -77,12 +79,12 @@ export function storeHealth(parts: StoreParts, options: CallOptions): Promise<St
     ])
     throwIfAborted(options.signal)
     const connections = Object.fromEntries(Object.keys(checks).map((name, at) => [name, states[at]!]))
-    const { backlog, workers, indexes, sweeps } = truth
+    const { backlog, workers, indexes, sweeps, gone } = truth
     const found = {
       connections,
       backlog,
       workers: workers?.length ?? 0,
-      generations: indexes && summaryOf(parts, indexes),
+      generations: indexes && summaryOf(parts, indexes, gone ?? []),
       ...truncation(parts),
     }
     const idle = ports.options?.relay === 'external' && workers?.length === 0
@@ -120,19 +122,34 @@ const unseen = 'No worker was seen in the last minute'
 const follow = "with relay: 'external' the indexes follow only while one runs (`headwater relay`)."
 
 /** Each part is null when it could not be read in time. */
-async function askTruth({ ports }: StoreParts, { signal: given }: Deadline) {
+async function askTruth({ ports }: StoreParts, deadline: Deadline) {
+  const given = deadline.signal
+  const remaining = () => Math.min(deadline.remaining(), healthMs)
   const { jobs, registry, generations } = ports.truth.session({ worker: true })
   // A signal of its own for each group of questions: many listeners on one look like a leak.
   return withDeadline(ports.clock, { signal: given }, undefined, async ({ signal }) => {
     const inTime = <T>(work: Promise<T>): Promise<T | null> => abortable(work, signal).catch(() => null)
-    const [backlog, workers, indexes, sweeps] = await Promise.all([
+    const listed = generations.list()
+    const [backlog, workers, indexes, sweeps, gone] = await Promise.all([
       inTime(jobs.backlog(undefined, { signal })),
       inTime(registry.workers(workerSeenMs)),
-      inTime(generations.list()),
+      inTime(listed),
       inTime(sweepsUnderWay(ports)),
+      inTime(listed.then((all) => goneOf(ports, all, { signal, timeoutMs: remaining() / 2 }))),
     ])
-    return { backlog, workers, indexes, sweeps }
+    return { backlog, workers, indexes, sweeps, gone }
   })
+}
+
+/** Live generations whose engine answers that it has no such index; one that does not answer is told by its connection. */
+async function goneOf(
+  ports: WriterPorts,
+  generations: readonly Generation[],
+  call: CallOptions,
+): Promise<readonly Generation[]> {
+  const live = generations.filter(({ state }) => state === 'live')
+  const there = await Promise.all(live.map((one) => physicalExists(ports, one, call).catch(() => true)))
+  return live.filter((_, at) => !there[at])
 }
 
 function mending({ name, why }: { name: string; why: string }): Degradation {
@@ -162,7 +179,11 @@ async function askConnection(
   }
 }
 
-function summaryOf({ ports }: StoreParts, generations: readonly Generation[]): GenerationsHealth {
+function summaryOf(
+  { ports }: StoreParts,
+  generations: readonly Generation[],
+  gone: readonly Generation[],
+): GenerationsHealth {
   const count = (state: Generation['state']): number => generations.filter((one) => one.state === state).length
   const live = new Set(
     generations.filter(({ state }) => state === 'live').map((one) => `${one.target}/${one.collection}`),
@@ -174,11 +195,14 @@ function summaryOf({ ports }: StoreParts, generations: readonly Generation[]): G
     errors: generations
       .filter(({ error }) => error !== null)
       .map(({ name, target, collection, error }) => ({ name, target, collection, error })),
-    missing: [...ports.collections.keys()].flatMap((collection) =>
-      (['vector', 'text'] as const)
-        .filter((target) => !live.has(`${target}/${collection}`))
-        .map((target) => ({ target, collection })),
-    ),
+    missing: [
+      ...[...ports.collections.keys()].flatMap((collection) =>
+        (['vector', 'text'] as const)
+          .filter((target) => !live.has(`${target}/${collection}`))
+          .map((target) => ({ target, collection })),
+      ),
+      ...gone.map(({ target, collection, name }) => ({ target, collection, name })),
+    ],
   }
 }
 
@@ -215,10 +239,25 @@ function degradationsOf(
     const meaning = `It cannot be switched to (${error}); searches are answered by the live index.`
     found.push({ what: name, meaning, remedy: `Run \`headwater rebuild --target ${target}\` again.` })
   }
-  for (const { target, collection } of generations?.missing ?? []) {
-    const meaning = `There is no live ${target} index of ${collection} yet: that leg finds nothing.`
-    const remedy = 'Bring the engine up: the first job of the collection makes the index.'
-    found.push({ what: `${collection}/${target}`, meaning, remedy })
+  for (const { target, collection, name } of generations?.missing ?? []) {
+    found.push(name === undefined ? unmade(target, collection) : lost(name, target, collection))
   }
   return found
+}
+
+function unmade(target: Target, collection: string): Degradation {
+  return {
+    what: `${collection}/${target}`,
+    meaning: `There is no live ${target} index of ${collection} yet: that leg finds nothing.`,
+    remedy: 'Bring the engine up: the first job of the collection makes the index.',
+  }
+}
+
+function lost(name: string, target: Target, collection: string): Degradation {
+  const command = `headwater rebuild --target ${target} --collection ${collection}`
+  return {
+    what: name,
+    meaning: `The live ${target} index of ${collection} is not in its engine any more: that leg fails.`,
+    remedy: `A worker makes and fills it anew (\`headwater relay\`); where none does, run \`${command}\`.`,
+  }
 }

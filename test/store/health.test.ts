@@ -27,13 +27,14 @@ describeWithElasticsearch('health of five stores', (elasticsearch) => {
       let proxies: Record<Name, TcpProxy>
       let store: Store
       let secrets: string[]
+      let options: StoreOptions
 
       beforeAll(async () => {
         double = await startQdrantDouble()
         const urls = [database().url, double.url, elasticsearch, redis().url, s3().endpoint]
         const made = await Promise.all(urls.map((url) => TcpProxy.to(url)))
         proxies = Object.fromEntries(names.map((name, at) => [name, made[at]!])) as Record<Name, TcpProxy>
-        const options: StoreOptions = {
+        options = {
           embedder,
           postgres: { url: proxies.postgres.url },
           qdrant: { url: proxies.qdrant.url },
@@ -157,6 +158,29 @@ describeWithElasticsearch('health of five stores', (elasticsearch) => {
           const others = names.filter((other) => other !== name)
           for (const other of others) expect(health.connections[other]).toMatchObject({ status: 'up' })
           proxies[name].cut()
+        },
+      )
+
+      it.each(['vector', 'text'] as const)(
+        'a live %s index that was deleted under the store is missing',
+        async (target) => {
+          // Without a worker that makes it anew.
+          const other = await openStore({ ...options, relay: 'external' })
+          const { name } = (await other.generations()).find((one) => one.target === target)!
+          const { rows } = await database().admin(`SELECT value FROM headwater.registry WHERE name = 'installation'`)
+          const [engine, physical] =
+            target === 'vector'
+              ? [double.url, `collections/${name}`]
+              : [elasticsearch, `headwater_${rows[0].value}-${name}`]
+          const gone = await fetch(`${engine}/${physical}`, { method: 'DELETE' })
+          expect(gone.status).toBe(200)
+          const health = await other.health()
+          expect(health.status).toBe('degraded')
+          expect(health.generations!.missing).toEqual([{ target, collection: 'documents', name }])
+          expect(health.degraded).toMatchObject([{ what: name, remedy: expect.stringContaining('headwater relay') }])
+          await other.close()
+          await store.rebuild({ target, collection: 'documents' })
+          expect((await store.health()).generations!.missing).toEqual([])
         },
       )
 

@@ -37,10 +37,10 @@ export async function createIndex(ports: WriterPorts, generation: Generation, ca
   else await ports.texts.create(textIndexOf(generation), call)
 }
 
-export function physicalExists(ports: WriterPorts, generation: Generation): Promise<boolean> {
+export function physicalExists(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<boolean> {
   return generation.target === 'vector'
-    ? ports.vectors.exists(vectorIndexOf(generation))
-    : ports.texts.exists(textIndexOf(generation))
+    ? ports.vectors.exists(vectorIndexOf(generation), call)
+    : ports.texts.exists(textIndexOf(generation), call)
 }
 
 /**
