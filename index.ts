@@ -122,10 +122,13 @@ export type { BlobDataInput, BlobReferenceInput, DocumentBlobInput } from './src
 export type { ChunkInput, DocumentInput, DocumentPatch } from './src/writer/write/document-input'
 export type { PreparedDocument } from './src/writer/write/prepared-document'
 export type { BatchResult, Delivery, DocumentReceipt, FailedDocument, Receipt } from './src/writer/write/receipt'
+export type {
+  BatchProgress,
+  BatchWriteOptions,
+  DocumentWriteOptions,
+  WriteOptions,
+} from './src/writer/write/write-options'
 export {
-  type BatchWriteOptions,
   type CoordinatedWriter,
   createWriter,
-  type DocumentWriteOptions,
-  type WriteOptions,
 } from './src/writer/writer'

@@ -1,5 +1,7 @@
 import { setMaxListeners } from 'node:events'
+import { describeValue } from './describe-value'
 import { HeadwaterError, isHeadwaterError } from './errors'
+import { type Kind, type OptionKinds, within } from './option-kinds'
 
 /** What every asynchronous public method takes last. */
 export interface CallOptions {
@@ -8,6 +10,25 @@ export interface CallOptions {
   /** Longest time the call may take, ms, over all its attempts. */
   timeoutMs?: number | undefined
 }
+
+const longestMs = 2 ** 31 - 1
+
+const signalKind: Kind = (value, path, code) => {
+  const methods = ['addEventListener', 'removeEventListener']
+  const has = (name: string): boolean => typeof Reflect.get(value as object, name) === 'function'
+  if (typeof value === 'object' && value !== null && 'aborted' in value && methods.every(has)) return value
+  throw new HeadwaterError(code, `${path}: must be an AbortSignal, got ${describeValue(value)}`, { path })
+}
+
+/** Up to what a timer takes, or Infinity for no limit. */
+const timeoutKind: Kind = (value, path, code) => {
+  if (value === Number.POSITIVE_INFINITY || within(value, 0, longestMs)) return value
+  const problem = `must be from 0 to ${longestMs} ms, or Infinity, got ${describeValue(value)}`
+  throw new HeadwaterError(code, `${path}: ${problem}`, { path })
+}
+
+/** Of what every call takes. */
+export const callKinds = { signal: signalKind, timeoutMs: timeoutKind } satisfies OptionKinds<CallOptions>
 
 /** What waiting needs of an AbortSignal; a Deadline is one too, and costs much less to make. */
 export interface Signal {

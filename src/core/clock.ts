@@ -9,6 +9,8 @@ export interface Clock {
   monotonic(): number
   /** Calls back after `ms`; the returned function cancels. `background` timers never keep a process alive. */
   timer(ms: number, fire: () => void, options?: { background?: boolean }): () => void
+  /** Lets timers, sockets and other calls have their turn; absent where time is not the system's. */
+  turn?(): Promise<void>
 }
 
 export const systemClock: Clock = {
@@ -19,6 +21,7 @@ export const systemClock: Clock = {
     if (options?.background) handle.unref()
     return () => clearTimeout(handle)
   },
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
 }
 
 /** Waits `ms`; rejects with HW_ABORTED as soon as the signal aborts, and leaves no timer and no listener behind. */

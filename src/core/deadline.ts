@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { abortable, type CallOptions, offAbort, onAbort, type Signal, throwIfAborted } from './abort'
 import type { Clock } from './clock'
+import { describeValue } from './describe-value'
 import { HeadwaterError } from './errors'
 
 /** As CallOptions, from within. */
@@ -26,8 +27,8 @@ export class Deadline implements Disposable, Signal {
 
   constructor(clock: Clock, options: DeadlineOptions = {}, defaultTimeoutMs = Number.POSITIVE_INFINITY) {
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
-    if (!(timeoutMs >= 0)) {
-      throw new HeadwaterError('HW_INVALID_ARGUMENT', `timeoutMs must be 0 or more, got ${timeoutMs}`, {
+    if (!(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
+      throw new HeadwaterError('HW_INVALID_ARGUMENT', `timeoutMs: must be 0 or more, got ${describeValue(timeoutMs)}`, {
         path: 'timeoutMs',
       })
     }

@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import type { Clock } from './clock'
+import { describeValue } from './describe-value'
 import { HeadwaterError } from './errors'
 import type { Random } from './random'
 
@@ -33,7 +34,7 @@ function checkedName(value: unknown, path: string): string {
   if (typeof value === 'string' && namePattern.test(value)) return value
   throw new HeadwaterError(
     'HW_INVALID_ARGUMENT',
-    `${path}: ${JSON.stringify(value)} is not a name of 1 to 128 characters of [A-Za-z0-9._-]`,
+    `${path}: ${describeValue(value)} is not a name of 1 to 128 characters of [A-Za-z0-9._-]`,
     { path },
   )
 }

@@ -156,7 +156,8 @@ function kind(what: string, is: (value: unknown) => boolean): Kind {
   }
 }
 
-function within(value: unknown, least: number, most: number): boolean {
+/** True for a number within bounds, both included. */
+export function within(value: unknown, least: number, most: number): boolean {
   return typeof value === 'number' && value >= least && value <= most
 }
 

@@ -1,6 +1,7 @@
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { isPlainObject, type Json, type JsonObject } from '../core/json'
+import { reading } from '../core/known-options'
 import type { MetadataDeclaration, MetadataKind, ScalarKind } from './declaration'
 import { parseInstant } from './instant'
 import { flattenMetadata } from './leaves'
@@ -29,10 +30,13 @@ export function normalizeMetadata(
   limits: MetadataLimits = {},
 ): { metadata: JsonObject; leaves: Leaves } {
   if (value === undefined) return { metadata: {}, leaves: {} }
-  if (!isPlainObject(value)) throw invalid('metadata', `${describeValue(value)} is not a plain object`)
   const maxBytes = limits.maxBytes ?? metadataLimits.maxBytes
   const maxDepth = limits.maxDepth ?? metadataLimits.maxDepth
-  const metadata = new Normalizer(declaration?.fields, maxBytes, maxDepth).object(value, 'metadata', '')
+  const metadata = reading('metadata', 'HW_INVALID_METADATA', () => {
+    if (isPlainObject(value))
+      return new Normalizer(declaration?.fields, maxBytes, maxDepth).object(value, 'metadata', '')
+    throw invalid('metadata', `${describeValue(value)} is not a plain object`)
+  })
   if (Buffer.byteLength(JSON.stringify(metadata)) > maxBytes) throw tooLarge(maxBytes)
   return { metadata, leaves: flattenMetadata(metadata, declaration) }
 }

@@ -1,6 +1,8 @@
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { isPlainObject } from '../core/json'
+import { reading } from '../core/known-options'
+import type { Limits } from '../core/limits'
 import type { MetadataDeclaration } from './declaration'
 import { chunkPath, isOwnField, ownFields } from './entry-leaves'
 import { isDateTime } from './leaves'
@@ -20,6 +22,15 @@ export interface FilterLimits {
   readonly of?: 'documents' | 'chunks' | undefined
 }
 
+/** Those of a store. */
+export function filterLimitsOf(limits: Limits | undefined): FilterLimits {
+  return {
+    maxConditions: limits?.filterConditions,
+    maxDepth: limits?.filterDepth,
+    maxValues: limits?.filterValues,
+  }
+}
+
 export const filterLimits = Object.freeze({ maxConditions: 100, maxDepth: 8, maxValues: 10_000 }) satisfies FilterLimits
 
 /**
@@ -32,7 +43,7 @@ export function parseFilter(
   limits: FilterLimits = {},
 ): ParsedFilter {
   if (filter === undefined) return { kind: 'all', of: [] }
-  return new Parser(declaration, limits).filter(filter, 'filter', 1)
+  return reading('filter', 'HW_INVALID_FILTER', () => new Parser(declaration, limits).filter(filter, 'filter', 1))
 }
 
 class Parser {

@@ -1,22 +1,54 @@
 import { throwIfAborted } from '../core/abort'
-import { HeadwaterError } from '../core/errors'
+import { describeValue } from '../core/describe-value'
+import { HeadwaterError, isHeadwaterError } from '../core/errors'
 import { tenantId } from '../core/ids'
+import { reading } from '../core/known-options'
 import type { BlobSource } from './blobs'
+
+/** What a header carries. */
+export const contentTypePattern = /^[\x20-\x7e]{1,255}$/
+
+/** What gives bytes, as far as can be told before it is read. */
+export function isBlobSource(source: unknown): source is BlobSource {
+  if (typeof source !== 'object' || source === null) return typeof source === 'string'
+  return source instanceof Uint8Array || Symbol.iterator in source || Symbol.asyncIterator in source
+}
+
+/** Refuses what gives no bytes. */
+export function checkBlobSource(source: unknown): void {
+  if (reading('source', 'HW_INVALID_ARGUMENT', () => isBlobSource(source))) return
+  const problem = `source: must be bytes, text or a stream of bytes, got ${describeValue(source)}`
+  throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'source' })
+}
 
 /** The bytes of a source, piece by piece; strings are UTF-8. */
 export async function* bytesOf(source: BlobSource, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   if (typeof source === 'string') yield Buffer.from(source, 'utf8')
   else if (source instanceof Uint8Array) yield source
   else {
-    for await (const piece of source) {
+    for await (const piece of piecesOf(source)) {
       throwIfAborted(signal)
       if (!(piece instanceof Uint8Array)) {
-        throw new HeadwaterError('HW_INVALID_ARGUMENT', `source: pieces must be Uint8Array, got ${typeof piece}`, {
-          path: 'source',
-        })
+        throw new HeadwaterError(
+          'HW_INVALID_ARGUMENT',
+          `source: pieces must be Uint8Array, got ${describeValue(piece)}`,
+          {
+            path: 'source',
+          },
+        )
       }
       yield piece
     }
+  }
+}
+
+/** What the source itself throws is told as what it is. */
+async function* piecesOf(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* source
+  } catch (cause) {
+    if (isHeadwaterError(cause)) throw cause
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'source: reading it failed', { path: 'source', cause })
   }
 }
 
@@ -26,7 +58,7 @@ const keyPattern = /^[0-9a-f]{64}$/
 export function checkBlobName(tenant: string, key?: string): void {
   tenantId(tenant)
   if (key === undefined || (typeof key === 'string' && keyPattern.test(key))) return
-  throw new HeadwaterError('HW_INVALID_ARGUMENT', `key: ${JSON.stringify(key)} is not 64 lower-case hex digits`, {
+  throw new HeadwaterError('HW_INVALID_ARGUMENT', `key: ${describeValue(key)} is not 64 lower-case hex digits`, {
     path: 'key',
   })
 }

@@ -1,5 +1,6 @@
-import type { CallOptions } from '../core/abort'
+import { type CallOptions, callKinds } from '../core/abort'
 import type { JsonObject } from '../core/json'
+import { group, type Kind, milliseconds, type OptionKinds } from '../core/option-kinds'
 import type { Facet } from '../repositories/facets'
 import type { FieldWeights, TextMatch } from '../repositories/typed-query'
 import type { HitExplain, PageExplain } from './explain'
@@ -126,3 +127,11 @@ export interface SearchOptions extends CallOptions {
   /** How long a leg may take before the other answers alone, ms; 5,000 by default, for both or for each. */
   legTimeoutMs?: number | PerLeg | undefined
 }
+
+const perLegMs = group({ text: milliseconds(), vector: milliseconds() } satisfies OptionKinds<PerLeg>)
+const legTimeout: Kind = (value, path, code) => {
+  return (typeof value === 'object' ? perLegMs : milliseconds())(value, path, code)
+}
+
+/** Of the options of a search. */
+export const legKinds = { ...callKinds, legTimeoutMs: legTimeout } satisfies OptionKinds<SearchOptions>

@@ -43,7 +43,7 @@ class UnusableRanking extends TypeError {}
 /** Places best first; equal scores keep their order. */
 export function orderOf(ranked: Ranked, count: number): { order: readonly number[]; scores?: readonly number[] } {
   if (isPlainObject(ranked) && 'order' in ranked) {
-    const order: readonly number[] = Array.isArray(ranked.order) ? ranked.order : []
+    const order: readonly number[] = Array.isArray(ranked.order) && ranked.order.length === count ? ranked.order : []
     const places = new Set(order)
     const whole = order.length === count && places.size === count && order.every((at) => at >= 0 && at < count)
     if (whole && order.every(Number.isInteger)) return { order }

@@ -1,11 +1,26 @@
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { type Scope, sha256 } from '../core/ids'
-import { isPlainObject } from '../core/json'
-import { type KnownOptions, refuseUnknown } from '../core/known-options'
+import { reading } from '../core/known-options'
+import { type Limits, limitDefaults } from '../core/limits'
+import {
+  anything,
+  checkOptions,
+  flag,
+  flagOr,
+  group,
+  type Kind,
+  number,
+  type OptionKinds,
+  oneOf,
+  whole,
+  within,
+  words,
+} from '../core/option-kinds'
 import { chunkPath, isOwnField, ownFields } from '../filter/entry-leaves'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { metadataPathProblem } from '../filter/metadata-key'
-import { parseFilter } from '../filter/parse'
+import { filterLimitsOf, parseFilter } from '../filter/parse'
 import type { ParsedFilter } from '../filter/parsed'
 import type { FieldWeights, TextMatch } from '../repositories/typed-query'
 import { defaultFusion, type FusionOptions, type Leg } from './fusion'
@@ -51,6 +66,8 @@ export interface ResolvedQuery {
 /** What a method above search says beside the user's query. */
 export interface ResolveOptions {
   readonly rerank?: Reranker | undefined
+  /** How much may be asked for; as by default when left out. */
+  readonly limits?: Limits | undefined
   /** Stands for `vector` in the keys: what it was made of. */
   readonly origin?: string | undefined
   readonly exclude?: string | undefined
@@ -58,57 +75,63 @@ export interface ResolveOptions {
   readonly and?: ParsedFilter | undefined
 }
 
-const known = {
-  query: true,
-  match: true,
-  fields: true,
-  vector: true,
-  mode: true,
-  filter: true,
-  limit: true,
-  groupBy: true,
-  cursor: true,
-  explain: true,
-  highlight: true,
-  fusion: true,
-  weights: true,
-  k: true,
-  minScore: true,
-  diversity: true,
-  facets: true,
-  rerank: true,
-} satisfies KnownOptions<SearchQuery>
-const fieldNames = { title: true, heading: true, text: true } satisfies KnownOptions<FieldWeights>
-const perLeg = { text: true, vector: true } satisfies KnownOptions<Record<Leg, number>>
+/** What sums and quotients of scores are made of, far from where they overflow. */
+const factor = number(0, 1e9)
+const score = number(-1e30, 1e30)
+const weight = number(0, 100)
+const perLeg = (of: Kind): Kind => group({ text: of, vector: of } satisfies OptionKinds<Record<Leg, number>>)
 
-const mostWeight = 100
-const maxLimit = 1_000
-const maxQueryBytes = 8 * 1024
-const maxPhrasings = 8
-const maxFacets = 20
-const maxFacetValues = 1_000
+const kinds = {
+  query: anything,
+  match: oneOf('words', 'phrase', 'prefix'),
+  fields: group({ title: weight, heading: weight, text: weight } satisfies OptionKinds<FieldWeights>),
+  vector: anything,
+  mode: oneOf('hybrid', 'text', 'vector'),
+  filter: anything,
+  limit: anything,
+  groupBy: oneOf('document'),
+  cursor: anything,
+  explain: flag,
+  highlight: flagOr(
+    group({
+      passages: whole(1, 100),
+      length: whole(10, 4_000),
+      before: words(256),
+      after: words(256),
+    } satisfies OptionKinds<HighlightOptions>),
+  ),
+  fusion: oneOf('rrf', 'weighted'),
+  weights: perLeg(factor),
+  k: factor,
+  minScore: perLeg(score),
+  diversity: number(0, 1),
+  facets: anything,
+  rerank: anything,
+} satisfies OptionKinds<SearchQuery>
+
 const maxRerank = 1_000
+/** No engine has vectors of more. */
+const maxDimensions = 65_536
 
 export function resolveQuery(
   scope: Scope,
-  query: SearchQuery,
+  given: SearchQuery,
   declaration: MetadataDeclaration | undefined,
   options: ResolveOptions = {},
 ): ResolvedQuery {
-  checkNames(query)
-  const phrasings = phrasingsOf(query.query)
-  const vector = query.vector === undefined ? undefined : Float32Array.from(query.vector)
+  if (typeof given !== 'object' || given === null)
+    throw invalid('query', `must be an object, got ${describeValue(given)}`)
+  const query = checkOptions(given, kinds, '', 'HW_INVALID_ARGUMENT')
+  const limits = options.limits ?? limitDefaults
+  const phrasings = phrasingsOf(query.query, limits)
+  const vector = query.vector === undefined ? undefined : vectorOf(query.vector)
   const legs = legsOf(query.mode, phrasings.length > 0, vector)
-  const filter = filterOf(query.filter, declaration, options.and)
-  if (query.groupBy !== undefined && query.groupBy !== 'document') {
-    throw invalid('groupBy', `must be 'document', got ${JSON.stringify(query.groupBy)}`)
-  }
-  const match = matchOf(query.match)
+  const filter = filterOf(query.filter, declaration, limits, options.and)
+  const { match = 'words' } = query
   const fields = fieldsOf(query.fields)
   const fusion = fusionOf(query, legs, phrasings.length, vector !== undefined)
-  const minScore = minScoreOf(query.minScore)
-  const diversity = query.diversity ?? 0
-  if (!(diversity >= 0 && diversity <= 1)) throw invalid('diversity', `must be a number from 0 to 1, got ${diversity}`)
+  const { diversity = 0 } = query
+  const minScore = (query.minScore ?? {}) as Partial<Record<Leg, number>>
   const fused = (fusion.asked.text ?? 0) + (fusion.asked.vector ?? 0) > 1
   const origin = options.origin ?? (vector ? Buffer.from(vector.buffer) : '')
   const proposal = sha256(
@@ -136,14 +159,14 @@ export function resolveQuery(
     vector,
     legs,
     filter,
-    limit: wholeNumber('limit', query.limit ?? 10, maxLimit),
+    limit: wholeNumber('limit', query.limit ?? Math.min(10, limits.pageSize), limits.pageSize),
     byDocument,
     explain: query.explain ?? false,
-    highlight: query.highlight === false ? undefined : { ...highlightDefaults, ...given(query.highlight) },
+    highlight: highlightOf(query.highlight),
     fusion,
     minScore,
     diversity,
-    facets: facetsOf(query.facets),
+    facets: facetsOf(query.facets, limits),
     rerank: rerankOf(query.rerank ?? options.rerank),
     exclude: options.exclude,
     cursor: query.cursor,
@@ -152,43 +175,43 @@ export function resolveQuery(
   }
 }
 
-/** A misspelt filter would let everything through. */
-function checkNames(query: SearchQuery): void {
-  const { weights, minScore, highlight, facets } = query
-  const refuse = (options: object | undefined, names: object, path: string): void =>
-    refuseUnknown(options, names, path, 'HW_INVALID_ARGUMENT')
-  refuse(query, known, '')
-  refuse(weights, perLeg, 'weights')
-  refuse(query.fields, fieldNames, 'fields')
-  refuse(minScore, perLeg, 'minScore')
-  if (typeof highlight === 'object') refuse(highlight, highlightDefaults, 'highlight')
-  if (typeof facets === 'object' && !Array.isArray(facets)) refuse(facets, { paths: true, limit: true }, 'facets')
-}
-
-function phrasingsOf(query: SearchQuery['query']): string[] {
-  const given: unknown[] = Array.isArray(query) ? query : [query ?? '']
-  const texts = given.map((text) => {
-    if (typeof text === 'string') return text.toWellFormed()
-    throw invalid('query', 'must be a string or a list of strings')
+function phrasingsOf(query: SearchQuery['query'], limits: Limits): string[] {
+  const texts = reading('query', 'HW_INVALID_ARGUMENT', () => {
+    const given: readonly unknown[] = Array.isArray(query) ? query : [query ?? '']
+    const { length } = given
+    if (!(length <= limits.phrasings)) throw beyond('query', `at most ${limits.phrasings} phrasings, got ${length}`)
+    return Array.from({ length }, (_, at) => {
+      const text = given[at]
+      if (typeof text === 'string') return text.length > limits.queryBytes ? text : text.toWellFormed()
+      throw invalid('query', 'must be a string or a list of strings')
+    })
   })
-  if (texts.length > maxPhrasings) throw beyond('query', `at most ${maxPhrasings} phrasings, got ${texts.length}`)
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-  if (bytes > maxQueryBytes) throw beyond('query', `at most ${maxQueryBytes} bytes, got ${bytes}`)
+  if (bytes > limits.queryBytes) throw beyond('query', `at most ${limits.queryBytes} bytes, got ${bytes}`)
   return texts.filter((text) => text.trim() !== '')
 }
 
-function matchOf(match: TextMatch | undefined): TextMatch {
-  if (match === undefined || match === 'words' || match === 'phrase' || match === 'prefix') return match ?? 'words'
-  throw invalid('match', `must be 'words', 'phrase' or 'prefix', got ${JSON.stringify(match)}`)
+/** Numbers alone, read once: what only has a `length` would be walked through for seconds. */
+function vectorOf(given: NonNullable<SearchQuery['vector']>): Float32Array {
+  return reading('vector', 'HW_INVALID_ARGUMENT', () => {
+    const numbers = Array.isArray(given) || (ArrayBuffer.isView(given) && !(given instanceof DataView))
+    if (!numbers) throw invalidVector('vector', `is ${describeValue(given)}, not a list of numbers`)
+    const { length } = given
+    if (!(length <= maxDimensions)) throw invalidVector('vector', `has ${length} dimensions, more than any index`)
+    const vector = new Float32Array(length)
+    for (let at = 0; at < length; at++) {
+      const value: unknown = given[at]
+      vector[at] = typeof value === 'number' ? value : Number.NaN
+      if (!Number.isFinite(vector[at])) {
+        throw invalidVector(`vector[${at}]`, `is ${describeValue(value)}, not a finite number of 32 bits`)
+      }
+    }
+    return vector
+  })
 }
 
-/** Undefined where all count alike. */
 function fieldsOf(given: FieldWeights | undefined): FieldWeights | undefined {
   const { title = 1, heading = 1, text = 1 } = given ?? {}
-  for (const [field, weight] of Object.entries({ title, heading, text })) {
-    if (typeof weight === 'number' && weight >= 0 && weight <= mostWeight) continue
-    throw invalid(`fields.${field}`, `must be a number from 0 to ${mostWeight}, got ${String(weight)}`)
-  }
   return title === 1 && heading === 1 && text === 1 ? undefined : { title, heading, text }
 }
 
@@ -203,44 +226,49 @@ function legsOf(mode: SearchQuery['mode'], worded: boolean, vector: Float32Array
     case 'hybrid':
       if (!worded && !vector) throw invalid('query', 'give words or a vector')
       return worded ? ['text', 'vector'] : ['vector']
-    default:
-      throw invalid('mode', `must be 'hybrid', 'text' or 'vector', got ${JSON.stringify(mode)}`)
   }
 }
 
 function filterOf(
   filter: unknown,
   declaration: MetadataDeclaration | undefined,
+  limits: Limits,
   and: ParsedFilter | undefined,
 ): ParsedFilter | undefined {
-  const own = filter === undefined ? undefined : parseFilter(filter, declaration)
+  const own = filter === undefined ? undefined : parseFilter(filter, declaration, filterLimitsOf(limits))
   return own && and ? { kind: 'all', of: [own, and] } : (own ?? and)
 }
 
 function fusionOf(query: SearchQuery, legs: readonly Leg[], phrasings: number, vector: boolean): FusionOptions {
   const method = query.fusion ?? (query.k === undefined ? defaultFusion : 'rrf')
-  if (method !== 'rrf' && method !== 'weighted') {
-    throw invalid('fusion', `must be 'rrf' or 'weighted', got ${JSON.stringify(method)}`)
-  }
   const weights = { text: query.weights?.text ?? 1, vector: query.weights?.vector ?? 1 }
-  for (const [leg, weight] of Object.entries(weights)) {
-    if (!(weight >= 0 && Number.isFinite(weight))) throw invalid(`weights.${leg}`, `must be 0 or more, got ${weight}`)
-  }
-  const k = query.k ?? 60
-  if (!(k >= 0 && Number.isFinite(k))) throw invalid('k', `must be 0 or more, got ${k}`)
+  const { k = 60 } = query
   const asked = Object.fromEntries(legs.map((leg) => [leg, leg === 'vector' && vector ? 1 : phrasings]))
   return { method, weights, k, asked }
 }
 
-function minScoreOf(given: SearchQuery['minScore']): Partial<Record<Leg, number>> {
-  const minScore: Partial<Record<Leg, number>> = {}
-  for (const leg of ['text', 'vector'] as const) {
-    const least = given?.[leg]
-    if (least === undefined) continue
-    if (!Number.isFinite(least)) throw invalid(`minScore.${leg}`, `must be a number, got ${least}`)
-    minScore[leg] = least
-  }
-  return minScore
+function facetsOf(given: SearchQuery['facets'], limits: Limits): ResolvedQuery['facets'] {
+  if (given === undefined) return undefined
+  const options: Facets = Array.isArray(given) ? { paths: given } : (given as Facets)
+  const { paths, limit = Math.min(10, limits.facetValues) } = checkOptions(
+    options,
+    facetKinds,
+    'facets',
+    'HW_INVALID_ARGUMENT',
+  )
+  if (!Array.isArray(paths)) throw invalid('facets', 'must be a list of metadata paths, or { paths, limit }')
+  const wanted = reading('facets', 'HW_INVALID_ARGUMENT', () => {
+    const { length } = paths
+    if (!(length <= limits.facets)) throw beyond('facets', `at most ${limits.facets} paths, got ${length}`)
+    return Array.from({ length }, (_, at) => {
+      const path: unknown = paths[at]
+      const problem = typeof path === 'string' ? facetProblem(path) : 'is no string'
+      if (problem === undefined) return path as string
+      const more = ['$source', ...ownFields, `${chunkPath}<path>`].join(', ')
+      throw invalid(`facets[${at}]`, `the path ${describeValue(path)} ${problem}; ${more} are known too`)
+    })
+  })
+  return { paths: [...new Set(wanted)], limit: wholeNumber('facets.limit', limit, limits.facetValues) }
 }
 
 function facetProblem(path: string): string | undefined {
@@ -248,35 +276,35 @@ function facetProblem(path: string): string | undefined {
   return metadataPathProblem(path.startsWith(chunkPath) ? path.slice(chunkPath.length) : path)
 }
 
-function facetsOf(given: SearchQuery['facets']): ResolvedQuery['facets'] {
-  if (given === undefined) return undefined
-  const { paths, limit = 10 } = isPlainObject(given) && 'paths' in given ? given : { paths: given }
-  if (!Array.isArray(paths)) throw invalid('facets', 'must be a list of metadata paths, or { paths, limit }')
-  if (paths.length > maxFacets) throw beyond('facets', `at most ${maxFacets} paths, got ${paths.length}`)
-  paths.forEach((path: unknown, at) => {
-    const problem = typeof path === 'string' ? facetProblem(path) : 'is no string'
-    if (problem === undefined) return
-    const more = ['$source', ...ownFields, `${chunkPath}<path>`].join(', ')
-    throw invalid(`facets[${at}]`, `the path ${JSON.stringify(path)} ${problem}; ${more} are known too`)
-  })
-  return { paths: [...new Set(paths)], limit: wholeNumber('facets.limit', limit, maxFacetValues) }
+interface Facets {
+  readonly paths: readonly string[]
+  readonly limit?: number | undefined
 }
+
+const facetKinds = { paths: anything, limit: anything } satisfies OptionKinds<Facets>
 
 function rerankOf(given: SearchQuery['rerank']): ResolvedReranker | undefined {
   if (given === undefined || given === false) return undefined
-  if (typeof given?.rank !== 'function') throw invalid('rerank.rank', 'must be a function of (query, hits, { signal })')
-  const timeoutMs = given.timeoutMs ?? 1_000
-  if (!(timeoutMs > 0)) throw invalid('rerank.timeoutMs', `must be above 0, got ${timeoutMs}`)
-  const top = wholeNumber('rerank.top', given.top ?? 50, maxRerank)
-  return { rank: (query, hits, options) => given.rank(query, hits, options), top, timeoutMs }
+  return reading('rerank', 'HW_INVALID_ARGUMENT', () => {
+    const { rank, timeoutMs = 1_000, top = 50 } = Object(given) as Reranker
+    if (typeof rank !== 'function') throw invalid('rerank.rank', 'must be a function of (query, hits, { signal })')
+    if (!within(timeoutMs, Number.MIN_VALUE, 2 ** 31 - 1)) {
+      throw invalid('rerank.timeoutMs', `must be above 0, got ${describeValue(timeoutMs)}`)
+    }
+    const called: Reranker['rank'] = (query, hits, options) => rank.call(given, query, hits, options)
+    return { rank: called, top: wholeNumber('rerank.top', top, maxRerank), timeoutMs }
+  })
 }
 
-function given(options: SearchQuery['highlight']): Partial<HighlightOptions> {
-  return typeof options === 'object' ? options : {}
+function highlightOf(given: SearchQuery['highlight']): HighlightOptions | undefined {
+  if (given === false) return undefined
+  return { ...highlightDefaults, ...(typeof given === 'object' && given) }
 }
 
 function wholeNumber(path: string, value: number, most: number): number {
-  if (!Number.isInteger(value) || value < 1) throw invalid(path, `must be a whole number from 1, got ${value}`)
+  if (!Number.isInteger(value) || value < 1) {
+    throw invalid(path, `must be a whole number from 1, got ${describeValue(value)}`)
+  }
   if (value > most) throw beyond(path, `at most ${most}, got ${value}`)
   return value
 }
@@ -287,4 +315,8 @@ function beyond(path: string, problem: string): HeadwaterError {
 
 function invalid(path: string, problem: string): HeadwaterError {
   return new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: ${problem}`, { path })
+}
+
+function invalidVector(path: string, problem: string): HeadwaterError {
+  return new HeadwaterError('HW_INVALID_VECTOR', `${path} ${problem}`, { path })
 }

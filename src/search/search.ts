@@ -1,7 +1,11 @@
 import type { CallOptions } from '../core/abort'
 import { type Deadline, withinDeadline } from '../core/deadline'
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import type { Scope } from '../core/ids'
+import { reading } from '../core/known-options'
+import { type Limits, limitDefaults } from '../core/limits'
+import { checkOptions } from '../core/option-kinds'
 import { VectorLru } from '../embeddings/lru'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { told } from '../observability/told'
@@ -18,7 +22,7 @@ import type { Reranker, SearchDegradation, SearchOptions, SearchPage, SearchQuer
 import { rerank } from './rerank'
 import { type ResolvedQuery, resolveQuery } from './resolve-query'
 import type { Proposed, SearchCache } from './search-cache'
-import { type SimilarQuery, type SimilarTo, similarTo } from './similar'
+import { checkTarget, type SimilarQuery, type SimilarTo, similarKinds, similarTo } from './similar'
 import { type Seat, seats } from './together'
 
 export interface SearchPorts extends Omit<LegPorts, 'queries' | 'hedges'> {
@@ -27,6 +31,7 @@ export interface SearchPorts extends Omit<LegPorts, 'queries' | 'hedges'> {
   readonly cache?: SearchCache | undefined
   /** Where a query brings none. */
   readonly rerank?: Reranker | undefined
+  readonly limits?: Limits | undefined
   /** Off when left out. */
   readonly hedge?: HedgeOptions | undefined
 }
@@ -40,7 +45,6 @@ const poolPerHit = 4
 /** Each refill asks for so much more, at most so deep. */
 const growth = 4
 const deepest = 20_000
-const mostQueries = 100
 
 /**
  * Hybrid search. The legs only propose: every hit is read from the truth before it is shown, so that what an index
@@ -63,7 +67,8 @@ export class Searcher {
     request: SearchQuery,
     options: SearcherOptions = {},
   ): Promise<SearchPage> {
-    const query = resolveQuery(scope, request, declaration, { rerank: this.#ports.rerank })
+    const { rerank, limits } = this.#ports
+    const query = resolveQuery(scope, request, declaration, { rerank, limits })
     return withinDeadline(this.#ports.clock, options, undefined, (deadline) =>
       this.#told(scope, query, () =>
         this.#live.run(scope, deadline, (live, own) => this.#search(scope, query, live, options, own)),
@@ -78,13 +83,19 @@ export class Searcher {
     requests: readonly SearchQuery[],
     options: SearcherOptions = {},
   ): Promise<SearchPage[]> {
-    if (requests.length > mostQueries) {
-      throw new HeadwaterError('HW_LIMIT_EXCEEDED', `queries: at most ${mostQueries}, got ${requests.length}`, {
-        path: 'queries',
-      })
+    const { rerank, limits = limitDefaults } = this.#ports
+    if (!Array.isArray(requests)) {
+      const problem = `queries: must be a list, got ${describeValue(requests)}`
+      throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'queries' })
     }
-    const { rerank } = this.#ports
-    const queries = requests.map((request) => resolveQuery(scope, request, declaration, { rerank }))
+    const queries = reading('queries', 'HW_INVALID_ARGUMENT', () => {
+      const { length } = requests
+      if (!(length <= limits.searches)) {
+        const problem = `queries: at most ${limits.searches}, got ${length}`
+        throw new HeadwaterError('HW_LIMIT_EXCEEDED', problem, { path: 'queries' })
+      }
+      return Array.from({ length }, (_, at) => resolveQuery(scope, requests[at]!, declaration, { rerank, limits }))
+    })
     return withinDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const live = settled(await this.#live.read(scope))
       const hydrate = this.#hydrate(scope, live)
@@ -106,19 +117,21 @@ export class Searcher {
     scope: Scope,
     declaration: MetadataDeclaration | undefined,
     target: SimilarTo,
-    { minScore, ...request }: SimilarQuery = {},
+    given: SimilarQuery = {},
     options: SearchOptions = {},
   ): Promise<SearchPage> {
+    const { minScore, ...request } = checkOptions(given, similarKinds, '', 'HW_INVALID_ARGUMENT')
+    const wanted = checkTarget(target)
     return withinDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const live = settled(await this.#live.read(scope))
       const generation = live.generations.find((one) => one.target === 'vector')
       if (!generation) {
         throw new HeadwaterError('HW_GENERATION_MISSING', `No live vector generation of ${scope.collection}`)
       }
-      const found = await similarTo(this.#ports.truth, scope, generation, target, deadline.options())
+      const found = await similarTo(this.#ports.truth, scope, generation, wanted, deadline.options())
       const asked = { ...request, vector: found.vector, mode: 'vector', minScore: { vector: minScore } } as const
-      const { rerank } = this.#ports
-      const query = resolveQuery(scope, asked, declaration, { ...found.options, rerank })
+      const { rerank, limits } = this.#ports
+      const query = resolveQuery(scope, asked, declaration, { ...found.options, rerank, limits })
       // Not cached: it costs no inference, and its vector may change.
       return this.#told(scope, query, () => this.#search(scope, query, live, { ...options, uncached: true }, deadline))
     })

@@ -1,7 +1,10 @@
 import type { CallOptions } from '../core/abort'
+import { checkText } from '../core/checked-text'
 import { HeadwaterError } from '../core/errors'
 import type { Scope } from '../core/ids'
 import type { JsonObject } from '../core/json'
+import { reading } from '../core/known-options'
+import { anything, number, type OptionKinds } from '../core/option-kinds'
 import type { ParsedFilter } from '../filter/parsed'
 import type { Generation } from '../repositories/generations'
 import type { Truth } from '../repositories/truth'
@@ -20,6 +23,28 @@ export type SimilarQuery<F = unknown, M = JsonObject> = Pick<
   minScore?: number | undefined
 }
 
+export const similarKinds = {
+  filter: anything,
+  limit: anything,
+  groupBy: anything,
+  cursor: anything,
+  explain: anything,
+  diversity: anything,
+  facets: anything,
+  rerank: anything,
+  minScore: number(-1e30, 1e30),
+} satisfies OptionKinds<SimilarQuery>
+
+/** The id of a document, or of a chunk, of a length that one may have. */
+export function checkTarget(given: unknown): SimilarTo {
+  return reading('target', 'HW_INVALID_ARGUMENT', () => {
+    if (typeof given === 'string') return checkText(given, 'target', 512, 'HW_INVALID_ARGUMENT')
+    const chunkId: unknown = typeof given === 'object' && given !== null ? Reflect.get(given, 'chunkId') : undefined
+    if (typeof chunkId === 'string') return { chunkId: checkText(chunkId, 'target', 128, 'HW_INVALID_ARGUMENT') }
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'target: give a document id or { chunkId }', { path: 'target' })
+  })
+}
+
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
@@ -36,10 +61,7 @@ export async function similarTo(
   const { chunks, embeddings } = truth.session({ tenant: scope.tenant })
   const { chunking, fingerprint } = generation
   const document = typeof target === 'string' ? target : undefined
-  const chunkId = typeof target === 'string' ? undefined : target?.chunkId
-  if (document === undefined && typeof chunkId !== 'string') {
-    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'similar: give a document id or { chunkId }', { path: 'target' })
-  }
+  const chunkId = typeof target === 'string' ? undefined : target.chunkId
   const ids =
     document === undefined
       ? [String(chunkId)].filter((id) => uuid.test(id))
@@ -48,7 +70,7 @@ export async function similarTo(
   if (vectors.size === 0) {
     throw new HeadwaterError(
       'HW_NOT_FOUND',
-      `similar: there is no ${JSON.stringify(target)}, or it has no vector yet (wait for its receipt)`,
+      `target: there is no ${JSON.stringify(target)}, or it has no vector yet (wait for its receipt)`,
       { path: 'target' },
     )
   }

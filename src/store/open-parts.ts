@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../core/clock'
 import { HeadwaterError, isHeadwaterError } from '../core/errors'
 import { uuidV7 } from '../core/ids'
 import { canonicalJson } from '../core/json'
+import { limitDefaults } from '../core/limits'
 import { type Random, systemRandom } from '../core/random'
 import { VectorLru } from '../embeddings/lru'
 import { checkModels, openModels } from '../embeddings/open-models'
@@ -80,6 +81,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
       searches: beside.searches,
       troubles: new Troubles(given),
       options: { ...options.writer, relay: options.relay ?? 'background' },
+      limits: { ...limitDefaults, ...options.limits },
     }
     await refuseUnsupported(beside.checks)
     // The folder's lock says that whoever held a claim is dead.

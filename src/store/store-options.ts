@@ -8,6 +8,7 @@ import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { collectionName } from '../core/ids'
 import type { JsonObject } from '../core/json'
+import { type Limits, limitKinds } from '../core/limits'
 import {
   anything,
   checkOptions,
@@ -154,6 +155,8 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
   logger?: Logger | undefined
   /** Called with what work in the background met, once and again when its code changes; what it throws is only told. */
   onError?: ErrorListener | undefined
+  /** How much a call may ask for; as in docs/settings.md by default. */
+  limits?: Partial<Limits> | undefined
   /** Time, for tests; the system's by default. */
   clock?: Clock | undefined
   /** Randomness, for tests; the system's by default. */
@@ -271,6 +274,7 @@ const kinds = {
   } satisfies OptionKinds<Of<'writer'>>),
   logger: having('debug', 'info', 'warn', 'error'),
   onError: method,
+  limits: group(limitKinds),
   clock: having('now', 'monotonic', 'timer'),
   random: having('next', 'bytes'),
 } satisfies OptionKinds<StoreOptions>

@@ -1,10 +1,25 @@
 import type { Settings } from '../config/settings'
-import { type CallOptions, following } from '../core/abort'
+import { type CallOptions, callKinds, following } from '../core/abort'
 import { withinDeadline } from '../core/deadline'
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { collectionName, tenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import { settledWithin } from '../core/lifecycle'
+import { limitDefaults } from '../core/limits'
+import {
+  anything,
+  checkOptions,
+  flag,
+  method,
+  milliseconds,
+  number,
+  type OptionKinds,
+  oneOf,
+  type Taken,
+  text,
+  whole,
+} from '../core/option-kinds'
 import type { Embedder } from '../embeddings/embedder'
 import { openEmbedder } from '../embeddings/open-models'
 import type { EmbedderOption } from '../embeddings/select'
@@ -76,6 +91,53 @@ export interface RollbackOptions extends CallOptions {
   collection?: string | undefined
 }
 
+/** Which jobs. */
+export interface JobFilterOptions {
+  tenant?: string | undefined
+  target?: JobTarget | undefined
+}
+
+const target = oneOf('vector', 'text')
+const name = text(128)
+const indexKinds = { ...callKinds, target, collection: name } satisfies OptionKinds<RollbackOptions>
+const rebuildKinds = {
+  ...indexKinds,
+  embedder: anything,
+  splitter: anything,
+  language: text(63),
+  as: oneOf('live', 'standby'),
+  rate: number(Number.MIN_VALUE, 1e9),
+  onProgress: method,
+} satisfies OptionKinds<StoreRebuildOptions | StoreRecutOptions>
+const reconcileKinds = {
+  ...indexKinds,
+  repair: flag,
+  deep: flag,
+  maxDeletes: whole(0, Number.MAX_SAFE_INTEGER),
+  rate: number(Number.MIN_VALUE, 1e9),
+  onProgress: method,
+} satisfies OptionKinds<ReconcileOptions>
+const collectKinds = {
+  ...callKinds,
+  tenant: name,
+  dryRun: flag,
+  graceMs: milliseconds(),
+  limit: whole(0, Number.MAX_SAFE_INTEGER),
+  deep: flag,
+  onProgress: method,
+} satisfies OptionKinds<CollectBlobsOptions>
+const jobKinds = { tenant: name, target: oneOf('vector', 'text', 'cache') } satisfies OptionKinds<JobFilterOptions>
+const parkedKinds = { ...jobKinds, limit: whole(1, 10_000) }
+
+function checkCall<O extends object>(options: O | undefined, kinds: OptionKinds<O>): Taken<O> {
+  return checkOptions(options, kinds, '', 'HW_INVALID_ARGUMENT')
+}
+
+function needed(target: Target | undefined): Target {
+  if (target !== undefined) return target
+  throw new HeadwaterError('HW_INVALID_ARGUMENT', "target: give 'vector' or 'text'", { path: 'target' })
+}
+
 const closeDrainMs = 5_000
 const closeGraceMs = 1_000
 
@@ -139,18 +201,26 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
         sharedQueries: parts.sharedQueries,
         rerank: parts.rerank,
         hedge: parts.hedge,
+        limits: ports.limits,
       }),
       cache,
       epoch: parts.epoch,
       entries: ports.entries,
       blobs,
       clock: ports.clock,
+      limits: { ...limitDefaults, ...ports.limits },
       adopt,
       enter: (work) => this.#enter(work),
     }
     this.relay = {
-      run: (options) => this.#run(options.signal),
-      drain: (options) => this.#enter(() => this.#writer.relay.drain(options)),
+      run: async (options) => {
+        const { signal } = checkCall(options, { signal: callKinds.signal })
+        if (signal) return this.#run(signal)
+        throw new HeadwaterError('HW_INVALID_ARGUMENT', 'signal: give the signal that ends the work', {
+          path: 'signal',
+        })
+      },
+      drain: (options) => this.#enter(async () => this.#writer.relay.drain(checkCall(options, callKinds))),
     }
   }
 
@@ -172,8 +242,8 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    * Asks every connection at once, for 5 s at most unless `timeoutMs` says otherwise. Never rejects for a store that is
    * down: it says so, and what that means for users.
    */
-  health(options: CallOptions = {}): Promise<StoreHealth> {
-    return this.#enter(() => storeHealth(this.#parts, options))
+  health(options?: CallOptions): Promise<StoreHealth> {
+    return this.#enter(async () => storeHealth(this.#parts, checkCall(options, callKinds)))
   }
 
   /**
@@ -184,8 +254,9 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    */
   rebuild(options: StoreRebuildOptions): Promise<RebuildResult>
   rebuild(options: StoreRecutOptions): Promise<RecutResult>
-  rebuild(options: StoreRebuildOptions | StoreRecutOptions): Promise<RebuildResult | RecutResult> {
+  rebuild(given: StoreRebuildOptions | StoreRecutOptions): Promise<RebuildResult | RecutResult> {
     return this.#enter(async () => {
+      const options = checkCall<Partial<StoreRebuildOptions | StoreRecutOptions>>(given, rebuildKinds)
       const plan = this.#writer.plan(options.collection ?? 'documents')
       const embedder = (await this.#embedder(options.embedder)) ?? plan.embedder
       const { ports } = this.#parts
@@ -204,7 +275,8 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
         moved({ embedder, language, splitter })
         return result
       }
-      const { target, as } = options
+      const { as } = options
+      const target = needed(options.target)
       if (target === 'vector') ports.embedders.set(embedder.fingerprint, embedder)
       const result = await rebuild(ports, { ...common, target, as })
       if (target === 'vector' && as !== 'standby') moved({ embedder })
@@ -219,8 +291,9 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    * `timeoutMs`. HW_COLLECTION_UNKNOWN, HW_NOT_FOUND where nothing is kept, HW_FINGERPRINT_MISMATCH or
    * HW_TOPOLOGY_MISMATCH where its embedder or splitter is not configured here, HW_REBUILD_FAILED.
    */
-  rollback(options: Partial<RollbackOptions> = {}): Promise<RollbackResult> {
+  rollback(given?: Partial<RollbackOptions>): Promise<RollbackResult> {
     return this.#enter(async () => {
+      const options = checkCall<Partial<RollbackOptions>>(given, indexKinds)
       const plan = this.#writer.plan(options.collection ?? 'documents')
       const { target, signal = this.#stop.signal, timeoutMs } = options
       const { made, ...result } = await rollback(this.#parts.ports, target, plan.name, { signal, timeoutMs })
@@ -244,10 +317,12 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    * Drops what is kept for a rollback now, instead of `writer.retentionMs` after the switch. Returns the names of what
    * was dropped. HW_COLLECTION_UNKNOWN.
    */
-  dropStandby(options: RollbackOptions): Promise<string[]> {
-    return this.#enter(() => {
+  dropStandby(given: RollbackOptions): Promise<string[]> {
+    return this.#enter(async () => {
+      const options = checkCall(given, indexKinds)
       const plan = this.#writer.plan(options.collection ?? 'documents')
-      const { target, signal, timeoutMs } = options
+      const { signal, timeoutMs } = options
+      const target = needed(options.target)
       return withinDeadline(this.#parts.ports.clock, { signal, timeoutMs }, undefined, (deadline) =>
         dropStandby(this.#parts.ports, target, plan.name, deadline.options()),
       )
@@ -259,8 +334,9 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    * mode it then drains the relay (30 s at most); with external workers the mending jobs are theirs.
    * HW_COLLECTION_UNKNOWN.
    */
-  reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
+  reconcile(given?: ReconcileOptions): Promise<ReconcileReport> {
     return this.#enter(async () => {
+      const options = checkCall(given, reconcileKinds)
       if (options.collection !== undefined) this.#writer.plan(collectionName(options.collection))
       const report = await reconcile(this.#parts.ports, options)
       if (report.repaired > 0 && this.#background) await this.#writer.relay.drain({ signal: options.signal })
@@ -273,8 +349,9 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    * which it is by default; reports documents whose blob is gone. HW_INVALID_OPTIONS where no place for blobs is
    * configured.
    */
-  collectBlobs(options: CollectBlobsOptions = {}): Promise<CollectBlobsReport> {
+  collectBlobs(given?: CollectBlobsOptions): Promise<CollectBlobsReport> {
     return this.#enter(async () => {
+      const options = checkCall(given, collectKinds)
       const { truth, blobs, clock } = this.#parts.ports
       if (blobs) return collectBlobs({ truth, blobs, clock }, options)
       throw new HeadwaterError(
@@ -297,16 +374,17 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   }
 
   /** Jobs that were given up, with their reasons; 100 unless `limit` says otherwise. */
-  parkedJobs(
-    options: { tenant?: string | undefined; target?: JobTarget | undefined; limit?: number | undefined } = {},
-  ): Promise<JobRow[]> {
-    return this.#enter(() => this.#worker().jobs.parked({ ...this.#jobFilter(options), limit: options.limit ?? 100 }))
+  parkedJobs(given?: JobFilterOptions & { limit?: number | undefined }): Promise<JobRow[]> {
+    return this.#enter(async () => {
+      const { limit = 100, ...options } = checkCall(given, parkedKinds)
+      return this.#worker().jobs.parked({ ...this.#jobFilter(options), limit })
+    })
   }
 
   /** Makes parked jobs due again; returns how many. */
-  redrive(options: { tenant?: string | undefined; target?: JobTarget | undefined } = {}): Promise<number> {
+  redrive(options?: JobFilterOptions): Promise<number> {
     return this.#enter(async () => {
-      const count = await this.#worker().jobs.redrive(this.#jobFilter(options))
+      const count = await this.#worker().jobs.redrive(this.#jobFilter(checkCall(options, jobKinds)))
       this.#writer.relay.nudge()
       return count
     })
@@ -321,8 +399,8 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    * The embedders of this store, named ones first, and spaces that have vectors and no embedder: where each is in use
    * and whether it works. Each is asked for the vector of one word (5 s at most), and the answer kept for 30 s.
    */
-  availableModels(options: CallOptions = {}): Promise<ModelInfo[]> {
-    return this.#enter(() => this.#models.list(options))
+  availableModels(options?: CallOptions): Promise<ModelInfo[]> {
+    return this.#enter(async () => this.#models.list(checkCall(options, callKinds)))
   }
 
   /** The physical indexes that there are. */
@@ -386,7 +464,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     return this.#parts.ports.truth.session({ worker: true })
   }
 
-  #jobFilter(options: { tenant?: string | undefined; target?: JobTarget | undefined }) {
+  #jobFilter(options: JobFilterOptions) {
     const { tenant, target } = options
     return { tenant: tenant === undefined ? undefined : tenantId(tenant), target }
   }
@@ -407,7 +485,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     }
     const found = this.#parts.named.get(choice)
     if (found) return found
-    throw invalid('embedder', `no ${JSON.stringify(choice)} in embedders`)
+    throw invalid('embedder', `no ${describeValue(choice)} in embedders`)
   }
 }
 

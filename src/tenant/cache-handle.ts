@@ -1,12 +1,15 @@
-import { type CallOptions, throwIfAborted } from '../core/abort'
+import { type CallOptions, callKinds, throwIfAborted } from '../core/abort'
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { collectionName, type TenantId } from '../core/ids'
-import type { Json } from '../core/json'
-import { type KnownOptions, refuseUnknown } from '../core/known-options'
+import { type Json, jsonCopy } from '../core/json'
+import { reading } from '../core/known-options'
+import { anything, checkOptions, type Kind, type OptionKinds, type Taken } from '../core/option-kinds'
 import type { CacheRepository, CacheSetOptions, CacheStats } from '../repositories/cache'
 import { documentTag } from '../repositories/document-entries'
+import { checkId } from '../writer/write/document-input'
 import type { Receipt } from '../writer/write/receipt'
-import { type ReadOptions, readAfter, type TenantContext } from './tenant-context'
+import { checkList, type ReadOptions, readAfter, readKinds, type TenantContext } from './tenant-context'
 
 /** A document that a cached value is made of; of the default collection when only its id is given. */
 export type CacheDocument = string | { readonly collection?: string | undefined; readonly id: string }
@@ -22,8 +25,14 @@ export interface CacheLoadOptions extends CacheSetOptions {
   after?: Receipt | undefined
 }
 
-const knownToSet = { ttlMs: true, tags: true, signal: true, timeoutMs: true } satisfies KnownOptions<CacheSetOptions>
-const knownToLoad = { ...knownToSet, documents: true, after: true } satisfies KnownOptions<CacheLoadOptions>
+/** Above 0; what is longer than a year is as good as for ever. */
+const ttl: Kind = (value, path, code) => {
+  if (typeof value === 'number' && value > 0 && value < 2 ** 52) return value
+  const problem = `must be a number of milliseconds above 0, got ${describeValue(value)}`
+  throw new HeadwaterError(code, `${path}: ${problem}`, { path })
+}
+const setKinds = { ...callKinds, ttlMs: ttl, tags: anything } satisfies OptionKinds<CacheSetOptions>
+const loadKinds = { ...setKinds, documents: anything, after: anything } satisfies OptionKinds<CacheLoadOptions>
 
 /** A document and its fence before the value was loaded; 0 when there was none. */
 type Dependency = [collection: string, id: string, fence: number]
@@ -48,10 +57,9 @@ export class TenantCache {
    * The value, or undefined. With `after`, only a value whose documents are still as they were when it was loaded (see
    * `documents` of `getOrLoad`); any other counts as absent.
    */
-  get<T extends Json = Json>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
-    const { after, ...call } = options
-    return this.#with(after, call, async (cache) => {
-      const held = (await cache.get(this.#tenant, key, call)) as Held | undefined
+  get<T extends Json = Json>(key: string, options?: ReadOptions): Promise<T | undefined> {
+    return this.#with(options, readKinds, async (cache, { after, ...call }) => {
+      const held = (await cache.get(this.#tenant, this.#key(key), call)) as Held | undefined
       if (held && after && !(await this.#isCurrent(held, call))) return undefined
       return held?.[0]
     }) as Promise<T | undefined>
@@ -59,8 +67,10 @@ export class TenantCache {
 
   /** In the order of the keys. */
   getMany<T extends Json = Json>(keys: readonly string[], options?: CallOptions): Promise<(T | undefined)[]> {
-    return this.#with(undefined, options, async (cache) => {
-      const held = (await cache.getMany(this.#tenant, keys, options)) as (Held | undefined)[]
+    return this.#with(options, callKinds, async (cache, call) => {
+      const { limits } = this.#context
+      const names = checkList(keys, 'keys', limits, (key, path) => this.#key(key, path))
+      const held = (await cache.getMany(this.#tenant, names, call)) as (Held | undefined)[]
       return held.map((one) => one?.[0])
     }) as Promise<(T | undefined)[]>
   }
@@ -69,11 +79,13 @@ export class TenantCache {
    * Stores a copy of the value; an hour by default (`ttlMs`). A tag of `documentTag` deletes it at the next write to that
    * document; to be safe from a write while the value is made, use `getOrLoad` with `documents`.
    */
-  set(key: string, value: Json, options: CacheSetOptions = {}): Promise<void> {
-    return this.#with(undefined, options, (cache) => {
-      refuseUnknown(options, knownToSet, '', 'HW_INVALID_ARGUMENT')
-      this.#context.entries?.expect(options.tags ?? [])
-      return cache.set(this.#tenant, key, [value], options)
+  set(key: string, value: Json, given?: CacheSetOptions): Promise<void> {
+    return this.#with(given, setKinds, async (cache, { tags = [], ...options }) => {
+      const names = this.#tags(tags)
+      const name = this.#key(key)
+      const held: Held = [this.#value(value)]
+      this.#context.entries?.expect(names)
+      return cache.set(this.#tenant, name, held, { ...options, tags: names })
     })
   }
 
@@ -82,24 +94,28 @@ export class TenantCache {
    * load, and what was loaded while one of them changed is given to the caller and not kept. `load` may run more than
    * once. HW_OVERLOADED when too many loads wait while Redis is down.
    */
-  getOrLoad<T extends Json = Json>(key: string, load: () => Promise<T>, options: CacheLoadOptions = {}): Promise<T> {
-    const { after, documents = [], tags = [], ...call } = options
-    return this.#with(after, call, async (cache) => {
-      refuseUnknown(options, knownToLoad, '', 'HW_INVALID_ARGUMENT')
-      const places = documents.map(placeOf)
-      const all = [...tags, ...places.map(({ collection, id }) => documentTag(collection, id))]
+  getOrLoad<T extends Json = Json>(key: string, load: () => Promise<T>, given?: CacheLoadOptions): Promise<T> {
+    return this.#with(given, loadKinds, async (cache, { after, documents = [], tags = [], ...call }) => {
+      const name = this.#key(key)
+      if (typeof load !== 'function') {
+        const problem = `load: must be a function, got ${describeValue(load)}`
+        throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'load' })
+      }
+      const places = checkList(documents, 'documents', this.#context.limits, placeOf)
+      const all = [...this.#tags(tags), ...places.map(({ collection, id }) => documentTag(collection, id))]
       this.#context.entries?.expect(all)
       let own: Held | undefined
       const loadHeld = async (): Promise<Json> => {
         const made = await this.#fences(places, call)
-        own = made.length > 0 ? [await load(), made] : [await load()]
+        const value = this.#value(await load())
+        own = made.length > 0 ? [value, made] : [value]
         return own
       }
       for (let attempt = 1; attempt <= attempts; attempt++) {
-        const held = (await cache.getOrLoad(this.#tenant, key, loadHeld, { ...call, tags: all })) as Held
+        const held = (await cache.getOrLoad(this.#tenant, name, loadHeld, { ...call, tags: all })) as Held
         // What this call has loaded itself, it has loaded after the receipt.
         if (!after || own || (await this.#isCurrent(held, call))) return held[0]
-        const gone = await cache.delete(this.#tenant, key, call).then(
+        const gone = await cache.delete(this.#tenant, name, call).then(
           () => true,
           () => false,
         )
@@ -112,29 +128,53 @@ export class TenantCache {
 
   /** True if there was a value. */
   delete(key: string, options?: CallOptions): Promise<boolean> {
-    return this.#with(undefined, options, (cache) => cache.delete(this.#tenant, key, options))
+    return this.#with(options, callKinds, async (cache, call) => cache.delete(this.#tenant, this.#key(key), call))
   }
 
   /** Deletes every entry with this tag, or one of these; returns how many. */
   deleteByTag(tag: string | readonly string[], options?: CallOptions): Promise<number> {
-    return this.#with(undefined, options, (cache) => cache.deleteByTag(this.#tenant, tag, options))
+    return this.#with(options, callKinds, async (cache, call) => {
+      return cache.deleteByTag(this.#tenant, this.#tags(typeof tag === 'string' ? [tag] : tag), call)
+    })
   }
 
   /** Hits, misses and entries of this tenant. */
   stats(options?: CallOptions): Promise<CacheStats> {
-    return this.#with(undefined, options, (cache) => cache.stats(this.#tenant, options))
+    return this.#with(options, callKinds, (cache, call) => cache.stats(this.#tenant, call))
   }
 
-  #with<T>(
-    after: Receipt | undefined,
-    call: CallOptions | undefined,
-    work: (cache: CacheRepository) => Promise<T>,
+  #with<O extends CallOptions & { after?: Receipt | undefined }, T>(
+    given: O | undefined,
+    kinds: OptionKinds<O>,
+    work: (cache: CacheRepository, options: Taken<O>) => Promise<T>,
   ): Promise<T> {
     return this.#context.enter(async () => {
-      await readAfter(this.#context, this.#tenant, after, call ?? {})
-      await this.#context.epoch.refresh(after?.epoch)
-      return work(this.#context.cache)
+      const options = checkOptions(given, kinds, '', 'HW_INVALID_ARGUMENT')
+      const { after, signal, timeoutMs } = options as ReadOptions
+      const receipt = await readAfter(this.#context, this.#tenant, after, { signal, timeoutMs })
+      await this.#context.epoch.refresh(receipt?.epoch)
+      return work(this.#context.cache, options)
     })
+  }
+
+  /** Any characters, since some make keys of queries; where a store does not take them, it is kept by its hash. */
+  #key(value: unknown, path = 'key'): string {
+    const { keyBytes } = this.#context.limits
+    if (typeof value !== 'string') {
+      throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: must be a string, got ${describeValue(value)}`, {
+        path,
+      })
+    }
+    if (value.length <= keyBytes && Buffer.byteLength(value) <= keyBytes) return value
+    throw new HeadwaterError('HW_LIMIT_EXCEEDED', `${path}: at most ${keyBytes} bytes (limits.keyBytes)`, { path })
+  }
+
+  #tags(tags: unknown): string[] {
+    return checkList(tags, 'tags', this.#context.limits, (tag, path) => this.#key(tag, path))
+  }
+
+  #value<V>(value: V): Json {
+    return value === undefined ? (value as never) : jsonCopy(value, 'value', this.#context.limits.valueBytes)
   }
 
   /** True if each document of the value has the fence that it had before the value was loaded. */
@@ -163,10 +203,12 @@ export class TenantCache {
   }
 }
 
-function placeOf(document: CacheDocument, at: number): { collection: string; id: string } {
-  const { collection = 'documents', id } = typeof document === 'string' ? { id: document } : document
-  if (typeof id === 'string') return { collection: collectionName(collection), id }
-  throw new HeadwaterError('HW_INVALID_ARGUMENT', `documents[${at}]: give an id, or { collection, id }`, {
-    path: `documents[${at}]`,
+function placeOf(document: unknown, path: string): { collection: string; id: string } {
+  return reading(path, 'HW_INVALID_ARGUMENT', () => {
+    const place: { collection?: unknown; id?: unknown } =
+      typeof document === 'object' && document !== null ? document : { id: document }
+    const { collection = 'documents', id } = place
+    if (typeof id === 'string') return { collection: collectionName(collection as string), id: checkId(id, path) }
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: give an id, or { collection, id }`, { path })
   })
 }

@@ -1,12 +1,18 @@
 import type { Scope } from '../core/ids'
 import type { JsonObject } from '../core/json'
+import { anything, checkOptions, type OptionKinds } from '../core/option-kinds'
 import type { MetadataDeclaration } from '../filter/metadata'
 import type { Filter } from '../filter/typed'
-import type { SearchOptions, SearchPage, SearchQuery } from '../search/query'
+import { legKinds, type SearchOptions, type SearchPage, type SearchQuery } from '../search/query'
+import type { SearcherOptions } from '../search/search'
 import type { SimilarQuery, SimilarTo } from '../search/similar'
-import type { Receipt } from '../writer/write/receipt'
+import { checkReceipt, type Receipt } from '../writer/write/receipt'
 import { Documents } from './documents'
 import type { TenantContext } from './tenant-context'
+
+const searchKinds = { ...legKinds, after: anything } satisfies OptionKinds<
+  SearchOptions & { after?: Receipt | undefined }
+>
 
 /** One collection of one tenant. */
 export class CollectionHandle<M = JsonObject> {
@@ -29,13 +35,10 @@ export class CollectionHandle<M = JsonObject> {
    */
   search(
     query: SearchQuery<Filter<M>, M>,
-    options: SearchOptions & { after?: Receipt | undefined } = {},
+    options?: SearchOptions & { after?: Receipt | undefined },
   ): Promise<SearchPage<M>> {
-    return this.#after(options, async (metadata, fresh) => {
-      const page = await this.#context.searcher.search(this.#scope, metadata, query as SearchQuery, {
-        ...options,
-        fresh,
-      })
+    return this.#after(options, async (metadata, call) => {
+      const page = await this.#context.searcher.search(this.#scope, metadata, query as SearchQuery, call)
       return page as SearchPage<M>
     })
   }
@@ -46,14 +49,11 @@ export class CollectionHandle<M = JsonObject> {
    */
   searchMany(
     queries: readonly SearchQuery<Filter<M>, M>[],
-    options: SearchOptions & { after?: Receipt | undefined } = {},
+    options?: SearchOptions & { after?: Receipt | undefined },
   ): Promise<SearchPage<M>[]> {
-    return this.#after(options, async (metadata, fresh) => {
+    return this.#after(options, async (metadata, call) => {
       const { searcher } = this.#context
-      const pages = await searcher.searchMany(this.#scope, metadata, queries as readonly SearchQuery[], {
-        ...options,
-        fresh,
-      })
+      const pages = await searcher.searchMany(this.#scope, metadata, queries as readonly SearchQuery[], call)
       return pages as SearchPage<M>[]
     })
   }
@@ -66,23 +66,27 @@ export class CollectionHandle<M = JsonObject> {
   similar(
     target: SimilarTo,
     query: SimilarQuery<Filter<M>, M> = {},
-    options: SearchOptions & { after?: Receipt | undefined } = {},
+    options?: SearchOptions & { after?: Receipt | undefined },
   ): Promise<SearchPage<M>> {
-    return this.#after(options, async (metadata) => {
+    return this.#after(options, async (metadata, call) => {
       const { searcher } = this.#context
-      const page = await searcher.similar(this.#scope, metadata, target, query as SimilarQuery, options)
+      const page = await searcher.similar(this.#scope, metadata, target, query as SimilarQuery, call)
       return page as SearchPage<M>
     })
   }
 
   #after<T>(
-    options: SearchOptions & { after?: Receipt | undefined },
-    work: (metadata: MetadataDeclaration | undefined, fresh: boolean) => Promise<T>,
+    given: (SearchOptions & { after?: Receipt | undefined }) | undefined,
+    work: (metadata: MetadataDeclaration | undefined, call: SearcherOptions) => Promise<T>,
   ): Promise<T> {
     const { writer } = this.#context
     return this.#context.enter(async () => {
-      if (options.after) await writer.waitFor(this.#scope.tenant, options.after, options)
-      return work(writer.plan(this.#scope.collection).metadata, options.after !== undefined)
+      const { after, ...call } = checkOptions(given, searchKinds, '', 'HW_INVALID_ARGUMENT')
+      if (after !== undefined) {
+        const receipt = checkReceipt(after, this.#scope.tenant, 'after')
+        await writer.waitFor(this.#scope.tenant, receipt, { signal: call.signal, timeoutMs: call.timeoutMs })
+      }
+      return work(writer.plan(this.#scope.collection).metadata, { ...call, fresh: after !== undefined })
     })
   }
 }

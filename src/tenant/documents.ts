@@ -1,17 +1,19 @@
 import type { CallOptions } from '../core/abort'
 import { withinDeadline } from '../core/deadline'
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import type { Scope } from '../core/ids'
 import type { JsonObject } from '../core/json'
-import { parseFilter } from '../filter/parse'
+import { anything, checkOptions, type OptionKinds } from '../core/option-kinds'
+import { filterLimitsOf, parseFilter } from '../filter/parse'
 import type { Filter } from '../filter/typed'
 import { checkId, type DocumentInput, type DocumentPatch } from '../writer/write/document-input'
 import type { PreparedDocument } from '../writer/write/prepared-document'
 import type { BatchResult, DocumentReceipt } from '../writer/write/receipt'
-import type { BatchWriteOptions, DocumentWriteOptions } from '../writer/writer'
+import type { BatchWriteOptions, DocumentWriteOptions } from '../writer/write/write-options'
 import { type StoredChunk, type StoredDocument, storedDocument } from './document'
 import { decodeListCursor, encodeListCursor } from './list-cursor'
-import { type ReadOptions, readAfter, type TenantContext } from './tenant-context'
+import { checkList, type ReadOptions, readAfter, readKinds, type TenantContext } from './tenant-context'
 
 /** What to list: every document without a filter. */
 export interface ListQuery<M = JsonObject> {
@@ -30,7 +32,7 @@ export interface ListPage<M = JsonObject> {
   readonly cursor?: string | undefined
 }
 
-const maxList = 1_000
+const listKinds = { filter: anything, limit: anything, cursor: anything } satisfies OptionKinds<ListQuery>
 
 /** The documents of one tenant in one collection. */
 export class Documents<M = JsonObject> {
@@ -54,7 +56,7 @@ export class Documents<M = JsonObject> {
 
   /**
    * Stores a stream of documents in bounded memory, a transaction a batch (500 documents or 16 MiB); those that are
-   * refused are reported in `failed`, the others stored. A failure of the store rejects, with counts in `details`.
+   * refused are counted, the first 100 reported in `failed`, and the others stored. A failure of the store rejects, with counts in `details`.
    */
   putMany(
     documents: Iterable<DocumentInput<M> | PreparedDocument> | AsyncIterable<DocumentInput<M> | PreparedDocument>,
@@ -102,7 +104,7 @@ export class Documents<M = JsonObject> {
   /** In the order of the ids; null where there is none. */
   getMany(ids: readonly string[], options?: ReadOptions): Promise<(StoredDocument<M> | null)[]> {
     return this.#read(options, async (call) => {
-      const wanted = ids.map((id, at) => checkId(id, `ids[${at}]`))
+      const wanted = checkList(ids, 'ids', this.#context.limits, checkId)
       const rows = await this.#session().documents.getMany(this.#scope, [...new Set(wanted)], call)
       const found = new Map(rows.map((row) => [row.id, storedDocument<M>(row)]))
       return wanted.map((id) => found.get(id) ?? null)
@@ -128,16 +130,17 @@ export class Documents<M = JsonObject> {
   }
 
   /** Documents in the order of their ids. HW_INVALID_FILTER, HW_INVALID_CURSOR, HW_LIMIT_EXCEEDED. */
-  list(query: ListQuery<M> = {}, options?: ReadOptions): Promise<ListPage<M>> {
+  list(given: ListQuery<M> = {}, options?: ReadOptions): Promise<ListPage<M>> {
     return this.#read(options, async (call) => {
-      const limit = query.limit ?? 100
+      const query = checkOptions(given, listKinds, '', 'HW_INVALID_ARGUMENT')
+      const { pageSize } = this.#context.limits
+      const { limit = Math.min(100, pageSize) } = query
       if (!Number.isInteger(limit) || limit < 1) {
-        throw new HeadwaterError('HW_INVALID_ARGUMENT', `limit: must be a whole number from 1, got ${limit}`, {
-          path: 'limit',
-        })
+        const problem = `limit: must be a whole number from 1, got ${describeValue(limit)}`
+        throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'limit' })
       }
-      if (limit > maxList) {
-        throw new HeadwaterError('HW_LIMIT_EXCEEDED', `limit: at most ${maxList}, got ${limit}`, { path: 'limit' })
+      if (limit > pageSize) {
+        throw new HeadwaterError('HW_LIMIT_EXCEEDED', `limit: at most ${pageSize}, got ${limit}`, { path: 'limit' })
       }
       const filter = this.#filter(query.filter)
       const request = JSON.stringify([this.#scope.tenant, this.#scope.collection, filter ?? null])
@@ -151,7 +154,7 @@ export class Documents<M = JsonObject> {
 
   /** How many documents match; all of them without a filter. HW_INVALID_FILTER. */
   count(filter?: Filter<M>, options?: ReadOptions): Promise<number> {
-    return this.#read(options, (call) => this.#session().documents.count(this.#scope, this.#filter(filter), call))
+    return this.#read(options, async (call) => this.#session().documents.count(this.#scope, this.#filter(filter), call))
   }
 
   /** How many chunks the documents of the collection have together. */
@@ -168,16 +171,21 @@ export class Documents<M = JsonObject> {
 
   #filter(filter: Filter<M> | undefined): ReturnType<typeof parseFilter> | undefined {
     if (filter === undefined) return undefined
-    return parseFilter(filter, this.#context.writer.plan(this.#scope.collection).metadata, { of: 'documents' })
+    const { writer, limits } = this.#context
+    return parseFilter(filter, writer.plan(this.#scope.collection).metadata, {
+      ...filterLimitsOf(limits),
+      of: 'documents',
+    })
   }
 
   #session() {
     return this.#context.truth.session({ tenant: this.#scope.tenant })
   }
 
-  #read<T>(options: ReadOptions | undefined, work: (call: CallOptions) => Promise<T>): Promise<T> {
+  #read<T>(given: ReadOptions | undefined, work: (call: CallOptions) => Promise<T>): Promise<T> {
     return this.#context.enter(() => {
-      if (options === undefined) return work({})
+      if (given === undefined) return work({})
+      const options = checkOptions(given, readKinds, '', 'HW_INVALID_ARGUMENT')
       return withinDeadline(this.#context.clock, options, undefined, async (deadline) => {
         await readAfter(this.#context, this.#scope.tenant, options.after, deadline.options())
         return work(deadline.options())

@@ -1,7 +1,10 @@
 import { HeadwaterError } from '../core/errors'
 import { sha256 } from '../core/ids'
+import { checkId } from '../writer/write/document-input'
 
 const keyLength = 12
+/** Of the key and the longest id. */
+const longest = Math.ceil(((keyLength + 512) * 4) / 3)
 
 /** Cursor of a list: the last id shown, bound to the request it belongs to. */
 export function encodeListCursor(request: string, lastId: string): string {
@@ -9,7 +12,8 @@ export function encodeListCursor(request: string, lastId: string): string {
 }
 
 export function decodeListCursor(request: string, cursor: string): string {
-  const bytes = typeof cursor === 'string' ? Buffer.from(cursor, 'base64url') : Buffer.alloc(0)
+  const known = typeof cursor === 'string' && cursor.length <= longest
+  const bytes = known ? Buffer.from(cursor, 'base64url') : Buffer.alloc(0)
   const text = bytes.toString()
   if (text.length <= keyLength || bytes.toString('base64url') !== cursor) {
     throw new HeadwaterError('HW_INVALID_CURSOR', 'cursor: it is malformed', { path: 'cursor' })
@@ -17,5 +21,9 @@ export function decodeListCursor(request: string, cursor: string): string {
   if (text.slice(0, keyLength) !== sha256(request).slice(0, keyLength)) {
     throw new HeadwaterError('HW_INVALID_CURSOR', 'cursor: it belongs to another request', { path: 'cursor' })
   }
-  return text.slice(keyLength)
+  try {
+    return checkId(text.slice(keyLength))
+  } catch (cause) {
+    throw new HeadwaterError('HW_INVALID_CURSOR', 'cursor: it is malformed', { path: 'cursor', cause })
+  }
 }

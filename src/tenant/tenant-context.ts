@@ -1,15 +1,19 @@
 import type { CallerTransaction } from '../connections/postgres/caller'
-import type { CallOptions } from '../core/abort'
+import { type CallOptions, callKinds } from '../core/abort'
 import type { Clock } from '../core/clock'
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
+import { reading } from '../core/known-options'
+import type { Limits } from '../core/limits'
+import { anything, type OptionKinds } from '../core/option-kinds'
 import type { BlobRepository } from '../repositories/blobs'
 import type { CacheRepository } from '../repositories/cache'
 import type { DocumentEntries } from '../repositories/document-entries'
 import type { EpochWatch } from '../repositories/epoch-watch'
 import type { Truth, TruthSession } from '../repositories/truth'
 import type { Searcher } from '../search/search'
-import type { Receipt } from '../writer/write/receipt'
+import { checkReceipt, type Receipt } from '../writer/write/receipt'
 import type { CoordinatedWriter } from '../writer/writer'
 
 /** The repositories over a caller's transaction, for one handle. HW_INVALID_ARGUMENT for what can be none. */
@@ -34,6 +38,7 @@ export interface TenantContext {
   /** Undefined where no place for blobs is configured. */
   readonly blobs: BlobRepository | undefined
   readonly clock: Clock
+  readonly limits: Limits
   /** The repositories over a transaction of the caller's; undefined where the truth is no Postgres. */
   readonly adopt: Adopt | undefined
   /** Runs a call of the store: refused when it is closed or when it comes from inside a transaction. */
@@ -45,16 +50,37 @@ export interface ReadOptions extends CallOptions {
   after?: Receipt | undefined
 }
 
+/** `after` is checked where the tenant is known. */
+export const readKinds = { ...callKinds, after: anything } satisfies OptionKinds<ReadOptions>
+
 /** Reads come from the primary, where a committed write is seen at once: only a caller's own commit is waited for. */
 export async function readAfter(
   context: TenantContext,
   tenant: TenantId,
   after: Receipt | undefined,
   call: CallOptions,
-): Promise<void> {
-  if (!after) return
-  if (after.tenant !== tenant) {
-    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'after: the receipt is of another tenant', { path: 'after' })
+): Promise<Receipt | undefined> {
+  if (after === undefined) return undefined
+  const receipt = checkReceipt(after, tenant, 'after')
+  if (receipt.commit !== undefined) await context.writer.waitFor(tenant, receipt, call)
+  return receipt
+}
+
+/** A list of ids, keys or tags, copied: each is checked by `check`, and they are no more than a call may name. */
+export function checkList<T>(
+  given: unknown,
+  path: string,
+  { keys }: Limits,
+  check: (value: unknown, path: string) => T,
+): T[] {
+  if (!Array.isArray(given)) {
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: must be a list, got ${describeValue(given)}`, { path })
   }
-  if (after.commit !== undefined) await context.writer.waitFor(tenant, after, call)
+  return reading(path, 'HW_INVALID_ARGUMENT', () => {
+    const { length } = given
+    if (!(length <= keys)) {
+      throw new HeadwaterError('HW_LIMIT_EXCEEDED', `${path}: at most ${keys} (limits.keys), got ${length}`, { path })
+    }
+    return Array.from({ length }, (_, at) => check(given[at], `${path}[${at}]`))
+  })
 }

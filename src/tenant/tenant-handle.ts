@@ -1,14 +1,16 @@
 import type { CallerTransaction } from '../connections/postgres/caller'
 import type { CallOptions } from '../core/abort'
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { collectionName, type TenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
+import { reading } from '../core/known-options'
 import type { Filter } from '../filter/typed'
 import type { SearchOptions, SearchPage, SearchQuery } from '../search/query'
 import type { SimilarQuery, SimilarTo } from '../search/similar'
 import type { BatchResult, Receipt } from '../writer/write/receipt'
 import type { WriterTransaction } from '../writer/write/transaction'
-import type { WriteOptions } from '../writer/writer'
+import type { WriteOptions } from '../writer/write/write-options'
 import { TenantBlobs } from './blobs-handle'
 import { TenantCache } from './cache-handle'
 import { CollectionHandle } from './collection-handle'
@@ -73,9 +75,14 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
   }
 
   /** Resolves when every target has what the receipt (or the result of a batch) stands for. 30 s by default. */
-  waitFor(receipt: Receipt | BatchResult, options?: CallOptions): Promise<void> {
+  waitFor(
+    receipt: Receipt | (Partial<BatchResult> & Pick<BatchResult, 'receipt'>),
+    options?: CallOptions,
+  ): Promise<void> {
     return this.#context.enter(async () => {
-      const single = typeof receipt === 'object' && receipt !== null && 'receipt' in receipt ? receipt.receipt : receipt
+      const single = reading('receipt', 'HW_INVALID_ARGUMENT', () =>
+        typeof receipt === 'object' && receipt !== null && 'receipt' in receipt ? receipt.receipt : receipt,
+      )
       await this.#context.writer.waitFor(this.tenant, single, options)
     })
   }
@@ -88,20 +95,25 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
     work: (transaction: TransactionHandle<C>) => Promise<T>,
     options?: WriteOptions,
   ): Promise<{ value: T; receipt: Receipt }> {
-    const { writer } = this.#context
-    return this.#context.enter(() =>
-      writer.transaction(
+    const { writer, limits } = this.#context
+    return this.#context.enter(async () => {
+      if (typeof work !== 'function') {
+        const problem = `work: must be a function of the transaction, got ${describeValue(work)}`
+        throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'work' })
+      }
+      return writer.transaction(
         this.tenant,
         (inner) =>
           work(
             new TransactionHandle<C>(
               async () => inner,
               (name) => writer.plan(name),
+              limits,
             ),
           ),
         options,
-      ),
-    )
+      )
+    })
   }
 
   /**
@@ -111,7 +123,7 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
    * rolled back.
    */
   using(transaction: CallerTransaction): TransactionHandle<C> {
-    const { writer, adopt } = this.#context
+    const { writer, limits, adopt } = this.#context
     if (!adopt) {
       throw new HeadwaterError('HW_INVALID_ARGUMENT', 'using(transaction): this store has no Postgres to share')
     }
@@ -123,6 +135,6 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
       begun ??= writer.within(this.tenant, adopted.session)
       return begun
     }
-    return new TransactionHandle<C>(begin, (name) => writer.plan(name))
+    return new TransactionHandle<C>(begin, (name) => writer.plan(name), limits)
   }
 }

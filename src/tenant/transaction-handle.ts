@@ -1,15 +1,13 @@
 import type { JsonObject } from '../core/json'
+import type { Limits } from '../core/limits'
 import type { CollectionPlan } from '../writer/ports'
 import { checkId, type DocumentInput, type DocumentPatch } from '../writer/write/document-input'
 import type { PreparedDocument } from '../writer/write/prepared-document'
 import type { DocumentReceipt } from '../writer/write/receipt'
 import type { WriterTransaction } from '../writer/write/transaction'
+import type { VersionOptions } from '../writer/write/write-options'
 import { type StoredDocument, storedDocument } from './document'
-
-interface VersionOptions {
-  /** Fails with HW_VERSION_CONFLICT unless the document is at this version; 0: unless it is not there. */
-  ifVersion?: number | undefined
-}
+import { checkList } from './tenant-context'
 
 type Begin = () => Promise<WriterTransaction>
 
@@ -17,11 +15,13 @@ type Begin = () => Promise<WriterTransaction>
 export class TransactionDocuments<M = JsonObject> {
   readonly #begin: Begin
   readonly #plan: CollectionPlan
+  readonly #limits: Limits
 
   /** @internal */
-  constructor(begin: Begin, plan: CollectionPlan) {
+  constructor(begin: Begin, plan: CollectionPlan, limits: Limits) {
     this.#begin = begin
     this.#plan = plan
+    this.#limits = limits
   }
 
   /** HW_INVALID_DOCUMENT, HW_INVALID_METADATA, HW_VERSION_CONFLICT. Not embedded here, unless it was prepared. */
@@ -49,7 +49,7 @@ export class TransactionDocuments<M = JsonObject> {
   /** In the order of the ids; null where there is none. */
   async getMany(ids: readonly string[]): Promise<(StoredDocument<M> | null)[]> {
     // Before anything is sent: what Postgres refuses ends the transaction.
-    const wanted = ids.map((id, at) => checkId(id, `ids[${at}]`))
+    const wanted = checkList(ids, 'ids', this.#limits, checkId)
     const rows = await (await this.#begin()).getMany(this.#plan, [...new Set(wanted)])
     const found = new Map(rows.map((row) => [row.id, storedDocument<M>(row)]))
     return wanted.map((id) => found.get(id) ?? null)
@@ -62,16 +62,18 @@ export class TransactionHandle<C extends object> {
   readonly documents: TransactionDocuments<C extends { documents: infer M } ? M : JsonObject>
   readonly #begin: Begin
   readonly #planOf: (collection: string) => CollectionPlan
+  readonly #limits: Limits
 
   /** @internal */
-  constructor(begin: Begin, planOf: (collection: string) => CollectionPlan) {
+  constructor(begin: Begin, planOf: (collection: string) => CollectionPlan, limits: Limits) {
     this.#begin = begin
     this.#planOf = planOf
-    this.documents = new TransactionDocuments(begin, planOf('documents'))
+    this.#limits = limits
+    this.documents = new TransactionDocuments(begin, planOf('documents'), limits)
   }
 
   /** A declared collection, or HW_COLLECTION_UNKNOWN. */
   collection<K extends keyof C & string>(name: K): { readonly documents: TransactionDocuments<C[K]> } {
-    return { documents: new TransactionDocuments<C[K]>(this.#begin, this.#planOf(name)) }
+    return { documents: new TransactionDocuments<C[K]>(this.#begin, this.#planOf(name), this.#limits) }
   }
 }

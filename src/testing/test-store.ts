@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../core/clock'
 import { HeadwaterError } from '../core/errors'
 import type { JsonObject } from '../core/json'
+import { limitDefaults } from '../core/limits'
 import { seededRandom } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
 import { VectorLru } from '../embeddings/lru'
@@ -40,6 +41,7 @@ export interface TestStoreOptions<C extends object>
     | 'splitters'
     | 'relay'
     | 'writer'
+    | 'limits'
     | 'cache'
     | 'search'
     | 'logger'
@@ -93,6 +95,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
     searches,
     troubles: new Troubles(rest),
     options: { ...rest.writer, relay: rest.relay ?? 'background' },
+    limits: { ...limitDefaults, ...rest.limits },
   }
   await ensureGenerations(ports)
   const check = (name: FaultTarget) => async (): Promise<ConnectionHealth> => ({

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock'
 import type { CollectionName, Scope } from '../core/ids'
+import type { Limits } from '../core/limits'
 import type { Random } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
 import type { MetadataDeclaration } from '../filter/metadata'
@@ -51,6 +52,7 @@ export interface WriterPorts {
   /** Start of the physical names of vector generations, where the engine is shared with others. */
   readonly vectorPrefix?: string | undefined
   readonly options?: Partial<WriterOptions> | undefined
+  readonly limits?: Limits | undefined
   /** Cached values that were made of documents: a `cache` job for each document that changes. */
   readonly entries?: DocumentEntries | undefined
   /** Counts chunks that are written and that the embedder does not read to the end, for health. */

@@ -1,8 +1,11 @@
-import { type CallOptions, throwIfAborted } from '../core/abort'
+import { type CallOptions, callKinds, throwIfAborted } from '../core/abort'
 import { type Deadline, withDeadline } from '../core/deadline'
-import { asHeadwaterError, HeadwaterError } from '../core/errors'
-import { type CollectionName, type Scope, sha256, type TenantId } from '../core/ids'
-import { parseFilter } from '../filter/parse'
+import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../core/errors'
+import { type CollectionName, collectionName, type Scope, sha256, type TenantId } from '../core/ids'
+import { reading } from '../core/known-options'
+import { limitDefaults } from '../core/limits'
+import { checkOptions } from '../core/option-kinds'
+import { filterLimitsOf, parseFilter } from '../filter/parse'
 import type { ParsedFilter } from '../filter/parsed'
 import { told } from '../observability/told'
 import type { DocumentRow } from '../repositories/documents'
@@ -10,10 +13,10 @@ import type { TruthSession } from '../repositories/truth'
 import { type CollectionPlan, type WriterOptions, type WriterPorts, writerDefaults } from './ports'
 import { JobRunner } from './relay/job-runner'
 import { Relay } from './relay/relay'
-import { type BatchProgress, BatchWrite } from './write/batch-write'
+import { BatchWrite } from './write/batch-write'
 import { committed, markerKey, once } from './write/committed'
 import { resolveBlob } from './write/document-blobs'
-import { checkId, type DocumentInput, type DocumentPatch } from './write/document-input'
+import { checkId, type DocumentInput, type DocumentPatch, documentLimits, takePatch } from './write/document-input'
 import { changedAmong, cutAhead, embedAhead, presetOf } from './write/embed-ahead'
 import { Nesting } from './write/nesting'
 import { ownChunksOf } from './write/own-chunks'
@@ -24,27 +27,15 @@ import type { BatchResult, DocumentReceipt, Receipt } from './write/receipt'
 import { notFound, WriterTransaction } from './write/transaction'
 import { waitForReceipt } from './write/wait-for'
 import { buryDocuments, type WriteContext, type Written, writeDocuments } from './write/write-documents'
+import {
+  type BatchWriteOptions,
+  batchKinds,
+  type DocumentWriteOptions,
+  documentKinds,
+  type WriteOptions,
+  writeKinds,
+} from './write/write-options'
 import { WritePath } from './write/write-path'
-
-/** What every write takes. */
-export interface WriteOptions extends CallOptions {
-  /** Applies once, however often it is sent; another body under the same key is HW_IDEMPOTENCY_CONFLICT. */
-  idempotencyKey?: string | undefined
-  /** 'inline' (default) embeds before the transaction; 'deferred' leaves it to the relay. */
-  embed?: 'inline' | 'deferred' | undefined
-}
-
-/** What a write of many documents takes. */
-export interface BatchWriteOptions extends WriteOptions {
-  /** Called after each batch. */
-  onProgress?: ((progress: BatchProgress) => void) | undefined
-}
-
-/** What a write of one document takes. */
-export interface DocumentWriteOptions extends WriteOptions {
-  /** Fails with HW_VERSION_CONFLICT unless the document is at this version; 0: unless it is not there. */
-  ifVersion?: number | undefined
-}
 
 type Body = DocumentInput<unknown> | PreparedDocument
 
@@ -75,21 +66,24 @@ export class CoordinatedWriter {
   plan(collection: string): CollectionPlan {
     const plan = this.#ports.collections.get(collection)
     if (plan) return plan
-    throw new HeadwaterError('HW_COLLECTION_UNKNOWN', `collections.${collection}: it is not declared`, {
-      path: `collections.${collection}`,
-    })
+    const path = `collections.${collectionName(collection)}`
+    throw new HeadwaterError('HW_COLLECTION_UNKNOWN', `${path}: it is not declared`, { path })
   }
 
   /** Splits and embeds outside any transaction. An embedder's failure is left to the relay. */
-  async prepare(scope: Scope, input: DocumentInput<unknown>, options: CallOptions = {}): Promise<PreparedDocument> {
+  async prepare(scope: Scope, input: DocumentInput<unknown>, given?: CallOptions): Promise<PreparedDocument> {
     this.nesting.check()
-    const prepared = await this.#prepare(scope, input, options)
-    await this.#makeReady(scope, [prepared], {}, options)
-    return prepared
+    const options = checkOptions(given, callKinds, '', 'HW_INVALID_ARGUMENT')
+    return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
+      const prepared = await this.#prepare(scope, input, deadline.options())
+      await this.#makeReady(scope, [prepared], {}, deadline.options())
+      return prepared
+    })
   }
 
-  async put(scope: Scope, input: Body, options: DocumentWriteOptions = {}): Promise<DocumentReceipt> {
+  async put(scope: Scope, input: Body, given?: DocumentWriteOptions): Promise<DocumentReceipt> {
     this.nesting.check()
+    const options = checkOptions(given, documentKinds, '', 'HW_INVALID_ARGUMENT')
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const prepared = await this.#prepare(scope, input, deadline.options())
       const { id } = prepared.document
@@ -121,15 +115,18 @@ export class CoordinatedWriter {
   async patch(
     scope: Scope,
     id: string,
-    patch: DocumentPatch<unknown>,
-    options: DocumentWriteOptions = {},
+    asked: DocumentPatch<unknown>,
+    given?: DocumentWriteOptions,
   ): Promise<DocumentReceipt> {
     this.nesting.check()
+    const options = checkOptions(given, documentKinds, '', 'HW_INVALID_ARGUMENT')
     checkId(id)
     const plan = this.plan(scope.collection)
+    const limits = documentLimits(this.#ports, this.#options)
+    const patch = takePatch(asked, plan.metadata, limits)
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
-      const given = patch?.blob
-      const blob = given ? await resolveBlob(this.#ports.blobs, scope.tenant, given, deadline.options()) : given
+      const { blob: source } = patch
+      const blob = source ? await resolveBlob(this.#ports.blobs, scope.tenant, source, deadline.options()) : source
       for (let attempt = 1; ; attempt++) {
         throwIfAborted(deadline.signal)
         const session = this.#ports.truth.session(scope)
@@ -152,7 +149,7 @@ export class CoordinatedWriter {
         }
         const body = patched(row, patch, own)
         const kept = blob === undefined ? row.blob : blob
-        const prepared = prepareDocument(this.#options, scope.tenant, plan, body, kept)
+        const prepared = prepareDocument(limits, scope.tenant, plan, body, kept)
         await this.#makeReady(scope, [prepared], options, deadline.options())
         try {
           const ifVersion = options.ifVersion ?? row.version
@@ -173,8 +170,9 @@ export class CoordinatedWriter {
     })
   }
 
-  async delete(scope: Scope, id: string, options: DocumentWriteOptions = {}): Promise<DocumentReceipt> {
+  async delete(scope: Scope, id: string, given?: DocumentWriteOptions): Promise<DocumentReceipt> {
     this.nesting.check()
+    const options = checkOptions(given, documentKinds, '', 'HW_INVALID_ARGUMENT')
     checkId(id)
     this.plan(scope.collection)
     const request = sha256('delete', scope.collection, id, String(options.ifVersion))
@@ -184,15 +182,12 @@ export class CoordinatedWriter {
   }
 
   /** Streams in bounded memory; the iterator is never waited for inside a transaction. */
-  putMany(
-    scope: Scope,
-    inputs: Iterable<Body> | AsyncIterable<Body>,
-    options: BatchWriteOptions = {},
-  ): Promise<BatchResult> {
+  putMany(scope: Scope, inputs: Iterable<Body> | AsyncIterable<Body>, given?: BatchWriteOptions): Promise<BatchResult> {
     this.nesting.check()
+    const options = checkOptions(given, batchKinds, '', 'HW_INVALID_ARGUMENT')
     const { embedder } = this.plan(scope.collection)
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
-      const write = new BatchWrite(scope, this.#options, options.onProgress)
+      const write = this.#batch(scope, options)
       const result = await write.put(inputs, deadline.signal, {
         prepare: (input) => this.#prepare(scope, input, deadline.options()),
         ready: async (batch) => {
@@ -218,12 +213,13 @@ export class CoordinatedWriter {
   deleteMany(
     scope: Scope,
     ids: Iterable<string> | AsyncIterable<string>,
-    options: BatchWriteOptions = {},
+    given?: BatchWriteOptions,
   ): Promise<BatchResult> {
     this.nesting.check()
+    const options = checkOptions(given, batchKinds, '', 'HW_INVALID_ARGUMENT')
     this.plan(scope.collection)
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
-      const write = new BatchWrite(scope, this.#options, options.onProgress)
+      const write = this.#batch(scope, options)
       const result = await write.delete(ids, deadline.signal, {
         commit: (batch, number) =>
           this.#path.batch(scope, options, deadline, number, sha256('deleteMany', scope.collection, ...batch), (c) =>
@@ -236,11 +232,12 @@ export class CoordinatedWriter {
   }
 
   /** Deletes what matches; each batch is matched again under its locks, so that a document that left is spared. */
-  async deleteWhere(scope: Scope, filter: unknown, options: BatchWriteOptions = {}): Promise<BatchResult> {
+  async deleteWhere(scope: Scope, filter: unknown, given?: BatchWriteOptions): Promise<BatchResult> {
     this.nesting.check()
+    const options = checkOptions(given, batchKinds, '', 'HW_INVALID_ARGUMENT')
     const plan = this.plan(scope.collection)
-    const parsed = parseFilter(filter, plan.metadata, { of: 'documents' })
-    refuseUndefined(filter)
+    const parsed = parseFilter(filter, plan.metadata, { ...filterLimitsOf(this.#ports.limits), of: 'documents' })
+    reading('filter', 'HW_INVALID_FILTER', () => refuseUndefined(filter))
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const { truth } = this.#ports
       const limit = this.#options.batchDocuments
@@ -254,7 +251,7 @@ export class CoordinatedWriter {
           after = rows.at(-1)!.id
         }
       }
-      const write = new BatchWrite(scope, this.#options, options.onProgress)
+      const write = this.#batch(scope, options)
       const request = sha256('deleteWhere', scope.collection, requestJson(filter))
       const result = await write.delete(matching(), deadline.signal, {
         commit: (batch, number) =>
@@ -282,9 +279,10 @@ export class CoordinatedWriter {
   async transaction<T>(
     tenant: TenantId,
     work: (transaction: WriterTransaction) => Promise<T>,
-    options: WriteOptions = {},
+    given?: WriteOptions,
   ): Promise<{ value: T; receipt: Receipt }> {
     this.nesting.check()
+    const options = checkOptions(given, writeKinds, '', 'HW_INVALID_ARGUMENT')
     const { clock } = this.#ports
     const startedAt = clock.monotonic()
     const begun: WriterTransaction[] = []
@@ -316,8 +314,9 @@ export class CoordinatedWriter {
   }
 
   /** As `TenantHandle.waitFor`, and nudges the relay meanwhile. */
-  waitFor(tenant: TenantId, receipt: Receipt, options: CallOptions = {}): Promise<void> {
+  async waitFor(tenant: TenantId, receipt: Receipt, given?: CallOptions): Promise<void> {
     this.nesting.check()
+    const options = checkOptions(given, callKinds, '', 'HW_INVALID_ARGUMENT')
     return waitForReceipt(this.#ports, tenant, receipt, options, this.relay)
   }
 
@@ -346,9 +345,14 @@ export class CoordinatedWriter {
     return head?.fence !== row.fence
   }
 
+  #batch(scope: Scope, { onProgress }: BatchWriteOptions): BatchWrite {
+    const failures = this.#ports.limits?.failures ?? limitDefaults.failures
+    return new BatchWrite(scope, this.#ports.clock, { ...this.#options, failures }, onProgress)
+  }
+
   #prepare(scope: Scope, input: Body, call: CallOptions): Promise<PreparedDocument> {
     const plan = this.plan(scope.collection)
-    return prepareWithBlob(this.#ports, this.#options, scope.tenant, plan, input, {
+    return prepareWithBlob(this.#ports, documentLimits(this.#ports, this.#options), scope.tenant, plan, input, {
       signal: call.signal,
       timeoutMs: call.timeoutMs,
     })
@@ -365,6 +369,7 @@ function requestJson(value: unknown): string {
   try {
     return JSON.stringify(value) ?? ''
   } catch (cause) {
+    if (isHeadwaterError(cause)) throw cause
     throw new HeadwaterError('HW_INVALID_ARGUMENT', 'The request cannot be written as JSON', { cause })
   }
 }

@@ -55,7 +55,11 @@ describe('every option has a kind', () => {
       const at = path === '' ? name : `${path}.${name}`
       for (const value of [Symbol('x'), 7n, Number.NaN, () => 1]) {
         // Where a function is what is wanted, another value is wrong.
-        if (typeof value === 'function' && ['onProgress', 'pool', 'client', 'ssl'].includes(name)) continue
+        if (
+          typeof value === 'function' &&
+          ['onProgress', 'onError', 'metadataOf', 'pool', 'client', 'ssl'].includes(name)
+        )
+          continue
         expect(() => resolve({ ...right, [name]: value }), `${at}: ${typeof value}`).toThrow(wrong(at))
       }
       expect(() => resolve({ ...right, [name]: undefined }), at).not.toThrow(/must be a/)

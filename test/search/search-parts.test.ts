@@ -11,10 +11,15 @@ describe('cursor', () => {
 
   it('carries ids and scores unchanged', () => {
     fc.assert(
-      fc.property(fc.array(fc.record({ id: uuid, score: fc.double({ noNaN: true }) }), { maxLength: 50 }), (list) => {
-        const candidates = list.map(({ id, score }) => ({ id, score, document: '', legs: {} }))
-        expect(decodeCursor(encodeCursor(key, candidates), key)).toEqual(list)
-      }),
+      fc.property(
+        fc.array(fc.record({ id: uuid, score: fc.double({ noNaN: true, noDefaultInfinity: true }) }), {
+          maxLength: 50,
+        }),
+        (list) => {
+          const candidates = list.map(({ id, score }) => ({ id, score, document: '', legs: {} }))
+          expect(decodeCursor(encodeCursor(key, candidates), key)).toEqual(list)
+        },
+      ),
     )
   })
 

@@ -14,6 +14,9 @@ import type { DownloadProgress, HubModel } from './options'
 const defaultHub = 'https://huggingface.co'
 /** A server that sends nothing for so long is given up. */
 const stallMs = 30_000
+const defaultMaxBytes = 4 * 2 ** 30
+/** Configurations and vocabularies; the largest there are have some 35 MB. */
+const maxJsonBytes = 64 * 2 ** 20
 /** Attempts in a row that bring nothing. */
 const mostFruitless = 3
 const flights = new Map<string, Promise<void>>()
@@ -23,6 +26,8 @@ export interface DownloadOptions {
   /** Where the files go. */
   folder: string
   baseUrl?: string | undefined
+  /** Largest file, bytes; 4 GiB by default. */
+  maxFileBytes?: number | undefined
   onProgress?: ((progress: DownloadProgress) => void) | undefined
   signal?: AbortSignal | undefined
 }
@@ -56,11 +61,14 @@ class FileDownload {
   /** Ours alone: two processes that write one file would spoil it. */
   readonly #part: string
   readonly #url: string
+  readonly #maxBytes: number
 
   constructor(options: DownloadOptions, file: string, sha256: string) {
     const { model, folder, baseUrl = defaultHub } = options
     this.#options = options
     this.#file = file
+    const { maxFileBytes = defaultMaxBytes } = options
+    this.#maxBytes = file.endsWith('.json') ? Math.min(maxJsonBytes, maxFileBytes) : maxFileBytes
     this.#sha256 = sha256
     this.#target = join(folder, file)
     this.#part = `${this.#target}.part.${process.pid}`
@@ -122,12 +130,14 @@ class FileDownload {
       let received = resumed ? start : 0
       const length = response.headers.get('content-length')
       const total = length === null ? undefined : received + Number(length)
+      if ((total ?? received) > this.#maxBytes) throw await this.#tooLarge(response)
       await using part = await open(this.#part, resumed ? 'a' : 'w')
       // Each piece is on the disk before the next: what came before a cut counts. That bytes are missing tells fetch.
       for await (const bytes of response.body) {
+        received += bytes.length
+        if (received > this.#maxBytes) throw await this.#tooLarge()
         await part.writeFile(bytes)
         watch.heard()
-        received += bytes.length
         onProgress?.({ file, received, total })
       }
     } finally {
@@ -142,6 +152,14 @@ class FileDownload {
     if (actual === this.#sha256) return
     await rm(this.#part, { force: true })
     throw this.#problem(`what arrived has the SHA-256 ${actual}, not ${this.#sha256}; it was thrown away`)
+  }
+
+  /** What was received is no file of a model, and is not gone on with. */
+  async #tooLarge(response?: Response): Promise<HeadwaterError> {
+    await response?.body?.cancel()
+    await rm(this.#part, { force: true })
+    const option = this.#maxBytes === maxJsonBytes ? '' : ' (onnx.maxFileBytes)'
+    return this.#problem(`${this.#url} sends more than ${this.#maxBytes} bytes${option}; they were thrown away`)
   }
 
   #refused(status: number): HeadwaterError {
@@ -173,8 +191,8 @@ class FileDownload {
 /** Aborts when nothing was heard for a while, or when the caller does. */
 class Watch {
   readonly #controller = new AbortController()
-  readonly #outer: AbortSignal | undefined
   readonly #abort = (): void => this.#controller.abort(this.#outer?.reason)
+  readonly #outer: AbortSignal | undefined
   #cancel: () => void
 
   constructor(outer: AbortSignal | undefined) {

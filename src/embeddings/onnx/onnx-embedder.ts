@@ -111,7 +111,8 @@ async function place(
   if (options.path !== undefined) return { name: basename(resolve(options.path)), folder: options.path }
   if (typeof model === 'object') {
     const folder = folderOf(cacheDir, model)
-    await downloadModel({ model, folder, baseUrl: options.baseUrl, onProgress: options.onProgress, signal })
+    const { baseUrl, maxFileBytes, onProgress } = options
+    await downloadModel({ model, folder, baseUrl, maxFileBytes, onProgress, signal })
     return { name: basename(model.hub), folder }
   }
   // A bare name is never looked for in the working folder.

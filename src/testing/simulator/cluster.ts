@@ -1,4 +1,5 @@
 import { collectionName, type TenantId } from '../../core/ids'
+import { limitDefaults } from '../../core/limits'
 import type { Random } from '../../core/random'
 import { VectorLru } from '../../embeddings/lru'
 import type { CacheRepository } from '../../repositories/cache'
@@ -111,7 +112,8 @@ export class Cluster {
     const cacheOf = (tenant: TenantId): TenantCache | undefined => {
       if (!cache) return undefined
       const enter = <T>(work: () => Promise<T>): Promise<T> => work()
-      const beside = { blobs: undefined, adopt: undefined, clock: process.clock, enter }
+      const { clock } = process
+      const beside = { blobs: undefined, adopt: undefined, clock, limits: limitDefaults, enter }
       return new TenantCache({ truth, writer, searcher, cache, epoch, entries, ...beside }, tenant)
     }
     const node: Node = { process, ports, plan, writer, searcher, cacheOf, stop, relaying }

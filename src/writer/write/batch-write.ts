@@ -1,6 +1,10 @@
 import { throwIfAborted } from '../../core/abort'
+import type { Clock } from '../../core/clock'
+import { describeValue, shortened } from '../../core/describe-value'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { Scope } from '../../core/ids'
+import { itemsOf } from '../../core/items'
+import type { Limits } from '../../core/limits'
 import type { WriterOptions } from '../ports'
 import { inBatches } from './batches'
 import { checkId } from './document-input'
@@ -9,6 +13,7 @@ import type { PreparedDocument } from './prepared-document'
 import type { Delivery, FailedDocument } from './receipt'
 import { mostIds } from './transaction'
 import type { Written } from './write-documents'
+import type { BatchProgress } from './write-options'
 
 /** What a batch goes through. Commits happen in order, one at a time; the rest overlaps. */
 interface Steps<T> {
@@ -17,16 +22,12 @@ interface Steps<T> {
   apply(written: Written, token: string | undefined, batch: readonly T[]): Promise<Delivery>
 }
 
-export interface BatchProgress {
-  readonly written: number
-  readonly unchanged: number
-  readonly failed: number
-}
-
 export interface BatchTally {
   written: number
   unchanged: number
+  /** The first of them. */
   failed: FailedDocument[]
+  failedCount: number
   /** Highest fence seen. */
   fence: number
   /** Chunks that the embedder does not read to the end. */
@@ -45,13 +46,29 @@ const inFlight = 2
  */
 export class BatchWrite {
   readonly #scope: Scope
-  readonly #limits: { readonly count: number; readonly bytes: number }
+  readonly #clock: Clock
+  readonly #limits: { readonly count: number; readonly bytes: number; readonly failures: number }
   readonly #progress: ((progress: BatchProgress) => void) | undefined
-  readonly #tally: BatchTally = { written: 0, unchanged: 0, failed: [], fence: 0, truncated: 0, queued: false, ids: [] }
+  readonly #tally: BatchTally = {
+    written: 0,
+    unchanged: 0,
+    failed: [],
+    failedCount: 0,
+    fence: 0,
+    truncated: 0,
+    queued: false,
+    ids: [],
+  }
 
-  constructor(scope: Scope, options: WriterOptions, progress?: (progress: BatchProgress) => void) {
+  constructor(
+    scope: Scope,
+    clock: Clock,
+    options: Pick<WriterOptions, 'batchDocuments' | 'batchBytes'> & Pick<Limits, 'failures'>,
+    progress?: (progress: BatchProgress) => void,
+  ) {
     this.#scope = scope
-    this.#limits = { count: options.batchDocuments, bytes: options.batchBytes }
+    this.#clock = clock
+    this.#limits = { count: options.batchDocuments, bytes: options.batchBytes, failures: options.failures }
     this.#progress = progress
   }
 
@@ -60,7 +77,8 @@ export class BatchWrite {
     signal: AbortSignal,
     steps: Steps<PreparedDocument> & { prepare(input: I): Promise<PreparedDocument> },
   ): Promise<BatchTally> {
-    const prepared = this.#checked(inputs, (input) => steps.prepare(input))
+    const items = itemsOf(inputs, 'documents', this.#clock, signal)
+    const prepared = this.#checked(items, (input) => steps.prepare(input))
     return this.#run(prepared, signal, steps, {
       idOf: (document) => document.document.id,
       sizeOf: (document) => document.bytes,
@@ -72,12 +90,12 @@ export class BatchWrite {
     signal: AbortSignal,
     steps: Steps<string>,
   ): Promise<BatchTally> {
-    const checked = this.#checked(ids, async (id) => checkId(id))
+    const checked = this.#checked(itemsOf(ids, 'ids', this.#clock, signal), async (id) => checkId(id))
     return this.#run(checked, signal, steps, { idOf: (id) => id, sizeOf: (id) => id.length * 2 })
   }
 
   /** Items that pass `check`; the others are put down as failed. */
-  async *#checked<I, T>(items: Iterable<I> | AsyncIterable<I>, check: (item: I) => Promise<T>): AsyncGenerator<T> {
+  async *#checked<I, T>(items: AsyncIterable<I>, check: (item: I) => Promise<T>): AsyncGenerator<T> {
     for await (const item of items) {
       let checked: T
       try {
@@ -168,29 +186,41 @@ export class BatchWrite {
   #fail(id: string, cause: unknown): void {
     const error = asHeadwaterError(cause)
     if (error.code === 'HW_INTERNAL') throw error
-    this.#tally.failed.push({ id, error })
+    this.#tally.failedCount++
+    if (this.#tally.failed.length < this.#limits.failures) this.#tally.failed.push({ id, error })
     this.#report()
   }
 
   #report(): void {
-    const { written, unchanged, failed } = this.#tally
-    this.#progress?.({ written, unchanged, failed: failed.length })
+    const { written, unchanged, failedCount } = this.#tally
+    try {
+      this.#progress?.({ written, unchanged, failed: failedCount })
+    } catch (cause) {
+      throw new HeadwaterError('HW_INVALID_ARGUMENT', 'onProgress: it threw', { path: 'onProgress', cause })
+    }
   }
 
   #interrupted(cause: unknown): HeadwaterError {
     const error = asHeadwaterError(cause)
-    const { written, unchanged, failed } = this.#tally
+    const { written, unchanged, failedCount } = this.#tally
     return new HeadwaterError(error.code, error.message, {
       cause: error,
       path: error.path,
       retryable: error.retryable,
-      details: { ...error.details, scope: this.#scope, written, unchanged, failed: failed.length },
+      details: { ...error.details, scope: this.#scope, written, unchanged, failed: failedCount },
     })
   }
 }
 
+/** Characters of an id that is none. */
+const longestShown = 600
+
 /** The id of an input that was refused, as far as it has one. */
 function idIn(item: unknown): string {
-  const id: unknown = typeof item === 'object' && item !== null && 'id' in item ? item.id : item
-  return typeof id === 'string' ? id : String(id)
+  try {
+    const id: unknown = typeof item === 'object' && item !== null && 'id' in item ? item.id : item
+    return typeof id === 'string' ? shortened(id, longestShown) : describeValue(id)
+  } catch {
+    return describeValue(item)
+  }
 }

@@ -1,6 +1,9 @@
 import type { CallOptions } from '../../core/abort'
+import { describeValue } from '../../core/describe-value'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
+import { reading } from '../../core/known-options'
+import { contentTypePattern, isBlobSource } from '../../repositories/blob-bytes'
 import type { BlobInfo, BlobRepository, BlobSource } from '../../repositories/blobs'
 import type { DocumentBlob } from '../../repositories/documents'
 import type { TruthSession } from '../../repositories/truth'
@@ -80,21 +83,23 @@ export async function holdBlobs(
   }
 }
 
-function checkBlobInput(input: DocumentBlobInput): { readonly hash: string } | BlobDataInput {
-  if (typeof input !== 'object' || input === null)
-    throw invalid('blob', `must be an object or null, got ${typeof input}`)
-  if ('data' in input) {
-    const { data, contentType } = input
-    const iterable =
-      typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
-    if (typeof data !== 'string' && !iterable) throw invalid('blob.data', 'must be bytes, text or a stream of bytes')
-    const typed = typeof contentType === 'string' && contentType !== '' && Buffer.byteLength(contentType) <= 255
-    if (contentType !== undefined && !typed) throw invalid('blob.contentType', 'must be 1 to 255 bytes of text')
-    return input
-  }
-  const [path, hash]: [string, unknown] = 'hash' in input ? ['blob.hash', input.hash] : ['blob.key', input.key]
-  if (typeof hash === 'string' && hashPattern.test(hash)) return { hash }
-  throw invalid(path, `must be 64 lower-case hex digits, got ${JSON.stringify(hash)}`)
+function checkBlobInput(given: DocumentBlobInput): { readonly hash: string } | BlobDataInput {
+  return reading('blob', 'HW_INVALID_DOCUMENT', () => {
+    if (typeof given !== 'object' || given === null) {
+      throw invalid('blob', `must be an object or null, got ${describeValue(given)}`)
+    }
+    const { data, contentType, hash, key } = given as Record<string, unknown>
+    if (data !== undefined) {
+      if (!isBlobSource(data)) throw invalid('blob.data', 'must be bytes, text or a stream of bytes')
+      if (contentType === undefined) return { data }
+      if (typeof contentType === 'string' && contentTypePattern.test(contentType)) return { data, contentType }
+      throw invalid('blob.contentType', 'must be 1 to 255 printable characters of ASCII')
+    }
+    const named = hash ?? key
+    if (typeof named === 'string' && hashPattern.test(named)) return { hash: named }
+    const path = hash === undefined ? 'blob.key' : 'blob.hash'
+    throw invalid(path, `must be 64 lower-case hex digits, got ${describeValue(named)}`)
+  })
 }
 
 async function upload(
@@ -106,8 +111,12 @@ async function upload(
   try {
     return await blobs.put(tenant, data, { ...call, contentType })
   } catch (cause) {
-    if (isHeadwaterError(cause)) throw cause
-    throw new HeadwaterError('HW_INVALID_DOCUMENT', 'blob.data: the source failed', { path: 'blob.data', cause })
+    const ofTheSource = isHeadwaterError(cause, 'HW_INVALID_ARGUMENT') && cause.path === 'source'
+    if (isHeadwaterError(cause) && !ofTheSource) throw cause
+    throw new HeadwaterError('HW_INVALID_DOCUMENT', 'blob.data: the source failed', {
+      path: 'blob.data',
+      cause: ofTheSource ? (cause.cause ?? cause) : cause,
+    })
   }
 }
 

@@ -1,9 +1,15 @@
+import { checkText } from '../../core/checked-text'
+import { describeValue, shortened } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
-import type { JsonObject } from '../../core/json'
+import { isPlainObject, type JsonObject } from '../../core/json'
+import { reading } from '../../core/known-options'
+import { limitDefaults } from '../../core/limits'
 import type { MetadataDeclaration } from '../../filter/metadata'
 import { normalizeMetadata } from '../../filter/metadata'
 import type { Leaves } from '../../filter/parsed'
 import type { DocumentBlob } from '../../repositories/documents'
+import type { WriterOptions, WriterPorts } from '../ports'
+import { ChunkPlaces } from './chunk-places'
 import type { DocumentBlobInput } from './document-blobs'
 
 /** A piece that the caller has cut himself. */
@@ -74,31 +80,58 @@ export interface CheckedChunk {
 export interface DocumentLimits {
   readonly maxTextBytes: number
   readonly maxMetadataBytes: number
+  readonly metadataDepth?: number | undefined
+  readonly idBytes?: number | undefined
+  readonly chunks?: number | undefined
 }
 
 /** Of a heading, and of a table's header. */
 const maxContextBytes = 1_024
 
-const fields = new Set(['id', 'title', 'text', 'metadata', 'source', 'contentType', 'status', 'chunks', 'blob'])
+/** Those of a store: of its writer, and of its calls. */
+export function documentLimits(ports: Pick<WriterPorts, 'limits'>, options: WriterOptions): DocumentLimits {
+  const { maxTextBytes, maxMetadataBytes } = options
+  return { ...limitDefaults, ...ports.limits, maxTextBytes, maxMetadataBytes }
+}
+
+type Fields<T> = { readonly [K in keyof T]-?: true }
+
+const fields = {
+  id: true,
+  title: true,
+  text: true,
+  metadata: true,
+  source: true,
+  contentType: true,
+  status: true,
+  chunks: true,
+  blob: true,
+} satisfies Fields<DocumentInput>
+const chunkFields = {
+  text: true,
+  start: true,
+  end: true,
+  metadata: true,
+  heading: true,
+  tableHeader: true,
+} satisfies Fields<ChunkInput>
 
 /** Throws HW_INVALID_DOCUMENT or HW_INVALID_METADATA with the path at fault. `blob` is what its own was found to be. */
 export function checkDocument(
-  input: DocumentInput<unknown>,
+  given: DocumentInput<unknown>,
   declaration: MetadataDeclaration | undefined,
   limits: DocumentLimits,
   blob: DocumentBlob | null,
 ): CheckedDocument {
-  if (typeof input !== 'object' || input === null) throw invalid('', 'a document must be an object')
-  for (const key of Object.keys(input)) {
-    if (!fields.has(key)) throw invalid(key, `unknown field; known are ${[...fields].join(', ')}`)
-  }
+  const input = takeFields<DocumentInput<unknown>>(given, fields, '')
   const text = checkedText(input.text, 'text', limits.maxTextBytes)
   if (text.trim() === '') throw invalid('text', 'must hold more than white space')
   const { metadata, leaves } = normalizeMetadata(input.metadata ?? {}, declaration, {
     maxBytes: limits.maxMetadataBytes,
+    maxDepth: limits.metadataDepth,
   })
   return {
-    id: checkId(input.id),
+    id: checkId(input.id, 'id', limits.idBytes),
     title: input.title === undefined ? '' : checkedText(input.title, 'title', 16_384),
     text,
     metadata,
@@ -111,45 +144,101 @@ export function checkDocument(
   }
 }
 
+/** A document as it is at this moment: known fields, each read once; their values are checked by `checkDocument`. */
+export function takeDocument(given: DocumentInput<unknown>): DocumentInput<unknown> {
+  return takeFields(given, fields, '')
+}
+
+/**
+ * A patch as it is at this moment: what it names, each read once, its metadata as plain JSON (null removes). Its values
+ * are checked with the document that it makes.
+ */
+export function takePatch(
+  given: DocumentPatch<unknown>,
+  declaration: MetadataDeclaration | undefined,
+  limits: DocumentLimits,
+): DocumentPatch<unknown> {
+  if (!reading('patch', 'HW_INVALID_ARGUMENT', () => isPlainObject(given))) {
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', `patch: must be an object, got ${describeValue(given)}`, {
+      path: 'patch',
+    })
+  }
+  const { id, metadata, ...rest } = takeFields<DocumentInput<unknown>>(given as DocumentInput<unknown>, fields, '')
+  if (id !== undefined) throw invalid('id', 'cannot be patched')
+  if (metadata === undefined) return rest
+  const bounds = { maxBytes: limits.maxMetadataBytes, maxDepth: limits.metadataDepth }
+  const merged = normalizeMetadata(metadata, declaration, bounds).metadata
+  return { ...rest, metadata: merged as Record<never, never> }
+}
+
 /** The id, or HW_INVALID_DOCUMENT. */
-export function checkId(id: unknown, path = 'id'): string {
-  const text = checkedText(id, path, 512)
+export function checkId(id: unknown, path = 'id', maxBytes = 512): string {
+  const text = checkedText(id, path, maxBytes)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   if (text === '' || /[\u0000-\u001f\u007f-\u009f]/.test(text)) {
-    throw invalid(path, `must be 1 to 512 bytes of printable text, got ${JSON.stringify(text)}`)
+    throw invalid(path, `must be 1 to 512 bytes of printable text, got ${describeValue(text)}`)
   }
   return text
 }
 
-function checkChunks(chunks: readonly ChunkInput[], text: string, limits: DocumentLimits): readonly CheckedChunk[] {
-  if (!Array.isArray(chunks) || chunks.length === 0) throw invalid('chunks', 'must be a list of at least one chunk')
-  let from = 0
-  return chunks.map((chunk: ChunkInput, at) => {
+const mostChunks = 10_000
+
+function checkChunks(given: readonly ChunkInput[], text: string, limits: DocumentLimits): readonly CheckedChunk[] {
+  const chunks = takeChunks(given, limits.chunks ?? mostChunks)
+  const places = new ChunkPlaces(text)
+  let length = 0
+  return chunks.map((chunk, at) => {
     const path = `chunks[${at}]`
-    const piece = checkedText(chunk?.text, `${path}.text`, limits.maxTextBytes)
+    const piece = checkedText(chunk.text, `${path}.text`, limits.maxTextBytes)
     if (piece.trim() === '') throw invalid(`${path}.text`, 'must hold more than white space')
-    const { metadata } = normalizeMetadata(chunk.metadata ?? {}, undefined, { maxBytes: limits.maxMetadataBytes })
-    const found = text.indexOf(piece, from)
+    length += piece.length
+    if (length > 2 * limits.maxTextBytes) {
+      throw invalid(path, `the texts of the chunks must together be at most ${2 * limits.maxTextBytes} characters`)
+    }
+    const { metadata } = normalizeMetadata(chunk.metadata ?? {}, undefined, {
+      maxBytes: limits.maxMetadataBytes,
+      maxDepth: limits.metadataDepth,
+    })
+    const found = chunk.start === undefined || chunk.end === undefined ? places.find(piece) : -1
     const start = chunk.start ?? Math.max(found, 0)
     const end = chunk.end ?? (chunk.start === undefined && found < 0 ? 0 : start + piece.length)
     if (!(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end <= text.length)) {
-      throw invalid(path, `start ${start} and end ${end} must lie within the text (${text.length})`)
+      const [from, to] = [describeValue(start), describeValue(end)]
+      throw invalid(path, `start ${from} and end ${to} must lie within the text (${text.length})`)
     }
-    if (found >= 0) from = found + 1
+    if (found < 0 && chunk.start !== undefined) places.after(start)
     const heading = checkedText(chunk.heading ?? '', `${path}.heading`, maxContextBytes)
     const tableHeader = checkedText(chunk.tableHeader ?? '', `${path}.tableHeader`, maxContextBytes)
     return { text: piece, start, end, metadata, ...(heading && { heading }), ...(tableHeader && { tableHeader }) }
   })
 }
 
+function takeChunks(given: readonly ChunkInput[], most: number): readonly ChunkInput[] {
+  return reading('chunks', 'HW_INVALID_DOCUMENT', () => {
+    const length = Array.isArray(given) ? given.length : 0
+    if (length === 0) throw invalid('chunks', 'must be a list of at least one chunk')
+    if (length > most) throw invalid('chunks', `at most ${most} (limits.chunks), got ${length}`)
+    return Array.from({ length }, (_, at) => takeFields<ChunkInput>(given[at]!, chunkFields, `chunks[${at}]`))
+  })
+}
+
+function takeFields<T extends object>(given: T, known: Fields<T>, path: string): T {
+  return reading(path || 'document', 'HW_INVALID_DOCUMENT', () => {
+    if (typeof given !== 'object' || given === null) {
+      throw invalid(path, path ? `must be an object, got ${describeValue(given)}` : 'a document must be an object')
+    }
+    for (const key of Object.keys(given)) {
+      if (Object.hasOwn(known, key)) continue
+      const at = path ? `${path}.${shortened(key)}` : shortened(key)
+      throw invalid(at, `unknown field; known are ${Object.keys(known).join(', ')}`)
+    }
+    const read = Object.keys(known).map((key) => [key, Reflect.get(given, key)])
+    return Object.fromEntries(read.filter(([, value]) => value !== undefined)) as T
+  })
+}
+
 function checkedText(value: unknown, path: string, maxBytes: number): string {
-  if (typeof value !== 'string') throw invalid(path, `must be a string, got ${value === null ? 'null' : typeof value}`)
-  if (value.length > maxBytes || (value.length * 3 > maxBytes && Buffer.byteLength(value) > maxBytes)) {
-    throw invalid(path, `must be at most ${maxBytes} bytes, got ${Buffer.byteLength(value)}`)
-  }
-  if (value.includes('\0')) throw invalid(path, 'must not hold a NUL character')
-  if (!value.isWellFormed()) throw invalid(path, 'must not hold a lone surrogate (half of a UTF-16 pair)')
-  return value
+  return checkText(value, path, maxBytes, 'HW_INVALID_DOCUMENT')
 }
 
 function invalid(path: string, problem: string): HeadwaterError {

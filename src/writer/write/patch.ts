@@ -1,21 +1,15 @@
-import { HeadwaterError } from '../../core/errors'
 import type { Json, JsonObject } from '../../core/json'
 import { isPlainObject } from '../../core/json'
 import type { DocumentRow } from '../../repositories/documents'
 import type { ChunkInput, DocumentInput, DocumentPatch } from './document-input'
 
-/** The document as it will be: what the patch names replaced, metadata merged (RFC 7396). */
+/** The document as it will be: what the patch (of `takePatch`) names replaced, metadata merged (RFC 7396). */
 export function patched(
   row: DocumentRow,
   patch: DocumentPatch<unknown>,
   ownChunks: readonly ChunkInput[] | undefined,
 ): DocumentInput<unknown> {
-  if (!isPlainObject(patch)) {
-    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'patch: must be an object', { path: 'patch' })
-  }
-  if ('id' in patch) throw new HeadwaterError('HW_INVALID_DOCUMENT', 'id: cannot be patched', { path: 'id' })
-  const { metadata, blob: _blob, ...rest } = patch
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  const { metadata, blob: _blob, ...given } = patch
   return {
     id: row.id,
     title: row.title,
@@ -23,7 +17,7 @@ export function patched(
     ...(row.source !== null && { source: row.source }),
     contentType: row.contentType,
     status: row.status,
-    ...(ownChunks && given['text'] === undefined && { chunks: ownChunks }),
+    ...(ownChunks && given.text === undefined && { chunks: ownChunks }),
     ...given,
     metadata: metadata === undefined ? row.metadata : mergePatch(row.metadata, metadata),
   }

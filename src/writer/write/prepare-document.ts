@@ -2,20 +2,20 @@ import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { DocumentBlob } from '../../repositories/documents'
-import type { CollectionPlan, WriterOptions, WriterPorts } from '../ports'
+import type { CollectionPlan, WriterPorts } from '../ports'
 import { resolveBlob } from './document-blobs'
-import { checkDocument, type DocumentInput } from './document-input'
-import { PreparedDocument } from './prepared-document'
+import { checkDocument, type DocumentInput, type DocumentLimits, takeDocument } from './document-input'
+import { isPrepared, PreparedDocument } from './prepared-document'
 
 /** Checks, splits and hashes; a document that is prepared already must be of the same tenant and collection. */
 export function prepareDocument(
-  limits: WriterOptions,
+  limits: DocumentLimits,
   tenant: TenantId,
   plan: CollectionPlan,
   input: DocumentInput<unknown> | PreparedDocument,
   blob: DocumentBlob | null = null,
 ): PreparedDocument {
-  if (input instanceof PreparedDocument) {
+  if (isPrepared(input)) {
     if (input.scope.tenant === tenant && input.scope.collection === plan.name) return input
     throw new HeadwaterError('HW_INVALID_ARGUMENT', 'document: it was prepared for another tenant or collection', {
       path: 'document',
@@ -28,13 +28,15 @@ export function prepareDocument(
 /** As `prepareDocument`; the blob that comes with the document is looked up or uploaded, once the rest is in order. */
 export async function prepareWithBlob(
   ports: WriterPorts,
-  limits: WriterOptions,
+  limits: DocumentLimits,
   tenant: TenantId,
   plan: CollectionPlan,
-  input: DocumentInput<unknown> | PreparedDocument,
+  given: DocumentInput<unknown> | PreparedDocument,
   call: CallOptions,
 ): Promise<PreparedDocument> {
-  if (input instanceof PreparedDocument || !input?.blob) return prepareDocument(limits, tenant, plan, input)
+  if (isPrepared(given)) return prepareDocument(limits, tenant, plan, given)
+  const input = takeDocument(given)
+  if (!input.blob) return prepareDocument(limits, tenant, plan, input)
   checkDocument(input, plan.metadata, limits, null)
   const blob = await resolveBlob(ports.blobs, tenant, input.blob, call)
   return prepareDocument(limits, tenant, plan, input, blob)

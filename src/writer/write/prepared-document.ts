@@ -38,6 +38,11 @@ export class PreparedDocument {
   #truncated: Promise<number> | undefined
   readonly #cuts = new Map<string, Promise<readonly PreparedChunk[]>>()
 
+  /** @internal True for what was made here, and not only looks like it. */
+  static is(value: object): value is PreparedDocument {
+    return #plan in value
+  }
+
   /** @internal */
   constructor(scope: Scope, document: CheckedDocument, plan: CollectionPlan) {
     const { chunks: own, blob } = document
@@ -134,6 +139,11 @@ function contentHashOf({ blob, ...content }: Content, cut: string): string {
 
 function payloadParts({ source, leaves }: Pick<Content, 'source' | 'leaves'>): string[] {
   return [source ?? '', source === null ? '0' : '1', canonicalJson(leaves)]
+}
+
+/** Whether a document was prepared already. */
+export function isPrepared(value: unknown): value is PreparedDocument {
+  return typeof value === 'object' && value !== null && PreparedDocument.is(value)
 }
 
 function identify(scope: Scope, document: CheckedDocument, drafts: readonly ChunkDraft[]): PreparedChunk[] {

@@ -1,5 +1,8 @@
-import type { HeadwaterError } from '../../core/errors'
+import { checkText } from '../../core/checked-text'
+import { describeValue } from '../../core/describe-value'
+import { HeadwaterError } from '../../core/errors'
 import type { CollectionName, TenantId } from '../../core/ids'
+import { reading } from '../../core/known-options'
 import type { Target } from '../../repositories/generations'
 
 /** Per target: already in the projection when the write returned, or waiting as a job. */
@@ -51,13 +54,59 @@ export interface BatchResult {
   readonly written: number
   /** Documents that were so already. */
   readonly unchanged: number
-  /** In the order in which they were refused. */
+  /** Documents that were refused, in that order: the first 100 of them (`limits.failures`). */
   readonly failed: readonly FailedDocument[]
+  /** How many were refused. */
+  readonly failedCount: number
   /** Of the whole batch; small however many there were. */
   readonly receipt: Receipt
 }
 
 const epochUnit = 2 ** 40
+const mostIds = 1_000
+const name = /^[A-Za-z0-9._-]{1,128}$/
+
+/**
+ * The receipt as it is at this moment, what it waits for alone: from another process, it may be anything. Throws
+ * HW_INVALID_ARGUMENT, also for one of another tenant.
+ */
+export function checkReceipt(given: unknown, tenant: TenantId, path = 'receipt'): Receipt {
+  return reading(path, 'HW_INVALID_ARGUMENT', () => {
+    if (typeof given !== 'object' || given === null) throw invalid(path, 'pass what a write returned')
+    const { collection, epoch, fence, ids, commit, tenant: of } = given as Partial<Receipt>
+    if (typeof of !== 'string' || !isCount(epoch) || !isCount(fence)) throw invalid(path, 'pass what a write returned')
+    if (of !== tenant) throw invalid(path === 'receipt' ? 'receipt.tenant' : path, 'the receipt is of another tenant')
+    if (collection !== undefined && !(typeof collection === 'string' && name.test(collection))) {
+      throw invalid(`${path}.collection`, `${describeValue(collection)} is no collection`)
+    }
+    return {
+      tenant,
+      ...(collection !== undefined && { collection }),
+      epoch,
+      lsn: null,
+      fence,
+      ...(ids !== undefined && { ids: idsOf(ids, `${path}.ids`) }),
+      ...(commit !== undefined && { commit: checkText(commit, `${path}.commit`, 256, 'HW_INVALID_ARGUMENT') }),
+      targets: { vector: 'queued', text: 'queued' },
+    }
+  })
+}
+
+function idsOf(given: unknown, path: string): string[] {
+  const length = Array.isArray(given) ? given.length : Number.NaN
+  if (!(length <= mostIds)) throw invalid(path, `must be a list of at most ${mostIds} ids, got ${describeValue(given)}`)
+  return Array.from({ length }, (_, at) => {
+    return checkText((given as unknown[])[at], `${path}[${at}]`, 512, 'HW_INVALID_ARGUMENT')
+  })
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function invalid(path: string, problem: string): HeadwaterError {
+  return new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: ${problem}`, { path })
+}
 
 /** The epoch that a fence belongs to. */
 export function epochOf(fence: number): number {

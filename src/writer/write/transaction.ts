@@ -1,19 +1,29 @@
 import { type ErrorCode, HeadwaterError } from '../../core/errors'
 import type { CollectionName, TenantId } from '../../core/ids'
+import { checkOptions } from '../../core/option-kinds'
 import { publish } from '../../observability/channels'
 import { told } from '../../observability/told'
 import type { DocumentRow } from '../../repositories/documents'
 import type { TruthSession } from '../../repositories/truth'
 import type { CollectionPlan, WriterOptions, WriterPorts } from '../ports'
 import { resolveBlobInside } from './document-blobs'
-import { checkId, type DocumentInput, type DocumentPatch } from './document-input'
+import {
+  checkId,
+  type DocumentInput,
+  type DocumentLimits,
+  type DocumentPatch,
+  documentLimits,
+  takeDocument,
+  takePatch,
+} from './document-input'
 import { knownSplitter } from './known-splitter'
 import { ownChunksOf } from './own-chunks'
 import { patched } from './patch'
 import { prepareDocument } from './prepare-document'
-import { PreparedDocument } from './prepared-document'
+import { isPrepared, type PreparedDocument } from './prepared-document'
 import { type DocumentReceipt, epochOf, type Receipt } from './receipt'
 import { buryDocuments, type DocumentOutcome, type WriteContext, writeDocuments } from './write-documents'
+import { type VersionOptions, versionKinds } from './write-options'
 
 /**
  * Writes and reads inside one transaction of the truth. Nothing is embedded here and nothing projected: jobs are left
@@ -21,7 +31,7 @@ import { buryDocuments, type DocumentOutcome, type WriteContext, writeDocuments 
  */
 export class WriterTransaction {
   readonly #ports: WriterPorts
-  readonly #options: WriterOptions
+  readonly #limits: DocumentLimits
   readonly #tenant: TenantId
   readonly #session: TruthSession
   readonly #marker: string | undefined
@@ -36,18 +46,18 @@ export class WriterTransaction {
   /** With `marker`, the transaction is the caller's own and is told to have committed by that key. */
   constructor(ports: WriterPorts, options: WriterOptions, tenant: TenantId, session: TruthSession, marker?: string) {
     this.#ports = ports
-    this.#options = options
+    this.#limits = documentLimits(ports, options)
     this.#tenant = tenant
     this.#session = session
     this.#marker = marker
   }
 
-  get(plan: CollectionPlan, id: string): Promise<DocumentRow | null> {
+  async get(plan: CollectionPlan, id: string): Promise<DocumentRow | null> {
     this.#check()
-    return this.#session.documents.get(this.#scope(plan), id)
+    return this.#session.documents.get(this.#scope(plan), checkId(id))
   }
 
-  getMany(plan: CollectionPlan, ids: readonly string[]): Promise<DocumentRow[]> {
+  async getMany(plan: CollectionPlan, ids: readonly string[]): Promise<DocumentRow[]> {
     this.#check()
     return this.#session.documents.getMany(this.#scope(plan), ids)
   }
@@ -55,13 +65,15 @@ export class WriterTransaction {
   async put(
     plan: CollectionPlan,
     input: DocumentInput<unknown> | PreparedDocument,
-    options: { ifVersion?: number | undefined } = {},
+    options?: VersionOptions,
   ): Promise<DocumentReceipt> {
     this.#check()
+    const { ifVersion } = checkOptions(options, versionKinds, '', 'HW_INVALID_ARGUMENT')
+    const taken = isPrepared(input) ? input : takeDocument(input)
     return this.#write(plan, async () => {
-      const given = input instanceof PreparedDocument ? null : input?.blob
+      const given = isPrepared(taken) ? null : taken.blob
       const blob = given ? await resolveBlobInside(this.#ports.blobs, this.#tenant, given) : null
-      return this.#put(plan, prepareDocument(this.#options, this.#tenant, plan, input, blob), options.ifVersion)
+      return this.#put(plan, prepareDocument(this.#limits, this.#tenant, plan, taken, blob), ifVersion)
     })
   }
 
@@ -78,10 +90,12 @@ export class WriterTransaction {
   async patch(
     plan: CollectionPlan,
     id: string,
-    patch: DocumentPatch<unknown>,
-    options: { ifVersion?: number | undefined } = {},
+    asked: DocumentPatch<unknown>,
+    options?: VersionOptions,
   ): Promise<DocumentReceipt> {
+    const { ifVersion } = checkOptions(options, versionKinds, '', 'HW_INVALID_ARGUMENT')
     checkId(id)
+    const patch = takePatch(asked, plan.metadata, this.#limits)
     return this.#write(plan, async () => {
       await this.#begin()
       const scope = this.#scope(plan)
@@ -92,19 +106,16 @@ export class WriterTransaction {
       const { blobs } = this.#ports
       const blob = patch.blob ? await resolveBlobInside(blobs, this.#tenant, patch.blob) : patch.blob
       const kept = blob === undefined ? row.blob : blob
-      return this.#put(plan, prepareDocument(this.#options, this.#tenant, plan, input, kept), options.ifVersion)
+      return this.#put(plan, prepareDocument(this.#limits, this.#tenant, plan, input, kept), ifVersion)
     })
   }
 
-  async delete(
-    plan: CollectionPlan,
-    id: string,
-    options: { ifVersion?: number | undefined } = {},
-  ): Promise<DocumentReceipt> {
+  async delete(plan: CollectionPlan, id: string, options?: VersionOptions): Promise<DocumentReceipt> {
+    const { ifVersion } = checkOptions(options, versionKinds, '', 'HW_INVALID_ARGUMENT')
     checkId(id)
     return this.#write(plan, async () => {
       await this.#begin()
-      const { outcomes } = await buryDocuments(this.#context(plan, options.ifVersion), [id])
+      const { outcomes } = await buryDocuments(this.#context(plan, ifVersion), [id])
       return this.#receiptOf(plan, outcomes[0]!)
     })
   }

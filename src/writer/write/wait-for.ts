@@ -8,7 +8,7 @@ import type { JobRow, JobTarget } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
 import { allTargets } from '../rebuild/generations'
-import type { Receipt } from './receipt'
+import { checkReceipt, type Receipt } from './receipt'
 
 const firstPollMs = 2
 const longestPollMs = 200
@@ -41,11 +41,11 @@ interface Progress {
 export async function waitForReceipt(
   ports: WriterPorts,
   tenant: TenantId,
-  receipt: Receipt,
+  given: Receipt,
   options: CallOptions,
   relay: WorkingRelay,
 ): Promise<void> {
-  checkReceipt(receipt, tenant)
+  const receipt = checkReceipt(given, tenant)
   const progress: Progress = { stage: 'commit', pending: [], refreshing: new Set(), workers: null }
   await withinDeadline(ports.clock, options, 30_000, async (deadline) => {
     const { signal } = deadline
@@ -162,13 +162,4 @@ async function awaitCommit(ports: WriterPorts, tenant: TenantId, marker: string,
     call,
   )
   if (rolledBack) throw new HeadwaterError('HW_RECEIPT_ROLLED_BACK', 'The transaction of this receipt was rolled back')
-}
-
-function checkReceipt(receipt: Receipt, tenant: TenantId): void {
-  if (typeof receipt !== 'object' || receipt === null || typeof receipt.fence !== 'number') {
-    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'receipt: pass what a write returned', { path: 'receipt' })
-  }
-  if (receipt.tenant !== tenant) {
-    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'receipt: it is of another tenant', { path: 'receipt.tenant' })
-  }
 }

@@ -179,14 +179,20 @@ export class WritePath {
 
   /** The result of a call over many batches. */
   async settledBatch(scope: Scope, result: BatchTally, deadline: Deadline): Promise<BatchResult> {
-    const { written, unchanged, failed, queued, fence, ids, truncated } = result
+    const { written, unchanged, failed, failedCount, queued, fence, ids, truncated } = result
     const receipt = receiptOf(scope, fence, ids)
     const targets =
       queued || unchanged === 0
         ? ({ vector: queued ? 'queued' : 'applied', text: queued ? 'queued' : 'applied' } as const)
         : // The batch is written, whatever becomes of this question.
           await this.#targets(receipt, deadline).catch(() => receipt.targets)
-    return { written, unchanged, failed, receipt: { ...receipt, targets, ...(truncated > 0 && { truncated }) } }
+    return {
+      written,
+      unchanged,
+      failed,
+      failedCount,
+      receipt: { ...receipt, targets, ...(truncated > 0 && { truncated }) },
+    }
   }
 
   async #targets(receipt: Receipt, deadline: Deadline): Promise<Receipt['targets']> {

@@ -1,0 +1,70 @@
+import { abortable } from './abort'
+import type { Clock } from './clock'
+import { describeValue } from './describe-value'
+import { HeadwaterError, isHeadwaterError } from './errors'
+
+/** The event loop is given its turn after so long, ms: timers, deadlines and other calls are in that. */
+const turnMs = 15
+
+/**
+ * Items of a caller's list or stream, one after the other: ends when the signal aborts, also while the stream is waited
+ * for, and never keeps the event loop. What the stream throws is HW_INVALID_ARGUMENT, naming `path`.
+ */
+export async function* itemsOf<T>(
+  source: Iterable<T> | AsyncIterable<T>,
+  path: string,
+  clock: Clock,
+  signal: AbortSignal,
+): AsyncGenerator<T> {
+  const iterator = iteratorOf(source, path)
+  let turnAt = clock.monotonic()
+  let ended = false
+  try {
+    for (;;) {
+      if (clock.turn && clock.monotonic() - turnAt >= turnMs) {
+        await clock.turn()
+        turnAt = clock.monotonic()
+      }
+      const next = await abortable(Promise.resolve(nextOf(iterator, path)), signal).catch((cause: unknown) => {
+        ended = !signal.aborted
+        throw broken(path, cause)
+      })
+      ended = next.done === true
+      if (next.done) return
+      yield next.value
+    }
+  } finally {
+    // Not waited for: it may hang, which is why it may be left.
+    if (!ended) void Promise.resolve(leave(iterator)).catch(() => undefined)
+  }
+}
+
+function iteratorOf<T>(source: Iterable<T> | AsyncIterable<T>, path: string): Iterator<T> | AsyncIterator<T> {
+  try {
+    if (typeof source === 'object' && source !== null) {
+      if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]()
+      if (Symbol.iterator in source) return source[Symbol.iterator]()
+    }
+  } catch (cause) {
+    throw broken(path, cause)
+  }
+  throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: must be a list or a stream, got ${describeValue(source)}`, {
+    path,
+  })
+}
+
+async function nextOf<T>(iterator: Iterator<T> | AsyncIterator<T>, path: string): Promise<IteratorResult<T>> {
+  const next = await iterator.next()
+  if (typeof next === 'object' && next !== null) return next
+  throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: its iterator gave ${describeValue(next)}`, { path })
+}
+
+async function leave(iterator: Iterator<unknown> | AsyncIterator<unknown>): Promise<void> {
+  await iterator.return?.()
+}
+
+function broken(path: string, cause: unknown): HeadwaterError {
+  if (isHeadwaterError(cause)) return cause
+  const why = cause instanceof Error ? cause.message : describeValue(cause)
+  return new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: reading it failed: ${why}`, { path, cause })
+}
