@@ -6,7 +6,7 @@ import type { SearchPage } from '../../search/query'
 import type { BatchResult, DocumentReceipt } from '../../writer/write/receipt'
 import type { CommitCheck } from './commit-check'
 import { contentKey, type DocumentState, type Effect, type History, type Operation } from './history'
-import { lineSplitter } from './model-embedder'
+import { modelSplitters } from './model-embedder'
 import type { World } from './world'
 
 /** Holds what clients are told against what the truth has been (invariants 1, 3, 4, 9, 12). */
@@ -85,7 +85,9 @@ export class AnswerCheck {
           version === hit.version &&
           content !== null &&
           content.title === hit.title &&
-          lineSplitter.split({ ...content, contentType: '' }).some(({ text }) => text === hit.text),
+          modelSplitters.some((one) => {
+            return one.split({ ...content, contentType: '' }).some(({ text }) => text === hit.text)
+          }),
       )
       if (!current) {
         this.#world.violate(9, `A search of ${tenant} showed '${hit.text}' of ${hit.documentId}, which was not current`)

@@ -14,7 +14,7 @@ import { type CollectionPlan, type WriterPorts, writerDefaults } from '../../wri
 import { type CoordinatedWriter, createWriter } from '../../writer/writer'
 import { Dice } from './dice'
 import type { ModelBlobs } from './model-blobs'
-import { lineSplitter, modelEmbedder } from './model-embedder'
+import { lineSplitter, modelEmbedder, modelSplitters } from './model-embedder'
 import type { ModelTextEngine, ModelVectorEngine } from './model-engines'
 import type { ModelRedis } from './model-redis'
 import type { ModelTruth } from './model-truth'
@@ -45,6 +45,8 @@ export interface Backends {
   readonly embedding: Network
   readonly redis: ModelRedis
   readonly blobs: ModelBlobs
+  /** The truth as all but searches reach it. */
+  readonly written: (truth: Truth) => Truth
   /** The truth as searches read it. */
   readonly searched: (truth: Truth) => Truth
 }
@@ -85,8 +87,8 @@ export class Cluster {
     this.#world.trace(process.name, () => 'starts')
     const embedder = modelEmbedder(this.#backends.embedding, process)
     const name = collectionName('documents')
-    const plan: CollectionPlan = { name, embedder, splitter: lineSplitter, language: 'english' }
-    const truth = this.#backends.truth.for(process)
+    const plan: CollectionPlan = { name, embedder, splitter: lineSplitter, cutFirst: 'lines', language: 'english' }
+    const truth = this.#backends.written(this.#backends.truth.for(process))
     const random = new Dice(this.#seed, process.owner).random
     const epoch = new EpochWatch(truth, process.clock)
     const cache = this.#cache(process, epoch, random)
@@ -97,6 +99,7 @@ export class Cluster {
       texts: this.#backends.texts.for(process),
       collections: new Map([[name, plan]]),
       embedders: new Map([[embedder.fingerprint, embedder]]),
+      splitters: new Map(this.#plan.splitters[number] ? modelSplitters.map((one) => [one.id, one]) : []),
       clock: process.clock,
       random,
       entries,

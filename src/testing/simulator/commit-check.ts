@@ -2,7 +2,7 @@ import { canonicalJson } from '../../core/json'
 import type { StoredDocument, StoredJob, Tables } from '../../repositories/memory/tables'
 import { contentKey, type History } from './history'
 import type { IndexCheck } from './index-check'
-import { lineSplitter } from './model-embedder'
+import { coupleSplitter, modelSplitter } from './model-embedder'
 import type { Completion } from './model-truth'
 import type { VirtualClock } from './virtual-clock'
 import type { World } from './world'
@@ -52,6 +52,7 @@ export class CommitCheck {
 
   /** From the first on, exactly one generation of a target is live (14), and a new one is complete (13). */
   #switches(): void {
+    const cuts = new Set<string>()
     for (const target of ['vector', 'text'] as const) {
       const live = [...this.#tables.generations.rows.values()].filter(
         (one) => one.target === target && one.state === 'live',
@@ -61,11 +62,13 @@ export class CommitCheck {
         this.#world.violate(14, `${live.length} generations of ${target} are live`)
       }
       const [now] = live
+      if (now) cuts.add(now.chunking)
       if (!now || now.id === was) continue
       this.#world.trace('truth', () => `COMMIT ${now.name} is live`)
       this.#live.set(target, now.id)
       this.#indexes.switched(now)
     }
+    if (cuts.size > 1) this.#world.violate(14, `The live generations are cut by ${[...cuts].join(' and ')}`)
   }
 
   /** What it has counted so far; what that returns goes back to it, after the truth has. */
@@ -99,12 +102,14 @@ export class CommitCheck {
   /** Returns what was done to it. */
   #document(was: StoredDocument | undefined, row: StoredDocument): string {
     const name = `${row.tenant}/${row.id}`
-    if (was && isRestamp(was, row)) {
-      this.#world.trace('truth', () => `COMMIT ${name} v${row.version} stamped anew: f${row.fence % 2 ** 40}`)
+    const isCut = was !== undefined && isRecut(was, row)
+    if (was && (isCut || isRestamp(was, row))) {
+      const how = isCut ? 'cut' : 'stamped'
+      this.#world.trace('truth', () => `COMMIT ${name} v${row.version} ${how} anew: f${row.fence % 2 ** 40}`)
       const { tenant, id, version, fence } = row
       const { content } = this.#history.states(tenant, id).at(-1)!
       this.#history.record(tenant, id, { from: this.#world.scheduler.now, version, fence, content })
-      this.#whole(row)
+      this.#whole(row, !isCut)
       return 'restamp'
     }
     if (row.version !== (was?.version ?? 0) + 1) {
@@ -160,21 +165,28 @@ export class CommitCheck {
     this.#world.violate(wrong, `${tenant}/${id}: '${what}' was applied ${count} times, but counts ${asked} times`)
   }
 
-  /** Document, chunks and jobs: together or not at all. */
-  #whole(row: StoredDocument): void {
+  /**
+   * Document, chunks and jobs: together or not at all. In a chunking that not every process knows there may be none, which
+   * the job brings; never others.
+   */
+  #whole(row: StoredDocument, withJobs = true): void {
     const name = `${row.tenant}/${row.id}`
     const group = this.#tables.chunks.groups.get(`${row.tenant}/${row.collection}/${row.id}`) ?? []
-    const chunks = [...group]
-      .map((key) => this.#tables.chunks.rows.get(key)!)
-      .filter(({ buriedAt }) => buriedAt === null)
-    const held = chunks.sort((a, b) => a.ordinal - b.ordinal).map(({ text, start, end }) => `${start}-${end} ${text}`)
-    const lines = row.buriedAt === null ? lineSplitter.split(row).map((it) => `${it.start}-${it.end} ${it.text}`) : []
-    if (held.join('\n') !== lines.join('\n')) {
+    const chunks = [...group].map((key) => this.#tables.chunks.rows.get(key)!).sort((a, b) => a.ordinal - b.ordinal)
+    const used = [...this.#tables.generations.rows.values()].filter(({ state }) => state !== 'dropped')
+    for (const chunking of new Set(used.map((one) => one.chunking))) {
+      const held = chunks
+        .filter((one) => one.buriedAt === null && one.chunking === chunking)
+        .map(({ text, start, end }) => `${start}-${end} ${text}`)
+      const pieces = row.buriedAt === null ? modelSplitter(chunking).split(row) : []
+      const wanted = pieces.map((it) => `${it.start}-${it.end} ${it.text}`)
+      if (held.join('\n') === wanted.join('\n') || (held.length === 0 && chunking === coupleSplitter.id)) continue
       this.#world.violate(
         2,
-        `${name} v${row.version} has the chunks ${JSON.stringify(held)}, not ${JSON.stringify(lines)}`,
+        `${name} v${row.version} has the ${chunking} ${JSON.stringify(held)}, not ${JSON.stringify(wanted)}`,
       )
     }
+    if (!withJobs) return
     for (const target of ['vector', 'text']) {
       const job = this.#tables.jobs.rows.get(`${target}/${row.tenant}/${row.collection}/${row.id}`)
       if (!job || job.fence < row.fence) this.#world.violate(2, `${name} v${row.version} came without a ${target} job`)
@@ -244,8 +256,17 @@ export class CommitCheck {
 
 /** A repair gives a living document another fence and changes nothing else. */
 function isRestamp(was: StoredDocument, row: StoredDocument): boolean {
+  return isOnlyFenced(was, row) && row.payloadFence > was.payloadFence
+}
+
+/** So does whoever cuts it for one more chunking, and leaves the payload's fence. */
+function isRecut(was: StoredDocument, row: StoredDocument): boolean {
+  return isOnlyFenced(was, row) && row.payloadFence === was.payloadFence
+}
+
+function isOnlyFenced(was: StoredDocument, row: StoredDocument): boolean {
   const same = (['version', 'contentHash', 'payloadHash', 'updatedAt', 'buriedAt'] as const).every(
     (field) => was[field] === row[field],
   )
-  return same && row.buriedAt === null && row.fence > was.fence && row.payloadFence > was.payloadFence
+  return same && row.buriedAt === null && row.fence > was.fence
 }

@@ -68,13 +68,15 @@ export class IndexCheck {
         continue
       }
       const { tenant, document } = entry.payload
+      const generation = [...this.#tables.generations.rows.values()].find(({ name }) => name === index)
       if (was && (was.fence ?? 0) > (entry.fence ?? 0)) {
         this.#world.violate(
           10,
           `${target} entry ${id} of ${tenant}/${document}: fence ${was.fence} became ${entry.fence}`,
         )
       }
-      if (this.#chunksOf(tenant, document).some((chunk) => chunk.id === id)) this.#resurrected.delete(key)
+      const chunks = generation ? this.#chunksOf(generation, tenant, document) : []
+      if (chunks.some((chunk) => chunk.id === id)) this.#resurrected.delete(key)
       else this.#resurrected.add(key)
     }
   }
@@ -126,8 +128,11 @@ export class IndexCheck {
     const { target } = generation
     const index = this.#engines[target].raw(generation.name)
     const row = this.#tables.documents.rows.get(`${tenant}/${generation.collection}/${document}`)
-    const chunks = new Map(this.#chunksOf(tenant, document).map((chunk) => [chunk.id, chunk]))
+    const chunks = new Map(this.#chunksOf(generation, tenant, document).map((chunk) => [chunk.id, chunk]))
     const where = `the ${target} index of ${tenant}/${document} v${row?.version}`
+    if (row?.buriedAt === null && chunks.size === 0) {
+      this.#world.violate(invariant, `No job is left, but ${where} is not cut for ${generation.chunking}`)
+    }
     for (const chunk of chunks.values()) {
       const entry = index.get(chunk.id)
       const wrong = entry ? differs(generation, entry, chunk, row!) : 'missing'
@@ -143,17 +148,11 @@ export class IndexCheck {
     }
   }
 
-  #chunksOf(tenant: TenantId, document: string): StoredChunk[] {
-    const found: StoredChunk[] = []
-    for (const [, generation] of this.#tables.generations.rows) {
-      const group = this.#tables.chunks.groups.get(`${tenant}/${generation.collection}/${document}`) ?? []
-      for (const key of group) {
-        const chunk = this.#tables.chunks.rows.get(key)!
-        if (chunk.buriedAt === null) found.push(chunk)
-      }
-      break
-    }
-    return found
+  #chunksOf({ collection, chunking }: Generation, tenant: TenantId, document: string): StoredChunk[] {
+    const group = this.#tables.chunks.groups.get(`${tenant}/${collection}/${document}`) ?? []
+    return [...group]
+      .map((key) => this.#tables.chunks.rows.get(key)!)
+      .filter((chunk) => chunk.buriedAt === null && chunk.chunking === chunking)
   }
 }
 

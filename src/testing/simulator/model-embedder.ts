@@ -47,3 +47,23 @@ export const lineSplitter = {
     return drafts
   },
 } satisfies Splitter
+
+/** Two lines a chunk: what some processes know, and a rebuild moves to. */
+export const coupleSplitter = {
+  id: 'couples',
+  split(document: SplitterInput) {
+    const lines = lineSplitter.split(document)
+    return lines.flatMap(({ start, end }, at): ChunkDraft[] => {
+      if (at % 2 === 1) return []
+      const last = lines[at + 1]?.end ?? end
+      return [{ text: document.text.slice(start, last), start, end: last }]
+    })
+  },
+} satisfies Splitter
+
+export const modelSplitters = [lineSplitter, coupleSplitter] as const
+
+/** The splitter of a chunking. */
+export function modelSplitter(chunking: string): (typeof modelSplitters)[number] {
+  return modelSplitters.find(({ id }) => id === chunking)!
+}

@@ -2,12 +2,13 @@ import { stampOf } from '../../repositories/entry-stamp'
 import type { Generation, Target } from '../../repositories/generations'
 import type { Tables } from '../../repositories/memory/tables'
 import type { WriterPorts } from '../../writer/ports'
-import { rebuild } from '../../writer/rebuild/rebuild'
+import { rebuild, recut } from '../../writer/rebuild/rebuild'
 import { dropStandby } from '../../writer/rebuild/retention'
 import { rollback } from '../../writer/rebuild/rollback'
 import { Caller, isValue } from './caller'
 import type { Cluster, Node } from './cluster'
 import { Dice } from './dice'
+import { modelSplitter } from './model-embedder'
 import type { PlannedRebuild } from './planned-rebuilds'
 import type { SwarmPlan } from './swarm'
 import type { World } from './world'
@@ -53,7 +54,7 @@ export class Rebuilds {
       const [begun] = this.#generations('building')
       if (!begun) return
       const { target } = begun
-      const answer = await this.#caller.call((node) => this.#rebuild(node, target, {}))
+      const answer = await this.#caller.call<unknown>((node) => this.#resume(node, begun))
       // A restore that is noticed only now gives up what was begun before it: then nothing is left to do.
       if (!isValue(answer) && attempt === 3) {
         const why = answer === 'crashed' ? answer : String(answer.error)
@@ -70,18 +71,36 @@ export class Rebuilds {
     const { timeoutMs, rate } = one
     world.trace('builder', () => JSON.stringify(one))
     this.#caller.doing = one.what
-    const answer = await this.#caller.call<unknown>((node) => {
-      if (one.what === 'rebuild') return this.#rebuild(node, one.of, { timeoutMs, rate })
-      const ports = this.#portsOf(node)
-      if (one.what === 'rollback') return rollback(ports, one.of, node.plan.name, { timeoutMs })
-      return dropStandby(ports, one.of, node.plan.name, {})
-    })
+    const ask = () =>
+      this.#caller.call<unknown>((node) => {
+        if (one.what === 'rebuild') return this.#rebuild(node, one.of, { timeoutMs, rate })
+        if (one.what === 'recut') return this.#recut(node, one.to, { timeoutMs, rate })
+        const ports = this.#portsOf(node)
+        if (one.what === 'rollback') return rollback(ports, one.of, node.plan.name, { timeoutMs })
+        return dropStandby(ports, one.of, node.plan.name, {})
+      })
+    let answer = await ask()
+    // Who gives it time runs it again where it failed, and it goes on.
+    for (let left = one.timeoutMs === 5_000 ? 4 : 0; !isValue(answer) && left > 0; left--) {
+      await world.scheduler.delay(20)
+      answer = await ask()
+    }
     world.trace('builder', () => `${one.what} of ${one.of} -> ${JSON.stringify(answer)}`)
     if (!isValue(answer)) this.#caller.legitimate(answer)
   }
 
   #rebuild(node: Node, target: Target, options: { timeoutMs?: number; rate?: number }) {
     return rebuild(this.#portsOf(node), { target, collection: node.plan, ...options })
+  }
+
+  /** As it was begun: what is not cut as the live one is of both targets. */
+  #resume(node: Node, { target, chunking }: Generation): Promise<unknown> {
+    const isOther = this.#generations('live').some((one) => one.chunking !== chunking)
+    return isOther ? this.#recut(node, chunking, {}) : this.#rebuild(node, target, {})
+  }
+
+  #recut(node: Node, chunking: string, options: { timeoutMs?: number; rate?: number }) {
+    return recut(this.#portsOf(node), { splitter: modelSplitter(chunking), collection: node.plan, ...options })
   }
 
   /** With the check taken away, indexes seem to hold what the truth holds. */

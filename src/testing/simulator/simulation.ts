@@ -8,7 +8,8 @@ import { Cluster, type Node } from './cluster'
 import { CommitCheck } from './commit-check'
 import { Dice } from './dice'
 import { Disasters } from './disasters'
-import { type AnyGuard, indexGuards, truthGuards } from './guards'
+import { type AnyGuard, indexGuards, splitGuards, truthGuards } from './guards'
+import { hindered } from './hindered'
 import { History } from './history'
 import { IndexCheck } from './index-check'
 import { ModelBlobs } from './model-blobs'
@@ -111,8 +112,10 @@ class Simulation {
       completions: this.#truth.completions,
     })
     this.#redis = new ModelRedis(toRedis, this.#world.scheduler, { withoutLease: withoutGuard === 'cache-lease' })
+    const ofSplitter = splitGuards.find((guard) => guard === withoutGuard)
     this.#cluster = new Cluster(seed, this.#world, this.#plan, {
       truth: this.#truth,
+      written: (truth) => (ofSplitter ? hindered(truth, this.#truth.tables, ofSplitter) : truth),
       vectors,
       texts,
       embedding,

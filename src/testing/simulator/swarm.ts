@@ -1,7 +1,7 @@
 import type { WriterOptions } from '../../writer/ports'
 import { type Damage, planDamage } from './damage'
 import { Dice } from './dice'
-import { type PlannedRebuild, planRebuilds } from './planned-rebuilds'
+import { type PlannedRebuild, planRebuilds, planSplitters } from './planned-rebuilds'
 
 /** How often the truth's connection fails. Rates are per operation or COMMIT. */
 export interface TruthFaultPlan {
@@ -88,6 +88,8 @@ export interface SwarmPlan {
   readonly damage: readonly Damage[]
   /** Rebuilds and rollbacks that somebody asks for; none in most seeds. */
   readonly rebuilds: readonly PlannedRebuild[]
+  /** For each process, whether it knows the splitter that a rebuild moves to. */
+  readonly splitters: readonly boolean[]
   readonly writer: Partial<WriterOptions>
 }
 
@@ -163,6 +165,7 @@ export function planSwarm(seed: number): SwarmPlan {
     jumps: planJumps(dice, spanMs, processes),
     damage,
     rebuilds,
+    splitters: planSplitters(seed, processes),
     writer: {
       ...watching(seed, damage),
       ...(rebuilds.length > 0 && { markMs: 4_000 }),
