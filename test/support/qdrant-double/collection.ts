@@ -23,6 +23,8 @@ export class Collection {
   readonly #points = new Map<PointId, Point>()
   #ordered: Point[] | undefined
   operation = 0
+  /** How often a condition without an index has read the payload of a point. */
+  unindexedReads = 0
 
   constructor(name: string, config: CollectionConfig) {
     this.name = name
@@ -64,7 +66,9 @@ export class Collection {
   }
 
   predicate(filter: unknown, request?: string, onKey?: (key: string) => void): Predicate {
-    return compileFilter(filter, this.indexes, request, onKey)
+    return compileFilter(filter, this.indexes, request, onKey, () => {
+      this.unindexedReads++
+    })
   }
 
   require(id: PointId): Point {

@@ -1,5 +1,6 @@
 import { compileField, isEmptyValue } from './conditions'
 import { badFormat } from './failure'
+import { isAnswered } from './index-use'
 import { asInteger, isObject, type JsonObject } from './json'
 import type { PayloadIndex } from './payload-index'
 import { parsePath, valuesAt } from './payload-path'
@@ -19,6 +20,8 @@ interface Scope {
   readonly indexes: ReadonlyMap<string, PayloadIndex>
   /** Told of each key that a condition reads. */
   readonly onKey?: ((key: string) => void) | undefined
+  /** Told each time that a condition without an index reads a payload. */
+  readonly onRead?: (() => void) | undefined
 }
 
 const clauses = ['must', 'should', 'must_not', 'min_should']
@@ -29,9 +32,10 @@ export function compileFilter(
   indexes: ReadonlyMap<string, PayloadIndex>,
   request = 'request',
   onKey?: (key: string) => void,
+  onRead?: () => void,
 ): Predicate {
   if (filter === undefined || filter === null) return () => true
-  return compileClauses(filter, { where: `${request}.filter`, indexes, onKey })
+  return compileClauses(filter, { where: `${request}.filter`, indexes, onKey, onRead })
 }
 
 function compileClauses(filter: unknown, scope: Scope): Predicate {
@@ -72,15 +76,16 @@ function compileCondition(condition: unknown, scope: Scope): Predicate {
     const key = String(condition['key'])
     const test = compileField(condition, scope.where, scope.indexes.get(key))
     scope.onKey?.(key)
-    return (subject) => test(subject.payload)
+    return counted((subject) => test(subject.payload), isAnswered(condition, scope.indexes.get(key)), scope)
   }
   if ('is_empty' in condition) {
     const path = fieldOf(condition['is_empty'], scope)
-    return ({ payload }) => valuesAt(path, payload).every(isEmptyValue)
+    return counted(({ payload }) => valuesAt(path, payload).every(isEmptyValue), isIndexed(condition, scope), scope)
   }
   if ('is_null' in condition) {
     const path = fieldOf(condition['is_null'], scope)
-    return ({ payload }) => valuesAt(path, payload).some((value) => value === null)
+    const test: Predicate = ({ payload }) => valuesAt(path, payload).some((value) => value === null)
+    return counted(test, isIndexed(condition, scope), scope)
   }
   if ('has_id' in condition) {
     const ids = new Set(parsePointIds(condition['has_id']))
@@ -92,6 +97,19 @@ function compileCondition(condition: unknown, scope: Scope): Predicate {
   }
   if ('nested' in condition) return compileNested(condition['nested'], scope)
   return compileClauses(condition, scope)
+}
+
+function counted(test: Predicate, isAnswered: boolean, { onRead }: Scope): Predicate {
+  if (isAnswered || !onRead) return test
+  return (subject) => {
+    onRead()
+    return test(subject)
+  }
+}
+
+function isIndexed(condition: JsonObject, { indexes }: Scope): boolean {
+  const [field] = Object.values(condition)
+  return isObject(field) && indexes.has(String(field['key']))
 }
 
 function fieldOf(field: unknown, scope: Scope): ReturnType<typeof parsePath> {
