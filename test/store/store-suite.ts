@@ -538,6 +538,48 @@ export function storeSuite(name: string, open: (options: StoreOptions<object>) =
       })
     })
 
+    describe('another splitter', () => {
+      it('cuts anew without a gap, both targets at once, and back again', async () => {
+        const acme = tenant()
+        const text = Array.from({ length: 12 }, (_, at) => `Paragraph ${at} of the long one, about rivers.`).join(
+          '\n\n',
+        )
+        await acme.documents.put({ id: 'long', text })
+        await acme.documents.put({
+          id: 'own',
+          text: 'Mine and mine.',
+          chunks: [{ text: 'Mine' }, { text: 'and mine.' }],
+        })
+        const before = await acme.documents.chunks('long')
+        const seen = new Set<string>()
+        const result = await store.rebuild({ splitter: { size: 40 }, onProgress: ({ phase }) => seen.add(phase) })
+        expect([...seen]).toEqual(['cut', 'copy', 'verify', 'switch'])
+        expect(result.cut).toBeGreaterThan(0)
+        const after = await acme.documents.chunks('long')
+        expect(after.length).toBeGreaterThan(before.length)
+        expect((await acme.documents.chunks('own')).map((chunk) => chunk.text)).toEqual(['Mine', 'and mine.'])
+        expect(await acme.documents.put({ id: 'long', text })).toMatchObject({ unchanged: true, version: 1 })
+        const found = await acme.search({ query: 'paragraph 7 rivers', limit: 50 })
+        const ofLong = found.hits.filter(({ documentId }) => documentId === 'long')
+        expect(ofLong.map(({ chunkId }) => chunkId).sort()).toEqual(after.map(({ id }) => id).sort())
+        const late = await acme.documents.put({ id: 'late', text: 'Written after the switch, about lakes.' })
+        await acme.waitFor(late, { timeoutMs: 20_000 })
+        expect(await store.reconcile({ collection: 'documents', deep: true })).toMatchObject({
+          missing: 0,
+          stale: 0,
+          orphaned: 0,
+        })
+        await expect(store.rebuild({ splitter: {}, target: 'text' } as never)).rejects.toMatchObject({ path: 'target' })
+
+        const back = await store.rollback({ target: 'vector' })
+        expect(back.beside).toBeDefined()
+        expect((await acme.documents.chunks('long')).map(({ id }) => id)).toEqual(before.map(({ id }) => id))
+        const lakes = await acme.search({ query: 'lakes', limit: 5 })
+        expect(lakes.hits.map(({ documentId }) => documentId)).toContain('late')
+        expect((await store.dropStandby({ target: 'text' })).length).toBe(2)
+      })
+    })
+
     it('health says how things stand', async () => {
       const health = await store.health()
       expect(health.status).toBe('ok')

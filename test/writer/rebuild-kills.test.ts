@@ -81,6 +81,68 @@ function killSuite(
   })
 }
 
+/** Where a rebuild with another splitter is killed. */
+const cutKills: readonly (readonly [string, string])[] = [
+  ['when one of both generations is there', 'generations.create 2'],
+  ['before the index of texts is made', 'create 2'],
+  ['in the cut, before a batch is committed', 'chunks.apply 3'],
+  ['in the cut, after a batch was committed', 'after documents.uncut 4'],
+  ['in the copy of the vectors', 'upsert 4'],
+  ['in the copy of the texts', 'upsert 14'],
+  ['while it verifies the texts', 'scan 2'],
+  ['before the second of both is switched', 'generations.switch 2'],
+  ['after both were switched, before anybody hears of it', 'after generations.switch 2'],
+]
+
+function cutKillSuite(options: () => StoreOptions): void {
+  let store: Store
+
+  beforeAll(async () => {
+    store = await openStore(options())
+    await store.forTenant('acme').documents.putMany(documents('a', chunks - 100))
+    await store.forTenant('blue').documents.putMany(documents('b', 100))
+    await store.relay.drain({ timeoutMs: 60_000 })
+  }, 120_000)
+  afterAll(() => store.close())
+
+  it.each(cutKills)('%s', { timeout: 90_000 }, async (_name, halt) => {
+    const splitter = { size: 100 + cutKills.findIndex(([, one]) => one === halt) }
+    const child = startChild<Line>(
+      'writer/children/rebuild.ts',
+      JSON.stringify(options()),
+      JSON.stringify(splitter),
+      halt,
+    )
+    await child.line(({ halted }) => halted !== undefined)
+    child.process.kill('SIGKILL')
+    await child.ended
+    const { documents: docs } = store.forTenant('acme')
+    const changed = await docs.put({ id: 'a1', text: `Changed after ${halt}.` })
+    await docs.delete('a2')
+    await store.forTenant('acme').waitFor(changed, { timeoutMs: 20_000 })
+
+    const { cut, copied, generations: names } = await store.rebuild({ splitter })
+    // What was written meanwhile was cut by its writer.
+    expect(cut).toBeLessThanOrEqual(2 * chunks)
+    expect(copied).toBeGreaterThan(0)
+    await docs.put({ id: 'a2', text: 'Text number 2 of a.' })
+    await store.relay.drain({ timeoutMs: 20_000 })
+    const all = await store.generations()
+    expect(all.map(({ state }) => state).sort()).toEqual(['live', 'live', 'standby', 'standby'])
+    const live = all.filter(({ state }) => state === 'live')
+    expect(live.map(({ name }) => name).sort()).toEqual(Object.values(names).sort())
+    expect(new Set(live.map(({ chunking }) => chunking)).size).toBe(1)
+    expect((await docs.get('a1'))?.version).toBeLessThan(20)
+    expect(await store.reconcile({ deep: true })).toMatchObject({
+      checked: 4 * chunks,
+      missing: 0,
+      stale: 0,
+      orphaned: 0,
+      foreign: 0,
+    })
+  })
+}
+
 function documents(of: string, count: number) {
   return Array.from({ length: count }, (_, at) => ({ id: `${of}${at}`, text: `Text number ${at} of ${of}.` }))
 }
@@ -91,6 +153,11 @@ const writer = { pollMs: 20, checkMs: 3_600_000, copyBatch: 140 }
 describeWithPgvector('a rebuild that is killed, on Postgres alone', () => {
   const database = useDatabase(() => pgvectorUrl()!)
   killSuite(['vector'], () => ({ postgres: { url: database().url }, embedder, writer }), database)
+})
+
+describeWithPgvector('a rebuild with another splitter that is killed, on Postgres alone', () => {
+  const database = useDatabase(() => pgvectorUrl()!)
+  cutKillSuite(() => ({ postgres: { url: database().url }, embedder, writer }))
 })
 
 describeFullProfile('a rebuild that is killed, on Qdrant and Elasticsearch', (profile) => {

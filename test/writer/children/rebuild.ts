@@ -1,10 +1,14 @@
 import { writeSync } from 'node:fs'
+import { splitterOf } from '../../../src/splitter/select'
 import { openParts } from '../../../src/store/open-parts'
-import { rebuild } from '../../../src/writer/rebuild/rebuild'
+import { rebuild, recut } from '../../../src/writer/rebuild/rebuild'
 import { type Step, stepped, steppedTruth } from '../../interleavings/steps'
 
-/** A rebuild that stands still at one step until it is killed. `stores`: options of openStore, as JSON. */
-const [stores, target, halt] = process.argv.slice(2) as [string, 'vector' | 'text', string]
+/**
+ * A rebuild that stands still at one step until it is killed. `stores`: options of openStore, as JSON; instead of a target,
+ * the sizes of a splitter, as JSON.
+ */
+const [stores, what, halt] = process.argv.slice(2) as [string, string, string]
 
 /** `create`, `upsert 2` (the second one), `after transaction 2`: when that call is made, or has returned. */
 const [, after, call, nth = '1'] = /^(after )?(\S+)(?: (\d+))?$/.exec(halt)!
@@ -23,14 +27,14 @@ const step: Step = async (name, _args, go) => {
 
 const { ports } = await openParts({ ...JSON.parse(stores), relay: 'external' })
 const collection = ports.collections.get('documents')!
-const result = await rebuild(
-  {
-    ...ports,
-    truth: steppedTruth(ports.truth, step),
-    vectors: stepped(ports.vectors, step),
-    texts: stepped(ports.texts, step),
-  },
-  { target, collection },
-)
+const stopping = {
+  ...ports,
+  truth: steppedTruth(ports.truth, step),
+  vectors: stepped(ports.vectors, step),
+  texts: stepped(ports.texts, step),
+}
+const result = what.startsWith('{')
+  ? await recut(stopping, { splitter: splitterOf(JSON.parse(what), 'splitter', collection.embedder), collection })
+  : await rebuild(stopping, { target: what as 'vector' | 'text', collection })
 writeSync(1, `${JSON.stringify({ done: result })}\n`)
 process.exit(0)
