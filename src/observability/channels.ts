@@ -77,6 +77,8 @@ export interface ChannelEvents {
     readonly stale: number
     readonly orphaned: number
     readonly foreign: number
+    /** Documents of the truth without their chunks; looked for by a whole reconcile alone. */
+    readonly damaged: number
     readonly repaired: number
   }
 }

@@ -125,8 +125,9 @@ export const instruments: readonly Instrument[] = Object.freeze([
     kind: 'counter',
     help: 'Differences between Postgres and the indexes that a reconcile found',
     labels: ['kind'],
-    read({ missing, stale, orphaned, foreign }, record) {
-      for (const [kind, count] of Object.entries({ missing, stale, orphaned, foreign })) record(count, { kind })
+    read({ missing, stale, orphaned, foreign, damaged }, record) {
+      for (const [kind, count] of Object.entries({ missing, stale, orphaned, foreign, damaged }))
+        record(count, { kind })
     },
   }),
 ])

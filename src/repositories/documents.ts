@@ -49,6 +49,8 @@ export interface DocumentHead {
   readonly blobKey: string | null
   /** True for a tombstone and for a row that `lock` has just made. */
   readonly deleted: boolean
+  /** False when it has no live chunk, in any chunking. May be of before the lock was given. */
+  readonly cut: boolean
 }
 
 /** A document that is still to be cut. */

@@ -22,7 +22,7 @@ import { Nesting } from './write/nesting'
 import { ownChunksOf } from './write/own-chunks'
 import { patched } from './write/patch'
 import { prepareDocument, prepareWithBlob } from './write/prepare-document'
-import type { PreparedDocument } from './write/prepared-document'
+import { isUnchanged, type PreparedDocument } from './write/prepared-document'
 import type { BatchResult, DocumentReceipt, Receipt } from './write/receipt'
 import { notFound, WriterTransaction } from './write/transaction'
 import { waitForReceipt } from './write/wait-for'
@@ -88,7 +88,7 @@ export class CoordinatedWriter {
       const prepared = await this.#prepare(scope, input, deadline.options())
       const { id } = prepared.document
       const [head] = await this.#ports.truth.session(scope).documents.heads(scope, [id], deadline.options())
-      const unchanged = head && !head.deleted && head.contentHash === prepared.contentHash
+      const unchanged = head && isUnchanged(head, prepared)
       if (unchanged && options.idempotencyKey === undefined && options.ifVersion === undefined) {
         const outcome = { id, version: head.version, fence: head.fence, unchanged: true }
         return told(

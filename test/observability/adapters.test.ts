@@ -43,6 +43,7 @@ function tellAll(): void {
     stale: 0,
     orphaned: 1,
     foreign: 0,
+    damaged: 0,
     repaired: 5,
     durationMs: 1,
     code: null,

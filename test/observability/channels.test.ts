@@ -240,7 +240,9 @@ describe('what is told', () => {
     await acme.documents.put({ id: 'a', text: 'some words' })
     const found = heard('headwater:reconcile')
     await store.reconcile({ target: 'text' })
-    expect(found).toEqual([{ ...well, checked: 1, missing: 0, stale: 0, orphaned: 0, foreign: 0, repaired: 0 }])
+    expect(found).toEqual([
+      { ...well, checked: 1, missing: 0, stale: 0, orphaned: 0, foreign: 0, damaged: 0, repaired: 0 },
+    ])
   })
 
   it("headwater:reconcile: a worker's sweep, and what it mended", async () => {
@@ -256,6 +258,15 @@ describe('what is told', () => {
     await clock.advance(0)
     await running
     expect(found.length).toBeGreaterThanOrEqual(2)
-    expect(found).toContainEqual({ ...well, checked: 1, missing: 0, stale: 0, orphaned: 0, foreign: 0, repaired: 0 })
+    expect(found).toContainEqual({
+      ...well,
+      checked: 1,
+      missing: 0,
+      stale: 0,
+      orphaned: 0,
+      foreign: 0,
+      damaged: 0,
+      repaired: 0,
+    })
   })
 })

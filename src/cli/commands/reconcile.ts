@@ -61,13 +61,14 @@ export const registerReconcile: Register = (program, run) => {
     )
 }
 
-export function driftOf({ missing, stale, orphaned, foreign }: ReconcileReport): number {
-  return missing + stale + orphaned + foreign
+export function driftOf({ missing, stale, orphaned, foreign, damaged }: ReconcileReport): number {
+  return missing + stale + orphaned + foreign + damaged
 }
 
 export function describeReport(report: ReconcileReport): string {
-  const { checked, missing, stale, orphaned, foreign, repaired, spared } = report
+  const { checked, missing, stale, orphaned, foreign, damaged, repaired, spared } = report
   const mended = repaired > 0 ? `; ${repaired} documents and orphans repaired` : ''
   const left = spared > 0 ? `; ${spared} deletions left, above the cap of one run` : ''
-  return `${checked} entries compared: ${missing} missing, ${stale} stale, ${orphaned} orphaned, ${foreign} foreign${mended}${left}`
+  const bare = damaged > 0 ? `, ${damaged} documents without their chunks` : ''
+  return `${checked} entries compared: ${missing} missing, ${stale} stale, ${orphaned} orphaned, ${foreign} foreign${bare}${mended}${left}`
 }

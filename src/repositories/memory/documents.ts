@@ -225,13 +225,14 @@ function heads(changes: Changes, scope: Scope, ids: readonly string[]): Document
     const { contentHash, payloadHash, version, fence, payloadFence, createdAt, blob } = row
     const deleted = row.buriedAt !== null
     const blobKey = blob?.hash ?? null
-    return [{ id, contentHash, payloadHash, version, fence, payloadFence, createdAt, blobKey, deleted }]
+    const cut = changes.chunks.group(documentKey(scope, id)).some((chunk) => chunk.buriedAt === null)
+    return [{ id, contentHash, payloadHash, version, fence, payloadFence, createdAt, blobKey, deleted, cut }]
   })
 }
 
 function unborn(id: string, createdAt: number): DocumentHead {
   const hashes = { contentHash: '', payloadHash: '', blobKey: null }
-  return { id, ...hashes, version: 0, fence: 0, payloadFence: 0, createdAt, deleted: true }
+  return { id, ...hashes, version: 0, fence: 0, payloadFence: 0, createdAt, deleted: true, cut: false }
 }
 
 function rowOf(row: StoredDocument): DocumentRow {

@@ -28,7 +28,9 @@ export const savedColumns = [
 export const documentStatements = statements((dialect) => {
   const documents = dialect.table('documents')
   const head = `SELECT id, content_hash, payload_hash, version, fence, payload_fence, created_at, blob_key,
-      deleted_at IS NOT NULL AS deleted FROM ${documents}`
+      deleted_at IS NOT NULL AS deleted, EXISTS (
+        SELECT FROM ${dialect.table('chunks')} c WHERE c.tenant = d.tenant AND c.collection = d.collection
+          AND c.document = d.id AND c.removed_at IS NULL) AS cut FROM ${documents} d`
   const inScope = 'tenant = $1 AND collection = $2'
   return {
     get: prepared(`SELECT ${fields} FROM ${documents} WHERE ${inScope} AND id = $3 AND deleted_at IS NULL`),
@@ -45,7 +47,7 @@ export const documentStatements = statements((dialect) => {
        SELECT $1::text, $2::text, u.id FROM unnest($3::text[]) AS u (id) ORDER BY u.id COLLATE "C" ON CONFLICT DO NOTHING`,
     ),
     lock: prepared(
-      `${head} WHERE ${inScope} AND id = ANY($3::text[]) ORDER BY id ${dialect.guard('row-lock', 'FOR UPDATE')}`,
+      `${head} WHERE ${inScope} AND id = ANY($3::text[]) ORDER BY id ${dialect.guard('row-lock', 'FOR UPDATE OF d')}`,
     ),
     fences: prepared(
       `SELECT (r.value #>> '{}')::bigint * 1099511627776

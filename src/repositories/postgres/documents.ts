@@ -207,9 +207,10 @@ interface StoredHead {
   readonly created_at: number | string
   readonly blob_key: string | null
   readonly deleted: boolean
+  readonly cut: boolean
 }
 
-interface StoredRow extends Omit<StoredHead, 'deleted'> {
+interface StoredRow extends Omit<StoredHead, 'deleted' | 'cut'> {
   readonly title: string
   readonly text: string
   readonly metadata: JsonObject
@@ -233,6 +234,7 @@ function headOf(row: StoredHead): DocumentHead {
     createdAt: Number(row.created_at),
     blobKey: row.blob_key,
     deleted: row.deleted,
+    cut: row.cut,
   }
 }
 

@@ -178,7 +178,7 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       await save(truth, scope, [row])
       const { contentHash, payloadHash, version, fence, payloadFence, createdAt } = row
       const stamps = { version, fence, payloadFence, createdAt }
-      const head = { id: 'a', contentHash, payloadHash, ...stamps, blobKey: blob.hash, deleted: false }
+      const head = { id: 'a', contentHash, payloadHash, ...stamps, blobKey: blob.hash, deleted: false, cut: false }
       expect(await documents.heads(scope, ['a', 'absent'])).toEqual([head])
       await truth.transaction({ tenant: acme }, async (session) => {
         expect(await session.documents.lock(scope, ['a', 'absent', 'a'], { create: false })).toEqual([head])
@@ -297,6 +297,12 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       ]
       expect(all.map(({ tenant, id }) => [tenant, id])).toEqual(expected)
       expect(all[0]!.bytes).toBe(2)
+      const heads = await documents.heads(scope, ['cut', 'half', 'a'])
+      expect(heads.filter(({ cut }) => cut).map(({ id }) => id)).toEqual(['cut'])
+      const locked = await truth.transaction({ tenant: acme }, ({ documents: within }) =>
+        within.lock(scope, ['cut', 'half', 'new'], { create: true }),
+      )
+      expect(locked.filter(({ cut }) => cut).map(({ id }) => id)).toEqual(['cut'])
       const paged: unknown[] = []
       for (let after: (typeof all)[number] | undefined; ; ) {
         const page = await documents.uncut({ ...of, after, limit: 2 })

@@ -226,6 +226,8 @@ class Simulation {
     this.#phase('reconcile')
     this.#resurrected = this.#indexes.resurrected
     await this.#reconcile(nodes[0]!)
+    this.#phase('halves')
+    await this.#halves(nodes[0]!)
   }
 
   /** What late requests brought back must go, and then nothing more. */
@@ -245,6 +247,27 @@ class Simulation {
     this.#indexes.compareAll()
     const again = await reconcile(ports, { repair: true })
     if (again.differences.length > 0) this.#world.violate(7, `Reconcile again: ${JSON.stringify(again.differences)}`)
+  }
+
+  /** Half a write, as one that was no transaction leaves it: a document without chunks and jobs, which a repair makes whole. */
+  async #halves({ ports, writer }: Node): Promise<void> {
+    const { documents, chunks, jobs } = this.#truth.tables
+    const dice = new Dice(this.#seed, 'halves')
+    const halved = [...documents.rows].filter(
+      ([, { id, buriedAt }]) => buriedAt === null && !id.startsWith('poison') && dice.chance(0.3),
+    )
+    for (const [key, { tenant, collection, id }] of halved) {
+      for (const [at, one] of [...chunks.rows])
+        if (one.tenant === tenant && one.collection === collection && one.document === id) chunks.delete(at)
+      for (const target of ['vector', 'text']) jobs.delete(`${target}/${key}`)
+    }
+    const { damaged } = await reconcile(ports, { repair: true })
+    if (damaged !== halved.length)
+      this.#world.violate(2, `Of ${halved.length} documents without chunks ${damaged} were found`)
+    await writer.relay.drain({ timeoutMs: 1_000 })
+    this.#indexes.compareAll()
+    const again = await reconcile(ports, { repair: true })
+    if (again.differences.length > 0) this.#world.violate(7, `After the halves: ${JSON.stringify(again.differences)}`)
   }
 
   #phase(name: string): void {

@@ -4,27 +4,34 @@ import type { CollectionName, Scope, TenantId } from '../../core/ids'
 import type { ChunkRow } from '../../repositories/chunks'
 import type { DocumentRow } from '../../repositories/documents'
 import type { Generation } from '../../repositories/generations'
+import type { TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
 import type { CheckedChunk } from '../write/document-input'
 import { knownSplitter, unknownSplitter } from '../write/known-splitter'
 import { ownChunksOf } from '../write/own-chunks'
 import { type PreparedChunk, PreparedDocument } from '../write/prepared-document'
+import { allTargets } from './generations'
 
 interface AskedDocument {
   readonly tenant: TenantId
   readonly document: string
 }
 
+export interface CutOptions extends CallOptions {
+  /** They lost their chunks, and with them what tells the indexes. */
+  readonly mends?: boolean | undefined
+}
+
 /**
  * Cuts those of these documents that have no chunks in the generation's chunking; returns how many that were. They get
  * a fence above all that any index was told of them, so that nothing late undoes it; what is live is not changed by
- * that. HW_TOPOLOGY_MISMATCH where this process does not know the splitter, HW_INVALID_DOCUMENT where it finds nothing.
+ * that, unless they are to be mended: then each leaves a whole job. HW_TOPOLOGY_MISMATCH where this process does not know the splitter, HW_INVALID_DOCUMENT where it finds nothing.
  */
 export async function cutDocuments(
   ports: WriterPorts,
   { collection, chunking }: Pick<Generation, 'collection' | 'chunking'>,
   asked: readonly AskedDocument[],
-  call: CallOptions,
+  call: CutOptions,
 ): Promise<number> {
   const documents = new Map<TenantId, string[]>()
   for (const { tenant, document } of asked) documents.set(tenant, [...(documents.get(tenant) ?? []), document])
@@ -38,7 +45,7 @@ async function cutOfTenant(
   scope: Scope,
   chunking: string,
   ids: readonly string[],
-  call: CallOptions,
+  call: CutOptions,
 ): Promise<number> {
   const session = ports.truth.session({ worker: true })
   const found = await session.chunks.heads(scope, ids, [chunking], call)
@@ -66,12 +73,26 @@ async function cutOfTenant(
       const upsert: ChunkRow[] = stamps.flatMap(({ id, fence }) =>
         prepared.get(id)!.chunks.map((chunk) => ({ ...chunk, document: id, chunking, fence })),
       )
-      await within.documents.advance(scope, stamps)
+      if (call.mends) await wholeJobs(within, scope, stamps)
+      else await within.documents.advance(scope, stamps)
       await within.chunks.apply(scope, chunking, { upsert, move: [], remove: [] })
       return stamps.length
     },
     call,
   )
+}
+
+/** Whatever the indexes hold of them is to be written again. */
+async function wholeJobs(
+  { documents, jobs }: TruthSession,
+  scope: Scope,
+  stamps: readonly { readonly id: string; readonly fence: number }[],
+): Promise<void> {
+  await documents.restamp(scope, stamps)
+  const whole = stamps.flatMap(({ id, fence }) =>
+    allTargets.map((target) => ({ ...scope, target, document: id, fence, since: 0 })),
+  )
+  await jobs.enqueue(whole, { mends: true })
 }
 
 function without(ids: readonly string[], heads: readonly { readonly document: string }[]): string[] {

@@ -6,6 +6,7 @@ import type { Generation, Target } from '../../repositories/generations'
 import type { WriterPorts } from '../ports'
 import { physicalExists } from '../rebuild/generations'
 import { Pace } from '../rebuild/pace'
+import { findDamaged, repairDamaged } from './damage'
 import { findDrift } from './drift'
 import type { Drift } from './drift-entry'
 import { type DueSweep, dueSweep, readIndexState } from './index-state'
@@ -42,17 +43,23 @@ export interface ReconcileReport {
   readonly orphaned: number
   /** In the index under another tenant or document. */
   readonly foreign: number
+  /**
+   * Documents of the truth whose chunks are not there, and that no job would cut: half a write that was no transaction.
+   * A repair cuts them anew from their text.
+   */
+  readonly damaged: number
   /** Documents re-stamped and entries deleted; 0 unless `repair`. */
   readonly repaired: number
   /** Entries left because of `maxDeletes`. */
   readonly spared: number
   /** The first 100 differences. */
   readonly differences: readonly {
-    readonly kind: Drift['kind']
+    readonly kind: Drift['kind'] | 'damaged'
     readonly target: Target
     readonly collection: string
     readonly tenant: string
     readonly document: string
+    /** Empty where the document is damaged: it has none. */
     readonly chunk: string
   }[]
 }
@@ -69,7 +76,14 @@ export function reconcile(ports: WriterPorts, options: ReconcileOptions = {}): P
         collection: options.collection as CollectionName | undefined,
         states: ['live', 'standby'],
       })
-      for (const generation of generations) await run.generation(generation, deadline.signal)
+      const looked = new Set<string>()
+      for (const generation of generations) {
+        // Both targets have the same chunks.
+        const place = `${generation.collection}/${generation.chunking}`
+        if (!looked.has(place)) await run.truth(generation, deadline.signal)
+        looked.add(place)
+        await run.generation(generation, deadline.signal)
+      }
       return run.report()
     })
   return told('headwater:reconcile', ports.clock, whole, (ended) => ({ ...ended, ...run.found() }))
@@ -78,7 +92,7 @@ export function reconcile(ports: WriterPorts, options: ReconcileOptions = {}): P
 class ReconcileRun {
   readonly #ports: WriterPorts
   readonly #options: ReconcileOptions
-  readonly #counts = { checked: 0, missing: 0, stale: 0, orphaned: 0, foreign: 0, repaired: 0, spared: 0 }
+  readonly #counts = { checked: 0, missing: 0, stale: 0, orphaned: 0, foreign: 0, damaged: 0, repaired: 0, spared: 0 }
   readonly #differences: ReconcileReport['differences'][number][] = []
   #deletesLeft: number
 
@@ -95,6 +109,15 @@ class ReconcileRun {
 
   report(): ReconcileReport {
     return { ...this.#counts, differences: this.#differences }
+  }
+
+  /** The truth with itself. */
+  async truth(generation: Generation, signal: AbortSignal): Promise<void> {
+    for await (const damaged of findDamaged(this.#ports, generation, signal)) {
+      this.#counts.damaged += damaged.length
+      for (const { tenant, id } of damaged) this.#add('damaged', generation, tenant, id, '')
+      if (this.#options.repair) this.#counts.repaired += await repairDamaged(this.#ports, generation, damaged, signal)
+    }
   }
 
   async generation(generation: Generation, signal: AbortSignal): Promise<void> {
@@ -137,10 +160,19 @@ class ReconcileRun {
 
   #note(generation: Generation, { kind, entry, seen }: Drift): void {
     this.#counts[kind]++
-    if (this.#differences.length >= mostDifferences) return
-    const { target, collection } = generation
     const { tenant, document, id: chunk } = entry ?? seen!
-    this.#differences.push({ kind, target, collection, tenant, document, chunk })
+    this.#add(kind, generation, tenant, document, chunk)
+  }
+
+  #add(
+    kind: ReconcileReport['differences'][number]['kind'],
+    { target, collection }: Generation,
+    tenant: string,
+    document: string,
+    chunk: string,
+  ): void {
+    if (this.#differences.length < mostDifferences)
+      this.#differences.push({ kind, target, collection, tenant, document, chunk })
   }
 
   async #repair(generation: Generation, drift: readonly Drift[]): Promise<void> {

@@ -25,7 +25,7 @@ export async function sweepIndex(
 ): Promise<void> {
   const sweep = await begin(ports, generation, sweepMs)
   if (!sweep) return
-  const found = { checked: 0, missing: 0, stale: 0, orphaned: 0, foreign: 0, repaired: 0 }
+  const found = { checked: 0, missing: 0, stale: 0, orphaned: 0, foreign: 0, damaged: 0, repaired: 0 }
   await told(
     'headwater:reconcile',
     ports.clock,

@@ -5,7 +5,7 @@ import type { CollectionPlan, WriterPorts } from '../ports'
 import { embedStored } from '../relay/embed-stored'
 import type { Preset } from '../relay/job-runner'
 import { knownSplitter } from './known-splitter'
-import type { PreparedDocument } from './prepared-document'
+import { isUnchanged, type PreparedDocument } from './prepared-document'
 import type { Written } from './write-documents'
 
 /** Those whose stored content differs; the others need no vectors. */
@@ -17,8 +17,11 @@ export async function changedAmong(
 ): Promise<PreparedDocument[]> {
   const ids = batch.map((prepared) => prepared.document.id)
   const heads = await ports.truth.session(scope).documents.heads(scope, ids, call)
-  const stored = new Map(heads.filter((head) => !head.deleted).map((head) => [head.id, head.contentHash]))
-  return batch.filter((prepared) => stored.get(prepared.document.id) !== prepared.contentHash)
+  const stored = new Map(heads.map((head) => [head.id, head]))
+  return batch.filter((prepared) => {
+    const head = stored.get(prepared.document.id)
+    return !head || !isUnchanged(head, prepared)
+  })
 }
 
 /**

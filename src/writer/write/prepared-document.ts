@@ -3,7 +3,7 @@ import type { Scope } from '../../core/ids'
 import { sha256, uuidV5 } from '../../core/ids'
 import { canonicalJson, type JsonObject } from '../../core/json'
 import type { ChunkContext } from '../../repositories/chunks'
-import type { DocumentRow } from '../../repositories/documents'
+import type { DocumentHead, DocumentRow } from '../../repositories/documents'
 import { inputHashOf, inputText } from '../../splitter/input-text'
 import type { ChunkDraft, Splitter } from '../../splitter/splitter'
 import { countTooLong } from '../../splitter/too-long'
@@ -105,6 +105,14 @@ export class PreparedDocument {
   get bytes(): number {
     return this.document.text.length * 2 + 200
   }
+}
+
+/** Whether a stored document says the same, and has the chunks that belong to it. */
+export function isUnchanged(
+  head: Pick<DocumentHead, 'deleted' | 'contentHash' | 'cut'>,
+  { contentHash }: Pick<PreparedDocument, 'contentHash'>,
+): boolean {
+  return !head.deleted && head.contentHash === contentHash && head.cut
 }
 
 /** What stands in a content hash for the splitter: the first one of the collection, whichever cuts now. */

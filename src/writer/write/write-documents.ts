@@ -9,7 +9,7 @@ import type { TruthSession } from '../../repositories/truth'
 import type { Splitter } from '../../splitter/splitter'
 import type { Change } from '../relay/projection'
 import { holdBlobs } from './document-blobs'
-import type { PreparedChunk, PreparedDocument } from './prepared-document'
+import { isUnchanged, type PreparedChunk, type PreparedDocument } from './prepared-document'
 
 type Tombstone = DocumentState['removed'][number]
 
@@ -69,10 +69,11 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
     context,
     documents.map((prepared) => prepared.document.id),
   )
+  const cut = await cutMeanwhile(context, heads)
   const changed = documents.filter((prepared) => {
     const head = heads.get(prepared.document.id)!
     checkVersion(context, head)
-    return head.deleted || head.contentHash !== prepared.contentHash
+    return !isUnchanged({ ...head, cut: head.cut || cut.has(head.id) }, prepared)
   })
   const outcomes = new Map<string, DocumentOutcome>()
   for (const { id, version, fence } of heads.values()) outcomes.set(id, { id, version, fence, unchanged: true })
@@ -219,6 +220,16 @@ export async function buryDocuments(context: WriteContext, ids: readonly string[
 async function lockHeads(context: WriteContext, ids: readonly string[]): Promise<Map<string, DocumentHead>> {
   const heads = await context.session.documents.lock(context.scope, ids, { create: true })
   return new Map(heads.map((head) => [head.id, head]))
+}
+
+/** Of those that had no chunks when their locks were asked for, which have some now: another write was in between. */
+async function cutMeanwhile(context: WriteContext, heads: ReadonlyMap<string, DocumentHead>): Promise<Set<string>> {
+  const { session, scope } = context
+  const bare = [...heads.values()].filter((head) => !head.deleted && !head.cut).map(({ id }) => id)
+  if (bare.length === 0) return new Set()
+  const { chunkings } = await session.documents.stamps(scope.collection, 1)
+  const found = await session.chunks.heads(scope, bare, [context.chunking, ...chunkings])
+  return new Set(found.map(({ document }) => document))
 }
 
 function checkVersion(context: WriteContext, head: Pick<DocumentHead, 'id' | 'version' | 'deleted'>): void {
