@@ -81,14 +81,39 @@ function isPlain(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
 }
 
-/** True where a word surely ends: what follows cannot belong to it. */
+/** True where a word surely ends: what follows cannot belong to it. Most words are done by this alone. */
 function isPlainStop(text: string, at: number): boolean {
+  if (at >= text.length) return true
   const code = text.charCodeAt(at)
-  if (at >= text.length || code <= 32) return true
-  if (code >= 128 || isPlain(code) || code === 43 || code === 35 || code === 95) return false
-  // After any other sign a letter must follow at once, or the end of a line.
-  const next = text.charCodeAt(at + 1)
-  return at + 1 >= text.length || next === 32 || (code !== 45 && next < 33)
+  if (code <= 32) return true
+  if (code >= 128 || isPlain(code)) return false
+  switch (code) {
+    case 35: // #
+    case 43: // +
+    case 95: // _
+      return false
+    case 47: // /
+    case 58: // :
+    case 44: // ,
+      return !(isDigit(text.charCodeAt(at - 1)) && isDigit(text.charCodeAt(at + 1))) && !(text.charCodeAt(at + 1) >= 128)
+    case 38: // &
+    case 39: // '
+    case 46: // .
+    case 64: // @
+      return !isJoined(text.charCodeAt(at + 1))
+    case 45: // -, at the end of a line too
+      return !(isJoined(text.charCodeAt(at + 1)) || text.charCodeAt(at + 1) <= 32)
+    default:
+      return true
+  }
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57
+}
+
+function isJoined(code: number): boolean {
+  return code >= 128 || isPlain(code)
 }
 
 /** `.net`, where a dot stands before a name. */

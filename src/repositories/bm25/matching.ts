@@ -28,21 +28,24 @@ export function matchesOf(clause: Clause, postings: PostingMap, fields: FieldWei
 }
 
 function anyOf({ any }: Slot, { terms }: PostingMap, weigh: Weigh): Matches {
-  const lists = [...new Set(any)].flatMap((term) => terms.get(term) ?? [])
   const matches: Matches = []
-  const slots = new Map<number, number>()
-  const several = new Set(any).size > 1
-  for (let i = 0; i < lists.length; i += postingWidth) {
-    const packed = lists[i + 1]!
-    const count = weigh ? weigh(packed) : plainCount(packed)
-    if (count === 0) continue
-    const slot = several ? slots.get(lists[i]!) : undefined
-    if (slot !== undefined) {
-      matches[slot] = matches[slot]! + count
-      continue
+  const distinct = new Set(any)
+  const slots = distinct.size > 1 ? new Map<number, number>() : undefined
+  for (const term of distinct) {
+    const postings = terms.get(term) ?? []
+    for (let i = 0; i < postings.length; i += postingWidth) {
+      const number = postings[i]!
+      const packed = postings[i + 1]!
+      const count = weigh ? weigh(packed) : plainCount(packed)
+      if (count === 0) continue
+      const slot = slots?.get(number)
+      if (slot !== undefined) {
+        matches[slot] = matches[slot]! + count
+        continue
+      }
+      slots?.set(number, matches.length + 1)
+      matches.push(number, count, postings[i + 2]!)
     }
-    if (several) slots.set(lists[i]!, matches.length + 1)
-    matches.push(lists[i]!, count, lists[i + 2]!)
   }
   return matches
 }
