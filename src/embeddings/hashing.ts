@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../core/abort'
-import { checkOptions, type OptionKinds, whole } from '../core/option-kinds'
+import { checkOptions, type OptionKinds, oneOf, whole } from '../core/option-kinds'
 import { stem, terms, words } from '../core/words/first-words'
+import { readingOf, type Term } from '../core/words/reading'
 import type { Embedder, EmbedOptions } from './embedder'
 import { fingerprintOf } from './fingerprint'
 
@@ -8,9 +9,14 @@ import { fingerprintOf } from './fingerprint'
 export interface HashingOptions {
   /** Length of the vectors, 16 to 16,000. More dimensions, fewer words that share one. Default 384. */
   dimensions?: number | undefined
+  /**
+   * How words are read: 2 (default) as indexes do; 1 as 0.1.0 did. Each is a space of its own: what was filled with 1 stays
+   * with it until its vectors are rebuilt.
+   */
+  revision?: 1 | 2 | undefined
 }
 
-const kinds = { dimensions: whole(16, 16_000) } satisfies OptionKinds<HashingOptions>
+const kinds = { dimensions: whole(16, 16_000), revision: oneOf(1, 2) } satisfies OptionKinds<HashingOptions>
 
 /** What pairs and triples say beside words (1); found by trial on headings that look for their own sections. */
 const weights = { bigram: 0.2, trigram: 0.9 } as const
@@ -25,13 +31,28 @@ export class HashingEmbedder implements Embedder {
   readonly fingerprint: string
   readonly dimensions: number
   readonly maxTokens = Number.POSITIVE_INFINITY
+  readonly #revision: 1 | 2
   readonly #sum: Float64Array
 
   constructor(options: HashingOptions = {}, path = 'hashing') {
-    const { dimensions = 384 } = checkOptions(options, kinds, path)
+    const { dimensions = 384, revision = 2 } = checkOptions(options, kinds, path)
     this.dimensions = dimensions
-    this.fingerprint = fingerprintOf({ provider: 'hashing', model: 'v1', revision: '1', dimensions, normalized: true })
+    this.#revision = revision
+    this.fingerprint = fingerprintOf({
+      provider: 'hashing',
+      model: 'v1',
+      revision: String(revision),
+      dimensions,
+      normalized: true,
+    })
     this.#sum = new Float64Array(dimensions)
+  }
+
+  /** This embedder of the revision whose vectors have this fingerprint, if it is an earlier one. */
+  earlier(fingerprint: string): HashingEmbedder | undefined {
+    if (this.#revision === 1) return undefined
+    const first = new HashingEmbedder({ dimensions: this.dimensions, revision: 1 })
+    return first.fingerprint === fingerprint ? first : undefined
   }
 
   async embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]> {
@@ -40,9 +61,7 @@ export class HashingEmbedder implements Embedder {
   }
 
   #vector(text: string): Float32Array {
-    let list = terms(text)
-    // 'To be or not to be' still deserves a direction of its own.
-    if (list.length === 0) list = words(text).map(({ term }) => stem(term))
+    const { list, beside } = this.#revision === 1 ? firstTerms(text) : termsOf(text)
     this.#sum.fill(0)
     const counts = new Map<string, number>()
     const pairs = new Map<number, number>()
@@ -56,6 +75,7 @@ export class HashingEmbedder implements Embedder {
       }
       previous = hash
     }
+    for (const term of beside) counts.set(term, (counts.get(term) ?? 0) + 1)
     for (const [term, count] of counts) this.#addTerm(term, 1 + Math.log(count))
     for (const [pair, count] of pairs) this.#add(pair, weights.bigram * (1 + Math.log(count)))
     return this.#unit()
@@ -74,8 +94,11 @@ export class HashingEmbedder implements Embedder {
   #add(hash: number, weight: number): void {
     const sum = this.#sum
     const second = mix(hash ^ 0x5bd1e995)
-    sum[(hash >>> 1) % this.dimensions]! += hash & 1 ? weight : -weight
-    sum[(second >>> 1) % this.dimensions]! += second & 1 ? weight : -weight
+    // The first place stands for no words at all: nothing is like that.
+    const spared = this.#revision - 1
+    const places = this.dimensions - spared
+    sum[spared + ((hash >>> 1) % places)]! += hash & 1 ? weight : -weight
+    sum[spared + ((second >>> 1) % places)]! += second & 1 ? weight : -weight
   }
 
   #unit(): Float32Array {
@@ -91,6 +114,25 @@ export class HashingEmbedder implements Embedder {
     }
     return vector
   }
+}
+
+/** Words in order, and what stands beside them: whole identifiers, signs. */
+interface Terms {
+  readonly list: readonly string[]
+  readonly beside: readonly string[]
+}
+
+function termsOf(text: string): Terms {
+  const found = readingOf('english').terms(text)
+  const of = (kind: Term['kind']): string[] => found.filter((one) => one.kind === kind).map(({ term }) => term)
+  const [list, beside] = [of('word'), of('extra')]
+  // 'To be or not to be' still deserves a direction of its own.
+  return { list: list.length + beside.length > 0 ? list : of('stop'), beside }
+}
+
+function firstTerms(text: string): Terms {
+  const list = terms(text)
+  return { list: list.length > 0 ? list : words(text).map(({ term }) => stem(term)), beside: [] }
 }
 
 /** FNV-1a over UTF-16 units, then spread over all bits. */

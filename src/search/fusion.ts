@@ -67,11 +67,14 @@ export function fuse(lists: readonly LegList[], options: FusionOptions): Candida
     })
   }
   const least = [...lacking.values()].reduce((sum, part) => sum + part, 0)
+  const worded = options.method === 'weighted' && [...found.values()].some(({ legs }) => legs.text)
   for (const candidate of found.values()) {
     candidate.score = least
     for (const leg of lacking.keys()) {
-      const rank = candidate.legs[leg]
-      if (!rank) continue
+      const given = candidate.legs[leg]
+      if (!given) continue
+      // The best of what has none of the words comes after the best that has them, also where a model sees noise alone.
+      const rank = worded && !candidate.legs.text ? { ...given, part: given.part * wordless } : given
       candidate.score += rank.part
       candidate.legs[leg] = { ...rank, part: rank.part + lacking.get(leg)! }
     }
@@ -87,6 +90,9 @@ function partsOf(leg: Leg, hits: readonly IndexHit[], options: FusionOptions): P
 function reciprocalRanks(leg: Leg, hits: readonly IndexHit[], { k, weights }: FusionOptions): Parts {
   return { of: hits.map((_, at) => weights[leg] / (k + at + 1)), lacking: 0 }
 }
+
+/** What likeness counts of a candidate that has none of the words, where others have some. */
+const wordless = 0.9
 
 /** From so many hits on, the last one of the vector leg is taken for what has nothing to do with the query. */
 const wholeList = 50

@@ -2,6 +2,7 @@ import type { CallOptions } from '../core/abort'
 import { type Deadline, withDeadline } from '../core/deadline'
 import { asHeadwaterError, HeadwaterError } from '../core/errors'
 import type { Scope } from '../core/ids'
+import { readingOf } from '../core/words/reading'
 import type { VectorLru } from '../embeddings/lru'
 import { checkVector } from '../embeddings/vector-codec'
 import type { ParsedFilter } from '../filter/parsed'
@@ -52,6 +53,12 @@ export interface LegSeams {
 }
 
 const defaultTimeoutMs = 5_000
+const noWordsReason = 'noWords: there is no word in the query, so none was looked for'
+
+/** Without what is not like the query at all: beside words it ranks last, without words it would be chance. */
+function alike({ leg, hits }: LegList): LegList {
+  return { leg, hits: leg === 'text' ? hits : hits.filter(({ score }) => score > 0) }
+}
 
 /** What counts of a query, never half a character. */
 function typed(query: string): string {
@@ -72,6 +79,7 @@ export class LegRun {
   readonly #timeouts: Record<Leg, number>
   readonly #trace: Trace
   readonly #down = new Map<Leg, HeadwaterError>()
+  #wordless: boolean | undefined
   #vectors: Promise<readonly Float32Array[] | undefined> | undefined
 
   constructor(
@@ -99,7 +107,8 @@ export class LegRun {
 
   /** The best of each leg, down to this depth, fused and spread. */
   async propose(depth: number, deadline: Deadline): Promise<Proposed> {
-    const lists = await this.#ask(depth, deadline)
+    const asked = await this.#ask(depth, deadline)
+    const lists = this.#isWordless() ? asked.map(alike) : asked
     const counted = lists.map((list) => atLeast(list, this.#query.minScore))
     this.#note(lists, counted)
     const fused = fuse(counted, this.#query.fusion).filter(({ id }) => id !== this.#query.exclude)
@@ -107,6 +116,19 @@ export class LegRun {
     // Below what is too low, there is only lower.
     const exhausted = lists.every(({ hits }, at) => hits.length < depth || counted[at]!.hits.length < hits.length)
     return { candidates, exhausted, degraded: this.#degraded, cached: false }
+  }
+
+  /** True where the text leg had nothing to look for, which is told: that it found nothing is no answer then. */
+  #isWordless(): boolean {
+    const { legs, phrasings, match } = this.#query
+    if (!legs.includes('text')) return false
+    if (this.#wordless === undefined) {
+      const { language, format } = this.#generations.text ?? {}
+      const reading = readingOf(language ?? 'english', format?.folding ?? true)
+      this.#wordless = phrasings.every((phrasing) => reading.query(phrasing, match).length === 0)
+      if (this.#wordless) this.#degraded.push({ leg: 'text', reason: noWordsReason })
+    }
+    return this.#wordless
   }
 
   /** Counts over the text index, beside the legs; undefined when it does not answer. */

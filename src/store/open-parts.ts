@@ -19,6 +19,7 @@ import { ensureGenerations } from '../writer/rebuild/generations'
 import { checkDatabase } from '../writer/reconcile/epoch'
 import { TruncatedChunks } from '../writer/truncated'
 import { recordCache } from './cache-record'
+import { keepRevisions } from './embedder-revisions'
 import { checkEngines, engines, type Topology, topologyOf } from './engines'
 import { decideRowSecurity } from './row-security'
 import { resolveCollections, type StoreOptions } from './store-options'
@@ -87,6 +88,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     // The folder's lock says that whoever held a claim is dead.
     if (connection.embedded) await truth.session({ worker: true }).jobs.freeClaims()
     await checkDatabase(ports)
+    await keepRevisions(ports)
     await ensureGenerations(ports)
     return {
       ports,

@@ -12,6 +12,7 @@ import { type Limits, limitKinds } from '../core/limits'
 import {
   anything,
   checkOptions,
+  flag,
   flagOr,
   group,
   having,
@@ -57,8 +58,13 @@ export interface CollectionOptions<M = JsonObject> {
   fallback?: string | EmbedderOption | undefined
   /** Sizes of the default splitter, or one of your own; the store's when left out. */
   splitter?: SplitterOptions | Splitter | undefined
-  /** Postgres text search configuration; `english` by default. */
+  /** `english` by default; docs/search.md has the names, and what each backend does with them. */
   language?: string | undefined
+  /**
+   * True (default): words are found without regard to case and accents, by Unicode. False keeps both apart. Recorded with
+   * the text index: a change needs `rebuild({ target: 'text', folding })`.
+   */
+  folding?: boolean | undefined
 }
 
 /** Options of `openStore`. `C` maps each collection to its metadata type. */
@@ -237,6 +243,7 @@ const kinds = {
       fallback: anything,
       splitter: anything,
       language: text(63),
+      folding: flag,
     } satisfies OptionKinds<CollectionOptions>),
   ),
   migrate: oneOf('auto', 'check', 'off'),
@@ -342,6 +349,7 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
       splitterFrom: originOf(collection?.splitter ?? options.splitter),
       metadata: collection?.metadata as MetadataDeclaration | undefined,
       language: collection?.language ?? 'english',
+      folding: collection?.folding ?? true,
     })
   }
   const all = [

@@ -52,8 +52,10 @@ interface CommonRebuildOptions extends CallOptions {
   collection?: string | undefined
   /** The space to move to: a name of `embedders`, or an embedder. The collection's own when left out. */
   embedder?: string | EmbedderOption | undefined
-  /** The language to move to, for target 'text': a text search configuration of Postgres. */
+  /** The language to move to, for target 'text'; docs/search.md has their names. */
   language?: string | undefined
+  /** For target 'text': whether words are found without regard to case and accents. The collection's own when left out. */
+  folding?: boolean | undefined
   /** Chunks a second at most; no limit when left out. */
   rate?: number | undefined
   /** Called after each batch, each check and the switch. */
@@ -258,10 +260,12 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     return this.#enter(async () => {
       const options = checkCall<Partial<StoreRebuildOptions | StoreRecutOptions>>(given, rebuildKinds)
       const plan = this.#writer.plan(options.collection ?? 'documents')
-      const embedder = (await this.#embedder(options.embedder)) ?? plan.embedder
+      const embedder = (await this.#embedder(options.embedder)) ?? plan.newer ?? plan.embedder
       const { ports } = this.#parts
       const { signal = this.#stop.signal, timeoutMs, rate, language = plan.language, onProgress } = options
-      const common = { collection: plan, embedder, language, rate, onProgress, signal, timeoutMs }
+      const { folding = plan.folding } = options
+      if (folding !== undefined && typeof folding !== 'boolean') throw invalid('folding', 'must be true or false')
+      const common = { collection: { ...plan, folding }, embedder, language, rate, onProgress, signal, timeoutMs }
       // From here on new chunks are embedded for the space that is live, and documents prepared as what is live is cut.
       const moved = (change: Partial<CollectionPlan>): void => {
         ports.collections.set(plan.name, { ...this.#writer.plan(plan.name), ...change })
@@ -272,15 +276,15 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
         ports.embedders.set(embedder.fingerprint, embedder)
         ports.splitters?.set(splitter.id, splitter).set(plan.splitter.id, plan.splitter)
         const result = await recut(ports, { ...common, as: options.as, splitter })
-        moved({ embedder, language, splitter })
+        moved({ embedder, newer: undefined, language, folding, splitter })
         return result
       }
       const { as } = options
       const target = needed(options.target)
       if (target === 'vector') ports.embedders.set(embedder.fingerprint, embedder)
       const result = await rebuild(ports, { ...common, target, as })
-      if (target === 'vector' && as !== 'standby') moved({ embedder })
-      if (target === 'text') moved({ language })
+      if (target === 'vector' && as !== 'standby') moved({ embedder, newer: undefined })
+      if (target === 'text') moved({ language, folding })
       return result
     })
   }

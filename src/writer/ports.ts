@@ -28,6 +28,8 @@ export interface CollectionPlan {
    */
   readonly cutFirst?: string | undefined
   readonly metadata?: MetadataDeclaration | undefined
+  /** A later revision of the embedder: what a rebuild of the vectors moves to. */
+  readonly newer?: Embedder | undefined
   /** Text search configuration, `english` by default. */
   readonly language: string
   /** Whether words are found without regard to case and accents; recorded with each text index. */

@@ -38,9 +38,28 @@ describe('HashingEmbedder', () => {
     const rounded = Array.from(vector, (value) => Math.round(value * 1e5))
     const digest = createHash('sha256').update(JSON.stringify(rounded)).digest('hex').slice(0, 16)
     expect({ fingerprint: embedder.fingerprint, digest }).toEqual({
+      fingerprint: 'hashing-v1-384-aa48f128',
+      digest: '4fd3a3e17db93fab',
+    })
+  })
+
+  it('reads words of revision 1 as 0.1.0 did, in a space of its own', async () => {
+    const first = new HashingEmbedder({ revision: 1 })
+    const text = 'Headwater keeps one Postgres and many indexes without drift. 東京 café'
+    const [vector] = await first.embed([text])
+    const rounded = Array.from(vector!, (value) => Math.round(value * 1e5))
+    const digest = createHash('sha256').update(JSON.stringify(rounded)).digest('hex').slice(0, 16)
+    expect({ fingerprint: first.fingerprint, digest }).toEqual({
       fingerprint: 'hashing-v1-384-4ab139e6',
       digest: '5168bfb73ebbd3d4',
     })
+    expect(embedder.earlier(first.fingerprint)?.fingerprint).toBe(first.fingerprint)
+    expect(embedder.earlier(embedder.fingerprint)).toBe(undefined)
+  })
+
+  it('a text without words is like no other, an emoji is a word', async () => {
+    expect(cosine(await vectorOf('!!!'), await vectorOf('parental leave'))).toBe(0)
+    expect(cosine(await vectorOf('🎉'), await vectorOf('the 🎉 begins'))).toBeGreaterThan(0.3)
   })
 
   it('does not mix texts of one call', async () => {

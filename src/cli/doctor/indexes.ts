@@ -11,6 +11,7 @@ import type { TextRepository } from '../../repositories/texts'
 import type { TruthSession } from '../../repositories/truth'
 import type { VectorRepository } from '../../repositories/vectors'
 import { cacheMismatch, readCacheRecord } from '../../store/cache-record'
+import { earlierOf } from '../../store/embedder-revisions'
 import { type Topology, topologyOf } from '../../store/engines'
 import type { StoreOptions } from '../../store/store-options'
 import type { CollectionPlan } from '../../writer/ports'
@@ -70,7 +71,9 @@ function checkTopology(recorded: Topology | null, configured: Topology): Check {
 function checkMake({ collection, plans }: IndexesPlace, generation: Generation): Check {
   const { target, fingerprint, language } = generation
   const name = `${target === 'vector' ? 'embedder' : 'language'} of ${generation.collection}`
-  const plan = plans.get(generation.collection) ?? plans.get(collection)!
+  const configured = plans.get(generation.collection) ?? plans.get(collection)!
+  const earlier = target === 'vector' ? earlierOf(configured.embedder, [generation]) : undefined
+  const plan = earlier ? { ...configured, embedder: earlier } : configured
   try {
     checkLive(generation, { ...plan, name: generation.collection })
   } catch (error) {
@@ -78,7 +81,13 @@ function checkMake({ collection, plans }: IndexesPlace, generation: Generation):
     const remedy = 'Right if your service declares this collection so; the command line does not know it.'
     return warning(name, isHeadwaterError(error) ? error.message : String(error), remedy)
   }
-  return ok(name, `${fingerprint ?? language}, cut by ${generation.chunking}`)
+  const made = `${fingerprint ?? language}, cut by ${generation.chunking}`
+  if (!earlier) return ok(name, made)
+  return warning(
+    name,
+    `${made}: an earlier revision of the embedder`,
+    'A rebuild of the vectors moves to the present one.',
+  )
 }
 
 /** Nothing to say of an index that is as one would be made now. */

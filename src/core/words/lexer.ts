@@ -95,7 +95,9 @@ function isPlainStop(text: string, at: number): boolean {
     case 47: // /
     case 58: // :
     case 44: // ,
-      return !(isDigit(text.charCodeAt(at - 1)) && isDigit(text.charCodeAt(at + 1))) && !(text.charCodeAt(at + 1) >= 128)
+      return (
+        !(isDigit(text.charCodeAt(at - 1)) && isDigit(text.charCodeAt(at + 1))) && !(text.charCodeAt(at + 1) >= 128)
+      )
     case 38: // &
     case 39: // '
     case 46: // .

@@ -239,7 +239,7 @@ export async function liveGeneration(
 /** Refuses a plan that is not what the live generation was made with. */
 export function checkLive(generation: Generation, plan: CollectionPlan): void {
   const path = `collections.${plan.name}`
-  const { fingerprint, language, chunking } = generation
+  const { fingerprint, language, chunking, format } = generation
   if (generation.target === 'vector' && fingerprint !== plan.embedder.fingerprint) {
     throw new HeadwaterError(
       'HW_FINGERPRINT_MISMATCH',
@@ -252,6 +252,15 @@ export function checkLive(generation: Generation, plan: CollectionPlan): void {
       'HW_TOPOLOGY_MISMATCH',
       `${path}.language: the text index was made for ${language}, not ${plan.language}`,
       { path: `${path}.language`, details: { recorded: language, configured: plan.language } },
+    )
+  }
+  const { folding = true } = plan
+  // Before there was a choice, nothing is recorded: a rebuild brings it in.
+  if (generation.target === 'text' && (format.folding ?? folding) !== folding) {
+    throw new HeadwaterError(
+      'HW_TOPOLOGY_MISMATCH',
+      `${path}.folding: the text index was made with ${format.folding}, not ${folding}: a rebuild changes it`,
+      { path: `${path}.folding`, details: { recorded: format.folding, configured: folding } },
     )
   }
   if (!mayAdopt(plan, chunking)) {
