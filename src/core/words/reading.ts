@@ -86,8 +86,7 @@ export class Reading {
           break
         case 'compound': {
           const [start, end] = [unit.parts[0]!.start, unit.parts.at(-1)!.end]
-          const whole = this.#whole(unit)
-          if (whole) found.push({ term: whole, position, start, end, kind: 'extra' })
+          for (const term of this.#whole(unit)) found.push({ term, position, start, end, kind: 'extra' })
           for (const part of unit.parts) {
             word(part)
             position++
@@ -158,8 +157,10 @@ export class Reading {
     return [...new Set(telling.length > 0 ? telling : stops)]
   }
 
-  #whole({ whole }: Extract<Unit, { kind: 'compound' }>): string {
-    return whole === '' ? '' : this.#forms.plain(whole)
+  /** The terms of a compound as one: of `infor-` and `mation` those of the word that a line's end parted. */
+  #whole({ whole, loose }: Extract<Unit, { kind: 'compound' }>): readonly string[] {
+    if (whole === '') return []
+    return loose ? this.#forms.of(whole).terms : [this.#forms.plain(whole)]
   }
 
   #clauses(unit: Unit): { telling: Clause[]; stop: Clause[] } {
@@ -176,7 +177,7 @@ export class Reading {
       }
       case 'compound': {
         const whole = this.#whole(unit)
-        if (whole) telling.push(one([whole]))
+        if (whole.length > 0) telling.push(one(whole))
         telling.push({ slots: unit.parts.map(({ word }, offset) => ({ offset, any: this.#forms.of(word).terms })) })
         if (!unit.loose) break
         for (const { word } of unit.parts) {
@@ -227,9 +228,8 @@ export class Reading {
       return [{ ...one(terms), prefix: this.#forms.plain(unit.word) }]
     }
     if (unit.kind === 'compound') {
-      const whole = this.#whole(unit)
       const { telling } = this.#clauses(unit)
-      return whole ? [...telling, { ...one([whole]), prefix: whole }] : telling
+      return unit.whole ? [...telling, { ...one(this.#whole(unit)), prefix: this.#forms.plain(unit.whole) }] : telling
     }
     return this.#clauses(unit).telling
   }
