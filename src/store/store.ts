@@ -107,6 +107,7 @@ const rebuildKinds = {
   embedder: anything,
   splitter: anything,
   language: text(63),
+  folding: flag,
   as: oneOf('live', 'standby'),
   rate: number(Number.MIN_VALUE, 1e9),
   onProgress: method,
@@ -264,7 +265,6 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
       const { ports } = this.#parts
       const { signal = this.#stop.signal, timeoutMs, rate, language = plan.language, onProgress } = options
       const { folding = plan.folding } = options
-      if (folding !== undefined && typeof folding !== 'boolean') throw invalid('folding', 'must be true or false')
       const common = { collection: { ...plan, folding }, embedder, language, rate, onProgress, signal, timeoutMs }
       // From here on new chunks are embedded for the space that is live, and documents prepared as what is live is cut.
       const moved = (change: Partial<CollectionPlan>): void => {
@@ -302,12 +302,13 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
       const { target, signal = this.#stop.signal, timeoutMs } = options
       const { made, ...result } = await rollback(this.#parts.ports, target, plan.name, { signal, timeoutMs })
       const { ports } = this.#parts
-      for (const { fingerprint, language, chunking } of made) {
+      for (const { fingerprint, language, chunking, format } of made) {
         const now = this.#writer.plan(plan.name)
         ports.collections.set(plan.name, {
           ...now,
           embedder: ports.embedders.get(fingerprint ?? '') ?? now.embedder,
           language: language ?? now.language,
+          folding: format.folding ?? now.folding,
           splitter: knownSplitter(ports, plan.name, chunking) ?? now.splitter,
         })
         // So that it can go ahead again.
