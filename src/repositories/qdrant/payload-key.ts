@@ -13,7 +13,19 @@ export function payloadKey(type: LeafType, path: string): string {
  * every other byte becomes `_` and two hex digits, so that no two paths meet and every key is safe.
  */
 export function encodedPath(path: string): string {
-  if (plain.test(path)) return path
+  const known = encodings.get(path)
+  if (known !== undefined) return known
+  // Keys of metadata are few and come again; those that are not must not fill the memory.
+  if (encodings.size >= mostKnown) encodings.clear()
+  const encoded = plain.test(path) ? path : encode(path)
+  encodings.set(path, encoded)
+  return encoded
+}
+
+const encodings = new Map<string, string>()
+const mostKnown = 1_000
+
+function encode(path: string): string {
   let encoded = ''
   for (const byte of Buffer.from(path, 'utf8')) {
     const character = String.fromCharCode(byte)
