@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type DocumentInput, defineMetadata, type Filter, openStore, type StoreOptions } from '../../index'
-import { recordedSplitter } from '../../src/splitter/recorded'
 import { describeWithElasticsearch } from '../support/elasticsearch'
 import { describeWithPgvector, pgvectorUrl, type TestDatabase, useDatabase } from '../support/postgres'
 import { type QdrantDouble, startQdrantDouble } from '../support/qdrant-double'
@@ -46,7 +45,6 @@ function suite(database: () => TestDatabase, options: () => StoreOptions, refres
     openStore({
       ...options(),
       embedder: { hashing: { dimensions: 16 } },
-      splitter: recordedSplitter('md-v1-1000-1600', [])!,
       collections: { documents: { metadata: defineMetadata({ section: 'keyword', year: 'integer', at: 'datetime' }) } },
       relay: 'external',
     })
@@ -162,6 +160,16 @@ function suite(database: () => TestDatabase, options: () => StoreOptions, refres
     await drain()
     await store.forTenant('acme').waitFor(receipt)
     expect(await found({ $status: 'final' })).toEqual(['handbook', 'paged'])
+    await equal()
+  })
+
+  it('is cut anew by the splitter of today, and answers as before', async () => {
+    await store.forTenant('acme').documents.patch('handbook', { status: 'draft' })
+    await store.rebuild({ collection: 'documents', splitter: {} })
+    const live = (await store.generations()).filter(({ state }) => state === 'live')
+    expect(new Set(live.map(({ chunking }) => chunking.slice(0, 5)))).toEqual(new Set(['md-v2']))
+    await drain()
+    await asked()
     await equal()
   })
 }
