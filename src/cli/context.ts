@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseEnv } from 'node:util'
 import { settingsFromEnv } from '../config/from-env'
 import type { Environment, Settings } from '../config/settings'
-import { HeadwaterError } from '../core/errors'
+import { HeadwaterError, isHeadwaterError } from '../core/errors'
 import type { JsonObject } from '../core/json'
 import { openStore, type Store } from '../store/store'
 import { storeOptionsFrom } from '../store/store-settings'
@@ -114,13 +114,29 @@ export class CliContext {
   #file(): Environment {
     const file = this.resolve('.env')
     try {
-      return parseEnv(readFileSync(file, 'utf8')) as Environment
+      return parseEnv(readSmallFile(file)) as Environment
     } catch (cause) {
+      if (isHeadwaterError(cause)) throw cause
       if (!existsSync(file)) return {}
       throw new HeadwaterError('HW_STORAGE', `${file} could not be read`, { cause, path: file })
     }
   }
 }
+
+/** Of a file that is one: reading a pipe would wait for whoever writes to it. */
+function readSmallFile(file: string): string {
+  const handle = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  try {
+    const stats = fstatSync(handle)
+    const problem = !stats.isFile() ? 'is not a regular file' : stats.size > longestEnv ? 'is too large' : undefined
+    if (problem) throw new HeadwaterError('HW_STORAGE', `${file} ${problem}`, { path: file })
+    return readFileSync(handle, 'utf8')
+  } finally {
+    closeSync(handle)
+  }
+}
+
+const longestEnv = 1_048_576
 
 /** A look must not leave a new, empty store behind where a path was mistyped. */
 function assertThere({ profile, path: folder }: Settings): void {

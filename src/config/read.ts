@@ -18,12 +18,29 @@ export function readSettings(env: Environment, z: typeof Zod): Settings {
   const result = environmentSchema(z).safeParse(given)
   const problems: Problem[] = (result.error?.issues ?? []).map(({ path, message }) => {
     const variable = String(path[0]) as VariableName
-    const shown = variables[variable].secret ? '' : `, got ${JSON.stringify(given[variable])}`
-    return { variable, problem: `${message}${shown}` }
+    return { variable, problem: `${message}${shown(variable, given[variable])}` }
   })
   problems.push(...contradictions(given))
   if (problems.length > 0 || !result.data) throw refused(problems)
   return settingsOf(result.data)
+}
+
+/** A refused value, without what may be a credential in it. */
+function shown(variable: VariableName, value: string | undefined): string {
+  if (variables[variable].secret || value === undefined) return ''
+  // Whatever is meant as an address may hold a password, however it is misspelt.
+  if (/(URL|ENDPOINT|HOST)$/.test(variable)) return shownAddress(value)
+  return `, got ${JSON.stringify(value)}`
+}
+
+function shownAddress(value: string): string {
+  try {
+    const { protocol, host } = new URL(value)
+    // Without the slashes a password may be where the host is.
+    return host === '' || !value.includes('://') ? '' : `, got ${protocol}//${host}`
+  } catch {
+    return ''
+  }
 }
 
 /** The variables that are ours and not blank. */

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { deleteVectors } from '../../src/cli/demo/sabotage'
@@ -40,6 +42,15 @@ describe('the command line, from init to rebuild', () => {
       error: { code: 'HW_MIGRATION_NEEDED', path: at('.mistyped'), remedy: expect.any(String) },
     })
     expect(existsSync(at('.mistyped'))).toBe(false)
+  })
+
+  it('refuses an .env that is no file, instead of waiting for it', async () => {
+    const cwd = await mkdtemp(path.join(tmpdir(), 'hw-env-'))
+    execFileSync('mkfifo', [path.join(cwd, '.env')])
+    const { code, stderr } = await cli(['status'], { cwd })
+    expect([code, stderr]).toEqual([expect.any(Number), expect.stringContaining('.env is not a regular file')])
+    expect(code).not.toBe(0)
+    await rm(cwd, { recursive: true })
   })
 
   it('writes .env for its owner alone, once, and creates the store', async () => {

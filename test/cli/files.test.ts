@@ -1,11 +1,14 @@
+import { execFileSync } from 'node:child_process'
 import { appendFile, chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fileDocuments, findFiles } from '../../src/cli/files/documents'
+import { readFrontMatter } from '../../src/cli/files/front-matter'
 import { readTextFile } from '../../src/cli/files/read-text'
-import { markdownTitle } from '../../src/cli/files/title'
+import { titleOf } from '../../src/cli/files/title'
 import { type SkippedFile, walkFolder } from '../../src/cli/files/walk'
+import type { JsonObject } from '../../src/core/json'
 
 let folder: string
 beforeEach(async () => {
@@ -50,26 +53,45 @@ describe('walking a folder', () => {
     expect((await walk(at('b.md'))).ids).toEqual(['b.md'])
   })
 
-  it('ends in loops of links, takes each file once, and says what links lead nowhere', async () => {
-    await put('a/one.md')
+  it('follows links within the folder alone, ends in loops, takes each file once, and says what leads out', async () => {
+    await put('in/a/one.md')
+    await put('in/READ')
+    await put('in/.git/config')
     await put('outside/far/two.md')
-    await put('inside/three.md')
-    await symlink(folder, at('a/up'))
-    await symlink(at('a'), at('a/self'))
-    await symlink(at('a/one.md'), at('again.md'))
-    await symlink(at('outside'), at('inside/link'))
-    await symlink(at('inside'), at('outside/far/back'))
-    await symlink(at('nowhere'), at('dead.md'))
-    await symlink(at('loop.md'), at('loop.md'))
-    await symlink(at('nowhere'), at('dead-without-extension'))
-    const all = await walk()
-    expect(all.ids).toEqual(['a/one.md', 'inside/three.md', 'outside/far/two.md'])
+    await put('outside/secret')
+    await symlink(at('in'), at('in/a/up'))
+    await symlink(at('in/a'), at('in/a/self'))
+    await symlink(at('in/a/one.md'), at('in/again.md'))
+    await symlink('READ', at('in/readme.md'))
+    await symlink('.git/config', at('in/settings.md'))
+    await symlink(at('outside'), at('in/folder'))
+    await symlink('../outside/secret', at('in/secret.md'))
+    await symlink(at('outside/secret'), at('in/no-text'))
+    await symlink('/dev/zero', at('in/zero.md'))
+    await symlink(at('nowhere'), at('in/dead.md'))
+    await symlink(at('in/loop.md'), at('in/loop.md'))
+    await symlink(at('nowhere'), at('in/dead-without-extension'))
+    const all = await walk(at('in'), ['.git'])
+    expect(all.ids).toEqual(['a/one.md', 'readme.md'])
     expect(all.skipped).toEqual([
-      ['dead.md', 'vanished, or a link to nowhere'],
-      ['loop.md', 'a link to itself'],
+      ['in/dead.md', 'vanished, or a link to nowhere'],
+      ['in/folder', 'a link out of the folder'],
+      ['in/loop.md', 'a link to itself'],
+      ['in/secret.md', 'a link out of the folder'],
+      ['in/zero.md', 'a link out of the folder'],
     ])
-    const one = await walk(at('inside'))
-    expect(one.ids).toEqual(['three.md', 'link/far/two.md'])
+    // The folder that is named may itself be a link: it was asked for.
+    await symlink(at('in'), at('named'))
+    expect((await walk(at('named'), ['.git'])).ids).toEqual(['a/one.md', 'readme.md'])
+  })
+
+  it('passes over pipes and devices, and says so', async () => {
+    await put('a.md')
+    execFileSync('mkfifo', [at('pipe.md')])
+    const { ids, skipped } = await walk()
+    expect(ids).toEqual(['a.md'])
+    expect(skipped).toEqual([['pipe.md', 'not a regular file']])
+    expect(await readTextFile(at('pipe.md'), { maxBytes: 10 })).toEqual({ skipped: 'not a regular file' })
   })
 
   it('reports a folder that may not be listed, and takes the rest', async () => {
@@ -176,25 +198,144 @@ describe('a document of a file', () => {
   })
 })
 
-describe('the title of a Markdown text', () => {
+describe('front matter', () => {
+  const read = async (text: string) => {
+    await put('a.md', text)
+    for await (const document of fileDocuments(findFiles({ folders: [folder] }), { maxBytes: 1e6, onSkip: () => {} })) {
+      const { extension: _extension, folders: _folders, bytes: _bytes, ...fields } = document.metadata as JsonObject
+      return { title: document.title, text: document.text, fields }
+    }
+  }
+
+  it('becomes metadata and the title, and leaves the text', async () => {
+    const yaml = `---
+title: "Getting: started" # the title
+sidebar_position: 3
+draft: false
+date: 2024-05-01
+version: '1.10'
+tags: [a, "b, c", 7]
+authors:
+  - Ann
+  - Bob # and others
+- not part of anything
+summary: >-
+  Two lines
+  of text.
+note: goes on
+  below
+seo:
+  description: deeper than flat
+items:
+  - name: deeper
+empty:
+nothing: null
+9-lives: true
+a.b: dots are for paths
+$id: reserved
+extension: exe
+odd: &anchor x
+# comment: no
+---
+
+# Installation guide
+`
+    expect(await read(yaml)).toEqual({
+      title: 'Getting: started',
+      text: '\n# Installation guide\n',
+      fields: {
+        sidebar_position: 3,
+        draft: false,
+        date: '2024-05-01',
+        version: '1.10',
+        tags: ['a', 'b, c', 7],
+        authors: ['Ann', 'Bob', 'not part of anything'],
+        summary: 'Two lines of text.',
+        note: 'goes on below',
+        '9-lives': true,
+      },
+    })
+    const toml = `+++
+title = "Left-pad Pro" # fast
+weight = 10
+date = 2024-05-01T07:32:00Z
+draft = true
+tags = [
+  "a",
+  "b",
+]
+inline = { a = 1 }
+[params]
+deeper = 1
++++
+Body.`
+    expect(await read(toml)).toEqual({
+      title: 'Left-pad Pro',
+      text: 'Body.',
+      fields: { weight: 10, date: '2024-05-01T07:32:00Z', draft: true, tags: ['a', 'b'] },
+    })
+  })
+
+  it('is none where there is a rule, no end or nothing else', async () => {
+    for (const text of [
+      '---\nA paragraph.\n---\nMore.',
+      '---\ntitle: x\n',
+      '---\ntitle: x\n---\n',
+      'x\n---\na: b\n---\ny',
+    ]) {
+      expect(await read(text), text).toMatchObject({ title: 'a.md', text, fields: {} })
+    }
+    expect(await read('---\r\ntitle: Windows\r\n---\r\nBody')).toEqual({ title: 'Windows', text: 'Body', fields: {} })
+    expect(await read('---\n__proto__: x\n---\nBody')).toMatchObject({ fields: JSON.parse('{"__proto__":"x"}') })
+  })
+})
+
+describe('the title of a text', () => {
   it.each([
     ['# One\n# Two', 'One'],
-    ['text\r\n\r\n## Two ##\r\n', 'Two'],
+    ['text\r\n\r\n## Two ##\r\n# One #\r\n', 'One'],
+    ['## Only a second level', undefined],
     ['```sh\n# a comment\n```\n\n# After the code', 'After the code'],
     ['~~~~\n~~~\n# code\n~~~~\n# After', 'After'],
+    ['<!--\n# internal note\n-->\n\n# Visible title', 'Visible title'],
+    ['<!-- # note --> \n# Visible', 'Visible'],
     ['Underlined\n==========\n', 'Underlined'],
+    ['Second\n------\n\nFirst\n=====', 'First'],
     ['[![badge](a.svg)](b) \n\n# [zod](https://zod.dev) `v4` ![logo](x.png)', 'zod v4'],
-    ['# ![only a badge](x.svg)\n\n## Name', 'Name'],
-    ['<h1>no Markdown</h1>', undefined],
+    ['# ![only a badge](x.svg)\n\n# Name', 'Name'],
+    ['<h1 align="center">Left-pad Pro</h1>\n\n## Install', 'Left-pad Pro'],
     ['#hashtag', undefined],
     ['', undefined],
   ])('%j is %j', (text, title) => {
-    expect(markdownTitle(text)).toBe(title)
+    expect(titleOf(text, 'text/markdown')).toBe(title)
+  })
+
+  it.each([
+    ['.. _label:\n\nInstalling ``it``\n=================\n\nText\n----', 'Installing it'],
+    ['=======\n Title\n=======\n\nSub\n===', 'Title'],
+    ['Text of two lines\nand no title.', undefined],
+    ['# no heading\n', undefined],
+  ])('of reStructuredText %j is %j', (text, title) => {
+    expect(titleOf(text, 'text/x-rst')).toBe(title)
   })
 
   it('is cut where it is long, not within a character', () => {
-    const title = markdownTitle(`# ${'😀'.repeat(300)}`)!
+    const title = titleOf(`# ${'😀'.repeat(300)}`, 'text/markdown')!
     expect(title.length).toBeLessThanOrEqual(200)
     expect(title.isWellFormed()).toBe(true)
   })
+
+  it.each(['[', '![', '<', '[](', 'a ', ' ', '#', '=', '`', '<!--', '<h1 ', '- '])(
+    'takes no longer for a line of 2,000,000 %j',
+    (part) => {
+      const line = part.repeat(2_000_000 / part.length)
+      const startedAt = performance.now()
+      for (const text of [`# ${line}b`, `${line}\n===`, `---\n${line}\n---\nx`, `---\na: ${line}\n---\nx`]) {
+        titleOf(text, 'text/markdown')
+        titleOf(text, 'text/x-rst')
+        readFrontMatter(text)
+      }
+      expect(performance.now() - startedAt).toBeLessThan(1_000)
+    },
+  )
 })

@@ -111,6 +111,18 @@ describe('settings from the environment', () => {
     ])
   })
 
+  it('shows of an address no more than scheme and host, however it is misspelt', async () => {
+    const problems = await problemsOf({
+      ...server,
+      QDRANT_URL: 'htp://me:hush@qdrant.example/?key=hush#hush',
+      S3_ENDPOINT: 'hush',
+      OPENAI_BASE_URL: 'http:hush',
+      POSTGRES_HOST: 'a b hush',
+    })
+    expect(problems.join('\n')).toContain('htp://qdrant.example')
+    expect(problems.join('\n')).not.toContain('hush')
+  })
+
   it('shows no secret, neither in what it refuses nor in what it gives', async () => {
     const secrets = {
       DATABASE_URL: 'mysql://me:hush-1@db/app',

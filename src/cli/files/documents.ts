@@ -1,9 +1,11 @@
 import path from 'node:path'
 import { throwIfAborted } from '../../core/abort'
+import { shortened } from '../../core/describe-value'
 import type { DocumentInput } from '../../writer/write/document-input'
+import { readFrontMatter } from './front-matter'
 import { contentTypeOf, extensionOf } from './kinds'
 import { readTextFile } from './read-text'
-import { markdownTitle } from './title'
+import { titleOf } from './title'
 import { type FoundFile, type SkippedFile, walkFolder } from './walk'
 
 export interface FileSource {
@@ -50,13 +52,17 @@ export async function* fileDocuments(
 
 function documentOf(file: FoundFile, text: string, bytes: number): DocumentInput {
   const contentType = contentTypeOf(file.path)
-  const heading = contentType === 'text/markdown' ? markdownTitle(text) : undefined
+  const front = contentType === 'text/markdown' ? readFrontMatter(text) : undefined
+  const { title: given, ...fields } = front?.fields ?? {}
+  const body = front?.body ?? text
+  const told = typeof given === 'string' || typeof given === 'number' ? shortened(String(given).trim(), 200) : ''
   return {
     id: file.id,
-    title: heading ?? path.basename(file.path),
-    text,
+    title: told || titleOf(body, contentType) || path.basename(file.path),
+    text: body,
     source: file.path,
     contentType,
-    metadata: { extension: extensionOf(file.path), folders: file.id.split('/').slice(0, -1), bytes },
+    // What every file has comes last: no file can hide behind another's extension.
+    metadata: { ...fields, extension: extensionOf(file.path), folders: file.id.split('/').slice(0, -1), bytes },
   }
 }

@@ -27,15 +27,14 @@ export interface WalkOptions {
 }
 
 /**
- * Every text file of a folder by its extension, in the order of names. Links are followed after everything else, and
- * only to places that no walk has covered, so that loops end and no file comes twice. What cannot be listed is
- * reported, and the rest goes on.
+ * Every text file of a folder by its extension, in the order of names. Links are followed after everything else, only
+ * within the folder, and only to files that the walk has not given: what lies outside was not asked for, whoever put
+ * the link there. What cannot be listed is reported, and the rest goes on.
  */
 export async function* walkFolder(folder: string, options: WalkOptions = {}): AsyncGenerator<FoundFile> {
   const root = path.resolve(folder)
   const base = options.base === undefined ? root : path.resolve(options.base)
   const links: string[] = []
-  const covered: string[] = []
 
   const found = (file: string): FoundFile => ({
     path: file,
@@ -79,20 +78,20 @@ export async function* walkFolder(folder: string, options: WalkOptions = {}): As
     else skip(root, 'neither a folder nor a regular file')
     return
   }
-  covered.push(real)
   yield* walk(root)
-  for (let link = links.shift(); link !== undefined; link = links.shift()) {
+  for (const link of links) {
     throwIfAborted(options.signal)
     try {
       const target = await realpath(link)
-      const kind = await stat(target)
-      const known = covered.some((place) => target === place || target.startsWith(place + path.sep))
-      if (known && (kind.isDirectory() || isText(target))) continue
-      if (kind.isDirectory()) {
-        covered.push(target)
-        yield* walk(link)
-      } else if (isText(link)) {
-        if (kind.isFile()) yield found(link)
+      const within = path.relative(real, target)
+      if (within === '..' || within.startsWith(`..${path.sep}`) || path.isAbsolute(within)) {
+        if (isText(link) || (await stat(target)).isDirectory()) skip(link, 'a link out of the folder')
+      } else if (
+        isText(link) &&
+        !isText(target) &&
+        !within.split(path.sep).some((name) => options.exclude?.has(name))
+      ) {
+        if ((await stat(target)).isFile()) yield found(link)
         else skip(link, 'not a regular file')
       }
     } catch (error) {
