@@ -21,6 +21,7 @@ import { TruncatedChunks } from '../writer/truncated'
 import { recordCache } from './cache-record'
 import { keepRevisions } from './embedder-revisions'
 import { checkEngines, engines, type Topology, topologyOf } from './engines'
+import { nobody } from './probes'
 import { decideRowSecurity } from './row-security'
 import { resolveCollections, type StoreOptions } from './store-options'
 import type { StoreParts } from './store-parts'
@@ -112,6 +113,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
         return { session: truth.over(executor), assertOpen: () => executor.assertOpen() }
       },
       checks: { postgres: async (call) => ({ ...(await connection.health(call)) }), ...beside.checks },
+      probes: options.redis ? { redis: (call) => beside.cache.delete(nobody, 'health', call) } : {},
       notices,
       close,
     }

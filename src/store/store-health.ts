@@ -7,6 +7,7 @@ import { isLimit } from '../splitter/select'
 import type { WriterPorts } from '../writer/ports'
 import { physicalExists } from '../writer/rebuild/generations'
 import { sweepsUnderWay } from '../writer/reconcile/index-state'
+import { type Failing, failingCalls } from './probes'
 import type { ConnectionHealth, StoreParts } from './store-parts'
 
 /** What `store.health()` found: made to be logged as JSON, and without secrets. */
@@ -79,7 +80,7 @@ export function storeHealth(parts: StoreParts, options: CallOptions): Promise<St
     ])
     throwIfAborted(options.signal)
     const connections = Object.fromEntries(Object.keys(checks).map((name, at) => [name, states[at]!]))
-    const { backlog, workers, indexes, sweeps, gone } = truth
+    const { backlog, workers, indexes, sweeps, gone, refused } = truth
     const found = {
       connections,
       backlog,
@@ -89,7 +90,7 @@ export function storeHealth(parts: StoreParts, options: CallOptions): Promise<St
     }
     const idle = ports.options?.relay === 'external' && workers?.length === 0
     if (idle && backlog?.waiting === 0) found.notices.push(`${unseen}, and ${follow}`)
-    const degraded = [...degradationsOf(found, idle), ...(sweeps ?? []).map(mending)]
+    const degraded = [...degradationsOf(found, idle), ...(refused ?? []).map(refusal), ...(sweeps ?? []).map(mending)]
     const down = backlog === null || connections['postgres']?.status === 'down'
     return { status: down ? 'down' : degraded.length > 0 ? 'degraded' : 'ok', degraded, ...found }
   })
@@ -122,7 +123,7 @@ const unseen = 'No worker was seen in the last minute'
 const follow = "with relay: 'external' the indexes follow only while one runs (`headwater relay`)."
 
 /** Each part is null when it could not be read in time. */
-async function askTruth({ ports }: StoreParts, deadline: Deadline) {
+async function askTruth({ ports, probes = {} }: StoreParts, deadline: Deadline) {
   const given = deadline.signal
   const remaining = () => Math.min(deadline.remaining(), healthMs)
   const { jobs, registry, generations } = ports.truth.session({ worker: true })
@@ -130,14 +131,15 @@ async function askTruth({ ports }: StoreParts, deadline: Deadline) {
   return withDeadline(ports.clock, { signal: given }, undefined, async ({ signal }) => {
     const inTime = <T>(work: Promise<T>): Promise<T | null> => abortable(work, signal).catch(() => null)
     const listed = generations.list()
-    const [backlog, workers, indexes, sweeps, gone] = await Promise.all([
+    const [backlog, workers, indexes, sweeps, gone, refused] = await Promise.all([
       inTime(jobs.backlog(undefined, { signal })),
       inTime(registry.workers(workerSeenMs)),
       inTime(listed),
       inTime(sweepsUnderWay(ports)),
       inTime(listed.then((all) => goneOf(ports, all, { signal, timeoutMs: remaining() / 2 }))),
+      inTime(listed.then((all) => failingCalls(ports, all, probes, { signal, timeoutMs: remaining() / 2 }))),
     ])
-    return { backlog, workers, indexes, sweeps, gone }
+    return { backlog, workers, indexes, sweeps, gone, refused }
   })
 }
 
@@ -150,6 +152,16 @@ async function goneOf(
   const live = generations.filter(({ state }) => state === 'live')
   const there = await Promise.all(live.map((one) => physicalExists(ports, one, call).catch(() => true)))
   return live.filter((_, at) => !there[at])
+}
+
+/** It answers, and refuses what users ask of it. */
+function refusal({ what, target, error }: Failing): Degradation {
+  const meaning = outages[target ?? what] ?? 'It cannot be used.'
+  return {
+    what,
+    meaning: `${meaning} It refuses them: ${error.code}: ${error.message.replace(/\.?$/, '.')}`,
+    remedy: error.remedy,
+  }
 }
 
 function mending({ name, why }: { name: string; why: string }): Degradation {

@@ -30,6 +30,8 @@ export interface StoreParts {
   readonly adopt?: Adopt | undefined
   /** What health asks beside the truth: each never rejects. */
   readonly checks: Readonly<Record<string, (call: CallOptions) => Promise<ConnectionHealth>>>
+  /** Calls that health makes as users' calls are made, by connection, beyond the searches and reads of every store. */
+  readonly probes?: Readonly<Record<string, (call: CallOptions) => Promise<unknown>>> | undefined
   /** Facts that health mentions, e.g. that row level security is off. */
   readonly notices: readonly string[]
   /** Closes the connections that are ours. */

@@ -21,7 +21,8 @@ interface Diagnosis {
 }
 
 async function doctor(options: CliOptions, ...args: string[]): Promise<Diagnosis> {
-  const { code, json, stdout, stderr } = await cli(['doctor', '--json', ...args], options)
+  const env = { EMBEDDING_MODEL: 'hashing', ...options.env }
+  const { code, json, stdout, stderr } = await cli(['doctor', '--json', ...args], { ...options, env })
   expect(stdout.trim().split('\n')).toHaveLength(1)
   for (const secret of ['hush', options.env?.['S3_SECRET_KEY'] ?? 'hush']) {
     expect(stdout + stderr).not.toContain(secret)
@@ -47,6 +48,23 @@ describe('doctor of settings and folders', () => {
     const details = checks.map(({ detail }) => detail).join('\n')
     for (const name of ['DATABASE_URL', 'QDRANT_PORT', 'REDIS_URL', 'S3_ACCESS_KEY']) expect(details).toContain(name)
     expect(checks.every((check) => check.code === 'HW_INVALID_SETTINGS')).toBe(true)
+  })
+
+  it('warns of a hashing embedder that nobody named, and fails for it where that is asked', async () => {
+    const options = { cwd: folder(), env: { HEADWATER_MODEL_DIR: folder() } }
+    const embedder = { name: 'embedder', state: 'warning', detail: expect.stringContaining('hashing') }
+    for (const [strict, exit] of [
+      [[], 0],
+      [['--strict'], 1],
+    ] as const) {
+      const { code, json } = await cli(['doctor', '--json', '--path', ':memory:', ...strict], options)
+      expect(code).toBe(exit)
+      expect(json()).toMatchObject({
+        status: 'warning',
+        checks: expect.arrayContaining([expect.objectContaining(embedder)]),
+      })
+    }
+    expect(await doctor(options, '--path', ':memory:')).toMatchObject({ code: 0, status: 'ok' })
   })
 
   it.each([

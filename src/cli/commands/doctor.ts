@@ -9,9 +9,10 @@ export const registerDoctor: Register = (program, run) => {
   program
     .command('doctor')
     .description('check settings, stores, tables and indexes, and say what to do; exit code 1 when a check failed')
+    .option('--strict', 'exit code 1 for a warning too')
     .option('--timeout <seconds>', `of all checks together; ${defaultSeconds} when left out`)
     .action(
-      run(async (context, { timeout }: { readonly timeout?: string }) => {
+      run(async (context, { timeout, strict }: { readonly timeout?: string; readonly strict?: boolean }) => {
         const { out } = context
         const checks = await examine(context, secondsFrom(timeout) * 1_000)
         const count = (state: string): number => checks.filter((check) => check.state === state).length
@@ -27,7 +28,7 @@ export const registerDoctor: Register = (program, run) => {
           ]),
         )
         out.line(`${out.bold(status)}: ${count('ok')} ok, ${count('warning')} warnings, ${count('failed')} failed`)
-        return status === 'failed' ? exitCodes.failed : exitCodes.ok
+        return status === 'failed' || (strict && status === 'warning') ? exitCodes.failed : exitCodes.ok
       }),
     )
 }

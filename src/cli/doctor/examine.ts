@@ -11,16 +11,18 @@ import { resolveCollections, type StoreOptions } from '../../store/store-options
 import { storeOptionsFrom } from '../../store/store-settings'
 import type { CollectionPlan } from '../../writer/ports'
 import type { CliContext } from '../context'
-import { attempt, type Check, failed, ok, unseen } from './check'
+import { attempt, type Check, failed, ok, unseen, warning } from './check'
 import { checkExtension, checkJobs, checkMigrations, checkRowSecurity, checkVectorUse } from './database'
 import { checkIndexes } from './indexes'
-import { checkFences, checkStores, connectStores, disconnect, type Stores } from './stores'
+import { checkCalls, checkFences, checkStores, connectStores, disconnect, type Stores } from './stores'
 
 interface Configured {
   readonly settings: Settings
   readonly stores: Stores
   readonly options: StoreOptions<object>
   readonly plans: ReadonlyMap<string, CollectionPlan>
+  /** True when no embedder was named and hashing stands in. */
+  readonly standsIn: boolean
 }
 
 /** Everything that can be looked at without changing anything, within one deadline. */
@@ -34,15 +36,27 @@ export async function examine(context: CliContext, timeoutMs: number): Promise<C
       const absent = absenceOf(settings)
       const answers = await checkStores(absent ? beside : stores, deadline)
       const isUp = (name: string): boolean => answers.some((one) => one.name === name && one.state !== 'failed')
-      const [fences, database] = await Promise.all([
+      const [fences, calls, database] = await Promise.all([
         stores.qdrant && isUp('qdrant') ? checkFences(stores.qdrant, deadline) : [],
+        checkCalls(stores, found.options, isUp, deadline),
         absent ? [absent] : isUp('postgres') ? checkDatabase(context, found, isUp, deadline) : unasked('postgres'),
       ])
-      return [ok('settings', `profile ${settings.profile}`), ...answers, ...fences, ...database]
+      const profile = ok('settings', `profile ${settings.profile}`)
+      return [profile, checkEmbedder(found), ...answers, ...fences, ...calls, ...database]
     } finally {
       await disconnect(stores)
     }
   })
+}
+
+/** The store says it in `notices`; who asks doctor is about to deploy. */
+function checkEmbedder({ standsIn }: Configured): Check {
+  if (!standsIn) return ok('embedder', 'One is named, or a model is at hand.')
+  return warning(
+    'embedder',
+    'No model is at hand, so the hashing embedder stands in: it finds words, not meanings.',
+    'Set EMBEDDING_MODEL to a model in HEADWATER_MODEL_DIR or of OpenAI, or to hashing if that is meant.',
+  )
 }
 
 /** The settings, or what is wrong with them: all of it at once. */
@@ -54,7 +68,8 @@ async function configure(context: CliContext): Promise<Configured | Check[]> {
     // As a store would: a model that is in the cache is the default.
     const models = await openModels(options, { clock: undefined, random: undefined })
     await Promise.all(models.opened.map((model) => model.close?.()))
-    return { settings, options, stores, plans: resolveCollections(models.options).plans }
+    const { plans, fallback } = resolveCollections(models.options)
+    return { settings, options, stores, plans, standsIn: fallback }
   } catch (error) {
     if (!isHeadwaterError(error, 'HW_INVALID_SETTINGS') && !isHeadwaterError(error, 'HW_INVALID_OPTIONS')) throw error
     const problems = error.details?.['problems'] as { variable: string; problem: string }[] | undefined

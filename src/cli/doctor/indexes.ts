@@ -13,6 +13,7 @@ import type { VectorRepository } from '../../repositories/vectors'
 import { cacheMismatch, readCacheRecord } from '../../store/cache-record'
 import { earlierOf } from '../../store/embedder-revisions'
 import { type Topology, topologyOf } from '../../store/engines'
+import { probeSearch } from '../../store/probes'
 import type { StoreOptions } from '../../store/store-options'
 import type { CollectionPlan } from '../../writer/ports'
 import { checkLive } from '../../writer/rebuild/generations'
@@ -130,6 +131,8 @@ async function checkPhysical(
   try {
     const flaw = await flawOf(place, generation, installation)
     if (flaw === undefined) {
+      const ports = { vectors: vectorsOf(place), texts: textsOf(place, installation) }
+      if (generation.state === 'live') await probeSearch(ports, generation, {})
       if (await isLed(place, generation, installation)) return ok(name, `${generation.state}, in ${engine}`)
       const found = `The public alias of ${generation.collection} does not lead to it: other readers find another index, or none.`
       return warning(name, found, 'A worker leads it back within a minute: run `headwater relay`.')

@@ -6,6 +6,9 @@ import { S3Connection } from '../../connections/s3/connection'
 import type { CallOptions } from '../../core/abort'
 import type { Deadline } from '../../core/deadline'
 import { errorCatalogue } from '../../core/errors'
+import { RedisCacheRepository } from '../../repositories/redis/cache'
+import { S3BlobRepository } from '../../repositories/s3/blobs'
+import { nobody } from '../../store/probes'
 import { outages } from '../../store/store-health'
 import type { StoreOptions } from '../../store/store-options'
 import type { ConnectionHealth } from '../../store/store-parts'
@@ -74,6 +77,33 @@ export function checkFences(qdrant: QdrantConnection, deadline: Deadline): Promi
     await qdrant.check(deadline.options())
     return [ok('qdrant fences', 'A write below the stored fence is refused.')]
   })
+}
+
+/** What users' calls do there and health does not: a script in Redis, a blob in S3 that is put and deleted again. */
+export async function checkCalls(
+  { redis, s3 }: Stores,
+  options: StoreOptions<object>,
+  isUp: (name: string) => boolean,
+  deadline: Deadline,
+): Promise<Check[]> {
+  const checks = await Promise.all([
+    redis && isUp('redis')
+      ? attempt('redis scripts', deadline, async () => {
+          const settings = options.redis ? options.redis.cache : undefined
+          await new RedisCacheRepository(redis, { ...settings }).delete(nobody, 'health', deadline.options())
+          return [ok('redis scripts', 'They may be run.')]
+        })
+      : [],
+    s3 && isUp('s3')
+      ? attempt('s3 writes', deadline, async () => {
+          const blobs = new S3BlobRepository(s3, options.s3?.blobs)
+          const { key } = await blobs.put(nobody, 'headwater doctor', deadline.options())
+          await blobs.delete(nobody, key, deadline.options())
+          return [ok('s3 writes', 'A blob was put and deleted again.')]
+        })
+      : [],
+  ])
+  return checks.flat()
 }
 
 async function checkStore(name: string, connection: Connection, call: CallOptions): Promise<Check> {
