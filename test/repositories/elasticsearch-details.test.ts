@@ -27,7 +27,7 @@ describe('requests for what the test server lacks', () => {
           gc_deletes: '1h',
           similarity: { default: { type: 'BM25', k1: 1.5, b: 0.5 } },
         },
-        analysis: { filter: { hw_stem: { type: 'stemmer', language: 'light_german' } } },
+        analysis: { filter: { hw_stem: { type: 'stemmer', language: 'german' } } },
       },
       mappings: {
         dynamic: 'strict',

@@ -15,7 +15,7 @@ export function firstPlan(language: string, mode: AnalysisMode, synonyms: Synony
     const text = { type: 'text', analyzer: 'standard' }
     return { analysis: undefined, fields: { title: text, text, stems: { type: 'text', analyzer: 'whitespace' } } }
   }
-  const { before = [], stem } = languageOf(language)
+  const { before, stem } = firstStemmer(language)
   if (!synonyms) {
     const known = stem !== undefined || ['cjk', 'persian', 'thai'].includes(language)
     const text = { type: 'text', analyzer: mode === 'server' && known ? language : 'standard' }
@@ -39,6 +39,15 @@ export function firstPlan(language: string, mode: AnalysisMode, synonyms: Synony
       },
     },
     fields: { title: text, text },
+  }
+}
+
+function firstStemmer(language: string): { before: readonly string[]; stem: string | undefined } {
+  const { before = [], stem } = languageOf(language)
+  const light = ['french', 'german', 'italian', 'portuguese', 'spanish'].includes(language)
+  return {
+    before: language === 'german' ? ['german_normalization'] : before,
+    stem: light ? `light_${language}` : stem,
   }
 }
 

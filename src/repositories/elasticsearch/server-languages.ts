@@ -16,7 +16,10 @@ export interface ServerLanguage {
 
 const indic = ['indic_normalization']
 
-/** By the names that Postgres and Elasticsearch share, and Elasticsearch's own. */
+/**
+ * By the names that Postgres and Elasticsearch share, and Elasticsearch's own. Stemmers are Snowball's where there is one,
+ * as in Postgres and the library.
+ */
 const languages: ReadonlyMap<string, ServerLanguage> = new Map<string, ServerLanguage>([
   ['simple', {}],
   ['arabic', { before: ['arabic_normalization'], stem: 'arabic' }],
@@ -33,25 +36,25 @@ const languages: ReadonlyMap<string, ServerLanguage> = new Map<string, ServerLan
   ['english', { stem: 'english' }],
   ['estonian', { stem: 'estonian' }],
   ['finnish', { stem: 'finnish' }],
-  ['french', { stem: 'light_french' }],
+  ['french', { stem: 'french' }],
   ['galician', { stem: 'galician' }],
-  ['german', { before: ['german_normalization'], stem: 'light_german' }],
+  ['german', { stem: 'german' }],
   ['greek', { stem: 'greek', lowercase: 'greek' }],
   ['hindi', { before: [...indic, 'hindi_normalization'], stem: 'hindi', latin: true }],
   ['hungarian', { stem: 'hungarian' }],
   ['indonesian', { stem: 'indonesian' }],
   ['irish', { stem: 'irish', lowercase: 'irish' }],
-  ['italian', { stem: 'light_italian' }],
+  ['italian', { stem: 'italian' }],
   ['latvian', { stem: 'latvian' }],
   ['lithuanian', { stem: 'lithuanian' }],
   ['norwegian', { stem: 'norwegian' }],
   ['persian', { before: ['arabic_normalization', 'persian_normalization'], parts: true }],
-  ['portuguese', { stem: 'light_portuguese' }],
+  ['portuguese', { stem: 'portuguese' }],
   ['romanian', { stem: 'romanian' }],
   ['russian', { stem: 'russian', latin: true }],
   ['serbian', { before: ['serbian_normalization'], stem: 'serbian' }],
   ['sorani', { before: ['sorani_normalization'], stem: 'sorani' }],
-  ['spanish', { stem: 'light_spanish' }],
+  ['spanish', { stem: 'spanish' }],
   ['swedish', { stem: 'swedish' }],
   ['thai', {}],
   ['turkish', { stem: 'turkish', lowercase: 'turkish' }],
