@@ -26,8 +26,9 @@ export function downloadElasticsearch(cache, distribution = 'elasticsearch') {
 /** What keeps a distribution from running on this machine, or undefined. */
 export function lackingFor(distribution) {
   const { product, version, java } = distributions[distribution]
-  if (findJava(java)) return undefined
-  return `${product} ${version} needs Java ${java} or later, and none was found (ES_JAVA_HOME, JAVA_HOME, PATH, /usr/lib/jvm)`
+  if (findJava(...java)) return undefined
+  const versions = java.length === 2 ? java.join(' to ') : `${java[0]} or later`
+  return `${product} ${version} needs Java ${versions}, and none was found (ES_JAVA_HOME, JAVA_HOME, PATH, /usr/lib/jvm)`
 }
 
 function freePort() {
@@ -42,8 +43,8 @@ function freePort() {
 
 /** Starts a new, empty single node on free ports of 127.0.0.1, without security; takes some 20 seconds. */
 export async function startElasticsearch({ folder, heap = '1g', distribution = 'elasticsearch' }) {
-  const { product, java: least } = distributions[distribution]
-  const java = findJava(least)
+  const { product, java: versions } = distributions[distribution]
+  const java = findJava(...versions)
   if (!java)
     throw new Error(`${lackingFor(distribution)}: install one (Debian: apt-get install openjdk-17-jre-headless)`)
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'hw-es-'))

@@ -4,11 +4,11 @@ import path from 'node:path'
 
 const JVMS = '/usr/lib/jvm'
 
-/** Home of a Java of version `least` or later: ES_JAVA_HOME, JAVA_HOME, the `java` on the path, or the oldest fit one beside it. */
-export function findJava(least) {
+/** Home of a Java of version `least` to `most`: ES_JAVA_HOME, JAVA_HOME, the `java` on the path, or the oldest fit one beside it. */
+export function findJava(least, most = Number.POSITIVE_INFINITY) {
   const named = [process.env.ES_JAVA_HOME, process.env.JAVA_HOME, ...onPath()]
   const beside = fs.existsSync(JVMS) ? fs.readdirSync(JVMS).map((name) => path.join(JVMS, name)) : []
-  const fit = (home) => home && versionOf(home) >= least
+  const fit = (home) => home && versionOf(home) >= least && versionOf(home) <= most
   return named.find(fit) ?? beside.filter(fit).sort((one, other) => versionOf(one) - versionOf(other))[0]
 }
 

@@ -9,15 +9,16 @@ const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy'
 const ELASTICSEARCH = 'org.elasticsearch.distribution.integ-test-zip:elasticsearch'
 const OPENSEARCH = '2.19.6'
 
-/** By name: the product whose programs and settings are named after it, its version, and the oldest Java it runs on. */
+/** By name: the product whose programs and settings are named after it, its version, and the Javas it runs on. */
 export const distributions = {
-  elasticsearch: { product: 'elasticsearch', version: '8.19.21', artifact: ELASTICSEARCH, java: 17, modules: [] },
-  elasticsearch9: { product: 'elasticsearch', version: '9.2.0', artifact: ELASTICSEARCH, java: 21, modules: [] },
+  elasticsearch: { product: 'elasticsearch', version: '8.19.21', artifact: ELASTICSEARCH, java: [17], modules: [] },
+  elasticsearch9: { product: 'elasticsearch', version: '9.2.0', artifact: ELASTICSEARCH, java: [21], modules: [] },
   opensearch: {
     product: 'opensearch',
     version: OPENSEARCH,
     artifact: 'org.opensearch.distribution.integ-test-zip:opensearch',
-    java: 17,
+    // Its security manager is not in later ones.
+    java: [17, 23],
     modules: [
       {
         name: 'analysis-common',
