@@ -153,6 +153,22 @@ describeWithElasticsearch('texts on Elasticsearch, in detail', (url) => {
     expect(await reads!.search(own, { tenant: acme, query: 'dog walks', limit: 5 })).toMatchObject([{ id: entry.id }])
   })
 
+  it('an index of 0.1.0 that the library read is fed and asked as then', async () => {
+    const old = { name: 'old', language: 'english', format: firstFormat }
+    await texts.create(old)
+    await texts.upsert(old, [textEntry('o1', 1, 'Walking the dogs by C++'), textEntry('o2', 1, 'nothing', {}, 'Dogs')])
+    await texts.refresh(old)
+    const found = async (query: string, match?: 'phrase') =>
+      (await texts.search(old, { tenant: acme, query, match, limit: 5 })).map(({ document }) => document).sort()
+    expect(await found('dog walks')).toEqual(['o1', 'o2'])
+    expect(await found('walks dog', 'phrase')).toEqual(['o1'])
+    expect(await found('the')).toEqual([])
+    expect((await texts.read(old, [entryId('o2')]))[0]).toMatchObject({ title: 'Dogs', text: 'nothing' })
+    const [hit] = await texts.searchHighlighted(old, { tenant: acme, query: 'nothing', limit: 1 })
+    expect(hit!.highlights.text).toEqual(['<em>nothing</em>'])
+    expect(await texts.analyze(old, ['dog', 'dogs'])).toBeUndefined()
+  })
+
   it('an index made for another language or analysis is refused', async () => {
     expect(await codeOf(texts.create({ ...index, language: 'simple' }))).toBe('HW_TOPOLOGY_MISMATCH')
     const unfolded = { ...index, format: { ...texts.format, folding: false } }

@@ -5,7 +5,7 @@ import type { TextMatch } from '../../src/repositories/elasticsearch/text-query'
 import { ElasticsearchTextRepository } from '../../src/repositories/elasticsearch/texts'
 import { firstFormat } from '../../src/repositories/index-format'
 import type { TextIndex } from '../../src/repositories/texts'
-import { acme, entryId, textEntry } from '../../src/testing/contracts/rows'
+import { acme, textEntry } from '../../src/testing/contracts/rows'
 import { textRepositoryContract } from '../../src/testing/contracts/texts'
 import { codeOf } from '../../src/testing/runner'
 import { describeWithAnalyzers } from '../support/analyzers'
@@ -159,29 +159,6 @@ describeWithAnalyzers('texts by the analyzers of a server', (url) => {
     expect(await found('café')).toEqual([2])
     expect(await found('cafe')).toEqual([1])
     expect(await found('Café')).toEqual([0])
-  })
-
-  it('words count by the field that they are in', async () => {
-    const repository = new ElasticsearchTextRepository(connection, { prefix })
-    const index = { name: 'fields', language: 'english' }
-    await repository.create(index)
-    await repository.upsert(index, [
-      textEntry('title', 1, 'nothing else here', {}, 'leave'),
-      { ...textEntry('heading', 1, 'nothing else here'), heading: 'leave' },
-      textEntry('text', 1, 'leave nothing here'),
-    ])
-    await repository.refresh(index)
-    const found = async (fields: object, match?: TextMatch) =>
-      (await repository.search(index, { tenant: acme, query: 'leave', fields, match, limit: 9 })).map(
-        ({ document }) => document,
-      )
-    for (const match of ['words', 'phrase', 'prefix'] as const) {
-      expect((await found({ title: 5, heading: 0.2 }, match))[0], match).toBe('title')
-      expect((await found({ heading: 50, title: 0.5 }, match))[0], match).toBe('heading')
-      expect(await found({ title: 0, heading: 0 }, match), match).toEqual(['text'])
-      expect(await found({ title: 0, heading: 0, text: 0 }, match), match).toEqual([])
-    }
-    expect(await repository.read(index, [entryId('heading')])).toMatchObject([{ heading: 'leave' }])
   })
 
   it.each(languages.split(' '))('%s is a chain that the server knows', async (language) => {

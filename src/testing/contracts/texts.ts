@@ -1,5 +1,5 @@
 import { parseFilter } from '../../filter/parse'
-import type { TextEntry, TextIndex, TextRepository } from '../../repositories/texts'
+import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../../repositories/texts'
 import { codeOf, type Fixture, fixtureTest, type TestRunner } from '../runner'
 import { filterCases, filterSubjects } from './filters'
 import { indexMarkerContract } from './index-marker'
@@ -191,6 +191,46 @@ export function textRepositoryContract(runner: TestRunner, make: () => Promise<T
       expect(await found(texts, 'sickness')).toEqual(['titled'])
       await texts.upsert(index, [textEntry('titled', 2, 'what to do when somebody is ill', {}, 'Illness')])
       expect(await found(texts, 'sickness')).toEqual([])
+    })
+
+    test('words count by the field that they are in', async ({ texts }) => {
+      await texts.upsert(index, [
+        textEntry('title', 1, 'nothing else here', {}, 'leave'),
+        { ...textEntry('heading', 1, 'nothing else here', {}, 'other'), heading: 'leave' },
+        textEntry('text', 1, 'leave nothing here', {}, 'other'),
+      ])
+      expect((await held(texts, 'heading'))?.heading).toBe('leave')
+      await texts.refresh(index)
+      for (const match of ['words', 'phrase', 'prefix'] as const) {
+        const weighed = async (fields: TextQuery['fields']): Promise<string[]> =>
+          (await texts.search(index, { tenant: acme, query: 'leave', match, fields, limit: 9 })).map(
+            (hit) => hit.document,
+          )
+        expect((await weighed(undefined)).sort()).toEqual(['heading', 'text', 'title'])
+        expect((await weighed({ title: 5, heading: 0.2 }))[0]).toBe('title')
+        expect((await weighed({ heading: 50, title: 0.5 }))[0]).toBe('heading')
+        expect(await weighed({ title: 0, heading: 0 })).toEqual(['text'])
+        expect(await weighed({ title: 0, heading: 0, text: 0 })).toEqual([])
+      }
+    })
+
+    test('a phrase is in a row in one field, and the beginning of a word is that of the last', async ({ texts }) => {
+      await texts.upsert(index, [
+        textEntry('row', 1, 'the rules of parental leave in detail'),
+        textEntry('turned', 1, 'leave parental rules alone'),
+        textEntry('across', 1, 'leave of absence', {}, 'parental'),
+      ])
+      await texts.refresh(index)
+      const matched = async (query: string, match: TextQuery['match']): Promise<string[]> =>
+        (await texts.search(index, { tenant: acme, query, match, limit: 9 })).map((hit) => hit.document).sort()
+      expect(await matched('parental leave', 'phrase')).toEqual(['row'])
+      expect(await matched('the rules of parental', 'phrase')).toEqual(['row'])
+      expect(await matched('rules parental', 'phrase')).toEqual([])
+      expect(await matched('paren', 'prefix')).toEqual(['across', 'row', 'turned'])
+      expect(await matched('absence det', 'prefix')).toEqual(['across', 'row'])
+      expect(await matched('det absence', 'prefix')).toEqual(['across'])
+      expect(await matched('of', 'words')).toEqual(['across', 'row'])
+      expect(await matched('of detail', 'words')).toEqual(['row'])
     })
 
     test('words are folded by case and, in English, stemmed; other languages as they are', async ({ texts }) => {
