@@ -22,9 +22,12 @@ export const chunkStatements = statements((dialect) => {
        WHERE ${inScope} AND c.document = $4 AND c.removed_at IS NULL ORDER BY c.ordinal`,
     ),
     heads: prepared(
-      `SELECT c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.input_hash FROM ${chunks} c
-       WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = ANY($3::text[]) AND c.document = ANY($4::text[])
-         AND c.removed_at IS NULL ORDER BY c.document, c.ordinal`,
+      // Each document by itself, and by a condition that fits no partial index: that would lead through all there are.
+      `SELECT c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.input_hash
+       FROM unnest($4::text[]) AS d (id) CROSS JOIN unnest($3::text[]) AS k (chunking)
+       CROSS JOIN LATERAL (SELECT * FROM ${chunks} t WHERE t.tenant = $1 AND t.collection = $2 AND t.document = d.id
+         AND t.chunking = k.chunking AND coalesce(t.removed_at, -1) = -1 OFFSET 0) c
+       ORDER BY c.document, c.ordinal`,
     ),
     // One look-up by key for each id, whatever the planner knows: before the first ANALYZE it would read every chunk.
     hydrate: prepared(

@@ -75,7 +75,7 @@ export class PostgresChunkRepository implements ChunkRepository {
     call?: CallOptions,
   ): Promise<ChunkHead[]> {
     if (documents.length === 0) return []
-    const values = [tenant, collection, chunkings, documents]
+    const values = [tenant, collection, chunkings, [...new Set(documents)]]
     const { rows } = await run<StoredChunk>(this.#executor, this.#sql.heads, values, call)
     return rows.map((row) => ({
       id: row.id,

@@ -27,28 +27,30 @@ export const savedColumns = [
 
 export const documentStatements = statements((dialect) => {
   const documents = dialect.table('documents')
-  const head = `SELECT id, content_hash, payload_hash, version, fence, payload_fence, created_at, blob_key,
-      deleted_at IS NOT NULL AS deleted, EXISTS (
+  // The look for a chunk fits no partial index, which would lead through all that there are.
+  const head = `SELECT d.id, d.content_hash, d.payload_hash, d.version, d.fence, d.payload_fence, d.created_at, d.blob_key,
+      d.deleted_at IS NOT NULL AS deleted, EXISTS (
         SELECT FROM ${dialect.table('chunks')} c WHERE c.tenant = d.tenant AND c.collection = d.collection
-          AND c.document = d.id AND c.removed_at IS NULL) AS cut FROM ${documents} d`
+          AND c.document = d.id AND coalesce(c.removed_at, -1) = -1) AS cut`
+  /** Each by itself, in order: before the first ANALYZE a list of ids would read all that the tenant has. */
+  const each = (condition: string): string => `FROM (
+        SELECT u.id FROM unnest($3::text[]) AS u (id) ORDER BY u.id COLLATE "C") wanted
+      CROSS JOIN LATERAL (SELECT * FROM ${documents} t
+        WHERE t.tenant = $1 AND t.collection = $2 AND t.id = wanted.id ${condition}) d`
   const inScope = 'tenant = $1 AND collection = $2'
   return {
     get: prepared(`SELECT ${fields} FROM ${documents} WHERE ${inScope} AND id = $3 AND deleted_at IS NULL`),
-    getMany: prepared(
-      `SELECT ${fields} FROM ${documents} WHERE ${inScope} AND id = ANY($3::text[]) AND deleted_at IS NULL`,
-    ),
+    getMany: prepared(`SELECT d.* ${each('AND t.deleted_at IS NULL OFFSET 0')}`),
     /** The filter's condition and the limit follow. */
     list: `SELECT ${fields} FROM ${documents} WHERE ${inScope} AND deleted_at IS NULL`,
     count: `SELECT count(*) AS count FROM ${documents} WHERE ${inScope} AND deleted_at IS NULL`,
-    heads: prepared(`${head} WHERE ${inScope} AND id = ANY($3::text[]) AND version > 0`),
+    heads: prepared(`${head} ${each('AND t.version > 0 OFFSET 0')}`),
     /** Rows to hold on to where there are none yet; `lock` follows. */
     place: prepared(
       `INSERT INTO ${documents} (tenant, collection, id)
        SELECT $1::text, $2::text, u.id FROM unnest($3::text[]) AS u (id) ORDER BY u.id COLLATE "C" ON CONFLICT DO NOTHING`,
     ),
-    lock: prepared(
-      `${head} WHERE ${inScope} AND id = ANY($3::text[]) ORDER BY id ${dialect.guard('row-lock', 'FOR UPDATE OF d')}`,
-    ),
+    lock: prepared(`${head} ${each(`OFFSET 0 ${dialect.guard('row-lock', 'FOR UPDATE OF t')}`)}`),
     fences: prepared(
       `SELECT (r.value #>> '{}')::bigint * 1099511627776
          + nextval('${dialect.table('fences').replaceAll("'", "''")}'::regclass) AS fence

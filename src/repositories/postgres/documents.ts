@@ -40,7 +40,12 @@ export class PostgresDocumentRepository implements DocumentRepository {
 
   async getMany({ tenant, collection }: Scope, ids: readonly string[], call?: CallOptions): Promise<DocumentRow[]> {
     if (ids.length === 0) return []
-    const { rows } = await run<StoredRow>(this.#executor, this.#sql.getMany, [tenant, collection, ids], call)
+    const { rows } = await run<StoredRow>(
+      this.#executor,
+      this.#sql.getMany,
+      [tenant, collection, [...new Set(ids)]],
+      call,
+    )
     return rows.map(rowOf)
   }
 
@@ -63,7 +68,12 @@ export class PostgresDocumentRepository implements DocumentRepository {
 
   async heads({ tenant, collection }: Scope, ids: readonly string[], call?: CallOptions): Promise<DocumentHead[]> {
     if (ids.length === 0) return []
-    const { rows } = await run<StoredHead>(this.#executor, this.#sql.heads, [tenant, collection, ids], call)
+    const { rows } = await run<StoredHead>(
+      this.#executor,
+      this.#sql.heads,
+      [tenant, collection, [...new Set(ids)]],
+      call,
+    )
     return rows.map(headOf)
   }
 

@@ -9,9 +9,11 @@ const embeddingStatements = statements(({ table }) => {
   const embeddings = table('embeddings')
   const reservations = table('embedding_reservations')
   return {
+    // Each by itself: before the first ANALYZE a list of hashes would read all that the tenant has.
     get: prepared(
-      `SELECT input_hash, vector FROM ${embeddings}
-       WHERE tenant = $1 AND fingerprint = $2 AND input_hash = ANY($3::text[])`,
+      `SELECT e.input_hash, e.vector FROM unnest($3::text[]) AS wanted (hash)
+       CROSS JOIN LATERAL (SELECT t.input_hash, t.vector FROM ${embeddings} t
+         WHERE t.tenant = $1 AND t.fingerprint = $2 AND t.input_hash = wanted.hash OFFSET 0) e`,
     ),
     ofChunks: prepared(
       `SELECT c.id, e.vector FROM unnest($5::uuid[]) AS wanted (id)
@@ -19,7 +21,8 @@ const embeddingStatements = statements(({ table }) => {
          SELECT c.tenant, c.id, c.input_hash FROM ${table('chunks')} c
          WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = wanted.id AND c.removed_at IS NULL
          OFFSET 0) c
-       JOIN ${embeddings} e ON e.tenant = c.tenant AND e.fingerprint = $4 AND e.input_hash = c.input_hash`,
+       CROSS JOIN LATERAL (SELECT t.vector FROM ${embeddings} t
+         WHERE t.tenant = c.tenant AND t.fingerprint = $4 AND t.input_hash = c.input_hash OFFSET 0) e`,
     ),
     // All vectors come as one run of bytes, which pg sends as it is; an array of them would be sent as hex.
     set: prepared(
@@ -75,7 +78,7 @@ export class PostgresEmbeddingRepository implements EmbeddingRepository {
     call?: CallOptions,
   ): Promise<Map<string, Float32Array>> {
     if (inputHashes.length === 0) return new Map()
-    const values = [tenant, fingerprint, inputHashes]
+    const values = [tenant, fingerprint, [...new Set(inputHashes)]]
     const { rows } = await run<{ input_hash: string; vector: Buffer }>(this.#executor, this.#sql.get, values, call)
     return new Map(rows.map((row) => [row.input_hash, vectorFromBytes(row.vector)]))
   }
