@@ -34,6 +34,14 @@ export function plainPart(part: string): string {
   }
 }
 
+/** True for a URL whose user or password holds a `#`, `/` or `?` as it is: the host would begin too early. */
+export function isTornUrl(url: URL): boolean {
+  return url.hash !== '' || (url.username === '' && `${url.pathname}${url.search}`.includes('@'))
+}
+
+/** What to do about it. */
+export const tornUrl = 'has a #, / or ? in user or password that is not escaped: write %23, %2F or %3F'
+
 /** A URL fit for messages and logs: user, password and query values are masked. */
 export function redactUrl(url: string): string {
   try {

@@ -1,4 +1,5 @@
 import type { PostgresPool, PostgresQuery, PostgresResult } from '../connections/postgres/client'
+import { typeParsers } from '../connections/postgres/row-types'
 import { pinnedPath } from '../connections/postgres/statement'
 
 export interface HeldClient {
@@ -11,6 +12,7 @@ export interface HeldClient {
  * that goes away in the middle of a statement would end the process.
  */
 export async function holdClient(pool: PostgresPool): Promise<HeldClient> {
+  const types = await typeParsers()
   const client = await pool.connect()
   let lost: Error | undefined
   const note = (error: Error): void => {
@@ -18,7 +20,8 @@ export async function holdClient(pool: PostgresPool): Promise<HeldClient> {
   }
   client.on('error', note)
   return {
-    query: (query) => client.query(query),
+    // Parsers that the application set for its pool are not for our statements.
+    query: (query) => client.query({ ...query, types }),
     release: (error: Error | boolean | undefined = lost) => {
       client.release(error)
       client.removeListener('error', note)

@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
+import type { Redis as Redis6 } from 'ioredis-6'
 import type { OwnRedisClient, RedisClient } from '../../src/connections/redis/client'
 import type { RedisOptions } from '../../src/connections/redis/options'
 
@@ -10,3 +11,6 @@ export const optionsTakeIt = (client: Redis): RedisOptions => ({ client })
 
 // @ts-expect-error: a function is no client
 export const functionIsNoClient = (client: () => void): RedisClient => client
+
+/** The newest major, too. */
+export const newestFits = (client: Redis6): RedisClient => client

@@ -1,8 +1,9 @@
 import { abortable, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { classifyPostgres } from '../../resilience/classify-postgres'
+import type { PostgresQuery } from './client'
 import type { Executor } from './executor'
-import { normaliseRows } from './row-types'
+import { normaliseRows, typeParsers } from './row-types'
 
 /**
  * pg's client after BEGIN, a transaction of PGlite's, or an adapter of three lines around anything else. A pool is none:
@@ -16,6 +17,7 @@ export interface QueryableTransaction {
 /** A Kysely transaction, controlled ones too; `Kysely` itself says that it is none. */
 export interface KyselyTransaction {
   readonly isTransaction: true
+  withoutPlugins?(): Pick<KyselyTransaction, 'executeQuery'>
   executeQuery(query: {
     readonly sql: string
     readonly parameters: readonly unknown[]
@@ -75,8 +77,10 @@ interface Runner {
 function runnerOf(transaction: CallerTransaction): Runner {
   if (has(transaction, 'executeQuery')) {
     if (transaction.isTransaction === (false as boolean)) throw notOne('Kysely outside of transaction()')
+    // Plugins of the user's, such as CamelCasePlugin, would rename our columns.
+    const plain = transaction.withoutPlugins?.() ?? transaction
     const run: Runner['run'] = (sql, parameters) =>
-      transaction.executeQuery({
+      plain.executeQuery({
         sql,
         parameters,
         query: { kind: 'RawNode', sqlFragments: [sql], parameters: [] },
@@ -94,6 +98,15 @@ function runnerOf(transaction: CallerTransaction): Runner {
   }
   if (has(transaction, 'query')) {
     if (typeof Reflect.get(transaction, 'totalCount') === 'number') throw notOne('a pool')
+    // A client of pg takes parsers with the statement: those of the application, set for all, must not reach ours.
+    if (typeof Reflect.get(transaction, 'setTypeParser') === 'function') {
+      const query: unknown = Reflect.get(transaction, 'query')
+      const ask = query as (config: PostgresQuery) => Promise<unknown>
+      return {
+        run: async (text, values) => ask.call(transaction, { text, values, types: await typeParsers() }),
+        queues: false,
+      }
+    }
     return { run: (text, values) => transaction.query(text, values), queues: false }
   }
   throw notOne('none of these')
@@ -113,6 +126,10 @@ function has<K extends string>(value: unknown, method: K): value is Extract<Call
 
 /** Rows and their number from what each driver answers. */
 function readAnswer<R>(answer: unknown): { rows: R[]; rowCount: number } {
+  // TypeORM's manager answers so to a statement that changes rows.
+  if (Array.isArray(answer) && answer.length === 2 && Array.isArray(answer[0]) && typeof answer[1] === 'number') {
+    return { rows: answer[0] as R[], rowCount: answer[1] }
+  }
   if (Array.isArray(answer)) return { rows: answer as R[], rowCount: numberOf(answer, 'count') ?? answer.length }
   if (typeof answer !== 'object' || answer === null) return { rows: [], rowCount: 0 }
   const rows: unknown = Reflect.get(answer, 'rows')

@@ -23,6 +23,8 @@ export interface PostgresQuery {
   values?: unknown[]
   /** Makes it a prepared statement of this name on each connection. */
   name?: string
+  /** Instead of the pool's; a pool that is not of pg may ignore it. */
+  types?: TypeParsers
 }
 
 export interface TypeParsers {
@@ -53,6 +55,8 @@ export interface OpenPool {
   readonly pool: PostgresPool
   /** Where pg is ours and pipelined. */
   readonly scoped?: ScopedQuery | undefined
+  /** For each statement, where the pool has parsers of the user's. */
+  readonly types?: TypeParsers | undefined
   /** Waits for what is running; does nothing to a pool of the user's. */
   close(): Promise<void>
   /** Cuts off every connection, also one that is still being made; ours only. */

@@ -49,7 +49,7 @@ export async function openEmbedded(path: string, clock: Clock, random: Random): 
     max: 1,
     // The session cannot be renewed, so there is nothing to gain from closing its connection.
     idleTimeoutMillis: 0,
-    types: typeParsers(pg.types),
+    types: await typeParsers(),
     onConnect: (client) => client.query(`ROLLBACK; DEALLOCATE ALL; RESET ALL; SET search_path TO ${pinnedPath}`),
   })
   pool.on('error', () => {})

@@ -10,6 +10,7 @@ import {
   type PostgresResult,
   type ScopedQuery,
   type Setting,
+  type TypeParsers,
 } from './client'
 
 export type Answer =
@@ -25,6 +26,7 @@ export interface LeaseOptions {
   /** PGlite: a running statement cannot be left behind, because the session that it runs in is the only one. */
   readonly embedded: boolean
   readonly scoped: ScopedQuery | undefined
+  readonly types: TypeParsers | undefined
   readonly released: (lease: Lease, brokenBy: Error | undefined) => void
   /** The whole pool leads to a server that is no longer the primary. */
   readonly demoted: () => void
@@ -57,7 +59,8 @@ export class Lease {
 
   /** Sends a statement; never rejects. */
   ask(query: PostgresQuery, signal: Signal): Promise<Answer> {
-    return this.#ask(query, signal, () => this.#client.query(query))
+    const { types } = this.#options
+    return this.#ask(query, signal, () => this.#client.query(types ? { ...query, types } : query))
   }
 
   /** Statements that `ask` sends one right after another, where the connection is pipelined. */

@@ -4,7 +4,7 @@ import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
 import { messageOf } from '../../resilience/classify-network'
 import { classifyPostgres } from '../../resilience/classify-postgres'
-import type { OpenPool, PostgresClient, PostgresPool, ScopedQuery } from './client'
+import type { OpenPool, PostgresClient, PostgresPool, ScopedQuery, TypeParsers } from './client'
 import { Lease } from './lease'
 import type { ResolvedPostgresOptions } from './options'
 import { describeTarget, openPool, type PoolPorts } from './pool'
@@ -33,6 +33,7 @@ export class Lessor {
   /** Of every pool that is not closed yet: a retired one may still have connections out. */
   readonly #destroySockets = new Set<() => void>()
   #scoped: ScopedQuery | undefined
+  #types: TypeParsers | undefined
   readonly #drained: (() => void)[] = []
   /** Turns away those who wait for a connection. */
   readonly #waiting = new Set<() => void>()
@@ -65,6 +66,7 @@ export class Lessor {
       const lease = new Lease(client, {
         embedded: this.#options.target.kind === 'embedded',
         scoped: this.#scoped,
+        types: this.#types,
         released: (released, brokenBy) => this.#release(released, client, brokenBy),
         demoted: () => this.#retire(),
       })
@@ -187,6 +189,7 @@ export class Lessor {
       this.#pool = opened.pool
       if (opened.destroySockets) this.#destroySockets.add(opened.destroySockets)
       this.#scoped = opened.scoped
+      this.#types = opened.types
       return opened
     })
   }

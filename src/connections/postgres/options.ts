@@ -14,6 +14,7 @@ import {
   text,
   whole,
 } from '../../core/option-kinds'
+import { isTornUrl, tornUrl } from '../../core/secret'
 import { policyKinds } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
 import type { PostgresPool } from './client'
@@ -172,9 +173,14 @@ function targetOf(options: PostgresOptions): PostgresTarget {
     if (typeof embedded.path === 'string' && embedded.path !== '') return { kind: 'embedded', path: embedded.path }
     throw invalid('embedded.path', `must be a folder or ':memory:', got ${describeValue(embedded.path)}`)
   }
-  if (typeof url === 'string' && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) return { kind: 'server', url }
+  if (typeof url === 'string' && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) {
+    if (isTornUrl(new URL(url))) throw invalid('url', tornUrl)
+    return { kind: 'server', url }
+  }
   // The value may hold a password, so only its beginning is shown.
-  throw invalid('url', `must be postgres://user:password@host:port/database, got ${JSON.stringify(schemeOf(url))}`)
+  const shape =
+    'postgres://user:password@host:port/database, with #, /, ? and @ in a password escaped (%23, %2F, %3F, %40)'
+  throw invalid('url', `must be ${shape}, got ${JSON.stringify(schemeOf(url))}`)
 }
 
 function schemeOf(url: unknown): string {

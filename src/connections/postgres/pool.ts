@@ -18,7 +18,7 @@ export async function openPool(options: ResolvedPostgresOptions, ports: PoolPort
   const { target } = options
   switch (target.kind) {
     case 'pool':
-      return { pool: target.pool, close: async () => {} }
+      return { pool: target.pool, types: await typeParsers(), close: async () => {} }
     case 'embedded':
       return openEmbedded(target.path, ports.clock, ports.random)
     case 'server':
@@ -44,7 +44,7 @@ async function openServer(url: string, options: ResolvedPostgresOptions): Promis
     },
     // Statements of one transaction travel together; our own code never opens a cursor, which this excludes.
     pipeline: true,
-    types: typeParsers(pg.types),
+    types: await typeParsers(),
     application_name: options.applicationName,
     ...(options.ssl !== undefined && { ssl: options.ssl }),
     ...(options.startupParameters && {

@@ -10,17 +10,26 @@ export function parseInt8(text: string): number | string {
   return Number.isSafeInteger(value) ? value : text
 }
 
-/** pg's own parsers, except that bigint becomes a number. For pools of our own: `pg.types` is the user's to set. */
-export function typeParsers(base: TypeParsers): TypeParsers {
-  return {
-    getTypeParser(oid, format) {
-      if (format === 'binary') return base.getTypeParser(oid, format)
-      if (oid === int8) return parseInt8
-      if (oid !== int8Array) return base.getTypeParser(oid, 'text')
-      const parse = base.getTypeParser(oid, 'text')
-      return (text) => parseItems(parse(text))
-    },
-  }
+/**
+ * pg's parsers as they come, except that bigint becomes a number. Not `pg.types`, which the application sets for itself:
+ * what it does there must not reach our statements.
+ */
+export function typeParsers(): Promise<TypeParsers> {
+  loaded ??= builtinParsers()
+  return loaded
+}
+
+let loaded: Promise<TypeParsers> | undefined
+
+async function builtinParsers(): Promise<TypeParsers> {
+  const { default: builtins } = await import('pg-types/lib/textParsers.js')
+  const parsers = new Map<number, (text: string) => unknown>()
+  builtins.init((oid, parse) => parsers.set(oid, parse))
+  const parseArray = parsers.get(int8Array)!
+  parsers.set(int8, parseInt8)
+  parsers.set(int8Array, (text) => parseItems(parseArray(text)))
+  const asText = (text: string): string => text
+  return { getTypeParser: (oid) => parsers.get(oid) ?? asText }
 }
 
 function parseItems(items: unknown): unknown {

@@ -70,6 +70,14 @@ export class RedisConnection implements AsyncDisposable {
     })
   }
 
+  /** What a client of the user's puts before each key, and before no name that a script makes. */
+  get keyPrefix(): string {
+    const { target } = this.options
+    const options: unknown = target.kind === 'client' ? Reflect.get(target.client, 'options') : undefined
+    const prefix: unknown = Reflect.get(Object(options), 'keyPrefix')
+    return typeof prefix === 'string' ? prefix : ''
+  }
+
   /** Sends one command under deadline, breaker and retries; the answer as ioredis gives it. */
   command(name: string, args: RedisArgument[], call: RedisCall = {}): Promise<unknown> {
     return this.#call(name, call, (client) => send(client, name, args, call.binary))

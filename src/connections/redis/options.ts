@@ -11,7 +11,7 @@ import {
   text,
   whole,
 } from '../../core/option-kinds'
-import { plainPart, redactUrl } from '../../core/secret'
+import { isTornUrl, plainPart, redactUrl, tornUrl } from '../../core/secret'
 import { policyKinds } from '../../resilience/check-policy'
 import type { PolicyOptions } from '../../resilience/policy'
 import type { RedisClient } from './client'
@@ -130,6 +130,7 @@ function targetOf(options: RedisOptions): RedisTarget {
     throw invalid('url', `must be redis://user:password@host:port/database, got ${JSON.stringify(scheme)}`)
   }
   const parsed = new URL(url)
+  if (isTornUrl(parsed)) throw invalid('url', tornUrl)
   const db = parsed.pathname.replace(/^\//, '')
   if (!/^\d{0,5}$/.test(db)) throw invalid('url', `names the database by a number, got ${JSON.stringify(db)}`)
   const secure = parsed.protocol === 'rediss:'

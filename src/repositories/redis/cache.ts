@@ -28,7 +28,7 @@ import { beginScript, deleteScript, deleteTagsScript, idLength, releaseScript, s
 import { countKeys, type RedisServerStats, serverStats } from './server-stats'
 
 /** What a cache needs of its connection. */
-export type RedisCommands = Pick<RedisConnection, 'command' | 'script'>
+export type RedisCommands = Pick<RedisConnection, 'command' | 'script'> & Partial<Pick<RedisConnection, 'keyPrefix'>>
 
 /** How a Redis cache keeps. Times in ms. */
 export interface RedisCacheOptions extends RedisKeyOptions {
@@ -192,7 +192,7 @@ export class RedisCacheRepository implements CacheRepository {
     this.#loads.forget(base + name)
     const args = [fenceText(options.fence), this.#tombstoneMs]
     const call = { ...options, idempotent: options.fence !== undefined }
-    return (await this.#connection.script(deleteScript, keysOf(base, name, 'vslf'), args, call)) === 1
+    return Number(await this.#connection.script(deleteScript, keysOf(base, name, 'vslf'), args, call)) === 1
   }
 
   async deleteByTag(tenant: TenantId, tags: string | readonly string[], call: CallOptions = {}): Promise<number> {
@@ -205,8 +205,11 @@ export class RedisCacheRepository implements CacheRepository {
       for (let at = 0; at < names.length; at += tagBatch) {
         const keys = names.slice(at, at + tagBatch).map((tag) => `${base}t${suffixOf(tag)}`)
         for (let done = tagBatch; done === tagBatch; ) {
-          const answer = await this.#connection.script(deleteTagsScript, keys, [base, tagBatch], { signal })
-          const [deleted, members] = answer as [number, number]
+          const answer = await this.#connection.script(deleteTagsScript, keys, [this.#named(base), tagBatch], {
+            signal,
+          })
+          // Text, where the client is one with `stringNumbers`.
+          const [deleted = 0, members = 0] = (answer as unknown[]).map(Number)
           gone += deleted
           done = members
         }
@@ -217,7 +220,7 @@ export class RedisCacheRepository implements CacheRepository {
 
   async stats(tenant: TenantId, call?: CallOptions): Promise<CacheStats> {
     this.#check(call)
-    const pattern = `${this.#keys.base(tenant)}v*`
+    const pattern = `${this.#named(this.#keys.base(tenant)).replace(/[*?[\]\\]/g, '\\$&')}v*`
     const entries = await this.#open.try(countKeys(this.#connection, pattern, call), 0, call?.signal)
     const { hits, misses } = this.#tally(tenant)
     return { hits, misses, entries }
@@ -288,11 +291,12 @@ export class RedisCacheRepository implements CacheRepository {
     deadline: Deadline,
   ): Promise<Begun> {
     const stale = options.staleMs !== undefined && options.staleMs > 0 ? '1' : '0'
-    const args = [id, this.#leaseMs, stale, base, name, ...(options.tags ?? []).map(suffixOf)]
+    const args = [id, this.#leaseMs, stale, this.#named(base), name, ...(options.tags ?? []).map(suffixOf)]
     const asked = this.#connection.script(beginScript, keysOf(base, name, 'vsl'), args, { signal: deadline.signal })
     const answer = (await this.#open.try(asked, null, deadline.signal)) as readonly [number, string, string] | null
     if (answer === null) return { kind: 'down' }
-    const [what, text, lease] = answer
+    const [, text, lease] = answer
+    const what = Number(answer[0])
     if (what === 1) return { kind: 'value', text: text.slice(idLength) }
     if (what === 2) return { kind: 'stale', text: text.slice(idLength), lease }
     return what === 3 ? { kind: 'lead', lease: text } : { kind: 'held', by: text.slice(0, idLength) }
@@ -339,7 +343,7 @@ export class RedisCacheRepository implements CacheRepository {
   ): Promise<unknown> {
     const life = jittered(ttlMs, this.#jitter, this.#random)
     const tags = (options.tags ?? []).map(suffixOf)
-    const args = [id + text, life, Math.ceil(staleMs), fence, lease, base, name, ...tags]
+    const args = [id + text, life, Math.ceil(staleMs), fence, lease, this.#named(base), name, ...tags]
     return this.#connection.script(storeScript, keysOf(base, name, 'vslf'), args, options)
   }
 
@@ -354,6 +358,11 @@ export class RedisCacheRepository implements CacheRepository {
 
   async #remove(names: string[]): Promise<void> {
     await this.#connection.command('DEL', names).catch(() => undefined)
+  }
+
+  /** A name as the server has it: a client's `keyPrefix` goes before the keys of a command, and no other names. */
+  #named(base: string): string {
+    return `${this.#connection.keyPrefix ?? ''}${base}`
   }
 
   /** 96 random bits: the mark of one value, by which a tag or a lease means it and no later one. */
