@@ -26,6 +26,7 @@ import type { EmbedderOption } from '../embeddings/select'
 import type { Generation, Target } from '../repositories/generations'
 import type { Backlog, JobRow, JobTarget } from '../repositories/jobs'
 import type { TruthSession } from '../repositories/truth'
+import { FairGate } from '../resilience/fair-gate'
 import { Searcher } from '../search/search'
 import { type SplitterOptions, splitterOf } from '../splitter/select'
 import type { Splitter } from '../splitter/splitter'
@@ -206,6 +207,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
         hedge: parts.hedge,
         limits: ports.limits,
       }),
+      gate: new FairGate('searches', { concurrency: 64, queue: 1_000 }),
       cache,
       epoch: parts.epoch,
       entries: ports.entries,

@@ -1,3 +1,5 @@
+import type { CallOptions } from '../core/abort'
+import { withDeadline } from '../core/deadline'
 import type { Scope } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import { anything, checkOptions, type OptionKinds } from '../core/option-kinds'
@@ -13,6 +15,9 @@ import type { TenantContext } from './tenant-context'
 const searchKinds = { ...legKinds, after: anything } satisfies OptionKinds<
   SearchOptions & { after?: Receipt | undefined }
 >
+
+/** Longest wait for a turn of a search that names no time of its own, ms. */
+const longestTurnMs = 30_000
 
 /** One collection of one tenant. */
 export class CollectionHandle<M = JsonObject> {
@@ -86,7 +91,29 @@ export class CollectionHandle<M = JsonObject> {
         const receipt = checkReceipt(after, this.#scope.tenant, 'after')
         await writer.waitFor(this.#scope.tenant, receipt, { signal: call.signal, timeoutMs: call.timeoutMs })
       }
-      return work(writer.plan(this.#scope.collection).metadata, { ...call, fresh: after !== undefined })
+      const { metadata } = writer.plan(this.#scope.collection)
+      const ready = { ...call, fresh: after !== undefined }
+      let leave = this.#context.gate.tryEnter()
+      if (!leave) {
+        const { clock } = this.#context
+        const startedAt = clock.monotonic()
+        leave = await this.#turn(call)
+        // One allowance for the wait and the search.
+        if (call.timeoutMs !== undefined)
+          ready.timeoutMs = Math.max(0, call.timeoutMs - (clock.monotonic() - startedAt))
+      }
+      try {
+        return await work(metadata, ready)
+      } finally {
+        leave()
+      }
     })
+  }
+
+  #turn({ signal, timeoutMs }: CallOptions): Promise<() => void> {
+    const { gate, clock } = this.#context
+    return withDeadline(clock, { signal, timeoutMs }, longestTurnMs, (deadline) =>
+      gate.enter(this.#scope.tenant, deadline),
+    )
   }
 }

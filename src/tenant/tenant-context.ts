@@ -12,6 +12,7 @@ import type { CacheRepository } from '../repositories/cache'
 import type { DocumentEntries } from '../repositories/document-entries'
 import type { EpochWatch } from '../repositories/epoch-watch'
 import type { Truth, TruthSession } from '../repositories/truth'
+import type { FairGate } from '../resilience/fair-gate'
 import type { Searcher } from '../search/search'
 import { checkReceipt, type Receipt } from '../writer/write/receipt'
 import type { CoordinatedWriter } from '../writer/writer'
@@ -31,6 +32,8 @@ export interface TenantContext {
   readonly truth: Truth
   readonly writer: CoordinatedWriter
   readonly searcher: Searcher
+  /** Lets searches in, of all tenants of the store. */
+  readonly gate: FairGate
   readonly cache: CacheRepository
   readonly epoch: EpochWatch
   /** Cached values that were made of documents. */

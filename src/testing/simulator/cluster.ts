@@ -8,6 +8,7 @@ import { EpochWatch } from '../../repositories/epoch-watch'
 import { MemoryCacheRepository } from '../../repositories/memory/cache'
 import { RedisCacheRepository } from '../../repositories/redis/cache'
 import type { Truth } from '../../repositories/truth'
+import { FairGate } from '../../resilience/fair-gate'
 import { Searcher } from '../../search/search'
 import { TenantCache } from '../../tenant/cache-handle'
 import { type CollectionPlan, type WriterPorts, writerDefaults } from '../../writer/ports'
@@ -116,7 +117,8 @@ export class Cluster {
       if (!cache) return undefined
       const enter = <T>(work: () => Promise<T>): Promise<T> => work()
       const { clock } = process
-      const beside = { blobs: undefined, adopt: undefined, clock, limits: limitDefaults, enter }
+      const gate = new FairGate('searches', { concurrency: 1, queue: 0 })
+      const beside = { blobs: undefined, adopt: undefined, clock, limits: limitDefaults, gate, enter }
       return new TenantCache({ truth, writer, searcher, cache, epoch, entries, ...beside }, tenant)
     }
     const node: Node = { process, ports, plan, writer, searcher, cacheOf, stop, relaying }

@@ -48,6 +48,8 @@ export class Relay {
   readonly #watch: IndexWatch
   readonly #limits: ReadonlyMap<JobTarget, AdaptiveLimit>
   readonly #paused = new Map<JobTarget, { since: number; until: number; failures: number; error: HeadwaterError }>()
+  /** Targets that jobs could not be claimed of in the last round. */
+  readonly #claimless = new Set<JobTarget>()
   /** Nudges so far: a loop that sees another number than before its round has missed one, and looks again. */
   #nudges = 0
   readonly #sleepers = new Set<() => void>()
@@ -102,9 +104,11 @@ export class Relay {
       const pausedMs = (this.#paused.get(target)?.until ?? 0) - clock.monotonic()
       try {
         const done = pausedMs <= 0 ? await this.#round(target, signal) : 0
-        this.#ports.troubles?.over(claims)
+        this.#claimless.delete(target)
+        if (this.#claimless.size === 0) this.#ports.troubles?.over(claims)
         if (done > 0) continue
       } catch (error) {
+        this.#claimless.add(target)
         this.#note(claims, error, signal)
       }
       await this.#idle(this.#options.pollMs, nudges, signal)
@@ -147,7 +151,8 @@ export class Relay {
     if (signal.aborted) return
     const error = asHeadwaterError(cause)
     if (!error.retryable) this.#lastError = error
-    this.#ports.troubles?.met(what, error)
+    // Refused by ourselves, for what callers ask at once: they are told, and the next round comes soon.
+    if (error.code !== 'HW_OVERLOADED') this.#ports.troubles?.met(what, error)
   }
 
   /** The last failure that no retry will mend; for health. */
