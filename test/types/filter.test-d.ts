@@ -52,6 +52,11 @@ accepts<Filter<Declared>>([
     $createdAt: { gt: new Date(0) },
     $updatedAt: 5,
     $version: { gte: 2 },
+    $title: { exists: false },
+    $status: 'draft',
+    $contentType: { in: ['text/plain'] },
+    '$chunk.page': { gte: 2, lt: 9 },
+    '$chunk.a.b': 'x',
   },
 ])
 
@@ -80,6 +85,10 @@ const refused: Filter<Declared>[] = [
   { OR: [{ year: 'x' }] },
   // @ts-expect-error $id has no order
   { $id: { gt: 'a' } },
+  // @ts-expect-error $status has no order
+  { $status: { gt: 'a' } },
+  // @ts-expect-error $title is a string
+  { $title: 5 },
   // @ts-expect-error no such system field
   { $where: 'x' },
 ]
