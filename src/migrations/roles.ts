@@ -68,7 +68,9 @@ export async function ensureRoles(executor: Executor, options: RoleOptions = {})
 export async function readRoles(
   executor: Executor,
   options: RoleOptions = {},
-): Promise<Roles & { readonly login: string }> {
+): Promise<
+  Roles & { readonly login: string /** The first start will make the role for tenants. */; readonly toBeMade: boolean }
+> {
   const { app = 'headwater_app', worker = 'headwater_worker' } = options
   const login = await readLogin(executor, schemaOf(options))
   const usable = async (role: string): Promise<string | undefined> =>
@@ -77,6 +79,7 @@ export async function readRoles(
   const appRole = await usable(app)
   return {
     login: login.name,
+    toBeMade: appRole === undefined && sees && (login.superuser || login.may_create),
     app: appRole,
     worker: sees || login.owner ? undefined : await usable(worker),
     enforced: appRole !== undefined || login.superuser || login.may_create || !sees,

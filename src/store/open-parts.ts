@@ -19,6 +19,7 @@ import { ensureGenerations } from '../writer/rebuild/generations'
 import { checkDatabase } from '../writer/reconcile/epoch'
 import { TruncatedChunks } from '../writer/truncated'
 import { recordCache } from './cache-record'
+import { clearPasswords } from './clear-passwords'
 import { keepRevisions } from './embedder-revisions'
 import { checkEngines, engines, type Topology, topologyOf } from './engines'
 import { nobody } from './probes'
@@ -58,6 +59,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     else if (options.migrate !== 'off') await migrate(connection, { schema })
     const notices = await decideRowSecurity(connection, schema)
     if (fallback) notices.push(noEmbedder)
+    notices.push(...clearPasswords(options))
     const { system } = await truth.session({ worker: true }).registry.database()
     if (system === null) notices.push(noSystem)
     await checkTopology(truth, topologyOf(options))

@@ -50,6 +50,7 @@ export async function checkRowSecurity(connection: PostgresConnection, schema: s
     return [warning(name, detail, 'Connect with a role under the policies (docs/tenants.md).')]
   }
   connection.security = { active: true, appRole: roles.app, workerRole: roles.worker }
+  if (roles.toBeMade) return [ok(name, 'The first start makes the roles, and asks whether the policies hold.')]
   const problems = await proveRowSecurity(connection, schema)
   if (problems.length > 0) {
     const error = new HeadwaterError(

@@ -15,6 +15,7 @@ import { attempt, type Check, failed, ok, unseen, warning } from './check'
 import { checkExtension, checkJobs, checkMigrations, checkRowSecurity, checkVectorUse } from './database'
 import { checkIndexes } from './indexes'
 import { checkCalls, checkFences, checkStores, connectStores, disconnect, type Stores } from './stores'
+import { checkFolders, checkPasswords } from './surroundings'
 
 interface Configured {
   readonly settings: Settings
@@ -29,7 +30,7 @@ interface Configured {
 export async function examine(context: CliContext, timeoutMs: number): Promise<Check[]> {
   const found = await configure(context)
   if (Array.isArray(found)) return found
-  const { settings, stores } = found
+  const { settings, stores, options } = found
   return withDeadline(systemClock, { signal: context.signal, timeoutMs }, undefined, async (deadline) => {
     try {
       const { postgres, ...beside } = stores
@@ -38,11 +39,11 @@ export async function examine(context: CliContext, timeoutMs: number): Promise<C
       const isUp = (name: string): boolean => answers.some((one) => one.name === name && one.state !== 'failed')
       const [fences, calls, database] = await Promise.all([
         stores.qdrant && isUp('qdrant') ? checkFences(stores.qdrant, deadline) : [],
-        checkCalls(stores, found.options, isUp, deadline),
+        checkCalls(stores, options, isUp, deadline),
         absent ? [absent] : isUp('postgres') ? checkDatabase(context, found, isUp, deadline) : unasked('postgres'),
       ])
-      const profile = ok('settings', `profile ${settings.profile}`)
-      return [profile, checkEmbedder(found), ...answers, ...fences, ...calls, ...database]
+      const around = [checkEmbedder(found), ...checkFolders(options), ...checkPasswords(options)]
+      return [ok('settings', `profile ${settings.profile}`), ...around, ...answers, ...fences, ...calls, ...database]
     } finally {
       await disconnect(stores)
     }

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../core/clock'
 import type { HeadwaterError } from '../../core/errors'
 import { settledWithin } from '../../core/lifecycle'
 import { makeFolder } from '../../core/make-folder'
+import { closeToOthers, privateFile, privateFolder } from '../../core/private-files'
 import type { Random } from '../../core/random'
 import type { OpenPool } from './client'
 import { loadPg, loadPglite } from './driver'
@@ -103,8 +104,8 @@ function openFolder(folder: string, clock: Clock, random: Random): Folder {
     // PGlite would make a new database here, beside whatever is left of the old one.
     if (!fresh && !existsSync(join(data, 'PG_VERSION'))) throw new Error(half)
     if (fresh) {
-      writeFileSync(mark, '')
-      mkdirSync(data)
+      writeFileSync(mark, '', { mode: privateFile })
+      mkdirSync(data, { mode: privateFolder })
     }
   } catch (cause) {
     lock.release()
@@ -114,6 +115,8 @@ function openFolder(folder: string, clock: Clock, random: Random): Folder {
     data,
     ready(lost) {
       rmSync(mark, { force: true })
+      // PGlite makes its files for everybody. What it makes from now on lies in folders that are closed.
+      closeToOthers(data)
       lock.watch(lost)
     },
     abandon() {
@@ -128,7 +131,10 @@ function openFolder(folder: string, clock: Clock, random: Random): Folder {
       lock.release()
       if (made !== undefined) removeIfEmpty(folder)
     },
-    release: () => lock.release(),
+    release() {
+      closeToOthers(data)
+      lock.release()
+    },
   }
 }
 

@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path'
 import type { Clock } from '../../core/clock'
 import { HeadwaterError } from '../../core/errors'
 import { uuidV7 } from '../../core/ids'
+import { privateFile } from '../../core/private-files'
 import type { Random } from '../../core/random'
 import { codeOf, messageOf } from '../../resilience/classify-network'
 import { fateOf, type ProcessIdentity, thisProcess } from './process-identity'
@@ -57,7 +58,7 @@ export class FolderLock {
     const owner: Owner = { ...thisProcess(), token: uuidV7(clock, random) }
     const draft = `${file}.${owner.token}`
     try {
-      writeFileSync(draft, JSON.stringify(owner), { flag: 'wx' })
+      writeFileSync(draft, JSON.stringify(owner), { flag: 'wx', mode: privateFile })
       try {
         for (let turn = 0; turn < 10; turn++) {
           if (take(draft, file)) return new FolderLock(file, owner, clock)
@@ -86,7 +87,7 @@ export class FolderLock {
         const now = this.#clock.now() / 1_000
         // One that somebody has removed is put back, unless another store was quicker.
         if (!existsSync(this.#file))
-          attempt(() => writeFileSync(this.#file, JSON.stringify(this.#owner), { flag: 'wx' }))
+          attempt(() => writeFileSync(this.#file, JSON.stringify(this.#owner), { flag: 'wx', mode: privateFile }))
         const found = readOwner(this.#file)
         if (found && found.token !== this.#token) return this.#lost(lockedError(dirname(this.#file), found))
         attempt(() => utimesSync(this.#file, now, now))
@@ -108,7 +109,7 @@ function take(draft: string, file: string): boolean {
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error) ?? '')) throw error
   }
   try {
-    writeFileSync(file, readFileSync(draft), { flag: 'wx' })
+    writeFileSync(file, readFileSync(draft), { flag: 'wx', mode: privateFile })
     return true
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false

@@ -10,6 +10,9 @@ import { makeFolder } from '../../core/make-folder'
 import { messageOf, networkFailure } from '../../resilience/classify-network'
 import type { DownloadProgress, HubModel } from './options'
 
+/** Models are nobody's secret: what may read them is for the umask to say. */
+const sharedFolder = 0o777
+
 /** The one place that knows where models come from. */
 const defaultHub = 'https://huggingface.co'
 /** A server that sends nothing for so long is given up. */
@@ -77,7 +80,7 @@ class FileDownload {
 
   async run(): Promise<void> {
     try {
-      makeFolder(dirname(this.#target))
+      makeFolder(dirname(this.#target), sharedFolder)
       await this.#adopt()
       // A line that breaks is taken up again as long as that brings something.
       for (let fruitless = 0, whole = false; !whole; ) {

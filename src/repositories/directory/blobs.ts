@@ -7,6 +7,7 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { Lazy } from '../../core/lifecycle'
 import { makeFolder } from '../../core/make-folder'
+import { privateFile } from '../../core/private-files'
 import { type Random, systemRandom } from '../../core/random'
 import { bytesOf, checkBlobName, checkExpectedKey, resolveRange } from '../blob-bytes'
 import type { BlobDeleteOptions, BlobInfo, BlobPutOptions, BlobRepository, BlobSource, ScannedBlob } from '../blobs'
@@ -209,7 +210,7 @@ async function writeFile(
   source: AsyncIterable<Uint8Array>,
   createdAt: number,
 ): Promise<{ key: string; size: number }> {
-  const file = await stored(open(path, 'wx'), path)
+  const file = await stored(open(path, 'wx', privateFile), path)
   const hash = createHash('sha256')
   let size = 0
   try {
