@@ -41,10 +41,18 @@ export interface Signal {
 export function abortError(signal: Signal): HeadwaterError {
   const reason: unknown = signal.reason
   if (isHeadwaterError(reason)) return reason
-  const timedOut = reason instanceof Error && reason.name === 'TimeoutError'
+  const timedOut = isTimeout(reason)
   return new HeadwaterError(timedOut ? 'HW_TIMEOUT' : 'HW_ABORTED', timedOut ? 'The signal timed out' : 'Aborted', {
     cause: reason,
   })
+}
+
+function isTimeout(reason: unknown): boolean {
+  try {
+    return reason instanceof Error && reason.name === 'TimeoutError'
+  } catch {
+    return false
+  }
 }
 
 export function throwIfAborted(signal: Signal | undefined): void {

@@ -122,7 +122,12 @@ export class HeadwaterError extends Error {
 
   /** True across copies of the package, so that ESM and CommonJS users can mix. */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && brand in value
+    try {
+      return typeof value === 'object' && value !== null && brand in value
+    } catch {
+      // A Proxy of a caller's, thrown or given as the reason of an abort.
+      return false
+    }
   }
 
   /** For logs: code, message, remedy, path and details; neither cause nor stack. */
@@ -135,8 +140,15 @@ export class HeadwaterError extends Error {
 /** The error as one of ours: itself, or wrapped as `code` with the original as cause. */
 export function asHeadwaterError(error: unknown, code: ErrorCode = 'HW_INTERNAL', message?: string): HeadwaterError {
   if (error instanceof HeadwaterError) return error
-  const text = error instanceof Error ? error.message : String(error)
-  return new HeadwaterError(code, message ?? text, { cause: error })
+  return new HeadwaterError(code, message ?? textOf(error), { cause: error })
+}
+
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    return 'what was thrown cannot be read'
+  }
 }
 
 /** True for an error of this package, of any copy of it; with `code`, only for that one. */

@@ -15,7 +15,7 @@ export async function* itemsOf<T>(
   path: string,
   clock: Clock,
   signal: AbortSignal,
-): AsyncGenerator<T> {
+): AsyncGenerator<{ readonly item: T }> {
   const iterator = iteratorOf(source, path)
   let turnAt = clock.monotonic()
   let ended = false
@@ -31,7 +31,8 @@ export async function* itemsOf<T>(
       })
       ended = next.done === true
       if (next.done) return
-      yield next.value
+      // Within an object: what is given on by itself is taken for a promise if it looks like one.
+      yield { item: next.value }
     }
   } finally {
     // Not waited for: it may hang, which is why it may be left.

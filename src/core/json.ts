@@ -36,6 +36,7 @@ export function jsonCopy(value: unknown, path: string, maxBytes: number): Json {
       return given
     }
     if (typeof given !== 'object') return undefined
+    if (ArrayBuffer.isView(given)) throw notJson(path, 'holds bytes, which are no JSON')
     if (Array.isArray(given)) {
       const { length } = given
       count(length)

@@ -32,7 +32,8 @@ export function refuseUnknown(
   code: InvalidCode = 'HW_INVALID_OPTIONS',
 ): void {
   if (options === undefined) return
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  // Bytes and vectors have as many names as numbers.
+  if (typeof options !== 'object' || options === null || Array.isArray(options) || ArrayBuffer.isView(options)) {
     throw new HeadwaterError(code, `${path || 'options'}: must be an object, got ${describeValue(options)}`, { path })
   }
   for (const name in options) {

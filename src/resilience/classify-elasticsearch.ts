@@ -17,6 +17,8 @@ const clientFaults: Readonly<Record<string, { code: ErrorCode; retryable?: boole
   NoLivingConnectionsError: { code: 'HW_UNAVAILABLE' },
   // An answer cut short, or a page of some proxy.
   DeserializationError: { code: 'HW_UNAVAILABLE' },
+  // Longer than what is read of an answer: our own aborts never come here.
+  RequestAbortedError: { code: 'HW_UNAVAILABLE', retryable: false },
   ProductNotSupportedError: { code: 'HW_UNAVAILABLE', retryable: false },
   ConfigurationError: { code: 'HW_INVALID_OPTIONS' },
 }

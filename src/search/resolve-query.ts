@@ -166,7 +166,7 @@ export function resolveQuery(
     fusion,
     minScore,
     diversity,
-    facets: facetsOf(query.facets, limits),
+    facets: reading('facets', 'HW_INVALID_ARGUMENT', () => facetsOf(query.facets, limits)),
     rerank: rerankOf(query.rerank ?? options.rerank),
     exclude: options.exclude,
     cursor: query.cursor,

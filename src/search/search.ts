@@ -84,11 +84,11 @@ export class Searcher {
     options: SearcherOptions = {},
   ): Promise<SearchPage[]> {
     const { rerank, limits = limitDefaults } = this.#ports
-    if (!Array.isArray(requests)) {
-      const problem = `queries: must be a list, got ${describeValue(requests)}`
-      throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'queries' })
-    }
     const queries = reading('queries', 'HW_INVALID_ARGUMENT', () => {
+      if (!Array.isArray(requests)) {
+        const problem = `queries: must be a list, got ${describeValue(requests)}`
+        throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'queries' })
+      }
       const { length } = requests
       if (!(length <= limits.searches)) {
         const problem = `queries: at most ${limits.searches}, got ${length}`

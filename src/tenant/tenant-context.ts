@@ -76,10 +76,10 @@ export function checkList<T>(
   { keys }: Limits,
   check: (value: unknown, path: string) => T,
 ): T[] {
-  if (!Array.isArray(given)) {
-    throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: must be a list, got ${describeValue(given)}`, { path })
-  }
   return reading(path, 'HW_INVALID_ARGUMENT', () => {
+    if (!Array.isArray(given)) {
+      throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: must be a list, got ${describeValue(given)}`, { path })
+    }
     const { length } = given
     if (!(length <= keys)) {
       throw new HeadwaterError('HW_LIMIT_EXCEEDED', `${path}: at most ${keys} (limits.keys), got ${length}`, { path })

@@ -28,6 +28,9 @@ export interface ElasticsearchRequestOptions {
   /** ms. */
   requestTimeout: number
   maxRetries: number
+  /** Bytes of an answer, as they come and unpacked; one that is longer is refused. */
+  maxResponseSize: number
+  maxCompressedResponseSize: number
 }
 
 export interface ElasticsearchAnswer {

@@ -183,7 +183,9 @@ export class ElasticsearchConnection implements AsyncDisposable {
     const { signal } = controller
     try {
       throwIfAborted(caller)
-      const options = { signal, maxRetries: 0, requestTimeout: this.options.timeoutMs, meta: true } as const
+      const { timeoutMs, maxAnswerBytes } = this.options
+      const bound = { maxResponseSize: maxAnswerBytes, maxCompressedResponseSize: maxAnswerBytes }
+      const options = { signal, maxRetries: 0, requestTimeout: timeoutMs, ...bound, meta: true } as const
       return (await client.transport.request(request, options)).body
     } catch (error) {
       throwIfAborted(signal)

@@ -4,9 +4,6 @@ import { driverMissing } from '../../resilience/driver-missing'
 import type { QdrantClient } from './client'
 import type { ResolvedQdrantOptions } from './options'
 
-/** What the largest page of points with their vectors stays far below; beyond it a server sends rubbish. */
-const maxAnswerBytes = 256 * 2 ** 20
-
 async function load() {
   try {
     return await Promise.all([import('@qdrant/js-client-rest'), import('undici')])
@@ -19,6 +16,8 @@ export interface OwnQdrantClient {
   readonly client: QdrantClient
   /** The connections, given to each request: those of the client's own agent nobody can close. */
   readonly agent: Agent
+  /** Those of files, which are as long as they are. */
+  readonly files: Agent
   readonly sockets: ReadonlySet<Socket>
 }
 
@@ -36,13 +35,12 @@ export async function openClient(base: URL, options: ResolvedQdrantOptions): Pro
     ...(serverName !== undefined && { servername: serverName }),
   })
   const sockets = new Set<Socket>()
-  const agent = new Agent({
+  const kept: Agent.Options = {
     connections: options.maxConnections,
     keepAliveTimeout: options.idleTimeoutMs,
     keepAliveMaxTimeout: options.idleTimeoutMs,
     headersTimeout: 0,
     bodyTimeout: 0,
-    maxResponseSize: maxAnswerBytes,
     connect: (given, made) =>
       connect(given, (error, socket) => {
         if (error) return made(error, null)
@@ -50,7 +48,9 @@ export async function openClient(base: URL, options: ResolvedQdrantOptions): Pro
         socket.once('close', () => sockets.delete(socket))
         made(null, socket)
       }),
-  })
+  }
+  const agent = new Agent({ ...kept, maxResponseSize: options.maxAnswerBytes })
+  const files = new Agent(kept)
   const client = new QdrantClient({
     url: base.origin,
     port: Number(base.port || (base.protocol === 'https:' ? 443 : 80)),
@@ -61,5 +61,5 @@ export async function openClient(base: URL, options: ResolvedQdrantOptions): Pro
     timeout: Number.POSITIVE_INFINITY,
     checkCompatibility: false,
   })
-  return { client, agent, sockets }
+  return { client, agent, files, sockets }
 }

@@ -83,7 +83,7 @@ export class UrlTransport implements QdrantTransport {
   destroy(): void {
     this.#destroyed = true
     // Rejects what runs; what it answers itself tells nothing more.
-    void this.#opened?.agent.destroy(this.#closed()).catch(() => {})
+    for (const agent of [this.#opened?.agent, this.#opened?.files]) void agent?.destroy(this.#closed()).catch(() => {})
     for (const socket of this.#opened?.sockets ?? []) socket.destroy()
   }
 
@@ -103,10 +103,10 @@ export class UrlTransport implements QdrantTransport {
     },
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
-    const { agent } = await this.#open(signal)
+    const { files } = await this.#open(signal)
     const { apiKey, headers: own } = this.#options
     try {
-      return await agent.request({
+      return await files.request({
         ...message,
         origin: this.#base.origin,
         path: this.#base.pathname.replace(/\/$/, '') + path,
@@ -123,7 +123,8 @@ export class UrlTransport implements QdrantTransport {
   #answer(error: unknown, watch?: RetryAfterWatch): QdrantReply {
     if (this.#destroyed) throw this.#closed(error)
     if (errorChain(error).some((link) => codeOf(link) === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')) {
-      throw new HeadwaterError('HW_UNAVAILABLE', `${this.#what}: the answer is larger than any of Qdrant's`, {
+      throw new HeadwaterError('HW_UNAVAILABLE', `${this.#what}: the answer is larger than qdrant.maxAnswerBytes`, {
+        retryable: false,
         cause: error,
       })
     }

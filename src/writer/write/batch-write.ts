@@ -95,8 +95,8 @@ export class BatchWrite {
   }
 
   /** Items that pass `check`; the others are put down as failed. */
-  async *#checked<I, T>(items: AsyncIterable<I>, check: (item: I) => Promise<T>): AsyncGenerator<T> {
-    for await (const item of items) {
+  async *#checked<I, T>(items: AsyncIterable<{ readonly item: I }>, check: (item: I) => Promise<T>): AsyncGenerator<T> {
+    for await (const { item } of items) {
       let checked: T
       try {
         checked = await check(item)

@@ -224,7 +224,7 @@ function takeChunks(given: readonly ChunkInput[], most: number): readonly ChunkI
 
 function takeFields<T extends object>(given: T, known: Fields<T>, path: string): T {
   return reading(path || 'document', 'HW_INVALID_DOCUMENT', () => {
-    if (typeof given !== 'object' || given === null) {
+    if (typeof given !== 'object' || given === null || ArrayBuffer.isView(given)) {
       throw invalid(path, path ? `must be an object, got ${describeValue(given)}` : 'a document must be an object')
     }
     for (const key of Object.keys(given)) {
