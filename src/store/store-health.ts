@@ -47,6 +47,11 @@ export interface GenerationsHealth {
   readonly standby: number
   /** Those that cannot be switched to, and why. */
   readonly errors: readonly Pick<Generation, 'name' | 'target' | 'collection' | 'error'>[]
+  /**
+   * What documents are cut by, of each collection: what is live first, then others while a rebuild with another splitter
+   * goes on or can be rolled back.
+   */
+  readonly chunkings: Readonly<Record<string, readonly string[]>>
   /** Collections that have no index of a target yet, and those whose live one, `name`, is not in its engine any more. */
   readonly missing: readonly { readonly target: Target; readonly collection: string; readonly name?: string }[]
 }
@@ -207,6 +212,7 @@ function summaryOf(
     errors: generations
       .filter(({ error }) => error !== null)
       .map(({ name, target, collection, error }) => ({ name, target, collection, error })),
+    chunkings: chunkingsOf(generations),
     missing: [
       ...[...ports.collections.keys()].flatMap((collection) =>
         (['vector', 'text'] as const)
@@ -216,6 +222,18 @@ function summaryOf(
       ...gone.map(({ target, collection, name }) => ({ target, collection, name })),
     ],
   }
+}
+
+/** By collection, those of live generations first. */
+export function chunkingsOf(generations: readonly Generation[]): Record<string, string[]> {
+  const found: Record<string, string[]> = {}
+  const liveFirst = [...generations].sort((a, b) => Number(b.state === 'live') - Number(a.state === 'live'))
+  for (const { collection, chunking } of liveFirst) {
+    const chunkings = Object.hasOwn(found, collection) ? found[collection]! : []
+    if (!chunkings.includes(chunking)) chunkings.push(chunking)
+    Object.defineProperty(found, collection, { value: chunkings, enumerable: true, configurable: true, writable: true })
+  }
+  return found
 }
 
 function degradationsOf(

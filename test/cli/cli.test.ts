@@ -136,6 +136,9 @@ describe('the command line, from init to rebuild', () => {
     [['reconcile', '--target', 'everything'], 'HW_INVALID_ARGUMENT'],
     [['migrate', 'down'], 'HW_INVALID_ARGUMENT'],
     [['rebuild'], 'HW_INVALID_ARGUMENT'],
+    [['rebuild', '--splitter', 'mine'], 'HW_INVALID_ARGUMENT'],
+    [['rebuild', '--splitter', 'default', '--target', 'text'], 'HW_INVALID_ARGUMENT'],
+    [['rebuild', '--splitter', '3'], 'HW_INVALID_OPTIONS'],
     [['blobs', 'collect', '--grace-hours', 'none'], 'HW_INVALID_ARGUMENT'],
     [['fly'], 'HW_INVALID_ARGUMENT'],
   ])('%j is a wrong use: exit code 2', async (args, code) => {
@@ -203,6 +206,20 @@ describe('the command line, from init to rebuild', () => {
     expect((await run('relay', '--once', '--json')).json()).toMatchObject({ remaining: 0, parked: 0 })
     expect((await run('dlq', 'list', '--json')).json()).toEqual({ jobs: [] })
     expect((await run('dlq', 'redrive', '--target', 'text')).stdout).toContain('0 jobs are due again')
+  })
+
+  it('cuts anew, says so in status and doctor, and goes back with both', async () => {
+    const rebuilt = await run('rebuild', '--splitter', '200,300', '--json')
+    expect(rebuilt.json()).toMatchObject({ collection: 'documents', chunking: expect.stringContaining('200-300') })
+    const { health, generations } = (await run('status', '--json')).json()
+    const [chunking, before] = health.generations.chunkings.documents
+    expect([chunking, before]).toEqual([rebuilt.json().chunking, expect.stringMatching(/^md-/)])
+    expect(new Set(generations.map((one: { chunking: string }) => one.chunking)).size).toBe(2)
+    expect((await run('doctor')).stdout).toContain(`live: ${chunking}; beside it`)
+    const back = await run('rollback', '--target', 'text')
+    expect(back.stdout).toContain(`and ${rebuilt.json().generations.vector.replace(/\d+$/, '')}`)
+    expect((await run('rollback', '--target', 'vector', '--drop', '--json')).json().dropped).toHaveLength(2)
+    expect((await run('rebuild', '--splitter', 'default')).stdout).toContain('documents cut')
   })
 
   it('migrates down only when that is meant, and up again', async () => {

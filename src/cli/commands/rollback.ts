@@ -20,7 +20,8 @@ export const registerRollback: Register = (program, run) => {
           }
           const result = await store.rollback({ target, collection, signal })
           out.document({ target, collection, ...result })
-          out.line(`${result.generation} is live again: ${result.mended} entries mended before the switch`)
+          const both = result.beside === undefined ? 'is' : `and ${result.beside} are`
+          out.line(`${result.generation} ${both} live again: ${result.mended} entries mended before the switch`)
           return undefined
         })
       }),

@@ -36,13 +36,15 @@ export const registerStatus: Register = (program, run) => {
               { title: 'collection' },
               { title: 'state' },
               { title: 'made with', grow: 1 },
+              { title: 'cut by' },
             ],
-            generations.map(({ name, target, collection, state, fingerprint, language, error }) => [
+            generations.map(({ name, target, collection, state, fingerprint, language, chunking, error }) => [
               name,
               target,
               collection,
               error === null ? state : `${state}: ${error}`,
               fingerprint ?? language ?? '',
+              chunking,
             ]),
           )
           return health.status === 'down' ? exitCodes.failed : exitCodes.ok

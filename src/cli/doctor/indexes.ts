@@ -14,6 +14,7 @@ import { cacheMismatch, readCacheRecord } from '../../store/cache-record'
 import { earlierOf } from '../../store/embedder-revisions'
 import { type Topology, topologyOf } from '../../store/engines'
 import { probeSearch } from '../../store/probes'
+import { chunkingsOf } from '../../store/store-health'
 import type { StoreOptions } from '../../store/store-options'
 import type { CollectionPlan } from '../../writer/ports'
 import { checkLive } from '../../writer/rebuild/generations'
@@ -42,6 +43,11 @@ export async function checkIndexes(place: IndexesPlace): Promise<Check[]> {
   if (mismatch) checks.push(failed('cache', mismatch))
   const installation = await session.registry.read('installation')
   const generations = await session.generations.list()
+  for (const [collection, [live, ...others]] of Object.entries(chunkingsOf(generations))) {
+    if (others.length === 0) continue
+    const what = `live: ${live}; beside it, until a rebuild or a way back from it is over: ${others.join(', ')}`
+    checks.push(ok(`splitters of ${collection}`, what))
+  }
   if (generations.length === 0) checks.push(ok('indexes', 'None yet: they are made when a store is opened.'))
   for (const generation of generations) {
     const { state, target } = generation
@@ -82,7 +88,10 @@ function checkMake({ collection, plans }: IndexesPlace, generation: Generation):
     const remedy = 'Right if your service declares this collection so; the command line does not know it.'
     return warning(name, isHeadwaterError(error) ? error.message : String(error), remedy)
   }
-  const made = `${fingerprint ?? language}, cut by ${generation.chunking}`
+  const { chunking } = generation
+  const now = plan.splitter.id
+  const move = chunking === now ? '' : `; \`headwater rebuild --splitter default\` moves to ${now}`
+  const made = `${fingerprint ?? language}, cut by ${chunking}${move}`
   if (!earlier) return ok(name, made)
   return warning(
     name,
