@@ -22,29 +22,31 @@ export function piecesOf(
   grain: Grain,
   max: number,
 ): Pieces {
-  const pieces: Pieces = { starts: [], ends: [], ranks: [] }
+  const starts: number[] = []
+  const ends: number[] = []
+  const ranks: number[] = []
   for (let at = firstAfter(blocks, start); at < blocks.length && blocks[at]!.start < end; at++) {
     const block = blocks[at]!
     const { kind } = block
     const from = firstInk(text, Math.max(start, block.start), end)
     const to = lastInk(text, from, Math.min(end, block.end))
-    const begin = (at: number, worth: number): void => {
-      pieces.starts.push(at)
-      pieces.ranks.push(rankOf(worth, hashAt(text, at, to)))
-    }
     // A mark over the space before a line belongs to that space.
-    if (pieces.starts.length > 0 && !isBorder(text, from)) pieces.ends.pop()
-    else begin(from, worthOf(block, blocks[at - 1]))
+    if (starts.length > 0 && !isBorder(text, from)) ends.pop()
+    else {
+      starts.push(from)
+      ranks.push(rankOf(worthOf(block, blocks[at - 1]), hashAt(text, from, to)))
+    }
     if (grain.size(from, to) > (kind === 'fence' ? max : grain.limit)) {
       const by = kind === 'fence' ? 'code' : kind === 'table' ? 'rows' : 'sentences'
       refine(text, from, to, by, grain, (before, next, worth) => {
-        pieces.ends.push(before)
-        begin(next, worth)
+        ends.push(before)
+        starts.push(next)
+        ranks.push(rankOf(worth, hashAt(text, next, to)))
       })
     }
-    pieces.ends.push(to)
+    ends.push(to)
   }
-  return pieces
+  return { starts, ends, ranks }
 }
 
 /** Index of the first block that ends after `start`. */

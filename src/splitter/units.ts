@@ -29,39 +29,46 @@ export const closes = 0x80
 
 const ranges: readonly (readonly [from: number, to: number, of: number])[] = [
   [0x09, 0x0d, kind.space],
-  [0x0a, 0x0a, kind.space | alone],
-  [0x20, 0x20, kind.space | alone],
-  [0x21, 0x7e, kind.punctuation | alone],
-  [0x30, 0x39, kind.digit | alone],
-  [0x41, 0x5a, kind.latin | alone],
-  [0x61, 0x7a, kind.latin | alone],
-  [0xa1, 0xbf, kind.punctuation | alone],
-  [0xc0, 0x24f, kind.latin | alone],
-  [0x370, 0x52f, kind.cyrillic | alone],
+  [0x20, 0x20, kind.space],
+  [0x21, 0x7e, kind.punctuation],
+  [0x30, 0x39, kind.digit],
+  [0x41, 0x5a, kind.latin],
+  [0x61, 0x7a, kind.latin],
+  [0xa0, 0xa0, kind.space],
+  [0xa1, 0xbf, kind.punctuation],
+  [0xc0, 0x24f, kind.latin],
+  [0x370, 0x52f, kind.cyrillic],
   [0x590, 0x8ff, kind.arabic],
-  [0x620, 0x6dc, kind.arabic | alone],
   [0x900, 0xdff, kind.indic],
   [0xe00, 0xeff, kind.thai],
   [0x1000, 0x109f, kind.thai],
   [0x1100, 0x11ff, kind.hangul],
   [0x1780, 0x17ff, kind.thai],
-  [0x1e00, 0x1fff, kind.latin | alone],
+  [0x1e00, 0x1fff, kind.latin],
+  [0x2000, 0x200a, kind.space],
   [0x2010, 0x205e, kind.punctuation],
-  [0x3000, 0x3029, kind.punctuation | alone],
-  [0x3041, 0x30ff, kind.kana | alone],
+  [0x2028, 0x2029, kind.space],
+  [0x3000, 0x3029, kind.punctuation],
+  [0x3041, 0x30ff, kind.kana],
   [0x3130, 0x318f, kind.hangul],
-  [0x3400, 0x4dbf, kind.han | alone],
-  [0x4e00, 0x9fff, kind.han | alone],
-  [0xac00, 0xd7a3, kind.hangul | alone],
+  [0x3400, 0x4dbf, kind.han],
+  [0x4e00, 0x9fff, kind.han],
+  [0xac00, 0xd7a3, kind.hangul],
   [0xd800, 0xdfff, kind.surrogate],
-  [0xf900, 0xfaff, kind.han | alone],
+  [0xf900, 0xfaff, kind.han],
   [0xfb1d, 0xfdff, kind.arabic],
   [0xfe70, 0xfefe, kind.arabic],
-  [0xff00, 0xff65, kind.punctuation | alone],
+  [0xff00, 0xff65, kind.punctuation],
 ]
 
 /** Beside marks: zero width non-joiner and joiner, and half-width voiced sound marks. */
 const otherJoiners = [0x200c, 0x200d, 0xff9e, 0xff9f]
+
+/** Parts of Hangul syllables, letters that count as marks, and signs that belong to what follows. */
+function isDependent(unit: number): boolean {
+  if ((unit >= 0x1100 && unit <= 0x11ff) || (unit >= 0xa960 && unit <= 0xa97c) || unit >= 0xd7b0) return unit < 0xd800
+  return unit === 0xe33 || unit === 0xeb3 || unit === 0xd4e
+}
 
 let table: Uint8Array | undefined
 
@@ -78,6 +85,7 @@ function made(): Uint8Array {
     if (unit >= 0xd800 && unit <= 0xdfff) continue
     const character = String.fromCharCode(unit)
     if (/\p{M}/u.test(character)) classes[unit] = kind.mark | joins
+    else if (/[\p{L}\p{N}\p{P}\p{S}\p{Z}\n]/u.test(character) && !isDependent(unit)) classes[unit]! |= alone
     // An ellipsis ends a sentence as a full stop does, as far as a splitter can tell.
     if (/[\p{Sentence_Terminal}…]/u.test(character)) classes[unit]! |= stops
     if (/[\p{Pe}\p{Pf}"']/u.test(character)) classes[unit]! |= closes
