@@ -137,9 +137,14 @@ function checkCall<O extends object>(options: O | undefined, kinds: OptionKinds<
   return checkOptions(options, kinds, '', 'HW_INVALID_ARGUMENT')
 }
 
+/** Of work on whole indexes, whose options are all that it is given. */
+function checkWork<O extends object>(options: O | undefined, kinds: OptionKinds<O>): Taken<O> {
+  return checkOptions(options, kinds, '', 'HW_INVALID_OPTIONS')
+}
+
 function needed(target: Target | undefined): Target {
   if (target !== undefined) return target
-  throw new HeadwaterError('HW_INVALID_ARGUMENT', "target: give 'vector' or 'text'", { path: 'target' })
+  throw new HeadwaterError('HW_INVALID_OPTIONS', "target: give 'vector' or 'text'", { path: 'target' })
 }
 
 const closeDrainMs = 5_000
@@ -261,7 +266,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   rebuild(options: StoreRecutOptions): Promise<RecutResult>
   rebuild(given: StoreRebuildOptions | StoreRecutOptions): Promise<RebuildResult | RecutResult> {
     return this.#enter(async () => {
-      const options = checkCall<Partial<StoreRebuildOptions | StoreRecutOptions>>(given, rebuildKinds)
+      const options = checkWork<Partial<StoreRebuildOptions | StoreRecutOptions>>(given, rebuildKinds)
       const plan = this.#writer.plan(options.collection ?? 'documents')
       const embedder = (await this.#embedder(options.embedder)) ?? plan.newer ?? plan.embedder
       const { ports } = this.#parts
@@ -299,7 +304,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    */
   rollback(given?: Partial<RollbackOptions>): Promise<RollbackResult> {
     return this.#enter(async () => {
-      const options = checkCall<Partial<RollbackOptions>>(given, indexKinds)
+      const options = checkWork<Partial<RollbackOptions>>(given, indexKinds)
       const plan = this.#writer.plan(options.collection ?? 'documents')
       const { target, signal = this.#stop.signal, timeoutMs } = options
       const { made, ...result } = await rollback(this.#parts.ports, target, plan.name, { signal, timeoutMs })
@@ -326,7 +331,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    */
   dropStandby(given: RollbackOptions): Promise<string[]> {
     return this.#enter(async () => {
-      const options = checkCall(given, indexKinds)
+      const options = checkWork(given, indexKinds)
       const plan = this.#writer.plan(options.collection ?? 'documents')
       const { signal, timeoutMs } = options
       const target = needed(options.target)
@@ -343,7 +348,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    */
   reconcile(given?: ReconcileOptions): Promise<ReconcileReport> {
     return this.#enter(async () => {
-      const options = checkCall(given, reconcileKinds)
+      const options = checkWork(given, reconcileKinds)
       if (options.collection !== undefined) this.#writer.plan(collectionName(options.collection))
       const report = await reconcile(this.#parts.ports, options)
       if (report.repaired > 0 && this.#background) await this.#writer.relay.drain({ signal: options.signal })
