@@ -112,7 +112,7 @@ describeWithPgvector('two processes that write and relay the same documents', ()
         id,
         tenant,
         document,
-        leaves: Object.fromEntries(Object.entries(leaves).filter(([key]) => !key.startsWith('s:$'))),
+        leaves: Object.fromEntries(Object.entries(leaves ?? {}).filter(([key]) => !key.startsWith('s:$'))),
         fence,
       })
       for (const { target, name } of generations) {
