@@ -97,6 +97,61 @@ function suite(backend: () => IndexBackend): void {
       expect(await texts.search(index, { tenant: acme, query: 'round5', limit: 100 })).toEqual([])
     }))
 
+  it('an index of 0.1.0 is fed, merged and asked in its own way', () =>
+    withTexts(async (texts, table) => {
+      const old = { name: 'of 0.1.0', language: 'english', format: { words: 1, payload: 1 } }
+      await texts.create(old)
+      for (let i = 0; i < 20; i++) {
+        await texts.upsert(old, [
+          { ...textEntry(`${i}`, 1, `call get_user_by_id${i} of the café`), heading: 'Heading' },
+        ])
+      }
+      const ask = async (query: string, more = {}) =>
+        (await texts.search(old, { tenant: acme, query, limit: 50, ...more })).map(({ document }) => document)
+      expect((await ask('café')).length).toBe(20)
+      // Nothing was folded, stop words were not indexed, phrases and beginnings are not known, headings were not there.
+      expect([
+        await ask('cafe'),
+        await ask('the of'),
+        await ask('heading'),
+        await ask('caf', { match: 'prefix' }),
+      ]).toEqual([[], [], [], []])
+      expect(await ask('get_user_by_id7')).toContain('7')
+      expect((await texts.read(old, [entryId('7')]))[0]).toEqual(textEntry('7', 1, 'call get_user_by_id7 of the café'))
+      await texts.upsert(old, [textEntry('7', 2, 'another')])
+      expect((await ask('café')).length).toBe(19)
+      await expect(texts.create({ ...old, format: undefined })).rejects.toMatchObject({ code: 'HW_INVALID_ARGUMENT' })
+      expect(table('')).not.toBe('')
+    }))
+
+  it('weights of fields decide what a word in title, heading and text counts', () =>
+    withTexts(async (texts) => {
+      await texts.upsert(index, [
+        textEntry('titled', 1, 'something about work', {}, 'Leave'),
+        { ...textEntry('headed', 1, 'something about work', {}, 'Rules'), heading: 'Leave' },
+        textEntry('told', 1, 'leave about work', {}, 'Rules'),
+      ])
+      const ask = async (fields: object) =>
+        (await texts.search(index, { tenant: acme, query: 'leave', fields, limit: 5 })).map(({ document }) => document)
+      expect((await ask({ title: 5 }))[0]).toBe('titled')
+      expect((await ask({ heading: 5 }))[0]).toBe('headed')
+      expect((await ask({ text: 5 }))[0]).toBe('told')
+      expect(await ask({ title: 0, text: 0 })).toEqual(['headed'])
+      const phrase = await texts.search(index, { tenant: acme, query: 'rules leave', match: 'phrase', limit: 5 })
+      expect(phrase).toEqual([])
+    }))
+
+  it('finds beginnings among more terms than a row holds', () =>
+    withTexts(async (texts) => {
+      const words = (i: number) => Array.from({ length: 60 }, (_, at) => `w${(i * 60 + at) % 9_000}x`).join(' ')
+      await texts.upsert(
+        index,
+        Array.from({ length: 250 }, (_, i) => textEntry(`p${i}`, 1, `${words(i)} ${i === 77 ? 'zebrafish' : ''}`)),
+      )
+      const hits = await texts.search(index, { tenant: acme, query: 'zebr', match: 'prefix', limit: 5 })
+      expect(hits.map(({ document }) => document)).toEqual(['p77'])
+    }))
+
   it('a write that leaves title and text alone writes no postings', () =>
     withTexts(async (texts, table) => {
       const entry = textEntry('a', 1, 'alpha beta', { leaves: {} }, 'gamma')
