@@ -29,7 +29,8 @@ async function builtinParsers(): Promise<TypeParsers> {
   parsers.set(int8, parseInt8)
   parsers.set(int8Array, (text) => parseItems(parseArray(text)))
   const asText = (text: string): string => text
-  return { getTypeParser: (oid) => parsers.get(oid) ?? asText }
+  // Of a statement pg takes it for the types of its parameters, too: none.
+  return Object.assign([], { getTypeParser: (oid: number) => parsers.get(oid) ?? asText })
 }
 
 function parseItems(items: unknown): unknown {
