@@ -1,9 +1,11 @@
 import { throwIfAborted } from '../core/abort'
 import { checkOptions, type OptionKinds, oneOf, whole } from '../core/option-kinds'
 import { stem, terms, words } from '../core/words/first-words'
-import { readingOf, type Term } from '../core/words/reading'
+import { readingOf } from '../core/words/reading'
 import type { Embedder, EmbedOptions } from './embedder'
 import { fingerprintOf } from './fingerprint'
+import { HashingFeatures, mix, type TermFeatures } from './hashing-features'
+import { PairCounts } from './pair-counts'
 
 /** Options of the hashing embedder. */
 export interface HashingOptions {
@@ -20,7 +22,7 @@ const kinds = { dimensions: whole(16, 16_000), revision: oneOf(1, 2) } satisfies
 
 /** What pairs and triples say beside words (1); found by trial on headings that look for their own sections. */
 const weights = { bigram: 0.2, trigram: 0.9 } as const
-const seeds = { term: 0x811c9dc5, trigram: 0x2f0b4f21, bigram: 0x9e3779b1 } as const
+const pairSeed = 0x9e3779b1
 
 /**
  * Vectors without a model: each stemmed word, pair of neighbours and letter triple is hashed to two signed places,
@@ -33,6 +35,8 @@ export class HashingEmbedder implements Embedder {
   readonly maxTokens = Number.POSITIVE_INFINITY
   readonly #revision: 1 | 2
   readonly #sum: Float64Array
+  readonly #features: HashingFeatures
+  readonly #pairs = new PairCounts()
 
   constructor(options: HashingOptions = {}, path = 'hashing') {
     const { dimensions = 384, revision = 2 } = checkOptions(options, kinds, path)
@@ -46,6 +50,8 @@ export class HashingEmbedder implements Embedder {
       normalized: true,
     })
     this.#sum = new Float64Array(dimensions)
+    // The first place stands for no words at all: nothing is like that.
+    this.#features = new HashingFeatures(dimensions, revision - 1)
   }
 
   /** This embedder of the revision whose vectors have this fingerprint, if it is an earlier one. */
@@ -63,42 +69,42 @@ export class HashingEmbedder implements Embedder {
   #vector(text: string): Float32Array {
     const { list, beside } = this.#revision === 1 ? firstTerms(text) : termsOf(text)
     this.#sum.fill(0)
-    const counts = new Map<string, number>()
-    const pairs = new Map<number, number>()
-    let previous = 0
-    for (const [i, term] of list.entries()) {
-      counts.set(term, (counts.get(term) ?? 0) + 1)
-      const hash = hashOf(term, 0, term.length, seeds.term)
-      if (i > 0) {
-        const pair = mix(Math.imul(previous, 31) ^ hash ^ seeds.bigram)
-        pairs.set(pair, (pairs.get(pair) ?? 0) + 1)
-      }
-      previous = hash
+    this.#features.tidy()
+    this.#pairs.clear(list.length)
+    const distinct: TermFeatures[] = []
+    const count = (term: string): TermFeatures => {
+      const features = this.#features.of(term)
+      if (features.count++ === 0) distinct.push(features)
+      return features
     }
-    for (const term of beside) counts.set(term, (counts.get(term) ?? 0) + 1)
-    for (const [term, count] of counts) this.#addTerm(term, 1 + Math.log(count))
-    for (const [pair, count] of pairs) this.#add(pair, weights.bigram * (1 + Math.log(count)))
+    let previous: TermFeatures | undefined
+    for (const term of list) {
+      const features = count(term)
+      if (previous) this.#pairs.add(mix(Math.imul(previous.hash, 31) ^ features.hash ^ pairSeed))
+      previous = features
+    }
+    for (const term of beside) count(term)
+    for (const features of distinct) {
+      this.#addTerm(features, 1 + Math.log(features.count))
+      features.count = 0
+    }
+    this.#pairs.each((pair, count) => this.#add(pair, weights.bigram * (1 + Math.log(count))))
     return this.#unit()
   }
 
-  #addTerm(term: string, weight: number): void {
-    this.#add(hashOf(term, 0, term.length, seeds.term), weight)
-    const length = term.length
-    if (length < 4) return
-    const padded = `^${term}$`
+  #addTerm({ hash, triples, length }: TermFeatures, weight: number): void {
+    this.#add(hash, weight)
     const share = (weights.trigram * weight) / Math.sqrt(length)
-    for (let i = 0; i < length; i++) this.#add(hashOf(padded, i, i + 3, seeds.trigram), share)
+    for (let i = 0; i < triples.length; i++) this.#addAt(triples[i]!, share)
   }
 
-  /** Two places halve the harm when one of them is shared with another feature. */
   #add(hash: number, weight: number): void {
-    const sum = this.#sum
-    const second = mix(hash ^ 0x5bd1e995)
-    // The first place stands for no words at all: nothing is like that.
-    const spared = this.#revision - 1
-    const places = this.dimensions - spared
-    sum[spared + ((hash >>> 1) % places)]! += hash & 1 ? weight : -weight
-    sum[spared + ((second >>> 1) % places)]! += second & 1 ? weight : -weight
+    this.#addAt(this.#features.place(hash), weight)
+    this.#addAt(this.#features.secondPlace(hash), weight)
+  }
+
+  #addAt(place: number, weight: number): void {
+    this.#sum[place >> 1]! += place & 1 ? weight : -weight
   }
 
   #unit(): Float32Array {
@@ -123,28 +129,14 @@ interface Terms {
 }
 
 function termsOf(text: string): Terms {
-  const found = readingOf('english').terms(text)
-  const of = (kind: Term['kind']): string[] => found.filter((one) => one.kind === kind).map(({ term }) => term)
-  const [list, beside] = [of('word'), of('extra')]
+  const [list, beside, stops]: [string[], string[], string[]] = [[], [], []]
+  const lists = { word: list, extra: beside, stop: stops }
+  readingOf('english').read(text, 0, (term, _position, _start, _end, kind) => lists[kind].push(term))
   // 'To be or not to be' still deserves a direction of its own.
-  return { list: list.length + beside.length > 0 ? list : of('stop'), beside }
+  return { list: list.length + beside.length > 0 ? list : stops, beside }
 }
 
 function firstTerms(text: string): Terms {
   const list = terms(text)
   return { list: list.length > 0 ? list : words(text).map(({ term }) => stem(term)), beside: [] }
-}
-
-/** FNV-1a over UTF-16 units, then spread over all bits. */
-function hashOf(text: string, from: number, to: number, seed: number): number {
-  let hash = seed
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return mix(hash)
-}
-
-function mix(value: number): number {
-  let hash = value
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return hash ^ (hash >>> 16)
 }

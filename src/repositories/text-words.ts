@@ -1,5 +1,5 @@
 import { FirstReading } from '../core/words/first-reading'
-import { type Clause, type Match, readingOf, type Term } from '../core/words/reading'
+import { type Clause, type Match, readingOf, type Term, type TermSink } from '../core/words/reading'
 import { type IndexFormat, payloadMade } from './index-format'
 import type { TextEntry, TextIndex } from './texts'
 
@@ -9,6 +9,7 @@ export const wordFormat: IndexFormat = Object.freeze({ words: 2, payload: payloa
 /** How an index reads words. */
 export interface WordReader {
   terms(text: string, first?: number): Term[]
+  read(text: string, first: number, found: TermSink): void
   query(typed: string, match?: Match): Clause[]
 }
 

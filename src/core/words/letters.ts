@@ -6,7 +6,7 @@ const cluster = /[\u1100-\u11ff]{1,64}|[^\p{M}]\p{M}{0,32}|\p{M}{1,32}/gu
 const invisible = /[\p{Cf}\p{Variation_Selector}]|\u034f/gu
 const unspaced = new RegExp(`[${unspacedClass}]`, 'u')
 const wordOnly = /^[\p{L}\p{N}\p{M}]+$/u
-const ascii = /^[0-9A-Za-z]+$/
+const ascii = /^[\0-\x7f]*$/
 /** Each would become a whole sentence: it stays what it is, so that no text grows by what is in it. */
 const sentences = /[\ufdfa\ufdfb]/
 

@@ -40,8 +40,24 @@ const isHyphen = /^[\u2010\u2011-]$/
 const isDigits = /^\p{N}+$/u
 const isLetters = /^[\p{L}\p{M}]+$/u
 
-/** The units of a text in order. Linear in its length, whatever is in it. */
-export function* unitsOf(text: string): Generator<Unit> {
+/** Is told the units of a text. Words, which are most of them, without an object for each. */
+export interface UnitVisitor {
+  word(word: string, start: number, end: number, whole: string | undefined): void
+  other(unit: Exclude<Unit, { kind: 'word' }>): void
+}
+
+/** The units of a text in order. */
+export function unitsOf(text: string): Unit[] {
+  const units: Unit[] = []
+  visitUnits(text, {
+    word: (word, start, end, whole) => units.push({ kind: 'word', word, start, end, whole }),
+    other: (unit) => units.push(unit),
+  })
+  return units
+}
+
+/** Tells the units of a text in order. Linear in its length, whatever is in it. */
+export function visitUnits(text: string, visitor: UnitVisitor): void {
   for (let at = 0; at < text.length; ) {
     const code = text.charCodeAt(at)
     if (code < 128) {
@@ -51,21 +67,26 @@ export function* unitsOf(text: string): Generator<Unit> {
         continue
       }
       if (isPlainStop(text, end)) {
-        yield { kind: 'word', word: text.slice(at, end), start: at, end, whole: dotted(text, at, end) }
+        visitor.word(text.slice(at, end), at, end, dotted(text, at, end))
         at = end
+        continue
+      }
+      const past = visitPlain(text, at, visitor)
+      if (past > 0) {
+        at = past
         continue
       }
     }
     joined.lastIndex = at
     const found = joined.exec(text)?.[0]
     if (found) {
-      yield* groupsOf(text, at, found)
+      visitJoined(text, at, found, visitor)
       at += found.length
       continue
     }
     symbol.lastIndex = at
     const sign = symbol.exec(text)?.[0]
-    if (sign) yield { kind: 'symbol', text: sign.replace(drawn, ''), start: at, end: at + sign.length }
+    if (sign) visitor.other({ kind: 'symbol', text: sign.replace(drawn, ''), start: at, end: at + sign.length })
     at += sign?.length ?? (code >= 0xd800 && code < 0xdc00 ? 2 : 1)
   }
 }
@@ -130,8 +151,81 @@ interface Atom extends Spelling {
   readonly before: string
 }
 
+/** More words are not joined, as in `joined`. */
+const mostJoined = 16
+
+/**
+ * What `joined` finds and `visitJoined` tells of it, where all of it is ASCII, in a fraction of the time. Gives its end, or
+ * -1, with nothing told, where something else is among it or next to it.
+ */
+function visitPlain(text: string, from: number, visitor: UnitVisitor): number {
+  const found: Atom[] = []
+  let last = from
+  for (let start = from; ; ) {
+    const end = plainEnd(text, start)
+    if (text.charCodeAt(end) >= 128) return -1
+    found.push({ word: text.slice(start, end), start, end, before: text.slice(last, start) })
+    last = end
+    const next = found.length < mostJoined ? connectorEnd(text, end) : end
+    if (text.charCodeAt(next) >= 128) return -1
+    if (next === end || !isPlain(text.charCodeAt(next))) break
+    start = next
+  }
+  const end = suffixEnd(text, last)
+  if (text.charCodeAt(end) >= 128) return -1
+  let group: Atom[] = []
+  for (const one of found) {
+    if (group.length > 0 && joins(one.before, group[group.length - 1]!, one)) group.push(one)
+    else {
+      visitGroup(text, group, '', visitor)
+      group = [{ ...one, before: '' }]
+    }
+  }
+  visitGroup(text, group, text.slice(last, end), visitor)
+  return end
+}
+
+/** Where the sign ends that may join what is before it with what follows; `at` where there is none. */
+function connectorEnd(text: string, at: number): number {
+  let next = at + 1
+  switch (text.charCodeAt(at)) {
+    case 38: // &
+    case 39: // '
+    case 44: // ,
+    case 46: // .
+    case 47: // /
+    case 58: // :
+    case 64: // @
+      return next
+    case 45: // -, at the end of a line too
+      if (isJoined(text.charCodeAt(next))) return next
+      next = blanksEnd(text, next)
+      if (text.charCodeAt(next) === 13) next++
+      return text.charCodeAt(next) === 10 ? blanksEnd(text, next + 1) : at
+    case 95: // _
+      while (next - at < 8 && text.charCodeAt(next) === 95) next++
+      return next
+    default:
+      return at
+  }
+}
+
+function blanksEnd(text: string, from: number): number {
+  let at = from
+  while (at - from < 8 && (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9)) at++
+  return at
+}
+
+/** Where `++`, `+` or `#` ends that belongs to the word before it, since no letter follows. */
+function suffixEnd(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  if (code !== 35 && code !== 43) return at
+  if (code === 43 && text.charCodeAt(at + 1) === 43) return isPlain(text.charCodeAt(at + 2)) ? at + 1 : at + 2
+  return isPlain(text.charCodeAt(at + 1)) ? at : at + 1
+}
+
 /** The units of what is joined by signs; where a sign does not join, it parts. */
-function* groupsOf(text: string, offset: number, found: string): Generator<Unit> {
+function visitJoined(text: string, offset: number, found: string, visitor: UnitVisitor): void {
   const suffix = /(?:\+{1,2}|#)$/.exec(found)?.[0] ?? ''
   let group: Atom[] = []
   let last = 0
@@ -145,15 +239,15 @@ function* groupsOf(text: string, offset: number, found: string): Generator<Unit>
       group.push({ ...single, before })
       continue
     }
-    yield* unitOf(text, group, '')
+    visitGroup(text, group, '', visitor)
     group = single ? [{ ...single, before: '' }] : []
     if (single) continue
     for (const piece of pieces) {
-      if ('word' in piece) yield { kind: 'word', ...piece }
-      else yield { kind: 'run', characters: piece.characters }
+      if ('word' in piece) visitor.word(piece.word, piece.start, piece.end, undefined)
+      else visitor.other({ kind: 'run', characters: piece.characters })
     }
   }
-  yield* unitOf(text, group, suffix)
+  visitGroup(text, group, suffix, visitor)
 }
 
 function joins(before: string, left: Spelling, right: Spelling): boolean {
@@ -170,14 +264,13 @@ function joins(before: string, left: Spelling, right: Spelling): boolean {
   }
 }
 
-function* unitOf(text: string, group: Atom[], suffix: string): Generator<Unit> {
-  const atoms = withoutContractions(group)
+function visitGroup(text: string, group: readonly Atom[], suffix: string, visitor: UnitVisitor): void {
+  const atoms = group.length > 1 ? withoutContractions(group) : group
   const [first] = atoms
   if (!first) return
-  const final = atoms.at(-1)!
   if (atoms.length === 1) {
     const whole = suffix ? `${first.word}${suffix}` : dotted(text, first.start, first.end)
-    yield { kind: 'word', word: first.word, start: first.start, end: first.end + suffix.length, whole }
+    visitor.word(first.word, first.start, first.end + suffix.length, whole)
     return
   }
   const signs = atoms.slice(1).map(({ before }) => before)
@@ -190,12 +283,7 @@ function* unitOf(text: string, group: Atom[], suffix: string): Generator<Unit> {
     whole += `${initials || grouped || (hyphenated && !digits) ? '' : plain(before)}${word}`
   }
   if (whole.length > 255) whole = ''
-  yield {
-    kind: 'compound',
-    parts: atoms,
-    whole: suffix && final ? `${whole}${suffix}` : whole,
-    loose: hyphenated && !digits,
-  }
+  visitor.other({ kind: 'compound', parts: atoms, whole: `${whole}${suffix}`, loose: hyphenated && !digits })
 }
 
 /** A sign as it is kept in the name of the whole. */

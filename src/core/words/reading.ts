@@ -1,5 +1,5 @@
 import type { Unit } from './lexer'
-import { unitsOf } from './lexer'
+import { unitsOf, visitUnits } from './lexer'
 import { type Stems, WordFormer } from './word-forms'
 
 /** How words are matched: see `TypedQuery`. */
@@ -16,6 +16,9 @@ export interface Term {
   /** `word`: in the order of the text; `stop`: such a word that is in almost every text; `extra`: beside them. */
   readonly kind: 'word' | 'stop' | 'extra'
 }
+
+/** Is told the terms of a text, as `Term` describes them. */
+export type TermSink = (term: string, position: number, start: number, end: number, kind: Term['kind']) => void
 
 /** One thing to look for: a term, or several at these distances from the first. */
 export interface Clause {
@@ -68,50 +71,47 @@ export class Reading {
   /** The terms of a text, positions ascending. */
   terms(text: string, first = 0): Term[] {
     const found: Term[] = []
-    let position = first
-    const word = ({ word, start, end }: Spelled): void => {
-      const { terms, stop } = this.#forms.of(word)
-      found.push({ term: terms[0]!, position, start, end, kind: stop ? 'stop' : 'word' })
-      for (let i = 1; i < terms.length; i++) found.push({ term: terms[i]!, position, start, end, kind: 'extra' })
-    }
-    for (const unit of unitsOf(text)) {
-      switch (unit.kind) {
-        case 'word':
-          if (unit.whole !== undefined) {
-            const term = this.#forms.plain(unit.whole)
-            found.push({ term, position, start: unit.start, end: unit.end, kind: 'extra' })
-          }
-          word(unit)
-          position++
-          break
-        case 'compound': {
-          const [start, end] = [unit.parts[0]!.start, unit.parts.at(-1)!.end]
-          for (const term of this.#whole(unit)) found.push({ term, position, start, end, kind: 'extra' })
-          for (const part of unit.parts) {
-            word(part)
-            position++
-          }
-          break
-        }
-        case 'run':
-          for (const [i, { text: one, start, end }] of unit.characters.entries()) {
-            const next = unit.characters[i + 1]
-            const alone = unit.characters.length === 1
-            if (next) {
-              const term = this.#forms.plain(one + next.text)
-              found.push({ term, position, start, end: next.end, kind: 'word' })
-            }
-            found.push({ term: this.#forms.plain(one), position, start, end, kind: alone ? 'word' : 'extra' })
-            position++
-          }
-          break
-        case 'symbol':
-          // Takes no place: words before and after it stand next to each other.
-          found.push({ term: unit.text, position, start: unit.start, end: unit.end, kind: 'extra' })
-          break
-      }
-    }
+    this.read(text, first, (term, position, start, end, kind) => found.push({ term, position, start, end, kind }))
     return found
+  }
+
+  /** Tells the terms of a text, positions ascending: an index has no use for an object for each. */
+  read(text: string, first: number, found: TermSink): void {
+    let position = first
+    const word = (word: string, start: number, end: number): void => {
+      const { terms, stop } = this.#forms.of(word)
+      found(terms[0]!, position, start, end, stop ? 'stop' : 'word')
+      for (let i = 1; i < terms.length; i++) found(terms[i]!, position, start, end, 'extra')
+      position++
+    }
+    visitUnits(text, {
+      word: (written, start, end, whole) => {
+        if (whole !== undefined) found(this.#forms.plain(whole), position, start, end, 'extra')
+        word(written, start, end)
+      },
+      other: (unit) => {
+        switch (unit.kind) {
+          case 'compound': {
+            const [start, end] = [unit.parts[0]!.start, unit.parts.at(-1)!.end]
+            for (const term of this.#whole(unit)) found(term, position, start, end, 'extra')
+            for (const part of unit.parts) word(part.word, part.start, part.end)
+            break
+          }
+          case 'run':
+            for (const [i, { text: one, start, end }] of unit.characters.entries()) {
+              const next = unit.characters[i + 1]
+              const alone = unit.characters.length === 1
+              if (next) found(this.#forms.plain(one + next.text), position, start, next.end, 'word')
+              found(this.#forms.plain(one), position, start, end, alone ? 'word' : 'extra')
+              position++
+            }
+            break
+          case 'symbol':
+            // Takes no place: words before and after it stand next to each other.
+            found(unit.text, position, unit.start, unit.end, 'extra')
+        }
+      },
+    })
   }
 
   /**
@@ -119,7 +119,7 @@ export class Reading {
    * something else.
    */
   query(typed: string, match: Match = 'words'): Clause[] {
-    const units = [...unitsOf(typed)]
+    const units = unitsOf(typed)
     if (match === 'phrase') return this.#phrase(units)
     const last = match === 'prefix' ? units.pop() : undefined
     const read = units.map((unit) => this.#clauses(unit))
@@ -233,12 +233,6 @@ export class Reading {
     }
     return this.#clauses(unit).telling
   }
-}
-
-interface Spelled {
-  readonly word: string
-  readonly start: number
-  readonly end: number
 }
 
 function one(any: readonly string[]): Clause {
