@@ -137,11 +137,15 @@ export class TextIndexes {
         { add: { index: physical, alias } },
       ]
       const request = { method: 'POST', path: '/_aliases', body: { actions } }
-      await this.#connection.request(request, { ...call, idempotent: true })
+      const message = `The alias ${alias} was changed by somebody else meanwhile`
+      try {
+        await this.#connection.request(request, { ...call, idempotent: true })
+      } catch (cause) {
+        const isTaken = isHeadwaterError(cause) && cause.details?.['type'] === 'aliases_not_found_exception'
+        throw isTaken ? new HeadwaterError('HW_CONFLICT', message, { cause, details: { alias } }) : cause
+      }
       if (await this.publicAlias.leadsTo(name, index, call)) return
-      throw new HeadwaterError('HW_CONFLICT', `The alias ${alias} was changed by somebody else meanwhile`, {
-        details: { alias },
-      })
+      throw new HeadwaterError('HW_CONFLICT', message, { details: { alias } })
     },
   }
 

@@ -43,10 +43,13 @@ export function physicalExists(ports: WriterPorts, generation: Generation, call?
     : ports.texts.exists(textIndexOf(generation), call)
 }
 
+/** Others who set the same alias at the same time, before it is left to the next check. */
+const mostConflicts = 5
+
 /**
  * Lets the public alias of the collection lead to its live generation. The row is what counts: an alias that was left
  * behind is mended at the next check. Of two that follow across a switch, the one that knows of it must come last: so
- * whoever has set the alias looks again, also when it is to stop.
+ * whoever may have set the alias looks again, also when it is to stop, and also when it was in another's way.
  */
 export async function followAlias(
   ports: WriterPorts,
@@ -54,25 +57,33 @@ export async function followAlias(
   call?: CallOptions,
 ): Promise<void> {
   const { generations } = ports.truth.session({ worker: true })
-  for (let until = call; ; until = undefined) {
+  let until = call
+  for (let conflicts = 0; ; until = undefined) {
     const [live] = await generations.list({ target, collection, states: ['live'] })
-    if (!live || !(await leadAlias(ports, live, until))) return
+    try {
+      if (!live || !(await leadAlias(ports, live, until))) return
+    } catch (error) {
+      // One that held the alias may be gone, too.
+      const inTheWay = isHeadwaterError(error, 'HW_CONFLICT') || isHeadwaterError(error, 'HW_GENERATION_MISSING')
+      if (!inTheWay || ++conflicts === mostConflicts) throw error
+    }
   }
 }
 
-/** False when it leads there already, or when the engine has no aliases. */
-async function leadAlias(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<boolean> {
+/** False when it leads there already, or when the engine has no aliases. What is sent is not called back by a signal. */
+async function leadAlias(ports: WriterPorts, generation: Generation, call: CallOptions = {}): Promise<boolean> {
   const { target, collection } = generation
+  const { signal: _, ...sent } = call
   if (target === 'vector') {
     const { alias } = ports.vectors
     const [name, index] = [`${ports.vectorPrefix ?? ''}${collection}`, vectorIndexOf(generation)]
     if (!alias || (await alias.leadsTo(name, index, call))) return false
-    await alias.set(name, index, call)
+    await alias.set(name, index, sent)
   } else {
     const { alias } = ports.texts
     const index = textIndexOf(generation)
     if (!alias || (await alias.leadsTo(collection, index, call))) return false
-    await alias.set(collection, index, call)
+    await alias.set(collection, index, sent)
   }
   return true
 }
