@@ -284,7 +284,9 @@ describe('what a server may answer', () => {
     if (!name.startsWith('200')) expect(error).toHaveProperty('cause')
     expect(String(error)).not.toMatch(/undefined|\[object/)
     const attempts = row.sent ?? (retryable ? 2 : 1)
-    expect(sent.map(isEasy)).toEqual(Array.from({ length: attempts }, () => (doubtful ? [false, true] : [false])).flat())
+    expect(sent.map(isEasy)).toEqual(
+      Array.from({ length: attempts }, () => (doubtful ? [false, true] : [false])).flat(),
+    )
     if (retryable && row.sent === undefined) expect(clock.waits).toEqual([retryAfterMs ?? 50])
     if (caller.once && !name.startsWith('200')) {
       sent.length = 0

@@ -37,7 +37,7 @@ for (const [name, open] of [
       const chunks = await acme.documents.chunks('manual')
       expect(new Set(chunks.map(({ heading }) => heading))).toEqual(new Set(['Kerberos', 'LDAP']))
       const { hits } = await acme.search({ query: 'Kerberos', mode: 'text', limit: 20 })
-      if (name === 'memory') expect(hits.length).toBe(chunks.filter(({ heading }) => heading === 'Kerberos').length)
+      expect(hits.length).toBe(chunks.filter(({ heading }) => heading === 'Kerberos').length)
       expect(hits.every(({ heading }) => heading === 'Kerberos')).toBe(true)
       await store.close()
     })
