@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { ElasticsearchConnection } from '../../src/connections/elasticsearch/connection'
 import type { CallOptions } from '../../src/core/abort'
+import { collectionName } from '../../src/core/ids'
 import { ElasticsearchTextRepository } from '../../src/repositories/elasticsearch/texts'
 import { type Generation, textIndexOf } from '../../src/repositories/generations'
 import type { WriterPorts } from '../../src/writer/ports'
@@ -9,7 +10,7 @@ import { describeWithElasticsearch } from '../support/elasticsearch'
 import { freshPrefix } from '../support/index-prefix'
 import { Gate, type Step, stepped } from './steps'
 
-const things = { target: 'text', collection: 'things' } as const
+const things = { target: 'text', collection: collectionName('things') } as const
 const generation = (name: string) => ({ ...things, name, language: 'english', format: {} }) as unknown as Generation
 const [first, second] = [generation('first'), generation('second')]
 
