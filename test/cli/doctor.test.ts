@@ -179,8 +179,13 @@ describeWithElasticsearch('doctor of the full profile', (elasticsearch) => {
         expect(double.collections().size).toBe(0)
       })
 
-      it('migrated and never opened: nothing is wrong', async () => {
+      it('migrated and never opened: nothing is wrong, with roles that another database’s store made or without', async () => {
         await cli(['migrate', 'up'], { cwd: folder(), env })
+        expect(await look()).toMatchObject({ code: 0, bad: [] })
+        for (const role of ['headwater_app NOLOGIN', 'headwater_worker NOLOGIN BYPASSRLS']) {
+          const body = `BEGIN CREATE ROLE ${role}; EXCEPTION WHEN duplicate_object THEN NULL; END`
+          await database().admin(`DO '${body}'`)
+        }
         expect(await look()).toMatchObject({ code: 0, bad: [] })
         const { rows } = await database().admin(`SELECT name FROM headwater.registry WHERE name = 'topology'`)
         expect(rows).toEqual([])
