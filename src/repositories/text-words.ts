@@ -24,12 +24,22 @@ export const fieldNames = ['title', 'heading', 'text'] as const
 /** No phrase reaches from one field into the next. */
 const fieldGap = 16
 
-/** The terms of an entry, field by field, positions ascending. */
-export function entryTerms(words: WordReader, entry: Pick<TextEntry, (typeof fieldNames)[number]>): Term[][] {
-  let first = 0
-  return fieldNames.map((name) => {
-    const terms = words.terms(entry[name] ?? '', first)
-    first = (terms.at(-1)?.position ?? first) + fieldGap
-    return terms
-  })
+/** `field`: 0 title, 1 heading, 2 text. */
+export type EntrySink = (field: number, term: string, position: number, kind: Term['kind']) => void
+
+/** Tells the terms of an entry, field by field, positions ascending. */
+export function readEntry(
+  words: WordReader,
+  entry: Pick<TextEntry, (typeof fieldNames)[number]>,
+  found: EntrySink,
+): void {
+  let last = 0
+  for (const [field, name] of fieldNames.entries()) {
+    const first = field === 0 ? 0 : last + fieldGap
+    last = first
+    words.read(entry[name] ?? '', first, (term, position, _start, _end, kind) => {
+      last = position
+      found(field, term, position, kind)
+    })
+  }
 }

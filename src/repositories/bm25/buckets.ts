@@ -1,3 +1,4 @@
+import type { ByteWriter } from './bytes'
 import { encodeNames, nameKey } from './names'
 import { type BlockFormat, type PostingMap, type Postings, placedBlocks, postingWidth } from './postings'
 
@@ -39,11 +40,19 @@ export function nameKeys(prefix: string): number[] {
   return keys
 }
 
-/** The rows of one segment: key and block. */
+/** A row of a segment: its key, and where its block is in what was written. */
+export interface PackedRow {
+  readonly key: number
+  readonly start: number
+  readonly size: number
+}
+
+/** Writes the blocks of one segment, one after the other. */
 export function packSegment(
   { terms, pool }: PostingMap,
   format: BlockFormat,
-): { bits: number; rows: { key: number; block: Buffer }[] } {
+  out: ByteWriter,
+): { bits: number; rows: PackedRow[] } {
   let total = 0
   for (const postings of terms.values()) total += postings.length / postingWidth
   const bits = bitsFor(total)
@@ -54,21 +63,28 @@ export function packSegment(
     if (bucket) bucket.push(entry)
     else buckets.set(key, [entry])
   }
-  const rows = [...buckets].map(([key, entries]) => ({ key, block: format.encode(entries, pool) }))
-  if (format === placedBlocks && bits > mostBitsRead) rows.push(...nameRows(terms))
+  const rows: PackedRow[] = []
+  const row = (key: number, write: () => void): void => {
+    const start = out.length
+    write()
+    rows.push({ key, start, size: out.length - start })
+  }
+  for (const [key, entries] of buckets) row(key, () => format.encode(entries, pool, out))
+  if (format === placedBlocks && bits > mostBitsRead) {
+    for (const [key, names] of namesByKey(terms)) row(key, () => encodeNames(names, terms, out))
+  }
   return { bits, rows }
 }
 
-function nameRows(terms: PostingMap['terms']): { key: number; block: Buffer }[] {
-  const rows = new Map<number, [string, number][]>()
-  for (const [term, postings] of terms) {
+function namesByKey(terms: PostingMap['terms']): Map<number, string[]> {
+  const rows = new Map<number, string[]>()
+  for (const term of terms.keys()) {
     const key = nameKey(term)
     const row = rows.get(key)
-    const name: [string, number] = [term, postings.length / postingWidth]
-    if (row) row.push(name)
-    else rows.set(key, [name])
+    if (row) row.push(term)
+    else rows.set(key, [term])
   }
-  return [...rows].map(([key, names]) => ({ key, block: encodeNames(names) }))
+  return rows
 }
 
 /** Lowest and highest key that a segment of so many bits can have. */

@@ -27,6 +27,33 @@ export class ByteWriter {
     this.#length += bytes.length
   }
 
+  /** Some bytes of another buffer. They are few most of the time, for which a call costs more than the bytes. */
+  part(bytes: Uint8Array, from: number, to: number): void {
+    const size = to - from
+    this.#reserve(size)
+    if (size > 32) this.#bytes.set(bytes.subarray(from, to), this.#length)
+    else for (let i = 0; i < size; i++) this.#bytes[this.#length + i] = bytes[from + i]!
+    this.#length += size
+  }
+
+  /** Some text in UTF-8, and before it its size. */
+  text(text: string): void {
+    this.#reserve(text.length + 8)
+    const before = this.#length
+    this.number(text.length)
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (code >= 128) {
+        this.#length = before
+        const bytes = Buffer.from(text, 'utf8')
+        this.number(bytes.length)
+        this.raw(bytes)
+        return
+      }
+      this.#bytes[this.#length++] = code
+    }
+  }
+
   clear(): void {
     this.#length = 0
   }

@@ -6,8 +6,7 @@ import { type BlockFormat, postingsOf, postingWidth } from './postings'
  * count of postings, bytes of postings; numbers as differences.
  */
 export const firstBlocks: BlockFormat = {
-  encode(terms) {
-    const block = new ByteWriter()
+  encode(terms, _pool, out) {
     const body = new ByteWriter()
     for (const [term, postings] of terms) {
       body.clear()
@@ -18,14 +17,11 @@ export const firstBlocks: BlockFormat = {
         body.number(postings[i + 2]!)
         last = postings[i]!
       }
-      const name = Buffer.from(term, 'utf8')
-      block.number(name.length)
-      block.raw(name)
-      block.number(postings.length / postingWidth)
-      block.number(body.length)
-      block.raw(body.view())
+      out.text(term)
+      out.number(postings.length / postingWidth)
+      out.number(body.length)
+      out.raw(body.view())
     }
-    return Buffer.from(block.view())
   },
 
   decode(bytes, into, { all }) {

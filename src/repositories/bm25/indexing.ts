@@ -1,11 +1,12 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import { payloadArrays, payloadAssignments, payloadNames, payloadParameters } from '../postgres-index/index-rows'
-import { entryTerms } from '../text-words'
+import { readEntry } from '../text-words'
 import type { TextEntry, TextIndex } from '../texts'
+import { SegmentDraft } from './draft'
 import { firstBlocks } from './first-blocks'
 import { type Lexicon, readLexemes } from './lexicon'
-import { emptyPostings, mostCounted, packCounts, placedBlocks } from './postings'
+import { placedBlocks } from './postings'
 import { readingFor } from './reading'
 import { type Segment, writeSegments } from './segments'
 import { isFirst, type TextTables } from './text-tables'
@@ -27,36 +28,33 @@ export async function indexEntries(
   const written = await writeEntries(executor, tables, entries, reserved.numbers, first, call)
   const byId = new Map(entries.map((entry) => [entry.id, entry]))
   const fresh = written.map(({ id }) => byId.get(id)!)
-  const read = first
-    ? await firstWords(executor, index, lexicon, fresh, call)
-    : await placedWords(executor, index, lexicon, fresh, call)
-  const drafts = new Map<string, Draft>()
+  const addWords = await (first ? firstWords : placedWords)(executor, index, lexicon, fresh, call)
+  const drafts = new Map<string, SegmentDraft>()
   for (const [i, { id, number }] of written.entries()) {
-    const { tenant } = fresh[i]!.payload
+    const entry = fresh[i]!
+    const { tenant } = entry.payload
     let draft = drafts.get(tenant)
     if (!draft) {
-      draft = { postings: emptyPostings(), entries: 0, length: 0, dead: 0 }
+      draft = new SegmentDraft()
       drafts.set(tenant, draft)
     }
     if (reserved.known.has(id)) draft.dead++
-    addEntry(draft, number, read[i]!)
+    draft.close(number, addWords(draft, entry, i))
   }
   const segments: Segment[] = [...drafts].map(([tenant, draft], i) => ({
     tenant,
     id: reserved.numbers[entries.length + i]!,
-    ...draft,
+    postings: draft.postings,
+    entries: draft.entries,
+    length: draft.length,
+    dead: draft.dead,
   }))
   if (segments.length > 0) await writeSegments(executor, tables, segments, first ? firstBlocks : placedBlocks, call)
   return segments.map(({ tenant }) => tenant)
 }
 
-type Draft = { -readonly [K in 'postings' | 'entries' | 'length' | 'dead']: Segment[K] }
-
-/** The words of an entry: where each term stands, and how often in title, heading and text. */
-interface EntryWords {
-  readonly terms: ReadonlyMap<string, { readonly places: readonly number[]; readonly counts: readonly number[] }>
-  readonly length: number
-}
+/** How the words of an entry are read into a draft; gives its length in words. */
+type AddEntry = (draft: SegmentDraft, entry: TextEntry, at: number) => number
 
 async function placedWords(
   executor: Executor,
@@ -64,25 +62,17 @@ async function placedWords(
   lexicon: Lexicon,
   entries: readonly TextEntry[],
   call: CallOptions | undefined,
-): Promise<EntryWords[]> {
+): Promise<AddEntry> {
   const texts = entries.flatMap(({ title, heading = '', text }) => [title, heading, text])
   const words = await readingFor(executor, index, lexicon, texts, call)
-  return entries.map((entry) => {
-    const terms = new Map<string, { places: number[]; counts: number[] }>()
+  return (draft, entry) => {
     let length = 0
-    for (const [field, found] of entryTerms(words, entry).entries()) {
-      for (const { term, position, kind } of found) {
-        if (kind === 'word') length++
-        const held = terms.get(term)
-        if (!held) terms.set(term, { places: [position], counts: [+(field === 0), +(field === 1), +(field === 2)] })
-        else if (held.counts[field]! < mostCounted[field]!) {
-          held.places.push(position)
-          held.counts[field]!++
-        }
-      }
-    }
-    return { terms, length }
-  })
+    readEntry(words, entry, (field, term, position, kind) => {
+      if (kind === 'word') length++
+      draft.add(term, field, position)
+    })
+    return length
+  }
 }
 
 async function firstWords(
@@ -91,36 +81,13 @@ async function firstWords(
   lexicon: Lexicon,
   entries: readonly TextEntry[],
   call: CallOptions | undefined,
-): Promise<EntryWords[]> {
+): Promise<AddEntry> {
   const texts = entries.map(({ title, text }) => `${title}\n${text}`)
   const lexemes = await readLexemes(executor, lexicon, index.language, texts, call)
-  return lexemes.map((list) => {
-    const terms = new Map<string, { places: number[]; counts: number[] }>()
-    for (const lexeme of list) {
-      const held = terms.get(lexeme)
-      if (held) held.counts[2]!++
-      else terms.set(lexeme, { places: [], counts: [0, 0, 1] })
-    }
-    return { terms, length: list.length }
-  })
-}
-
-function addEntry(draft: Draft, number: number, { terms, length }: EntryWords): void {
-  if (terms.size === 0) return
-  draft.entries++
-  draft.length += length
-  const { terms: held, pool } = draft.postings
-  for (const [term, { places, counts }] of terms) {
-    const at = pool.length
-    let last = 0
-    for (const place of places) {
-      pool.number(place - last)
-      last = place
-    }
-    const packed = packCounts(counts[0]!, counts[1]!, counts[2]!)
-    const postings = held.get(term)
-    if (postings) postings.push(number, packed, length, at, pool.length - at)
-    else held.set(term, [number, packed, length, at, pool.length - at])
+  return (draft, _entry, at) => {
+    const list = lexemes[at]!
+    for (const [place, lexeme] of list.entries()) draft.add(lexeme, 2, place)
+    return list.length
   }
 }
 

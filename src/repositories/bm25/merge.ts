@@ -114,13 +114,16 @@ async function takeSegments(
   const blocks: Buffer[] = []
   for (const bits of new Set(segments.map((segment) => segment.bits))) {
     const [from, to] = keyRange(bits)
-    const { rows } = await executor.query<{ block: Buffer }>(
-      `DELETE FROM ${tables.postings}
-       WHERE tenant = $1 AND bucket BETWEEN $2 AND $3 AND segment = ANY($4::bigint[]) RETURNING block`,
+    const { rows } = await executor.query<{ blocks: Buffer }>(
+      `WITH gone AS (
+         DELETE FROM ${tables.postings}
+         WHERE tenant = $1 AND bucket BETWEEN $2 AND $3 AND segment = ANY($4::bigint[]) RETURNING bucket, block)
+       SELECT string_agg(block, ''::bytea) AS blocks FROM gone GROUP BY bucket`,
       [tenant, from, to, ids],
       call,
     )
-    for (const { block } of rows) blocks.push(block)
+    // Those of a bucket, one after the other, read as one.
+    for (const row of rows) blocks.push(row.blocks)
   }
   await executor.query(
     `DELETE FROM ${tables.postings} WHERE tenant = $1 AND bucket BETWEEN $2 AND $3 AND segment = ANY($4::bigint[])`,

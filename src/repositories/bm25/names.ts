@@ -1,4 +1,5 @@
-import { ByteReader, ByteWriter } from './bytes'
+import { ByteReader, type ByteWriter } from './bytes'
+import { type PostingMap, postingWidth } from './postings'
 
 /** Rows that list the terms of a large segment, by first letter, have keys below zero. */
 const nameRowCount = 16
@@ -8,21 +9,20 @@ export function nameKey(term: string): number {
   return -1 - ((term.codePointAt(0) ?? 0) % nameRowCount)
 }
 
-/** Terms in order, each with what it shares with the one before, and the number of its postings. */
-export function encodeNames(names: [term: string, count: number][]): Buffer {
-  const out = new ByteWriter()
-  let last = Buffer.alloc(0)
-  for (const [term, count] of names.sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const name = Buffer.from(term, 'utf8')
+/** Terms in order, each with what it shares (of ASCII) with the one before, and the number of its postings. */
+export function encodeNames(names: string[], terms: PostingMap['terms'], out: ByteWriter): void {
+  let last = ''
+  for (const term of names.sort()) {
     let shared = 0
-    while (shared < last.length && shared < name.length && last[shared] === name[shared]) shared++
+    for (; shared < term.length; shared++) {
+      const code = term.charCodeAt(shared)
+      if (code >= 128 || code !== last.charCodeAt(shared)) break
+    }
     out.number(shared)
-    out.number(name.length - shared)
-    out.raw(name.subarray(shared))
-    out.number(count)
-    last = name
+    out.text(term.slice(shared))
+    out.number(terms.get(term)!.length / postingWidth)
+    last = term
   }
-  return Buffer.from(out.view())
 }
 
 export function decodeNames(bytes: Uint8Array): [term: string, count: number][] {

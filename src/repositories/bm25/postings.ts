@@ -33,9 +33,12 @@ export function unpackCounts(packed: number): [title: number, heading: number, t
   return [Math.floor(above / 2 ** 12), above % 2 ** 12, packed % 2 ** 20]
 }
 
+const noCounts = [0, 0] as const
+
 /** How postings are stored: some terms of one segment in a `bytea`, a block. */
 export interface BlockFormat {
-  encode(terms: Iterable<readonly [term: string, postings: Postings]>, pool: ByteWriter): Buffer
+  /** Writes a block to `out`. */
+  encode(terms: Iterable<readonly [term: string, postings: Postings]>, pool: ByteWriter, out: ByteWriter): void
   /**
    * Appends the postings of a block to those in `into`: of the terms that are there already, or of all terms with `all`.
    * Lists of several blocks of a term stay unsorted. Places are read of the terms in `places`, with `all` of all.
@@ -54,13 +57,12 @@ export interface DecodeOptions {
  * the entry. Some three bytes, and one for each place.
  */
 export const placedBlocks: BlockFormat = {
-  encode(terms, pool) {
-    const block = new ByteWriter()
+  encode(terms, pool, out) {
     const body = new ByteWriter()
-    const places = new ByteWriter()
+    const held = pool.view()
     for (const [term, postings] of terms) {
       body.clear()
-      places.clear()
+      let placed = 0
       let last = 0
       for (let i = 0; i < postings.length; i += postingWidth) {
         const packed = postings[i + 1]!
@@ -74,18 +76,17 @@ export const placedBlocks: BlockFormat = {
           body.number(heading)
         }
         body.number(postings[i + 2]!)
-        places.raw(pool.slice(postings[i + 3]!, postings[i + 4]!))
+        placed += postings[i + 4]!
       }
-      const name = Buffer.from(term, 'utf8')
-      block.number(name.length)
-      block.raw(name)
-      block.number(postings.length / postingWidth)
-      block.number(body.length)
-      block.number(places.length)
-      block.raw(body.view())
-      block.raw(places.view())
+      out.text(term)
+      out.number(postings.length / postingWidth)
+      out.number(body.length)
+      out.number(placed)
+      out.raw(body.view())
+      for (let i = 3; i < postings.length; i += postingWidth) {
+        out.part(held, postings[i]!, postings[i]! + postings[i + 1]!)
+      }
     }
-    return Buffer.from(block.view())
   },
 
   decode(bytes, into, { all, places }) {
@@ -99,24 +100,23 @@ export const placedBlocks: BlockFormat = {
       const postings = postingsOf(into, term, all)
       if (postings) {
         const withPlaces = all || (places?.has(term) ?? false)
-        walk.position = reader.position + size
+        const from = reader.position + size
+        const base = into.pool.length - from
+        if (withPlaces) into.pool.part(bytes, from, end)
+        walk.position = from
         let number = 0
         for (let i = 0; i < count; i++) {
           number += reader.number()
           const coded = reader.number()
           const text = coded >>> 1
-          const packed = coded & 1 ? packCounts(reader.number(), reader.number(), text) : text
+          const [title, heading] = coded & 1 ? [reader.number(), reader.number()] : noCounts
           const length = reader.number()
-          if (!withPlaces) {
-            postings.push(number, packed, length, 0, 0)
-            continue
-          }
-          const [title, heading] = unpackCounts(packed)
-          const from = walk.position
-          walk.skip(title + heading + text)
-          const at = into.pool.length
-          into.pool.raw(bytes.subarray(from, walk.position))
-          postings.push(number, packed, length, at, walk.position - from)
+          const packed = coded & 1 ? packCounts(title, heading, text) : text
+          const at = walk.position
+          if (withPlaces) {
+            walk.skip(title + heading + text)
+            postings.push(number, packed, length, base + at, walk.position - at)
+          } else postings.push(number, packed, length, 0, 0)
         }
       }
       reader.position = end

@@ -1,6 +1,6 @@
 import { isBegun } from '../../core/words/occurrences'
-import type { Clause, Term } from '../../core/words/reading'
-import { fieldNames } from '../text-words'
+import type { Clause } from '../../core/words/reading'
+import { type EntrySink, fieldNames } from '../text-words'
 import type { FieldWeights } from '../typed-query'
 
 const k1 = 1.2
@@ -19,23 +19,21 @@ export class Postings {
   readonly #entries = new Map<string, { readonly terms: readonly string[]; readonly length: number }>()
   #total = 0
 
-  /** `fields` are the terms of title, heading and text. */
-  add(id: string, fields: readonly (readonly Term[])[]): void {
+  /** `read` tells the terms of the entry. */
+  add(id: string, read: (found: EntrySink) => void): void {
     this.remove(id)
     const own = new Map<string, Places>()
     let length = 0
-    for (const [field, terms] of fields.entries()) {
-      for (const { term, position, kind } of terms) {
-        let places = own.get(term)
-        if (!places) {
-          places = { positions: [], counts: fieldNames.map(() => 0) }
-          own.set(term, places)
-        }
-        places.positions.push(position)
-        places.counts[field]!++
-        if (kind === 'word') length++
+    read((field, term, position, kind) => {
+      let places = own.get(term)
+      if (!places) {
+        places = { positions: [], counts: fieldNames.map(() => 0) }
+        own.set(term, places)
       }
-    }
+      places.positions.push(position)
+      places.counts[field]!++
+      if (kind === 'word') length++
+    })
     for (const [term, places] of own) {
       const holders = this.#terms.get(term)
       if (holders) holders.set(id, places)

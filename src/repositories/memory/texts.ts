@@ -4,7 +4,7 @@ import { matches } from '../../filter/predicate'
 import type { Facet, FacetQuery } from '../facets'
 import type { IndexHit, IndexRemoval } from '../index-entry'
 import type { IndexFormat } from '../index-format'
-import { entryTerms, wordFormat, wordsOf } from '../text-words'
+import { readEntry, wordFormat, wordsOf } from '../text-words'
 import type { TextEntry, TextIndex, TextQuery, TextRepository } from '../texts'
 import { countFacets } from './facets'
 import { copyPayload, type HeldEntry, IndexTable, subjectOf } from './index-table'
@@ -45,7 +45,7 @@ export class MemoryTextRepository extends MemoryIndexes<TextIndex, HeldText, Tex
         own = new Postings()
         postings.set(payload.tenant, own)
       }
-      own.add(id, entryTerms(words, entry))
+      own.add(id, (found) => readEntry(words, entry, found))
     }
   }
 
