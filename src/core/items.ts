@@ -27,7 +27,7 @@ export async function* itemsOf<T>(
       }
       const next = await abortable(Promise.resolve(nextOf(iterator, path)), signal).catch((cause: unknown) => {
         ended = !signal.aborted
-        throw broken(path, cause)
+        throw readingFailed(path, cause)
       })
       ended = next.done === true
       if (next.done) return
@@ -47,7 +47,7 @@ function iteratorOf<T>(source: Iterable<T> | AsyncIterable<T>, path: string): It
       if (Symbol.iterator in source) return source[Symbol.iterator]()
     }
   } catch (cause) {
-    throw broken(path, cause)
+    throw readingFailed(path, cause)
   }
   throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: must be a list or a stream, got ${describeValue(source)}`, {
     path,
@@ -64,7 +64,8 @@ async function leave(iterator: Iterator<unknown> | AsyncIterator<unknown>): Prom
   await iterator.return?.()
 }
 
-function broken(path: string, cause: unknown): HeadwaterError {
+/** What a caller's stream threw, told as what it is. */
+export function readingFailed(path: string, cause: unknown): HeadwaterError {
   if (isHeadwaterError(cause)) return cause
   const why = cause instanceof Error ? cause.message : describeValue(cause)
   return new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: reading it failed: ${why}`, { path, cause })

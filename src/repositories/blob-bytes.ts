@@ -1,7 +1,8 @@
 import { throwIfAborted } from '../core/abort'
 import { describeValue } from '../core/describe-value'
-import { HeadwaterError, isHeadwaterError } from '../core/errors'
+import { HeadwaterError } from '../core/errors'
 import { tenantId } from '../core/ids'
+import { readingFailed } from '../core/items'
 import { reading } from '../core/known-options'
 import type { BlobSource } from './blobs'
 
@@ -42,13 +43,11 @@ export async function* bytesOf(source: BlobSource, signal?: AbortSignal): AsyncG
   }
 }
 
-/** What the source itself throws is told as what it is. */
 async function* piecesOf(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* source
   } catch (cause) {
-    if (isHeadwaterError(cause)) throw cause
-    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'source: reading it failed', { path: 'source', cause })
+    throw readingFailed('source', cause)
   }
 }
 

@@ -154,11 +154,12 @@ describeWithAnalyzers('texts by the analyzers of a server', (url) => {
 
   it('without folding, case and accents tell', async () => {
     const format = { words: 2, payload: 1, folding: false }
-    const texts = ['Café résumé', 'cafe resume', 'cafe\u0301 now']
+    // Of an accent at the end the stem knows nothing: café and cafe are one word in French, as aimé and aime are.
+    const texts = ['Côte salée', 'cote salee', 'co\u0302te now']
     const { found } = await filled({ name: 'unfolded', language: 'french', format }, texts)
-    expect(await found('café')).toEqual([2])
-    expect(await found('cafe')).toEqual([1])
-    expect(await found('Café')).toEqual([0])
+    expect(await found('côte')).toEqual([2])
+    expect(await found('cote')).toEqual([1])
+    expect(await found('Côte')).toEqual([0])
   })
 
   it.each(languages.split(' '))('%s is a chain that the server knows', async (language) => {

@@ -149,7 +149,7 @@ describeFullProfile('reconcile after what hands did to the indexes', (profile) =
     const startedAt = performance.now()
     await store.reconcile({ target: 'vector', rate: 100 })
     expect(performance.now() - startedAt).toBeGreaterThan((count / 100) * 1_000 * 0.9)
-    await expect(store.reconcile({ rate: 0 })).rejects.toMatchObject({ code: 'HW_INVALID_ARGUMENT', path: 'rate' })
+    await expect(store.reconcile({ rate: 0 })).rejects.toMatchObject({ code: 'HW_INVALID_OPTIONS', path: 'rate' })
   })
 })
 
