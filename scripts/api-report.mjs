@@ -13,6 +13,7 @@ const entries = Object.keys(manifest.exports)
   .map((name) => (name === '.' ? 'index' : name.slice(2)))
 
 const problems = []
+fs.mkdirSync(path.join(root, 'api'), { recursive: true })
 for (const entry of entries) {
   const config = ExtractorConfig.prepare({
     configObjectFullPath: undefined,

@@ -16,6 +16,7 @@ const GATES = [
   'build',
   'package',
   'imports',
+  'api:check',
   'manifest:check',
   'examples',
 ]

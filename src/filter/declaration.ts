@@ -16,7 +16,7 @@ export type DateTime = string & { readonly [dateTimeFlavour]?: 'datetime' }
 /** True for `DateTime`, false for `string`. */
 export type IsDateTime<T> = typeof dateTimeFlavour extends keyof T ? true : false
 
-type ScalarOf<K> = K extends 'keyword' | 'text'
+export type ScalarOf<K> = K extends 'keyword' | 'text'
   ? string
   : K extends 'integer' | 'float'
     ? number
@@ -24,20 +24,22 @@ type ScalarOf<K> = K extends 'keyword' | 'text'
       ? boolean
       : DateTime
 
-type ValueOf<K> = K extends `${infer Scalar}[]` ? ScalarOf<Scalar>[] : ScalarOf<K>
+export type DeclaredValue<K> = K extends `${infer Scalar}[]` ? ScalarOf<Scalar>[] : ScalarOf<K>
 
-type Nested<Path, Value> = Path extends `${infer Head}.${infer Rest}`
-  ? { [K in Head]?: Nested<Rest, Value> | undefined }
+export type NestedValue<Path, Value> = Path extends `${infer Head}.${infer Rest}`
+  ? { [K in Head]?: NestedValue<Rest, Value> | undefined }
   : { [K in Path & string]?: Value | undefined }
 
-type Intersection<U> = (U extends unknown ? (member: U) => void : never) extends (member: infer I) => void ? I : never
+export type IntersectionOf<U> = (U extends unknown ? (member: U) => void : never) extends (member: infer I) => void
+  ? I
+  : never
 
 /** The metadata type of a table of fields: every key optional, dotted names nested. */
 export type MetadataOfFields<F> = keyof F extends never
   ? Record<never, never>
-  : { [K in keyof Fields<F>]: Fields<F>[K] }
+  : { [K in keyof NestedFields<F>]: NestedFields<F>[K] }
 
-type Fields<F> = Intersection<{ [P in keyof F]: Nested<P, ValueOf<F[P]>> }[keyof F]>
+export type NestedFields<F> = IntersectionOf<{ [P in keyof F]: NestedValue<P, DeclaredValue<F[P]>> }[keyof F]>
 
 declare const metadataType: unique symbol
 

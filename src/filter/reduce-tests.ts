@@ -1,7 +1,7 @@
 import type { ElementTest, LeafValue } from './parsed'
 import { holds } from './predicate'
 
-type TypedValue = Extract<ElementTest, { op: 'in' }>['values'][number]
+export type TypedValue = Extract<ElementTest, { op: 'in' }>['values'][number]
 
 export interface Bound {
   readonly value: number

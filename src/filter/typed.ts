@@ -11,11 +11,11 @@ import type { IsDateTime } from './declaration'
 export type Filter<M = unknown> = IsLoose<M> extends true ? LooseFilter : TypedFilter<M>
 
 export type TypedFilter<M> = {
-  readonly [P in MetadataPath<M, 4>]?: Condition<ValueAt<M, P>> | undefined
+  readonly [P in FilterPath<M, 4>]?: Condition<FilterValueAt<M, P>> | undefined
 } & SystemConditions &
-  Combined<Filter<M>>
+  CombinedFilters<Filter<M>>
 
-export interface LooseFilter extends SystemConditions, Combined<LooseFilter> {
+export interface LooseFilter extends SystemConditions, CombinedFilters<LooseFilter> {
   readonly [path: string]: Condition<unknown> | Date | LooseFilter | readonly LooseFilter[] | undefined
 }
 
@@ -24,8 +24,8 @@ export interface SystemConditions {
   readonly $id?: Condition<string> | undefined
   /** A document without a source satisfies `{ exists: false }`. */
   readonly $source?: Condition<string> | undefined
-  readonly $createdAt?: Instant | (Equality<Instant> & Range<Instant>) | undefined
-  readonly $updatedAt?: Instant | (Equality<Instant> & Range<Instant>) | undefined
+  readonly $createdAt?: FilterInstant | (FilterEquality<FilterInstant> & FilterRange<FilterInstant>) | undefined
+  readonly $updatedAt?: FilterInstant | (FilterEquality<FilterInstant> & FilterRange<FilterInstant>) | undefined
   readonly $version?: Condition<number> | undefined
   /** A document without a title satisfies `{ exists: false }`. */
   readonly $title?: Condition<string> | undefined
@@ -37,19 +37,21 @@ export interface SystemConditions {
   readonly [path: `$chunk.${string}`]: Condition<unknown> | undefined
 }
 
-interface Combined<F> {
+export interface CombinedFilters<F> {
   readonly AND?: readonly F[] | undefined
   readonly OR?: readonly F[] | undefined
   readonly NOT?: F | undefined
 }
 
 /** What may stand under a field whose elements are `V`: a value, or operators. */
-export type Condition<V> = unknown extends V ? Scalar | LooseOperators : Operand<V> | Operators<V>
+export type Condition<V> = unknown extends V
+  ? FilterScalar | LooseFilterOperators
+  : FilterOperand<V> | FilterOperators<V>
 
-type Scalar = string | number | boolean
-type Instant = string | number | Date
+export type FilterScalar = string | number | boolean
+export type FilterInstant = string | number | Date
 
-interface Equality<O> {
+export interface FilterEquality<O> {
   readonly eq?: O | undefined
   /** Holds for a missing field too. */
   readonly ne?: O | undefined
@@ -59,57 +61,66 @@ interface Equality<O> {
   readonly exists?: boolean | undefined
 }
 
-interface Range<O> {
+export interface FilterRange<O> {
   readonly gt?: O | undefined
   readonly gte?: O | undefined
   readonly lt?: O | undefined
   readonly lte?: O | undefined
 }
 
-type LooseOperators = Equality<Scalar | Date> & Range<Instant>
+export type LooseFilterOperators = FilterEquality<FilterScalar | Date> & FilterRange<FilterInstant>
 
-type Operators<V> = Equality<Operand<V>> & ([Ordered<V>] extends [never] ? unknown : Range<Ordered<V>>)
+export type FilterOperators<V> = FilterEquality<FilterOperand<V>> &
+  ([FilterOrdered<V>] extends [never] ? unknown : FilterRange<FilterOrdered<V>>)
 
-type Operand<V> = V extends Scalar ? (IsDateTime<V> extends true ? Instant : V) : never
+export type FilterOperand<V> = V extends FilterScalar ? (IsDateTime<V> extends true ? FilterInstant : V) : never
 
-type Ordered<V> = V extends number ? number : V extends string ? (IsDateTime<V> extends true ? Instant : never) : never
+export type FilterOrdered<V> = V extends number
+  ? number
+  : V extends string
+    ? IsDateTime<V> extends true
+      ? FilterInstant
+      : never
+    : never
 
 /** `any`, `unknown` and whatever has an index signature. */
-type IsLoose<T> = 0 extends 1 & T ? true : unknown extends T ? true : string extends keyof T ? true : false
+export type IsLoose<T> = 0 extends 1 & T ? true : unknown extends T ? true : string extends keyof T ? true : false
 
-type Less = { 4: 3; 3: 2; 2: 1; 1: 0; 0: 0 }
-type Depth = keyof Less
+export type FilterDepthBelow = { 4: 3; 3: 2; 2: 1; 1: 0; 0: 0 }
+export type FilterDepth = keyof FilterDepthBelow
 
-type MetadataPath<M, D extends Depth> = { [K in keyof M & string]-?: PathFrom<K, Element<M[K]>, D> }[keyof M & string]
+export type FilterPath<M, D extends FilterDepth> = {
+  [K in keyof M & string]-?: FilterPathFrom<K, FilterElement<M[K]>, D>
+}[keyof M & string]
 
-type PathFrom<K extends string, V, D extends Depth> = unknown extends V
+export type FilterPathFrom<K extends string, V, D extends FilterDepth> = unknown extends V
   ? K | `${K}.${string}`
-  : V extends Scalar
+  : V extends FilterScalar
     ? K
     : D extends 0
       ? never
       : IsLoose<V> extends true
         ? `${K}.${string}`
-        : `${K}.${MetadataPath<V, Less[D]>}`
+        : `${K}.${FilterPath<V, FilterDepthBelow[D]>}`
 
-type ValueAt<M, P> =
+export type FilterValueAt<M, P> =
   IsLoose<M> extends true
     ? unknown
-    : M extends Scalar
+    : M extends FilterScalar
       ? never
       : P extends keyof M
-        ? Element<M[P]>
+        ? FilterElement<M[P]>
         : P extends `${infer Head}.${infer Rest}`
           ? Head extends keyof M
-            ? ValueAt<Element<M[Head]>, Rest>
+            ? FilterValueAt<FilterElement<M[Head]>, Rest>
             : never
           : never
 
 /** What filters see of a value: the elements of lists, three deep, without null. */
-type Element<T, D extends Depth = 3> = T extends readonly (infer Item)[]
+export type FilterElement<T, D extends FilterDepth = 3> = T extends readonly (infer Item)[]
   ? D extends 0
     ? never
-    : Element<Item, Less[D]>
+    : FilterElement<Item, FilterDepthBelow[D]>
   : T extends null | undefined
     ? never
     : T

@@ -2,7 +2,7 @@ import { type Channel, channel } from 'node:diagnostics_channel'
 import type { ErrorCode } from '../core/errors'
 
 /** How something ended: null for well. */
-interface Ended {
+export interface Ended {
   readonly durationMs: number
   readonly code: ErrorCode | null
 }

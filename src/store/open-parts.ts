@@ -6,6 +6,7 @@ import { uuidV7 } from '../core/ids'
 import { canonicalJson } from '../core/json'
 import { limitDefaults } from '../core/limits'
 import { type Random, systemRandom } from '../core/random'
+import { loadStemmers } from '../core/words/languages'
 import { VectorLru } from '../embeddings/lru'
 import { checkModels, openModels } from '../embeddings/open-models'
 import { migrate } from '../migrations/migrate'
@@ -50,6 +51,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     for (const one of closing) await one()
   }
   try {
+    await loadStemmers()
     const { options, opened } = await openModels(given, { clock, random })
     closing.push(async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))))
     const { plans, embedders, splitters, named, fallback } = resolveCollections(options)

@@ -48,7 +48,7 @@ import { checkStoreOptions, type StoreOptions } from './store-options'
 import type { StoreParts } from './store-parts'
 import { storeOptionsFrom } from './store-settings'
 
-interface CommonRebuildOptions extends CallOptions {
+export interface CommonRebuildOptions extends CallOptions {
   /** `documents` by default. */
   collection?: string | undefined
   /** The space to move to: a name of `embedders`, or an embedder. The collection's own when left out. */

@@ -3,6 +3,7 @@ import { HeadwaterError } from '../core/errors'
 import type { JsonObject } from '../core/json'
 import { limitDefaults } from '../core/limits'
 import { seededRandom } from '../core/random'
+import { loadStemmers } from '../core/words/languages'
 import type { Embedder } from '../embeddings/embedder'
 import { VectorLru } from '../embeddings/lru'
 import { Troubles } from '../observability/troubles'
@@ -60,6 +61,7 @@ export type TestStore<C extends object> = Store<C> & { readonly faults: Faults }
 export async function createTestStore<C extends object = { documents: JsonObject }>(
   options: TestStoreOptions<C> = {},
 ): Promise<TestStore<C>> {
+  await loadStemmers()
   const { seed = 1, clock = systemClock, ...given } = options
   const rest = checkStoreOptions(given as StoreOptions<C>)
   const { plans, embedders, splitters, named } = resolveCollections(rest as StoreOptions<object>)

@@ -55,13 +55,13 @@ export interface WriterPorts {
   readonly vectorPrefix?: string | undefined
   readonly options?: Partial<WriterOptions> | undefined
   readonly limits?: Limits | undefined
-  /** Cached values that were made of documents: a `cache` job for each document that changes. */
+  /** Cached values that were made of documents: a `cache` job for each document that changes. @internal */
   readonly entries?: DocumentEntries | undefined
-  /** Counts chunks that are written and that the embedder does not read to the end, for health. */
+  /** Counts chunks that are written and that the embedder does not read to the end, for health. @internal */
   readonly truncated?: TruncatedChunks | undefined
   /** Told which indexes have changed, before their jobs are done; rejects when it cannot take note. */
   readonly searches?: { changed(scopes: Iterable<Scope>): Promise<void> } | undefined
-  /** Told what work in the background meets. */
+  /** Told what work in the background meets. @internal */
   readonly troubles?: Troubles | undefined
 }
 

@@ -37,8 +37,6 @@ import {
 } from './write/write-options'
 import { WritePath } from './write/write-path'
 
-type Body = DocumentInput<unknown> | PreparedDocument
-
 const patchAttempts = 5
 
 /**
@@ -47,6 +45,7 @@ const patchAttempts = 5
  */
 export class CoordinatedWriter {
   readonly relay: Relay
+  /** @internal */
   readonly nesting = new Nesting()
   readonly #ports: WriterPorts
   readonly #options: WriterOptions
@@ -81,7 +80,11 @@ export class CoordinatedWriter {
     })
   }
 
-  async put(scope: Scope, input: Body, given?: DocumentWriteOptions): Promise<DocumentReceipt> {
+  async put(
+    scope: Scope,
+    input: DocumentInput<unknown> | PreparedDocument,
+    given?: DocumentWriteOptions,
+  ): Promise<DocumentReceipt> {
     this.nesting.check()
     const options = checkOptions(given, documentKinds, '', 'HW_INVALID_ARGUMENT')
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
@@ -182,7 +185,13 @@ export class CoordinatedWriter {
   }
 
   /** Streams in bounded memory; the iterator is never waited for inside a transaction. */
-  putMany(scope: Scope, inputs: Iterable<Body> | AsyncIterable<Body>, given?: BatchWriteOptions): Promise<BatchResult> {
+  putMany(
+    scope: Scope,
+    inputs:
+      | Iterable<DocumentInput<unknown> | PreparedDocument>
+      | AsyncIterable<DocumentInput<unknown> | PreparedDocument>,
+    given?: BatchWriteOptions,
+  ): Promise<BatchResult> {
     this.nesting.check()
     const options = checkOptions(given, batchKinds, '', 'HW_INVALID_ARGUMENT')
     const { embedder } = this.plan(scope.collection)
@@ -350,7 +359,11 @@ export class CoordinatedWriter {
     return new BatchWrite(scope, this.#ports.clock, { ...this.#options, failures }, onProgress)
   }
 
-  #prepare(scope: Scope, input: Body, call: CallOptions): Promise<PreparedDocument> {
+  #prepare(
+    scope: Scope,
+    input: DocumentInput<unknown> | PreparedDocument,
+    call: CallOptions,
+  ): Promise<PreparedDocument> {
     const plan = this.plan(scope.collection)
     return prepareWithBlob(this.#ports, documentLimits(this.#ports, this.#options), scope.tenant, plan, input, {
       signal: call.signal,

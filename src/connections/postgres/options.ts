@@ -74,9 +74,11 @@ export type PostgresTarget =
   | { readonly kind: 'pool'; readonly pool: PostgresPool }
   | { readonly kind: 'embedded'; readonly path: string }
 
-type Defaulted = { readonly [K in keyof typeof postgresDefaults]: NonNullable<PostgresOptions[K]> }
+export type DefaultedPostgresOptions = {
+  readonly [K in keyof typeof postgresDefaults]: NonNullable<PostgresOptions[K]>
+}
 
-export interface ResolvedPostgresOptions extends Defaulted {
+export interface ResolvedPostgresOptions extends DefaultedPostgresOptions {
   readonly target: PostgresTarget
   readonly ssl: boolean | Readonly<Record<string, unknown>> | undefined
   readonly roles: { readonly app?: string | undefined; readonly worker?: string | undefined }

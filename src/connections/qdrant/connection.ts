@@ -130,7 +130,7 @@ export class QdrantConnection implements QdrantCaller, AsyncDisposable {
     }
   }
 
-  /** Streams what the official client cannot: whole files, down and up. Never repeated. */
+  /** Streams what the official client cannot: whole files, down and up. Never repeated. @internal */
   stream<T extends object>(
     what: string,
     work: (transport: UrlTransport, signal: AbortSignal) => Promise<T | QdrantReply>,

@@ -6,7 +6,10 @@ import type { ResolvedQdrantOptions } from './options'
 
 async function load() {
   try {
-    return await Promise.all([import('@qdrant/js-client-rest'), import('undici')])
+    // One by one, so that bundlers see each of them in its try.
+    const { QdrantClient } = await import('@qdrant/js-client-rest')
+    const { Agent, buildConnector } = await import('undici')
+    return { QdrantClient, Agent, buildConnector }
   } catch (error) {
     throw driverMissing('@qdrant/js-client-rest undici', error)
   }
@@ -23,7 +26,7 @@ export interface OwnQdrantClient {
 
 /** The official client, which leaves time, retries and the check of versions to us, over connections of ours. */
 export async function openClient(base: URL, options: ResolvedQdrantOptions): Promise<OwnQdrantClient> {
-  const [{ QdrantClient }, { Agent, buildConnector }] = await load()
+  const { QdrantClient, Agent, buildConnector } = await load()
   const { ca, cert, key, serverName, verify } = options.tls
   const connect = buildConnector({
     timeout: 0,

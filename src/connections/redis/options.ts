@@ -95,9 +95,9 @@ const kinds = {
   } satisfies OptionKinds<RedisTlsOptions>),
 } satisfies OptionKinds<RedisOptions>
 
-type Defaulted = { readonly [K in keyof typeof redisDefaults]: NonNullable<RedisOptions[K]> }
+export type DefaultedRedisOptions = { readonly [K in keyof typeof redisDefaults]: NonNullable<RedisOptions[K]> }
 
-export interface ResolvedRedisOptions extends Defaulted {
+export interface ResolvedRedisOptions extends DefaultedRedisOptions {
   readonly target: RedisTarget
   readonly policy: PolicyOptions
 }

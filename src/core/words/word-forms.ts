@@ -1,5 +1,5 @@
 import { fold } from './fold'
-import { type Language, languages } from './languages'
+import { type Language, languages, type Stemming, stemmingOf } from './languages'
 
 /** What a word is indexed and looked for as. */
 export interface WordForms {
@@ -21,6 +21,7 @@ const isAscii = /^[a-z]+$/
 /** Turns words into terms, each once: texts repeat theirs. */
 export class WordFormer {
   readonly #language: Language
+  readonly #stemming: Stemming
   readonly #folding: boolean
   readonly #stopWords: ReadonlySet<string>
   readonly #latin: WordFormer | undefined
@@ -30,11 +31,12 @@ export class WordFormer {
 
   /** `stems` stands for a language that the library does not know. */
   constructor(language: string, folding: boolean, stems?: Stems) {
-    const known = languages.get(language) ?? { stopWords: [] }
+    const known = languages.get(language) ?? {}
     this.#language = known
+    this.#stemming = stemmingOf(language)
     this.#folding = folding
     this.#stems = stems
-    this.#stopWords = new Set(known.stopWords.flatMap((word) => (folding ? [word, fold(word)] : [word])))
+    this.#stopWords = new Set(this.#stemming.stopWords.flatMap((word) => (folding ? [word, fold(word)] : [word])))
     this.#latin = known.latin === undefined ? undefined : new WordFormer(known.latin, folding)
   }
 
@@ -78,7 +80,7 @@ export class WordFormer {
 
   #stem(word: string): readonly string[] {
     if (this.#stems) return this.#stems(word)
-    return [this.#language.stem?.(word) ?? word]
+    return [this.#stemming.stem?.(word) ?? word]
   }
 }
 

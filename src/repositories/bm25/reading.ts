@@ -1,6 +1,6 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
-import { languages } from '../../core/words/languages'
+import { lacksStemmers, languages, loadStemmers } from '../../core/words/languages'
 import { Reading } from '../../core/words/reading'
 import { type WordReader, wordFormat, wordsOf } from '../text-words'
 import type { TextIndex } from '../texts'
@@ -22,6 +22,7 @@ export async function readingFor(
   texts: readonly string[],
   call?: CallOptions,
 ): Promise<WordReader> {
+  if (lacksStemmers(index.language)) await loadStemmers()
   if (!isServers(index)) return wordsOf(index)
   const { language, format = wordFormat } = index
   const folding = format.folding ?? true

@@ -1,9 +1,9 @@
 import type { ElasticsearchRequest } from '../../connections/elasticsearch/client'
 import type { Query } from './filter-query'
 import { serverQuery } from './server-query'
-import type { TextMatch } from './text-query'
+import type { ElasticsearchTextMatch } from './text-query'
 
-const shapes: readonly TextMatch[] = ['words', 'phrase', 'prefix', 'fuzzy']
+const shapes: readonly ElasticsearchTextMatch[] = ['words', 'phrase', 'prefix', 'fuzzy']
 
 /**
  * The common query shapes as stored search templates (mustache), for readers other than this package (dashboards,

@@ -1,4 +1,4 @@
-import { languages } from '../../core/words/languages'
+import { stemmingOf } from '../../core/words/languages'
 import { type AnalysisPlan, type Synonyms, synonymFilter } from './analysis'
 import { characterMappings } from './server-characters'
 import { languageOf } from './server-languages'
@@ -139,7 +139,7 @@ export function serverPlan(language: string, folding: boolean, synonyms: Synonym
 
 /** Those of the library, or of the server where the library has none; but none that stands in a synonym. */
 function stopWords(language: string, synonyms: Synonyms | undefined): readonly string[] | string {
-  const own = languages.get(language)?.stopWords ?? []
+  const own = stemmingOf(language).stopWords
   if (own.length === 0) return ['simple', 'cjk'].includes(language) ? [] : `_${language}_`
   if (!synonyms) return own
   if (!('list' in synonyms)) return []

@@ -1,6 +1,7 @@
 import type { ElasticsearchConnection } from '../../connections/elasticsearch/connection'
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
+import { lacksStemmers, loadStemmers } from '../../core/words/languages'
 import type { Facet, FacetQuery } from '../facets'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
 import type { IndexFormat } from '../index-format'
@@ -61,7 +62,8 @@ export class ElasticsearchTextRepository implements TextRepository {
     this.#indexes = new TextIndexes(connection, this.#options.prefix, this.#options.index)
   }
 
-  create(index: TextIndex, call?: CallOptions): Promise<void> {
+  async create(index: TextIndex, call?: CallOptions): Promise<void> {
+    if (lacksStemmers(index.language)) await loadStemmers()
     return this.#connection.within(call, (inner) => this.#indexes.create(index, inner))
   }
 
@@ -86,6 +88,7 @@ export class ElasticsearchTextRepository implements TextRepository {
   }
 
   async upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void> {
+    if (lacksStemmers(index.language)) await loadStemmers()
     throwIfAborted(call?.signal)
     const _index = this.#indexes.alias(index)
     const library = (await this.#indexes.mode(index, call)) === 'library'
@@ -108,6 +111,7 @@ export class ElasticsearchTextRepository implements TextRepository {
   }
 
   async search(index: TextIndex, query: ElasticsearchTextQuery, call?: CallOptions): Promise<IndexHit[]> {
+    if (lacksStemmers(index.language)) await loadStemmers()
     const hits = await this.#ranked(index, query, {}, call)
     return hits.map(hitOf)
   }
@@ -118,6 +122,7 @@ export class ElasticsearchTextRepository implements TextRepository {
     query: ElasticsearchTextQuery,
     call?: CallOptions,
   ): Promise<HighlightedHit[]> {
+    if (lacksStemmers(index.language)) await loadStemmers()
     const mode = await this.#indexes.mode(index, call)
     if (mode === 'library' && !hasFirstWords(index)) {
       const highlight = libraryHighlighter(index, query)
@@ -140,6 +145,7 @@ export class ElasticsearchTextRepository implements TextRepository {
   }
 
   async facets(index: TextIndex, query: FacetQuery, call?: CallOptions): Promise<Facet[]> {
+    if (lacksStemmers(index.language)) await loadStemmers()
     const { tenant, query: words, paths, limit = 10 } = query
     const form = words === undefined ? undefined : { ...query, query: words, limit: 0 }
     const found = form
@@ -154,6 +160,7 @@ export class ElasticsearchTextRepository implements TextRepository {
     texts: readonly string[],
     call?: CallOptions,
   ): Promise<(readonly ReadWord[])[] | undefined> {
+    if (lacksStemmers(index.language)) await loadStemmers()
     const [typed, ...others] = texts
     if (typed === undefined || (await this.#indexes.mode(index, call)) === 'library') return undefined
     const path = `${this.#indexes.path(index)}/_analyze`

@@ -1,5 +1,6 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
+import { lacksStemmers, loadStemmers } from '../../core/words/languages'
 import { matches } from '../../filter/predicate'
 import type { Facet, FacetQuery } from '../facets'
 import type { IndexHit, IndexRemoval } from '../index-entry'
@@ -29,6 +30,7 @@ export class MemoryTextRepository extends MemoryIndexes<TextIndex, HeldText, Tex
   override readonly format: IndexFormat = wordFormat
 
   async upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void> {
+    if (lacksStemmers(index.language)) await loadStemmers()
     throwIfAborted(call?.signal)
     const { table, postings, index: made } = this.held(index)
     const words = wordsOf(made)
@@ -59,6 +61,7 @@ export class MemoryTextRepository extends MemoryIndexes<TextIndex, HeldText, Tex
   }
 
   async search(index: TextIndex, query: TextQuery, call?: CallOptions): Promise<IndexHit[]> {
+    if (lacksStemmers(index.language)) await loadStemmers()
     throwIfAborted(call?.signal)
     const { table, postings, index: made } = this.held(index)
     const clauses = wordsOf(made).query(query.query, query.match)
@@ -74,6 +77,7 @@ export class MemoryTextRepository extends MemoryIndexes<TextIndex, HeldText, Tex
   }
 
   async facets(index: TextIndex, query: FacetQuery, call?: CallOptions): Promise<Facet[]> {
+    if (lacksStemmers(index.language)) await loadStemmers()
     throwIfAborted(call?.signal)
     const { table, postings, index: made } = this.held(index)
     const { tenant, filter, paths, limit = 10, match } = query

@@ -137,14 +137,14 @@ const kinds = {
   snapshotTimeoutMs: whole(1),
 } satisfies OptionKinds<QdrantVectorOptions>
 
-type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> }
+export type CompleteQdrantOptions<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> }
 
 export interface ResolvedQdrantVectorOptions {
   readonly distance: QdrantDistance
   readonly layout: QdrantLayout
-  readonly hnsw: Complete<NonNullable<QdrantVectorOptions['hnsw']>>
-  readonly optimizers: Complete<NonNullable<QdrantVectorOptions['optimizers']>>
-  readonly quantization: Complete<QdrantQuantization> | undefined
+  readonly hnsw: CompleteQdrantOptions<NonNullable<QdrantVectorOptions['hnsw']>>
+  readonly optimizers: CompleteQdrantOptions<NonNullable<QdrantVectorOptions['optimizers']>>
+  readonly quantization: CompleteQdrantOptions<QdrantQuantization> | undefined
   readonly onDiskPayload: boolean
   readonly onDiskVectors: boolean
   readonly metadata: readonly MetadataDeclaration[]

@@ -25,14 +25,19 @@ export interface PreparedChunk extends ChunkContext {
  * made for it: all that needs no transaction. Made by `prepare`, taken by `put` and by `using(trx).documents.put`.
  */
 export class PreparedDocument {
+  /** @internal */
   readonly scope: Scope
+  /** @internal */
   readonly document: CheckedDocument
+  /** @internal */
   readonly contentHash: string
+  /** @internal */
   readonly payloadHash: string
-  /** By input hash, in the space of `fingerprint`; what is missing is embedded by the relay. */
+  /** By input hash, in the space of `fingerprint`; what is missing is embedded by the relay. @internal */
   readonly vectors: Map<string, Float32Array>
+  /** @internal */
   readonly fingerprint: string
-  /** Id of the splitter. */
+  /** Id of the splitter. @internal */
   readonly chunking: string
   readonly #plan: CollectionPlan
   #truncated: Promise<number> | undefined
@@ -60,6 +65,7 @@ export class PreparedDocument {
   /**
    * Its chunks. A document that turns out to be unchanged is never split: ask outside a transaction where that can be,
    * since the embedder may be asked for the sizes of pieces. HW_INVALID_DOCUMENT when the splitter finds nothing.
+   * @internal
    */
   async chunks(): Promise<readonly PreparedChunk[]> {
     const chunks = await this.#cut(this.#plan.splitter)
@@ -70,6 +76,7 @@ export class PreparedDocument {
   /**
    * Its chunks in a chunking: the caller's own in each, else what that splitter makes of it. Undefined where the splitter
    * is not known, or finds nothing.
+   * @internal
    */
   async chunksIn(chunking: string, splitter: Splitter | undefined): Promise<readonly PreparedChunk[] | undefined> {
     if (chunking === this.chunking || this.document.chunks) return this.chunks()
@@ -77,7 +84,7 @@ export class PreparedDocument {
     return chunks && chunks.length > 0 ? chunks : undefined
   }
 
-  /** Of its chunks, how many the embedder reads the beginning of alone. */
+  /** Of its chunks, how many the embedder reads the beginning of alone. @internal */
   truncated(): Promise<number> {
     this.#truncated ??= this.chunks().then((chunks) => {
       const { title } = this.document
@@ -101,7 +108,7 @@ export class PreparedDocument {
     return cut
   }
 
-  /** Rough size in bytes, for batches. */
+  /** Rough size in bytes, for batches. @internal */
   get bytes(): number {
     return this.document.text.length * 2 + 200
   }
