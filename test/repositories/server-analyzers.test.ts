@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ElasticsearchConnection } from '../../src/connections/elasticsearch/connection'
 import type { Synonyms } from '../../src/repositories/elasticsearch/analysis'
-import type { TextMatch } from '../../src/repositories/elasticsearch/text-query'
+import type { ElasticsearchTextMatch } from '../../src/repositories/elasticsearch/text-query'
 import { ElasticsearchTextRepository } from '../../src/repositories/elasticsearch/texts'
 import { firstFormat } from '../../src/repositories/index-format'
 import type { TextIndex } from '../../src/repositories/texts'
@@ -38,7 +38,7 @@ describeWithAnalyzers('texts by the analyzers of a server', (url) => {
     const entries = texts.map((text, at) => textEntry(`${at}`, 1, text, { document: `${at}` }, ''))
     await repository.upsert(index, entries)
     await repository.refresh(index)
-    const found = async (query: string, match?: TextMatch): Promise<number[]> => {
+    const found = async (query: string, match?: ElasticsearchTextMatch): Promise<number[]> => {
       const hits = await repository.search(index, { tenant: acme, query, match, limit: 20 })
       return hits.map(({ document }) => Number(document)).sort((one, other) => one - other)
     }
@@ -68,7 +68,7 @@ describeWithAnalyzers('texts by the analyzers of a server', (url) => {
       'ёлка зелёная',
       'the of and',
     ]
-    let found: (query: string, match?: TextMatch) => Promise<number[]>
+    let found: (query: string, match?: ElasticsearchTextMatch) => Promise<number[]>
     beforeAll(async () => {
       found = (await filled({ name: 'many', language: 'english' }, texts)).found
     })
