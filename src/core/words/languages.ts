@@ -1,6 +1,7 @@
 import { stemmer } from 'stemmer'
 import { HeadwaterError } from '../errors'
 import { englishStopWords } from './english-stop-words'
+import type { Stemming } from './stemming'
 
 /** What the library knows of a language. */
 export interface Language {
@@ -10,12 +11,6 @@ export interface Language {
   readonly latin?: 'english' | undefined
   /** Upper and lower case of i as in Turkish. */
   readonly locale?: 'tr' | undefined
-}
-
-export interface Stemming {
-  readonly stem?: ((word: string) => string) | undefined
-  /** Words that say nothing of what a text is about, lower case. */
-  readonly stopWords: readonly string[]
 }
 
 const plain: Language = {}

@@ -36,7 +36,7 @@ import { stopwords as russianStopWords } from '@orama/stopwords/russian'
 import { stopwords as spanishStopWords } from '@orama/stopwords/spanish'
 import { stopwords as swedishStopWords } from '@orama/stopwords/swedish'
 import { stopwords as turkishStopWords } from '@orama/stopwords/turkish'
-import type { Stemming } from './languages'
+import type { Stemming } from './stemming'
 
 const none: readonly string[] = []
 

@@ -1,5 +1,6 @@
 import { fold } from './fold'
-import { type Language, languages, type Stemming, stemmingOf } from './languages'
+import { type Language, languages, stemmingOf } from './languages'
+import type { Stemming } from './stemming'
 
 /** What a word is indexed and looked for as. */
 export interface WordForms {
