@@ -31,6 +31,7 @@ export const languages: ReadonlyMap<string, Language> = new Map<string, Language
   ['czech', plain],
   ['danish', stemmed],
   ['dutch', stemmed],
+  ['english', stemmed],
   ['estonian', plain],
   ['finnish', stemmed],
   ['french', stemmed],
