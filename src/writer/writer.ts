@@ -261,7 +261,7 @@ export class CoordinatedWriter {
         }
       }
       const write = this.#batch(scope, options)
-      const request = sha256('deleteWhere', scope.collection, requestJson(filter))
+      const request = sha256('deleteWhere', scope.collection, requestJson(parsed))
       const result = await write.delete(matching(), deadline.signal, {
         commit: (batch, number) =>
           this.#path.batch(scope, options, deadline, number, request, async (context) => {

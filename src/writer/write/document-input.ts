@@ -163,8 +163,11 @@ export function takePatch(
       path: 'patch',
     })
   }
-  const { id, metadata, ...rest } = takeFields<DocumentInput<unknown>>(given as DocumentInput<unknown>, fields, '')
+  const taken = takeFields<DocumentInput<unknown>>(given as DocumentInput<unknown>, fields, '')
+  const { id, metadata, chunks, ...others } = taken
   if (id !== undefined) throw invalid('id', 'cannot be patched')
+  // Where they stand in the text is checked when that is known.
+  const rest = chunks === undefined ? others : { ...others, chunks: boundedChunks(chunks, limits) }
   if (metadata === undefined) return rest
   const bounds = { maxBytes: limits.maxMetadataBytes, maxDepth: limits.metadataDepth }
   const merged = normalizeMetadata(metadata, declaration, bounds).metadata
@@ -184,21 +187,10 @@ export function checkId(id: unknown, path = 'id', maxBytes = 512): string {
 const mostChunks = 10_000
 
 function checkChunks(given: readonly ChunkInput[], text: string, limits: DocumentLimits): readonly CheckedChunk[] {
-  const chunks = takeChunks(given, limits.chunks ?? mostChunks)
   const places = new ChunkPlaces(text)
-  let length = 0
-  return chunks.map((chunk, at) => {
+  return boundedChunks(given, limits).map((chunk, at) => {
     const path = `chunks[${at}]`
-    const piece = checkedText(chunk.text, `${path}.text`, limits.maxTextBytes)
-    if (piece.trim() === '') throw invalid(`${path}.text`, 'must hold more than white space')
-    length += piece.length
-    if (length > 2 * limits.maxTextBytes) {
-      throw invalid(path, `the texts of the chunks must together be at most ${2 * limits.maxTextBytes} characters`)
-    }
-    const { metadata } = normalizeMetadata(chunk.metadata ?? {}, undefined, {
-      maxBytes: limits.maxMetadataBytes,
-      maxDepth: limits.metadataDepth,
-    })
+    const { text: piece, metadata } = chunk
     const found = chunk.start === undefined || chunk.end === undefined ? places.find(piece) : -1
     const start = chunk.start ?? Math.max(found, 0)
     const end = chunk.end ?? (chunk.start === undefined && found < 0 ? 0 : start + piece.length)
@@ -210,6 +202,28 @@ function checkChunks(given: readonly ChunkInput[], text: string, limits: Documen
     const heading = checkedText(chunk.heading ?? '', `${path}.heading`, maxContextBytes)
     const tableHeader = checkedText(chunk.tableHeader ?? '', `${path}.tableHeader`, maxContextBytes)
     return { text: piece, start, end, metadata, ...(heading && { heading }), ...(tableHeader && { tableHeader }) }
+  })
+}
+
+/** Chunks of the caller's own, with texts and metadata within their bounds. */
+function boundedChunks(
+  given: readonly ChunkInput[],
+  limits: DocumentLimits,
+): readonly (ChunkInput & { readonly metadata: JsonObject })[] {
+  let length = 0
+  return takeChunks(given, limits.chunks ?? mostChunks).map((chunk, at) => {
+    const path = `chunks[${at}]`
+    const piece = checkedText(chunk.text, `${path}.text`, limits.maxTextBytes)
+    if (piece.trim() === '') throw invalid(`${path}.text`, 'must hold more than white space')
+    length += piece.length
+    if (length > 2 * limits.maxTextBytes) {
+      throw invalid(path, `the texts of the chunks must together be at most ${2 * limits.maxTextBytes} characters`)
+    }
+    const { metadata } = normalizeMetadata(chunk.metadata ?? {}, undefined, {
+      maxBytes: limits.maxMetadataBytes,
+      maxDepth: limits.metadataDepth,
+    })
+    return { ...chunk, metadata }
   })
 }
 
