@@ -53,6 +53,8 @@ function suite(database: () => TestDatabase, options: () => StoreOptions, refres
     // Claimed once more by the process that died, for long enough to be met so.
     await database().admin(`UPDATE headwater.jobs SET lease_until = now() + interval '5 seconds',
       due_at = now() + interval '5 seconds' WHERE claim_token IS NOT NULL`)
+    // Elasticsearch shows what was loaded a moment ago.
+    await refresh()
     store = await open()
   })
   afterAll(() => store?.close())

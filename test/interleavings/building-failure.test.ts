@@ -32,7 +32,8 @@ async function filled(): Promise<{ stage: Stage; live: string }> {
 function beforeSwitch(proved: Gate): Step {
   let locks = 0
   return async (call, _args, go) => {
-    if (call === 'generations.lock' && ++locks === 2) await proved.pass()
+    // Both targets are locked, first to make the generation.
+    if (call === 'generations.lock' && ++locks === 3) await proved.pass()
     return go()
   }
 }
