@@ -61,8 +61,6 @@ export function ensureInstalled() {
   const started = Date.now()
   // NODE_ENV=production or an `omit` setting would leave out the tools that the next step needs.
   const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']
-  // Its install script downloads what only a GPU needs, and fails where it cannot.
-  process.env.ONNXRUNTIME_NODE_INSTALL ??= 'skip'
   const npm = process.env.npm_execpath
   if (npm?.endsWith('.js')) mustRun(process.execPath, [npm, ...args])
   else mustRun(process.platform === 'win32' ? 'npm.cmd' : 'npm', args)
