@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ElasticsearchConnection } from '../../src/connections/elasticsearch/connection'
+import { loadStemmers } from '../../src/core/words/languages'
 import type { Synonyms } from '../../src/repositories/elasticsearch/analysis'
 import { indexDefinition } from '../../src/repositories/elasticsearch/index-definition'
 import { physicalName } from '../../src/repositories/elasticsearch/names'
@@ -14,6 +15,7 @@ import { describeWithElasticsearch } from '../support/elasticsearch'
 import { freshPrefix } from '../support/index-prefix'
 
 describe('requests for what the test server lacks', () => {
+  beforeAll(loadStemmers)
   const settings = { k1: 1.5, b: 0.5, shards: 2, replicas: 1, analysis: 'server', synonyms: undefined } as const
 
   it('a language is a chain of its filters, with BM25 and the guards of the index', () => {
