@@ -54,7 +54,7 @@ const esbuild = (entry, ...args) => [
   '--platform=node',
   '--format=esm',
   `--outfile=out/${path.parse(entry).name}.mjs`,
-  "--banner:js=import{createRequire as r}from'node:module';const require=r(import.meta.url);",
+  "--banner:js=import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
   ...args,
 ]
 
