@@ -18,7 +18,7 @@ import { markerIn } from '../../src/writer/reconcile/index-state'
 import { IndexWatch } from '../../src/writer/reconcile/index-watch'
 import { reconcile } from '../../src/writer/reconcile/reconcile'
 import { type CoordinatedWriter, createWriter } from '../../src/writer/writer'
-import { type Step, stepped } from '../interleavings/steps'
+import { type Step, stepped, steppedTruth } from '../interleavings/steps'
 
 const collection = collectionName('documents')
 const scope = { tenant: tenantId('acme'), collection }
@@ -121,6 +121,21 @@ describe('rebuild', () => {
     expect(value).toMatchObject({ copied: count, mended: 0 })
     expect(ms).toBeGreaterThanOrEqual(6_000)
     expect(await reconcile(ports, { deep: true })).toMatchObject(clean)
+  })
+
+  it('does not switch to a generation of a Postgres that was set back and gave its id again', async () => {
+    let back = false
+    const truth = steppedTruth(ports.truth, async (call, _args, go) => {
+      const answer = await go()
+      if (call !== 'generations.list' || !back) return answer
+      return (answer as Generation[]).map((one) => ({
+        ...one,
+        name: one.state === 'live' ? one.name : `${one.name}_e2`,
+      }))
+    })
+    const work = run('vector', { onProgress: ({ phase }) => (back ||= phase === 'verify') }, { ...ports, truth })
+    await expect(work).rejects.toMatchObject({ code: 'HW_REBUILD_FAILED' })
+    expect(await states('vector')).toEqual(['live', 'building'])
   })
 
   it('begins anew when the index that it had begun was wiped meanwhile', async () => {

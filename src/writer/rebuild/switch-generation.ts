@@ -134,7 +134,8 @@ function switchRows(
     const { generations, registry } = session
     await lockTargets(session, collection)
     const all = await generations.list({ collection })
-    const now = proved.map(({ id }) => all.find((one) => one.id === id))
+    // A Postgres that was set back gives ids again; names have the epoch in them.
+    const now = proved.map(({ name }) => all.find((one) => one.name === name))
     // Somebody else who built or chose the same was first.
     if (now.every((one) => one?.state === to)) return true
     for (const [at, one] of now.entries()) {
