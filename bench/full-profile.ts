@@ -9,7 +9,8 @@ import type { Embedder } from '../src/embeddings/embedder'
 import { HashingEmbedder } from '../src/embeddings/hashing'
 import { inputText } from '../src/splitter/input-text'
 import { readDescriptions } from './descriptions'
-import { openQdrant } from './qdrant-server'
+import { ProcessMeter } from './processes'
+import { openQdrant, type QdrantKind, qdrantNames } from './qdrant-server'
 import { note } from './report'
 
 export interface BenchDocument extends DocumentInput {
@@ -30,6 +31,7 @@ export interface FullProfile {
   readonly vectors: ReadonlyMap<string, Float32Array>
   readonly postgresUrl: string
   readonly qdrantUrl: string
+  readonly qdrantKind: QdrantKind
   readonly qdrant: QdrantClient
   readonly elasticsearch: Client
   /** Vectors are in Postgres, and Qdrant stays empty. */
@@ -39,23 +41,31 @@ export interface FullProfile {
   /** A database of its own, dropped by `close`. */
   database(): Promise<string>
   /** In a database of its own. */
-  open(): Promise<Store>
+  open(more?: ProfileStoreOptions): Promise<Store>
+  /** The database of the store that was opened last. */
+  opened(): string
+  /** Of this process and the servers. */
+  readonly meter: ProcessMeter
   /** The store that was opened last once more, with other options besides. */
-  reopen(more: Pick<StoreOptions, 'redis' | 'search'>): Promise<Store>
+  reopen(more: ProfileStoreOptions): Promise<Store>
   close(): Promise<void>
 }
 
 export const batchSize = 250
 
+export type ProfileStoreOptions = Pick<StoreOptions, 'redis' | 'search' | 'relay'>
+
 export interface FullProfileOptions {
   /** A file of package descriptions; texts are drawn when left out. */
   readonly descriptions?: string | undefined
   readonly pgvector?: boolean | undefined
+  /** Where there is no QDRANT_URL: a sink instead of the double. Nothing is found in it. */
+  readonly sink?: boolean | undefined
 }
 
 export async function fullProfile(
   size: number,
-  { descriptions, pgvector = false }: FullProfileOptions = {},
+  { descriptions, pgvector = false, sink = false }: FullProfileOptions = {},
 ): Promise<FullProfile> {
   const postgresUrl = process.env['DATABASE_URL'] ?? process.env['HW_TEST_PGVECTOR_URL']
   const elasticsearchUrl = process.env['ELASTICSEARCH_URL'] ?? process.env['HW_TEST_ELASTICSEARCH_URL']
@@ -65,20 +75,24 @@ export async function fullProfile(
   const vectors = new Map(
     documents.map(({ title, text, vector }) => [inputText(title, { heading: '', tableHeader: '', text }), vector]),
   )
-  const server = await openQdrant()
-  if (pgvector) note('vectors in', 'Postgres')
-  else
-    note('vectors in', server.real ? 'Qdrant' : 'the Qdrant double, which is JavaScript: set QDRANT_URL for a real one')
+  const server = await openQdrant(sink ? 'sink' : 'double')
+  note('vectors in', pgvector ? 'Postgres' : qdrantNames[server.kind])
   const qdrant = new QdrantClient({
     url: server.url,
     checkCompatibility: false,
     headers: { 'accept-encoding': 'identity' },
   })
   const elasticsearch = new Client({ node: elasticsearchUrl })
+  const meter = await ProcessMeter.open({
+    postgresUrl,
+    elasticsearch,
+    ...(!pgvector && { qdrant: server.process }),
+  })
   const admin = new pg.Pool({ connectionString: postgresUrl, max: 1 })
   const names: string[] = []
   const stores: Store[] = []
   let place: StoreOptions | undefined
+  let openedUrl = ''
   const name = (): string => {
     const made = `hw_bench_${randomBytes(5).toString('hex')}`
     names.push(made)
@@ -97,7 +111,7 @@ export async function fullProfile(
     maxTokens: Number.POSITIVE_INFINITY,
     embed: async (texts) => texts.map((text) => vectors.get(text) ?? missing(text)),
   }
-  const reopen = async (more: Pick<StoreOptions, 'redis' | 'search'>): Promise<Store> => {
+  const reopen = async (more: ProfileStoreOptions): Promise<Store> => {
     const store = await openStore({ ...place, ...more })
     stores.push(store)
     return store
@@ -111,22 +125,26 @@ export async function fullProfile(
     vectors,
     postgresUrl,
     qdrantUrl: server.url,
+    qdrantKind: server.kind,
     qdrant,
     elasticsearch,
     pgvector,
     name,
     database,
-    async open() {
+    async open(more = {}) {
       const prefix = name()
+      openedUrl = await database()
       place = {
         embedder,
-        postgres: { url: await database() },
+        postgres: { url: openedUrl },
         ...(!pgvector && { qdrant: { url: server.url, prefix } }),
         elasticsearch: { url: elasticsearchUrl, prefix },
         writer: { batchDocuments: batchSize },
       }
-      return reopen({})
+      return reopen(more)
     },
+    opened: () => openedUrl,
+    meter,
     reopen,
     async close() {
       for (const store of stores) await store.close()

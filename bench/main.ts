@@ -15,9 +15,9 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
   },
   ingest: {
     about:
-      'Postgres + Qdrant + Elasticsearch against the raw clients and LangChain.js, then unchanged: [documents] [runs]',
+      'Postgres + Qdrant + Elasticsearch against the raw clients and LangChain.js, then unchanged, and what it costs each process: [documents] [runs] [--sink]',
     needs:
-      'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else the double; npm install --prefix bench/peers for LangChain.js',
+      'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else the double or with --sink a sink; npm install --prefix bench/peers for LangChain.js',
     load: () => import('./ingest'),
   },
   hybrid: {

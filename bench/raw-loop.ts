@@ -9,11 +9,14 @@ export class RawLoop {
   readonly #profile: FullProfile
   readonly #pool: pg.Pool
   readonly name: string
+  /** Its database. */
+  readonly url: string
 
-  private constructor(profile: FullProfile, pool: pg.Pool, name: string) {
+  private constructor(profile: FullProfile, pool: pg.Pool, name: string, url: string) {
     this.#profile = profile
     this.#pool = pool
     this.name = name
+    this.url = url
   }
 
   static async open(profile: FullProfile): Promise<RawLoop> {
@@ -47,7 +50,7 @@ export class RawLoop {
         },
       },
     })
-    return new RawLoop(profile, pool, name)
+    return new RawLoop(profile, pool, name, connectionString)
   }
 
   /** All documents, two batches in flight; into one store alone where it is named. */

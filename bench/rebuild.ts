@@ -4,7 +4,7 @@ import { Client } from '@elastic/elasticsearch'
 import pg from 'pg'
 import { openStore, type Store, type StoreOptions } from '../index'
 import type { Target } from '../src/repositories/generations'
-import { openQdrant } from './qdrant-server'
+import { openQdrant, qdrantNames } from './qdrant-server'
 import { copyByHand, elasticsearchByHand, type HandTarget, pgvectorByHand, qdrantByHand } from './rebuild-by-hand'
 import { type BenchTruth, fillTruth } from './rebuild-truth'
 import { add, argument, finish, medianRun, note } from './report'
@@ -104,7 +104,7 @@ try {
   })
   if (process.argv.includes('--engines')) {
     const server = await openQdrant()
-    note('vectors in', server.real ? 'Qdrant' : 'the Qdrant double, which is JavaScript: set QDRANT_URL for a real one')
+    note('vectors in', qdrantNames[server.kind])
     await withSchema('qdrant', { qdrant: { url: server.url, prefix: name } }, async (store, truth, schema) => {
       await compare('Qdrant', store, 'vector', truth, schema, () => qdrantByHand(server.url, dimensions))
     })
