@@ -53,7 +53,7 @@ export interface FullProfile {
 
 export const batchSize = 250
 
-export type ProfileStoreOptions = Pick<StoreOptions, 'redis' | 'search' | 'relay'>
+export type ProfileStoreOptions = Pick<StoreOptions, 'embedder' | 'redis' | 'search' | 'relay'>
 
 export interface FullProfileOptions {
   /** A file of package descriptions; texts are drawn when left out. */

@@ -20,6 +20,12 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
       'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else the double or with --sink a sink; npm install --prefix bench/peers for LangChain.js',
     load: () => import('./ingest'),
   },
+  put: {
+    about:
+      'one small document, alone and twenty callers at once, against a transaction by hand: new, there, patch, delete; external and inline: [alone] [crowd] [--double]',
+    needs: 'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else a sink, or with --double the double',
+    load: () => import('./put'),
+  },
   hybrid: {
     about:
       'hybrid search with hydration, and cached, against both raw legs at once: [documents] [descriptions] [rounds] [--pgvector]',

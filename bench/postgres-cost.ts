@@ -32,6 +32,8 @@ export function watchWire(): void {
   const connection = pg.Connection.prototype as unknown as WiredConnection
   const { connect } = connection
   connection.connect = function watched(this: WiredConnection, ...args: unknown[]) {
+    // A socket forgets what was put over its `write` when it connects.
+    Reflect.apply(connect, this, args)
     const { stream } = this
     const { write } = stream
     const count = messageCounter()
@@ -39,7 +41,6 @@ export function watchWire(): void {
       if (Buffer.isBuffer(written[0])) count(written[0])
       return Reflect.apply(write, stream, written)
     }
-    Reflect.apply(connect, this, args)
   }
 }
 
