@@ -1,6 +1,9 @@
 // `npm run lockfile`, after every `npm install`: adds the binaries of other platforms that the lockfile lacks.
 // Registry mirrors often do not carry them. npm then leaves them out of the lockfile without a word, and a later `npm ci`
 // (npm 11, or any npm on such a platform) refuses the lockfile as incomplete.
+// And it takes from the lockfile that onnxruntime-node has an install script, so that `npm ci` does not run it: it only
+// fetches CUDA files, which are not used, from a host that many networks block. npm that knows `allowScripts` in
+// package.json heeds that too; a setting in .npmrc would be an unknown one to npm, and a warning at each of its calls.
 import fs from 'node:fs'
 import path from 'node:path'
 import { root } from './setup.mjs'
@@ -54,6 +57,10 @@ for (const [from, parent] of Object.entries(packages)) {
   }
 }
 
+const onnx = packages['node_modules/onnxruntime-node']
+const silenced = onnx?.hasInstallScript === true
+delete onnx?.hasInstallScript
+
 lock.packages = Object.fromEntries(Object.entries(packages).sort(([a], [b]) => a.localeCompare(b, 'en')))
-if (added > 0) fs.writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
+if (added > 0 || silenced) fs.writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
 console.log(`lockfile: ${added} packages of other platforms added`)

@@ -1,4 +1,4 @@
-// `npm test [-- vitest arguments]`: installs and builds what is missing, then runs every test.
+// `npm test [-- vitest arguments]`: installs and builds what is missing, then runs every test whose servers are there.
 // With HW_REQUIRE_ALL=1 (in CI) a skipped test is a failure.
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -17,6 +17,19 @@ const done = spawnSync(process.execPath, [vitest, 'run', ...process.argv.slice(2
   stdio: 'inherit',
   env,
 })
+
+const servers = {
+  HW_TEST_PGVECTOR_URL: 'Postgres with pgvector',
+  HW_TEST_PGVECTOR16_URL: 'Postgres 16',
+  HW_TEST_ELASTICSEARCH_URL: 'Elasticsearch 8.19',
+  HW_TEST_ELASTICSEARCH9_URL: 'Elasticsearch 9',
+  HW_TEST_OPENSEARCH_URL: 'OpenSearch',
+}
+const away = Object.keys(servers).filter((name) => !env[name])
+if (away.length > 0) {
+  console.log(`Without ${away.map((name) => servers[name]).join(', ')}: what needs one is skipped, and a suite that runs once
+for each server is counted for those that are there. \`npm run services -- start --all\` starts them.`)
+}
 
 const { passed, failed, skipped } = countTests()
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)

@@ -3,9 +3,12 @@ import path from 'node:path'
 import { parseEnv } from 'node:util'
 import { settingsFromEnv } from '../config/from-env'
 import type { Environment, Settings } from '../config/settings'
+import { abortable } from '../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../core/errors'
+import { type CollectionName, collectionName } from '../core/ids'
 import type { JsonObject } from '../core/json'
-import { openStore, type Store } from '../store/store'
+import type { Truth } from '../repositories/truth'
+import { openChecked, type Store } from '../store/store'
 import { storeOptionsFrom } from '../store/store-settings'
 import type { CollectionHandle } from '../tenant/collection-handle'
 import type { CliIo } from './io'
@@ -30,6 +33,8 @@ export type CliStore = Store<Record<string, JsonObject>>
 export interface OpenOptions {
   /** 'write' migrates as the settings say and applies jobs in this process; 'read' does neither. */
   readonly mode: 'read' | 'write'
+  /** A collection that is not there is made, instead of being taken for a mistyped one. */
+  readonly creates?: boolean | undefined
 }
 
 /** One run of a command. */
@@ -69,7 +74,8 @@ export class CliContext {
     const settings = await this.settings()
     const reads = options.mode === 'read'
     if (reads) assertThere(settings)
-    const store = await openStore(
+    const mistyped = options.creates ? undefined : this.options.collection
+    const store = await openChecked(
       storeOptionsFrom<Record<string, JsonObject>>(settings, {
         collections: { [this.collection]: {} },
         relay: reads ? 'external' : 'background',
@@ -77,11 +83,32 @@ export class CliContext {
         logger: loggerAt(settings.worker.logLevel, (...line) => this.out.log(...line)),
         ...(reads && { migrate: 'check' as const }),
       }),
+      async (truth) => {
+        if (mistyped !== undefined) await assertMade(truth, collectionName(mistyped))
+      },
     )
     try {
       return await work(store, settings)
     } finally {
       await store.close()
+    }
+  }
+
+  /** What a terminal answers; undefined where there is none to ask: nothing ever waits in a pipe. */
+  async confirm(question: string): Promise<boolean | undefined> {
+    const { stderr, signal } = this.io
+    if (this.out.json || !stderr.isTTY || !this.io.stdin?.isTTY) return undefined
+    const { createInterface } = await import('node:readline')
+    // Not a terminal to readline: it would take Ctrl-C for itself.
+    const lines = createInterface({ input: this.io.stdin, output: stderr, terminal: false })
+    try {
+      const answer = new Promise<boolean>((resolve) => {
+        lines.once('close', () => resolve(false))
+        lines.question(`${question} [y/N] `, (text) => resolve(/^y(es)?$/i.test(text.trim())))
+      })
+      return await abortable(answer, signal)
+    } finally {
+      lines.close()
     }
   }
 
@@ -137,6 +164,17 @@ function readSmallFile(file: string): string {
 }
 
 const longestEnv = 1_048_576
+
+/** A look must not make the collection that was meant to be looked at. */
+async function assertMade(truth: Truth, wanted: CollectionName): Promise<void> {
+  const generations = await truth.session({ worker: true }).generations.list()
+  const made = [...new Set(generations.map(({ collection }) => collection))].sort()
+  if (made.includes(wanted)) return
+  const there = made.length === 0 ? 'there are none' : `there are ${made.join(', ')}`
+  throw new HeadwaterError('HW_COLLECTION_UNKNOWN', `--collection: ${wanted} is not in this store; ${there}`, {
+    path: '--collection',
+  })
+}
 
 /** A look must not leave a new, empty store behind where a path was mistyped. */
 function assertThere({ profile, path: folder }: Settings): void {

@@ -10,6 +10,7 @@ const ofUsage: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW_INVALID_FILTER',
   'HW_INVALID_CURSOR',
   'HW_LIMIT_EXCEEDED',
+  'HW_COLLECTION_UNKNOWN',
 ])
 
 export function exitCodeOf(error: HeadwaterError, interrupted: boolean): number {

@@ -1,7 +1,8 @@
-import { HeadwaterError } from '../core/errors'
+import { asHeadwaterError, HeadwaterError } from '../core/errors'
 import { writerDefaults } from '../writer/ports'
 import type { CliContext, CliStore } from './context'
 import { type FileSource, fileDocuments, findFiles } from './files/documents'
+import { textExtensions } from './files/kinds'
 import type { SkippedFile } from './files/walk'
 import { startProgress } from './progress'
 
@@ -33,11 +34,16 @@ export async function ingestFiles(
   const startedAt = Date.now()
   try {
     const documents = fileDocuments(findFiles(source, { onSkip, signal }), { maxBytes, onSkip, signal })
-    const result = await context.handle(store).documents.putMany(documents, {
-      signal,
-      onProgress: ({ written, unchanged, failed }) =>
-        progress.update(written + unchanged + failed + skipped.length, total),
-    })
+    const result = await context
+      .handle(store)
+      .documents.putMany(documents, {
+        signal,
+        onProgress: ({ written, unchanged, failed }) =>
+          progress.update(written + unchanged + failed + skipped.length, total),
+      })
+      .catch((cause: unknown) => {
+        throw stopped(cause, total)
+      })
     for (const { id, error } of result.failed) skipped.push({ path: id, reason: `${error.code}: ${error.message}` })
     const files = result.written + result.unchanged + skipped.length
     progress.update(files, Math.max(files, total))
@@ -58,6 +64,28 @@ export async function ingestFiles(
 export function describeIngest({ files, written, unchanged, skipped, seconds, filesPerSecond }: IngestReport): string {
   const rate = `${files} files in ${seconds.toFixed(1)} s (${filesPerSecond}/s)`
   return `${rate}: ${written} written, ${unchanged} unchanged, ${skipped.length} skipped`
+}
+
+/** What ended an ingest, with how far it got and what to do next. */
+function stopped(cause: unknown, total: number): HeadwaterError {
+  const error = asHeadwaterError(cause)
+  const { written = 0, unchanged = 0 } = error.details ?? {}
+  const kept = `${written} written and ${unchanged} unchanged of ${total} files; what was written stays`
+  return new HeadwaterError(
+    error.code,
+    `${error.message}: ${kept}. Run the same command again: it goes on from there`,
+    { cause: error, path: error.path, retryable: error.retryable, details: { ...error.details, files: total } },
+  )
+}
+
+/** HW_INVALID_ARGUMENT unless there is a text file, told before a store is made for it. */
+export async function assertTexts(context: CliContext, source: FileSource): Promise<void> {
+  const skipped: SkippedFile[] = []
+  const onSkip = (file: SkippedFile): void => void skipped.push(file)
+  for await (const _ of findFiles(source, { onSkip, signal: context.signal })) return
+  const [first] = skipped
+  const none = `${source.folders.join(', ')}: there is no text file in it (${textExtensions.join(', ')})`
+  throw new HeadwaterError('HW_INVALID_ARGUMENT', first ? `${first.path}: ${first.reason}` : none, { path: 'folder' })
 }
 
 /** HW_INVALID_ARGUMENT unless something is there: a mistyped folder is no empty one. */

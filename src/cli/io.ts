@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import type { Environment } from '../config/settings'
 
 /** A stream of the process, or one of a test. */
@@ -8,6 +8,8 @@ export type CliStream = Writable & { readonly isTTY?: boolean | undefined; reado
 export interface CliIo {
   readonly stdout: CliStream
   readonly stderr: CliStream
+  /** Asked only where it and stderr are terminals; nothing is read from a pipe. */
+  readonly stdin?: (Readable & { readonly isTTY?: boolean | undefined }) | undefined
   readonly env: Environment
   /** Relative paths and `.env` are looked up here. */
   readonly cwd: string

@@ -17,8 +17,17 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 const { stdout, stderr, env } = process
-void runCli(process.argv.slice(2), { stdout, stderr, env, cwd: process.cwd(), signal: interruption.signal }).then(
-  (code) => {
-    process.exitCode = code
+const io = {
+  stdout,
+  stderr,
+  env,
+  cwd: process.cwd(),
+  signal: interruption.signal,
+  // Opened only where somebody is asked.
+  get stdin() {
+    return process.stdin
   },
-)
+}
+void runCli(process.argv.slice(2), io).then((code) => {
+  process.exitCode = code
+})

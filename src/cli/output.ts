@@ -8,6 +8,11 @@ export const boldMarks = { before: '\u0001', after: '\u0002' } as const
 const ansi = { bold: '\u001b[1m', dim: '\u001b[2m', plain: '\u001b[22m' } as const
 const widest = 120
 
+interface LogDetails {
+  readonly what?: unknown
+  readonly code?: unknown
+}
+
 export interface Column {
   readonly title: string
   /** Share of the room that is left; without it, the column is as wide as its cells. */
@@ -38,13 +43,14 @@ export class Output {
     if (this.json) this.#io.stdout.write(`${JSON.stringify(value)}\n`)
   }
 
-  /** A word on what happens, for people, beside the result. */
-  notice(text: string): void {
-    this.#io.stderr.write(`${clean(text)}\n`)
+  /** A word on what happens, on stderr beside the result: for people as it is, for machines a line of the log. */
+  notice(text: string, level = 'info', details: LogDetails = {}): void {
+    if (this.json) this.log(level, text, details)
+    else this.#io.stderr.write(`${clean(text)}\n`)
   }
 
   /** A line of a log, on stderr: JSON where a machine reads. */
-  log(level: string, text: string, { what, code }: { readonly what?: unknown; readonly code?: unknown } = {}): void {
+  log(level: string, text: string, { what, code }: LogDetails = {}): void {
     const time = new Date(systemClock.now()).toISOString()
     if (this.json) this.#io.stderr.write(`${JSON.stringify({ time, level, message: text, what, code })}\n`)
     else this.notice(`${level}: ${text}`)

@@ -12,7 +12,10 @@ export const errorCatalogue = {
   HW_INVALID_CURSOR: { retryable: false, remedy: 'Pass the cursor of the previous page of the same query unchanged.' },
   HW_INVALID_VECTOR: { retryable: false, remedy: 'Pass finite numbers, as many as the fingerprint has dimensions.' },
   HW_LIMIT_EXCEEDED: { retryable: false, remedy: 'Stay under the limit named, or raise it in the options.' },
-  HW_COLLECTION_UNKNOWN: { retryable: false, remedy: 'Declare the collection in the options of openStore.' },
+  HW_COLLECTION_UNKNOWN: {
+    retryable: false,
+    remedy: 'Declare the collection in the options of openStore, or correct its name.',
+  },
   HW_VERSION_CONFLICT: { retryable: false, remedy: 'Read the document again and repeat the change on its version.' },
   HW_NOT_FOUND: { retryable: false, remedy: 'Check what the message names; it may have been deleted.' },
   HW_IDEMPOTENCY_CONFLICT: { retryable: false, remedy: 'Use a new idempotency key for another request.' },

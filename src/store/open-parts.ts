@@ -15,6 +15,7 @@ import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
 import { PostgresTruth } from '../repositories/postgres/truth'
+import type { Truth } from '../repositories/truth'
 import type { WriterPorts } from '../writer/ports'
 import { ensureGenerations } from '../writer/rebuild/generations'
 import { checkDatabase } from '../writer/reconcile/epoch'
@@ -33,7 +34,10 @@ const defaultPath = './.headwater'
 const answeringMs = 2_000
 
 /** Puts a store together: Postgres (a server, a pool of the user's, or PGlite here) and the engines beside it. */
-export async function openParts(given: StoreOptions<object>): Promise<StoreParts> {
+export async function openParts(
+  given: StoreOptions<object>,
+  check?: (truth: Truth) => Promise<void>,
+): Promise<StoreParts> {
   const clock = given.clock ?? systemClock
   const random = given.random ?? systemRandom
   const { schema = 'headwater', ...postgres } = given.postgres ?? {}
@@ -65,6 +69,7 @@ export async function openParts(given: StoreOptions<object>): Promise<StoreParts
     const { system } = await truth.session({ worker: true }).registry.database()
     if (system === null) notices.push(noSystem)
     await checkTopology(truth, topologyOf(options))
+    await check?.(truth)
     await recordCache(truth.session({ worker: true }).registry, options)
     const installation = await installationOf(truth, random)
     const metadataOf = (collection: string) => plans.get(collection)?.metadata

@@ -25,7 +25,7 @@ import { openEmbedder } from '../embeddings/open-models'
 import type { EmbedderOption } from '../embeddings/select'
 import type { Generation, Target } from '../repositories/generations'
 import type { Backlog, JobRow, JobTarget } from '../repositories/jobs'
-import type { TruthSession } from '../repositories/truth'
+import type { Truth, TruthSession } from '../repositories/truth'
 import { FairGate } from '../resilience/fair-gate'
 import { Searcher } from '../search/search'
 import { type SplitterOptions, splitterOf } from '../splitter/select'
@@ -162,9 +162,17 @@ const closeGraceMs = 1_000
 export function openStore(settings: Settings): Promise<Store>
 export function openStore<C extends object = { documents: JsonObject }>(options?: StoreOptions<C>): Promise<Store<C>>
 export async function openStore<C extends object>(given: StoreOptions<C> | Settings = {}): Promise<Store<C>> {
-  const options = checkStoreOptions(isSettings(given) ? storeOptionsFrom<C>(given) : given)
+  return openChecked(isSettings(given) ? storeOptionsFrom<C>(given) : given)
+}
+
+/** As `openStore`, with a check of what the database holds before anything is made for the collections. */
+export async function openChecked<C extends object>(
+  given: StoreOptions<C>,
+  check?: (truth: Truth) => Promise<void>,
+): Promise<Store<C>> {
+  const options = checkStoreOptions(given)
   const { openParts } = await import('./open-parts')
-  return Store.start<C>(await openParts(options as StoreOptions<object>))
+  return Store.start<C>(await openParts(options as StoreOptions<object>, check))
 }
 
 function isSettings(given: object): given is Settings {

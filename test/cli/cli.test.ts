@@ -140,6 +140,16 @@ describe('the command line, from init to rebuild', () => {
     [['rebuild', '--splitter', 'default', '--target', 'text'], 'HW_INVALID_ARGUMENT'],
     [['rebuild', '--splitter', '3'], 'HW_INVALID_OPTIONS'],
     [['blobs', 'collect', '--grace-hours', 'none'], 'HW_INVALID_ARGUMENT'],
+    [['ingest', 'texts', '--max-bytes', '4 KB'], 'HW_INVALID_ARGUMENT'],
+    [['dlq', 'list', '--limit', 'all'], 'HW_INVALID_ARGUMENT'],
+    [['rebuild', '--target', 'text', '--rate', 'fast'], 'HW_INVALID_ARGUMENT'],
+    [['relay', '--once', '--timeout', 'soon'], 'HW_INVALID_ARGUMENT'],
+    [['relay', '--metrics-port', 'http'], 'HW_INVALID_ARGUMENT'],
+    [['restored'], 'HW_INVALID_ARGUMENT'],
+    [['demo', '.headwater'], 'HW_INVALID_ARGUMENT'],
+    [['search', 'x', '--collection', 'documets'], 'HW_COLLECTION_UNKNOWN'],
+    [['rebuild', '--target', 'text', '--collection', 'documets'], 'HW_COLLECTION_UNKNOWN'],
+    [['reconcile', '--collection', 'documets'], 'HW_COLLECTION_UNKNOWN'],
     [['fly'], 'HW_INVALID_ARGUMENT'],
   ])('%j is a wrong use: exit code 2', async (args, code) => {
     const { json, stdout, stderr, code: exit } = await run(...args, '--json')
@@ -152,10 +162,22 @@ describe('the command line, from init to rebuild', () => {
     const { code, stdout, stderr } = await run('search', 'x', '--limit', '0')
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toBe(
-      'HW_INVALID_ARGUMENT: limit: must be a whole number from 1, got 0\n  at: limit\n' +
+      'HW_INVALID_ARGUMENT: --limit: must be a whole number from 1, got "0"\n  at: --limit\n' +
         '  remedy: Correct the value that the message names.\n',
     )
     expect(await run('fly')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('fly') })
+  })
+
+  it('names the flag, what it takes and what it got', async () => {
+    expect((await run('search', 'x', '--limit', 'abc')).stderr).toContain(
+      '--limit: must be a whole number from 1, got "abc"\n  at: --limit',
+    )
+  })
+
+  it('names the collections that there are, and makes none for a mistyped name', async () => {
+    const { stderr } = await run('search', 'x', '--collection', 'documets')
+    expect(stderr).toContain('--collection: documets is not in this store; there are documents\n')
+    expect((await run('status', '--json')).json().generations).toHaveLength(2)
   })
 
   it('helps, and tells its version', async () => {
@@ -193,7 +215,17 @@ describe('the command line, from init to rebuild', () => {
     const repaired = await run('reconcile', '--repair')
     expect(repaired).toMatchObject({ code: 0, stdout: expect.stringContaining(`${deleted} missing`) })
     expect((await run('reconcile', '--deep')).stdout).toContain('0 missing, 0 stale')
-    expect((await run('restored', '--json')).json()).toEqual({ epoch: 2 })
+    expect((await run('restored', '--yes', '--json')).json()).toEqual({ epoch: 2 })
+    expect((await run('reconcile')).code).toBe(0)
+  })
+
+  it('asks a terminal before a new epoch, and waits for nobody elsewhere', async () => {
+    const asked = (typed: string) => cli(['restored'], { cwd: folder(), tty: true, typed })
+    expect(await asked('n\n')).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing was done') })
+    expect(await asked('')).toMatchObject({ code: 1, stderr: expect.stringContaining('[y/N]') })
+    const piped = await cli(['restored'], { cwd: folder(), typed: 'y\n' })
+    expect(piped).toMatchObject({ code: 2, stderr: expect.stringContaining('add --yes') })
+    expect(await asked('y\n')).toMatchObject({ code: 0, stdout: expect.stringContaining('Epoch 3 has begun') })
     expect((await run('reconcile')).code).toBe(0)
   })
 
@@ -232,6 +264,26 @@ describe('the command line, from init to rebuild', () => {
     expect((await run('migrate', 'down', '--yes', '--to', 'none', ...url)).stdout).toMatch(/^Undid .*0001_initial/)
     expect((await run('status', ...url)).stderr).toContain('HW_MIGRATION_NEEDED')
     await rm(at('.other'), { recursive: true })
+  })
+
+  it('says of a folder without texts that there are none, and makes no store for it', async () => {
+    await mkdir(at('programs'))
+    await writeFile(at('programs/main.js'), '')
+    const nothing = await cli(['demo', 'programs'], { cwd: at('programs', '..') })
+    expect(nothing).toMatchObject({ code: 2, stdout: '' })
+    expect(nothing.stderr).toContain(`${at('programs')}: there is no text file in it (.md,`)
+    expect(existsSync(at('.headwater', 'demo-'))).toBe(false)
+    await writeFile(at('programs/image.md'), Buffer.from([0x89, 0x50, 0, 1]))
+    const binary = await run('demo', 'programs')
+    expect(binary).toMatchObject({ code: 2, stderr: expect.stringContaining('image.md: binary') })
+  })
+
+  it('searches for words of the own, and prints each hit once', async () => {
+    const { code, stdout } = await run('demo', 'texts', '--query', 'parental leave')
+    expect(code).toBe(0)
+    expect(stdout.match(/parental leave \(\d+ ms\)/g)).toHaveLength(1)
+    expect(stdout.match(/leave\.md/g)).toHaveLength(1)
+    expect(stdout).toContain('hits again, in the same order, with the same scores')
   })
 
   it('runs the demo on any folder: breaks the index, finds exactly that, mends it', async () => {

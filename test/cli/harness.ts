@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { Writable } from 'node:stream'
+import { PassThrough, Writable } from 'node:stream'
 import { afterAll, beforeAll } from 'vitest'
 import type { CliStream } from '../../src/cli/io'
 import { runCli } from '../../src/cli/run'
@@ -21,13 +21,18 @@ export interface CliOptions {
   readonly signal?: AbortSignal | undefined
   /** Both streams are terminals of 100 columns. */
   readonly tty?: boolean | undefined
+  /** What is typed at the terminal. */
+  readonly typed?: string | undefined
 }
 
 /** Runs the command line within this process, over the real store. */
 export async function cli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const stdout = new Collector(options.tty)
   const stderr = new Collector(options.tty)
+  const stdin = Object.assign(new PassThrough(), { isTTY: options.tty === true })
+  if (options.typed !== undefined) stdin.end(options.typed)
   const code = await runCli(args, {
+    stdin,
     stdout: stdout as CliStream,
     stderr: stderr as CliStream,
     env: options.env ?? {},

@@ -60,11 +60,14 @@ describe('the process', () => {
     ingest.child.kill('SIGINT')
     const { code, stdout } = await ingest.ended
     expect(code).toBe(130)
-    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'HW_ABORTED' } })
+    const { error } = JSON.parse(stdout)
+    expect(error).toMatchObject({ code: 'HW_ABORTED', details: { files: 1_500 } })
+    expect(error.message).toMatch(/(\d+) written and 0 unchanged of 1500 files; what was written stays\. Run the same/)
     const status = await start(folder(), 'status', '--json').ended
     expect(status).toMatchObject({ code: 0, stderr: '' })
     const { documents, chunks } = JSON.parse(status.stdout)
     expect(documents).toBeLessThan(1_500)
+    expect(documents).toBe(error.details.written)
     expect(chunks > 0).toBe(documents > 0)
   })
 

@@ -1,6 +1,6 @@
-import { HeadwaterError } from '../../core/errors'
 import type { Register } from '../command'
 import { exitCodes } from '../exit-codes'
+import { numberFrom } from '../number-flag'
 import { startProgress } from '../progress'
 
 interface CollectFlags {
@@ -20,11 +20,7 @@ export const registerBlobs: Register = (program, run) => {
     .option('--grace-hours <number>', 'leave alone what was put within this time', '24')
     .action(
       run((context, flags: CollectFlags) => {
-        const hours = Number(flags.graceHours)
-        if (!(hours >= 0)) {
-          const message = `--grace-hours: must be a number from 0, got ${flags.graceHours}`
-          throw new HeadwaterError('HW_INVALID_ARGUMENT', message, { path: '--grace-hours' })
-        }
+        const hours = numberFrom('--grace-hours', flags.graceHours, { least: 0, fractions: true })
         return context.withStore({ mode: 'read' }, async (store) => {
           const { out, io, signal, options } = context
           const progress = await startProgress(io, 'Comparing', 'blobs', 0)

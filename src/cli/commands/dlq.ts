@@ -1,4 +1,5 @@
 import type { Register } from '../command'
+import { numberFrom } from '../number-flag'
 import { targetFrom } from '../target'
 
 interface DlqFlags {
@@ -16,7 +17,7 @@ export const registerDlq: Register = (program, run) => {
     .option('--limit <number>', 'at most', '100')
     .action(
       run((context, flags: DlqFlags) => {
-        const limit = Number(flags.limit)
+        const limit = numberFrom('--limit', flags.limit, { least: 1, most: 10_000 })
         return context.withStore({ mode: 'read' }, async (store) => {
           const { out, options } = context
           const jobs = await store.parkedJobs({ tenant: options.tenant, target: targetFrom(flags.target), limit })

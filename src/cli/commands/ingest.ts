@@ -1,5 +1,6 @@
 import type { Register } from '../command'
 import { assertFound, describeIngest, ingestFiles } from '../ingest-files'
+import { numberFrom } from '../number-flag'
 
 interface IngestOptions {
   readonly exclude: string[]
@@ -19,8 +20,8 @@ export const registerIngest: Register = (program, run) => {
       run(async (context, options: IngestOptions, given: string[]) => {
         const folders = given.map((folder) => context.resolve(folder))
         const source = { folders, exclude: new Set(options.exclude) }
-        const maxBytes = options.maxBytes === undefined ? undefined : Number(options.maxBytes)
-        return context.withStore({ mode: 'write' }, async (store) => {
+        const maxBytes = numberFrom('--max-bytes', options.maxBytes, { least: 1, unit: 'bytes' })
+        return context.withStore({ mode: 'write', creates: true }, async (store) => {
           const report = await ingestFiles(context, store, source, maxBytes)
           assertFound(report, folders)
           const { out, tenant, collection } = context

@@ -19,7 +19,7 @@ export const registerInit: Register = (program, run) => {
         const settings = await context.settings()
         const { migrationUrl, schema } = settings.postgres
         if (migrationUrl) await migrate(migrationTargetOf(settings), { schema })
-        return context.withStore({ mode: 'write' }, async (store) => {
+        return context.withStore({ mode: 'write', creates: true }, async (store) => {
           const health = await store.health({ signal: context.signal })
           const target = String(health.connections['postgres']?.['target'] ?? settings.path)
           out.document({

@@ -2,6 +2,7 @@ import { HeadwaterError } from '../../core/errors'
 import type { SplitterOptions } from '../../splitter/select'
 import type { RebuildProgress } from '../../writer/rebuild/rebuild'
 import type { Register } from '../command'
+import { numberFrom } from '../number-flag'
 import { startProgress } from '../progress'
 import { targetFrom } from '../target'
 
@@ -25,9 +26,9 @@ export const registerRebuild: Register = (program, run) => {
         if ((splitter === undefined) === (target === undefined)) {
           throw wrong('--target', 'give vector or text, or --splitter alone, which rebuilds both')
         }
+        const rate = numberFrom('--rate', flags.rate, { least: 0.001, unit: 'chunks a second', fractions: true })
         return context.withStore({ mode: 'write' }, async (store) => {
           const { out, io, signal, collection } = context
-          const rate = flags.rate === undefined ? undefined : Number(flags.rate)
           const progress = await startProgress(io, 'Rebuilding', splitter ? 'documents, then chunks' : 'chunks', 0)
           const onProgress = ({ done, total }: RebuildProgress): void => progress.update(done, total)
           const common = { collection, rate, signal, onProgress }

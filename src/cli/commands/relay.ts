@@ -1,7 +1,7 @@
 import { systemClock } from '../../core/clock'
-import { HeadwaterError } from '../../core/errors'
 import type { Register } from '../command'
 import { exitCodes } from '../exit-codes'
+import { numberFrom } from '../number-flag'
 import { logWorker } from '../worker-log'
 import { serveWorker } from '../worker-server'
 
@@ -24,14 +24,19 @@ export const registerRelay: Register = (program, run) => {
     .option('--metrics-port [port]', `serve /metrics and /health there, or on PROMETHEUS_PORT; ${usualPort} if empty`)
     .option('--metrics-host <address>', 'where it listens: 127.0.0.1 or PROMETHEUS_HOST when left out')
     .action(
-      run((context, flags: RelayFlags) =>
-        context.withStore({ mode: 'read' }, async (store, { worker }) => {
+      run(async (context, flags: RelayFlags) => {
+        const seconds = numberFrom('--timeout', flags.timeout ?? '30', {
+          least: 0,
+          most: 2_147_483,
+          unit: 'seconds',
+          fractions: true,
+        })
+        const given = portOf(flags)
+        return context.withStore({ mode: 'read' }, async (store, { worker }) => {
           const { out, signal } = context
-          const port = portOf(flags) ?? worker.prometheusPort
+          const port = given ?? worker.prometheusPort
           const info = (text: string): void => {
-            if (quietness[worker.logLevel] !== undefined) return
-            if (out.json) out.log('info', text)
-            else out.notice(text)
+            if (quietness[worker.logLevel] === undefined) out.notice(text)
           }
           const stopLog = logWorker(worker.logLevel, (...line) => out.log(...line))
           const host = flags.metricsHost ?? worker.prometheusHost
@@ -43,22 +48,20 @@ export const registerRelay: Register = (program, run) => {
               await store.relay.run({ signal })
               info('Ending.')
             }
-            const timeoutMs = flags.once
-              ? flags.timeout === undefined
-                ? 30_000
-                : Number(flags.timeout) * 1_000
-              : lastDrainMs
+            const timeoutMs = flags.once ? seconds * 1_000 : lastDrainMs
             const result = await store.relay.drain(flags.once ? { timeoutMs, signal } : { timeoutMs })
             out.document(result)
             out.line(`${result.applied} jobs applied at the end, ${result.remaining} left, ${result.parked} parked`)
-            if (result.unavailable) out.notice(`${result.unavailable.code}: ${result.unavailable.message}`)
+            const { unavailable } = result
+            if (unavailable)
+              out.notice(`${unavailable.code}: ${unavailable.message}`, 'warn', { code: unavailable.code })
             return flags.once && result.remaining > 0 ? exitCodes.failed : exitCodes.ok
           } finally {
             stopLog()
             await server?.close()
           }
-        }),
-      ),
+        })
+      }),
     )
 }
 
@@ -66,10 +69,5 @@ export const registerRelay: Register = (program, run) => {
 const quietness: Readonly<Record<string, true>> = { warn: true, error: true, fatal: true, silent: true }
 
 function portOf({ metricsPort: given }: RelayFlags): number | undefined {
-  if (given === undefined) return undefined
-  const port = given === true ? usualPort : Number(given)
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
-  throw new HeadwaterError('HW_INVALID_ARGUMENT', `--metrics-port: must be 0 to 65535, got ${given}`, {
-    path: '--metrics-port',
-  })
+  return given === true ? usualPort : numberFrom('--metrics-port', given, { least: 0, most: 65_535 })
 }

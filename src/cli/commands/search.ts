@@ -1,6 +1,7 @@
 import { HeadwaterError } from '../../core/errors'
 import type { SearchHit, SearchPage, SearchQuery } from '../../search/query'
 import type { Register } from '../command'
+import { numberFrom } from '../number-flag'
 import { boldMarks, type Output } from '../output'
 
 interface SearchFlags {
@@ -28,7 +29,7 @@ export const registerSearch: Register = (program, run) => {
         const query: SearchQuery = {
           query: words.join(' '),
           mode: flags.mode as SearchQuery['mode'],
-          limit: Number(flags.limit),
+          limit: numberFrom('--limit', flags.limit, { least: 1 }),
           filter: flags.filter === undefined ? undefined : parseJson(flags.filter),
           groupBy: flags.groupBy as SearchQuery['groupBy'],
           explain: flags.explain,
@@ -49,7 +50,7 @@ export const registerSearch: Register = (program, run) => {
 
 /** Ranked hits for people. */
 export async function printPage(out: Output, page: SearchPage, explain = false): Promise<void> {
-  for (const { leg, reason } of page.degraded) out.notice(`The ${leg} leg did not answer: ${reason}`)
+  for (const { leg, reason } of page.degraded) out.notice(`The ${leg} leg did not answer: ${reason}`, 'warn')
   if (page.hits.length === 0) out.line('Nothing found.')
   await out.table(
     [

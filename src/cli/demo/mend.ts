@@ -1,7 +1,6 @@
 import { HeadwaterError } from '../../core/errors'
 import type { ReconcileReport } from '../../writer/reconcile/reconcile'
 import { describeReport, driftOf } from '../commands/reconcile'
-import { printPage } from '../commands/search'
 import type { CliContext, CliStore } from '../context'
 import { changedHits, type Finding, searchAll } from './searches'
 
@@ -43,11 +42,7 @@ export async function mend(
   const after = await searchAll(context, store, queries)
   const changed = changedHits(before, after)
   if (changed > 0) throw failed(`${changed} hits are not what they were`, left)
-  for (const { query, page } of after) {
-    out.line(`\n${out.bold(query)}`)
-    await printPage(out, page)
-  }
-  out.line(`\nThe same ${all} hits again, with the same scores.`)
+  out.line(`The same ${all} hits again, in the same order, with the same scores`)
   return { changedMeanwhile, found, repaired }
 }
 

@@ -7,6 +7,9 @@ const contentTypes: Readonly<Record<string, string>> = {
   rst: 'text/x-rst',
 }
 
+/** The extensions that are ingested, with their dots. */
+export const textExtensions: readonly string[] = Object.keys(contentTypes).map((extension) => `.${extension}`)
+
 /** What comes after the last dot, in lower case; empty when there is none. */
 export function extensionOf(name: string): string {
   return /\.([^./\\]+)$/.exec(name)?.[1]?.toLowerCase() ?? ''
