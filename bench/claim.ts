@@ -6,6 +6,7 @@ import { collectionName, tenantId } from '../src/core/ids'
 import { migrate } from '../src/migrations/migrate'
 import { PostgresTruth } from '../src/repositories/postgres/truth'
 import { percentile } from './figures'
+import { timedClaim } from './outbox'
 import { add, argument, finish, note } from './report'
 
 const many = Number(argument(0) ?? 1_000_000)
@@ -51,18 +52,8 @@ class Outbox {
   }
 
   /** One batch from claim to completion; the time of the claim alone, ms. */
-  async work(limit: number): Promise<number> {
-    const { jobs } = this.truth.session({ worker: true })
-    const token = `token ${Math.random()}`
-    const at = performance.now()
-    const claimed = await jobs.claim({ targets: ['text'], limit, token, leaseMs: 30_000 })
-    const took = performance.now() - at
-    const done = await jobs.complete(
-      claimed.map((job) => ({ ...job, applied: job.fence })),
-      token,
-    )
-    if (done !== limit) throw new Error(`${done} of ${limit} jobs were completed`)
-    return took
+  work(limit: number): Promise<number> {
+    return timedClaim(this.truth, 'text', limit)
   }
 }
 

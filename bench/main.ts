@@ -64,6 +64,12 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     needs: 'DATABASE_URL or the URL',
     load: () => import('./drain'),
   },
+  grow: {
+    about:
+      'rate, memory, pages and claims while a truth grows through putMany, with projections that only count: [documents] [SVG file]',
+    needs: 'DATABASE_URL',
+    load: () => import('./grow'),
+  },
   store: {
     about: 'ingest, the same again, hybrid search, embedded or on a server: [chunks] [POSTGRES_URL]',
     needs: 'nothing',
