@@ -23,13 +23,7 @@ export type {
   ElasticsearchPorts,
 } from './src/connections/elasticsearch/connection'
 export { ElasticsearchConnection } from './src/connections/elasticsearch/connection'
-export type {
-  ElasticsearchAuth,
-  ElasticsearchOptions,
-  ElasticsearchTarget,
-  ResolvedElasticsearchOptions,
-  ServerTarget,
-} from './src/connections/elasticsearch/options'
+export type { ElasticsearchOptions } from './src/connections/elasticsearch/options'
 export type {
   CallerTransaction,
   DrizzleTransaction,
@@ -54,19 +48,13 @@ export type {
   StatementOptions,
   StatementResult,
 } from './src/connections/postgres/executor'
-export type { PostgresHints } from './src/connections/postgres/hints'
 export type { PoolStats } from './src/connections/postgres/lessor'
 export type {
-  DefaultedPostgresOptions,
   PostgresOptions,
-  PostgresTarget,
-  postgresDefaults,
-  ResolvedPostgresOptions,
   RowLevelSecurityMode,
 } from './src/connections/postgres/options'
-export type { Isolation, RowSecurity } from './src/connections/postgres/statement'
+export type { Isolation } from './src/connections/postgres/statement'
 export type { TransactionOptions } from './src/connections/postgres/transaction'
-export type { QdrantCaller } from './src/connections/qdrant/caller'
 export type {
   QdrantApi,
   QdrantApiMethod,
@@ -77,28 +65,22 @@ export type {
 export type { QdrantHealth, QdrantPorts } from './src/connections/qdrant/connection'
 export { QdrantConnection } from './src/connections/qdrant/connection'
 export type { QdrantOperation, QdrantRequest } from './src/connections/qdrant/operations'
-export type { QdrantOptions, QdrantTarget, ResolvedQdrantOptions } from './src/connections/qdrant/options'
+export type { QdrantOptions } from './src/connections/qdrant/options'
 export type { RedisArgument, RedisClient } from './src/connections/redis/client'
 export type { RedisCall, RedisHealth, RedisPorts } from './src/connections/redis/connection'
 export { RedisConnection } from './src/connections/redis/connection'
 export type {
-  DefaultedRedisOptions,
-  RedisAddress,
   RedisOptions,
-  RedisTarget,
   RedisTlsOptions,
-  ResolvedRedisOptions,
-  redisDefaults,
 } from './src/connections/redis/options'
 export type { RedisScript } from './src/connections/redis/script'
 export type { S3Client, S3LifecycleRule, S3ObjectPage, S3ObjectStat, S3Stream } from './src/connections/s3/client'
 export type { S3Call, S3Health, S3Ports } from './src/connections/s3/connection'
 export { S3Connection } from './src/connections/s3/connection'
-export type { ResolvedS3Options, S3Options, S3Server, S3Target, S3TlsOptions } from './src/connections/s3/options'
+export type { S3Options, S3TlsOptions } from './src/connections/s3/options'
 export type { TlsOptions } from './src/connections/tls'
-export type { CallOptions, Signal } from './src/core/abort'
+export type { CallOptions } from './src/core/abort'
 export type { Clock } from './src/core/clock'
-export type { Deadline, DeadlineOptions } from './src/core/deadline'
 export type { ErrorDetails } from './src/core/errors'
 export { asHeadwaterError, type ErrorCode, errorCatalogue, HeadwaterError, isHeadwaterError } from './src/core/errors'
 export { type CollectionName, collectionName, type Scope, type TenantId, tenantId } from './src/core/ids'
@@ -131,6 +113,13 @@ export type {
   ScalarOf,
 } from './src/filter/declaration'
 export { type DateTime, defineMetadata, type MetadataDeclaration, type MetadataOf } from './src/filter/declaration'
+export type {
+  CollectionMetadata,
+  KnownMetadata,
+  MetadataInput,
+  MetadataPatch,
+  MetadataPatchValue,
+} from './src/filter/metadata-input'
 export type { FilterLimits } from './src/filter/parse'
 export { parseFilter } from './src/filter/parse'
 export type {
@@ -144,13 +133,10 @@ export type {
   SystemField,
 } from './src/filter/parsed'
 export { matches as matchesFilter } from './src/filter/predicate'
-export type { Bound, ReducedTests, TypedValue } from './src/filter/reduce-tests'
 export type {
   CombinedFilters,
   Condition,
   Filter,
-  FilterDepth,
-  FilterDepthBelow,
   FilterElement,
   FilterEquality,
   FilterInstant,
@@ -251,15 +237,11 @@ export type { PostgresRepositoryOptions } from './src/repositories/postgres/stat
 export type { TruthConnection } from './src/repositories/postgres/truth'
 export { PostgresTruth } from './src/repositories/postgres/truth'
 export type { IndexConnection } from './src/repositories/postgres-index/index-connection'
-export type { QdrantCollections } from './src/repositories/qdrant/collections'
-export type { Compiled, Equality, QdrantCondition, Range, TypedValues } from './src/repositories/qdrant/conditions'
 export type {
-  CompleteQdrantOptions,
   QdrantDistance,
   QdrantLayout,
   QdrantQuantization,
   QdrantVectorOptions,
-  ResolvedQdrantVectorOptions,
 } from './src/repositories/qdrant/options'
 export type { DocumentHits } from './src/repositories/qdrant/searching'
 export type { QdrantSnapshot, QdrantSnapshots, SnapshotCall, SnapshotSource } from './src/repositories/qdrant/snapshots'
@@ -295,6 +277,7 @@ export type { HitExplain, PageExplain, SearchPart } from './src/search/explain'
 export type { FusionMethod, Leg, LegRank } from './src/search/fusion'
 export type { HighlightOptions } from './src/search/highlight'
 export type {
+  FacetPath,
   PerLeg,
   Ranked,
   Reranker,
@@ -334,8 +317,6 @@ export type { RebuildProgress, RebuildResult, RecutResult } from './src/writer/r
 export type { RollbackResult } from './src/writer/rebuild/rollback'
 export type { Drift } from './src/writer/reconcile/drift-entry'
 export type { ReconcileOptions, ReconcileReport } from './src/writer/reconcile/reconcile'
-export type { JobRunner, Preset, RunResult } from './src/writer/relay/job-runner'
-export type { Change } from './src/writer/relay/projection'
 export type { DrainResult, Relay } from './src/writer/relay/relay'
 export type { BlobDataInput, BlobReferenceInput, DocumentBlobInput } from './src/writer/write/document-blobs'
 export type { ChunkInput, DocumentInput, DocumentPatch } from './src/writer/write/document-input'

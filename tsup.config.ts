@@ -29,7 +29,9 @@ const library = {
 export default defineConfig({
   entry: { ...library, cli: 'src/cli/main.ts', 'onnx-worker': 'src/embeddings/onnx/worker.ts' },
   format: ['esm', 'cjs'],
-  dts: process.env['HW_BUILD_TYPES'] === 'off' ? false : { entry: library },
+  // Whoever imports one entry alone still has the names of the main one: the compiler finds in its own program alone where
+  // a type can be imported from, when it writes declarations.
+  dts: process.env['HW_BUILD_TYPES'] === 'off' ? false : { entry: library, footer: "import type {} from 'headwater'" },
   target: 'node20',
   platform: 'node',
   removeNodeProtocol: false,

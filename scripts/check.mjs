@@ -17,6 +17,8 @@ const GATES = [
   'package',
   'imports',
   'api:check',
+  'types:cost',
+  'snippets',
   'manifest:check',
   'examples',
 ]

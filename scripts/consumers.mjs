@@ -20,8 +20,8 @@ const tsc = (compiler, ...args) => [
   'false',
   ...args,
 ]
-const types = (compiler, module, resolution) => [
-  `TypeScript ${compiler}, ${resolution}`,
+const types = (compiler, module, resolution, files = ['service.ts', 'wrong.ts']) => [
+  `TypeScript ${compiler}, ${resolution}, ${files[0]}`,
   tsc(
     compiler,
     ...[
@@ -43,7 +43,7 @@ const types = (compiler, module, resolution) => [
       '--outDir',
       `out-${compiler}-${resolution}`,
     ],
-    ...['service.ts', 'wrong.ts'],
+    ...files,
   ),
 ]
 const esbuild = (entry, ...args) => [
@@ -89,11 +89,14 @@ const consumers = {
       types('typescript54', 'esnext', 'bundler'),
       types('typescript54', 'nodenext', 'nodenext'),
       types('typescript54', 'commonjs', 'node10'),
+      types('typescript54', 'nodenext', 'nodenext', ['tests-only.ts']),
+      types('typescript54', 'commonjs', 'node10', ['tests-only.ts']),
       types('typescript59', 'esnext', 'bundler'),
       types('typescript59', 'nodenext', 'nodenext'),
       types('typescript59', 'commonjs', 'node10'),
       types('typescript-newest', 'esnext', 'bundler'),
       types('typescript-newest', 'nodenext', 'nodenext'),
+      types('typescript-newest', 'esnext', 'bundler', ['tests-only.ts']),
     ],
   },
   bundle: {

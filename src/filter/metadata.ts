@@ -21,7 +21,7 @@ export const metadataLimits = Object.freeze({ maxBytes: 65_536, maxDepth: 8 }) s
 
 /**
  * Checks a user's metadata and copies it, as plain JSON and flattened: `undefined` properties are dropped, `-0` becomes
- * `0`, times of declared `datetime` fields (ISO string, epoch ms or Date) are kept as ISO strings. `undefined` is
+ * `0`, times of declared `datetime` fields (an ISO string; a Date or whole epoch ms of the years 0 to 9999) are kept as ISO strings. `undefined` is
  * `{}`. The value itself is never changed. Throws HW_INVALID_METADATA with the path, `metadata.author.name`.
  */
 export function normalizeMetadata(
@@ -117,8 +117,11 @@ class Normalizer {
   #kind(value: unknown, kind: ScalarKind, at: string, path: string): Json {
     if (kind === 'datetime') {
       const instant = parseInstant(value)
-      if (instant === undefined || Math.abs(instant) > 8.64e15) throw mismatch(at, value, path, kind)
-      return this.#scalar(typeof value === 'string' ? value : new Date(instant).toISOString(), at)
+      if (instant === undefined) throw mismatch(at, value, path, kind)
+      if (typeof value === 'string') return this.#scalar(value, at)
+      const text = isoOf(instant)
+      if (text !== undefined) return this.#scalar(text, at)
+      throw mismatch(at, value, path, `${kind}: whole milliseconds of the years 0 to 9999`)
     }
     const json = this.#scalar(value, at)
     if (kind === 'integer' ? Number.isSafeInteger(json) : typeof json === scalarTypes[kind]) return json
@@ -135,6 +138,13 @@ class Normalizer {
     this.#bytes += bytes
     if (this.#bytes > this.#maxBytes) throw tooLarge(this.#maxBytes)
   }
+}
+
+/** The instant as an ISO string; undefined where none of them reads back as just this one. */
+function isoOf(instant: number): string | undefined {
+  if (!(Math.abs(instant) <= 8.64e15)) return undefined
+  const text = new Date(instant).toISOString()
+  return parseInstant(text) === instant ? text : undefined
 }
 
 const scalarTypes = { keyword: 'string', text: 'string', float: 'number', boolean: 'boolean' } as const

@@ -86,14 +86,11 @@ export type FilterOrdered<V> = V extends number
 /** `any`, `unknown` and whatever has an index signature. */
 export type IsLoose<T> = 0 extends 1 & T ? true : unknown extends T ? true : string extends keyof T ? true : false
 
-export type FilterDepthBelow = { 4: 3; 3: 2; 2: 1; 1: 0; 0: 0 }
-export type FilterDepth = keyof FilterDepthBelow
-
-export type FilterPath<M, D extends FilterDepth> = {
+export type FilterPath<M, D extends number> = {
   [K in keyof M & string]-?: FilterPathFrom<K, FilterElement<M[K]>, D>
 }[keyof M & string]
 
-export type FilterPathFrom<K extends string, V, D extends FilterDepth> = unknown extends V
+export type FilterPathFrom<K extends string, V, D extends number> = unknown extends V
   ? K | `${K}.${string}`
   : V extends FilterScalar
     ? K
@@ -101,7 +98,7 @@ export type FilterPathFrom<K extends string, V, D extends FilterDepth> = unknown
       ? never
       : IsLoose<V> extends true
         ? `${K}.${string}`
-        : `${K}.${FilterPath<V, FilterDepthBelow[D]>}`
+        : `${K}.${FilterPath<V, [0, 0, 1, 2, 3][D]>}`
 
 export type FilterValueAt<M, P> =
   IsLoose<M> extends true
@@ -117,10 +114,10 @@ export type FilterValueAt<M, P> =
           : never
 
 /** What filters see of a value: the elements of lists, three deep, without null. */
-export type FilterElement<T, D extends FilterDepth = 3> = T extends readonly (infer Item)[]
+export type FilterElement<T, D extends number = 3> = T extends readonly (infer Item)[]
   ? D extends 0
     ? never
-    : FilterElement<Item, FilterDepthBelow[D]>
+    : FilterElement<Item, [0, 0, 1, 2, 3][D]>
   : T extends null | undefined
     ? never
     : T

@@ -16,8 +16,8 @@ export interface FacetQuery {
 }
 
 /** How often the values of one path occur. */
-export interface Facet {
-  readonly path: string
+export interface Facet<P extends string = string> {
+  readonly path: P
   /** Most frequent first. Counts are of index entries (chunks), not of documents. */
   readonly values: readonly { readonly value: LeafValue; readonly count: number }[]
   /** The index may lag behind the truth, and strings over 512 bytes are not listed. */

@@ -1,6 +1,7 @@
 import { type CallOptions, callKinds } from '../core/abort'
 import type { JsonObject } from '../core/json'
 import { group, type Kind, milliseconds, type OptionKinds } from '../core/option-kinds'
+import type { FilterPath, IsLoose } from '../filter/typed'
 import type { Facet } from '../repositories/facets'
 import type { FieldWeights, TextMatch } from '../repositories/typed-query'
 import type { HitExplain, PageExplain } from './explain'
@@ -50,11 +51,17 @@ export interface SearchQuery<F = unknown, M = JsonObject> {
   minScore?: PerLeg | undefined
   /** 0 (default) to 1: how much likeness to better hits counts against a hit, among the best 100. */
   diversity?: number | undefined
-  /** Counts values of these metadata paths, or of `$source`, among all that match; 10 values a path by default. */
-  facets?: readonly string[] | { paths: readonly string[]; limit?: number | undefined } | undefined
+  /** Counts values of these paths among all that match; 10 values a path by default. */
+  facets?: readonly FacetPath<M>[] | { paths: readonly FacetPath<M>[]; limit?: number | undefined } | undefined
   /** Orders the best hits anew; false leaves out the store's own. */
   rerank?: Reranker<M> | false | undefined
 }
+
+/** What a facet may count: declared metadata, fields of the document's own, and a chunk's metadata. */
+export type FacetPath<M = JsonObject> =
+  IsLoose<M> extends true
+    ? string
+    : FilterPath<M, 4> | '$source' | '$title' | '$status' | '$contentType' | `$chunk.${string}`
 
 /** A second opinion on the best hits: a cross-encoder, a language model, business rules. */
 export interface Reranker<M = JsonObject> {
@@ -117,7 +124,7 @@ export interface SearchPage<M = JsonObject> {
   /** True when the candidates came from the search cache; `explain` then has no ranks. */
   readonly cached?: true | undefined
   /** On page one, where `facets` asked for them: one for each path, in their order. */
-  readonly facets?: readonly Facet[] | undefined
+  readonly facets?: readonly Facet<FacetPath<M>>[] | undefined
   /** With `explain: true`. */
   readonly explain?: PageExplain | undefined
 }

@@ -43,8 +43,8 @@ export class CollectionHandle<M = JsonObject> {
     options?: SearchOptions & { after?: Receipt | undefined },
   ): Promise<SearchPage<M>> {
     return this.#after(options, async (metadata, call) => {
-      const page = await this.#context.searcher.search(this.#scope, metadata, query as SearchQuery, call)
-      return page as SearchPage<M>
+      const page = await this.#context.searcher.search(this.#scope, metadata, query as unknown as SearchQuery, call)
+      return page as unknown as SearchPage<M>
     })
   }
 
@@ -58,8 +58,8 @@ export class CollectionHandle<M = JsonObject> {
   ): Promise<SearchPage<M>[]> {
     return this.#after(options, async (metadata, call) => {
       const { searcher } = this.#context
-      const pages = await searcher.searchMany(this.#scope, metadata, queries as readonly SearchQuery[], call)
-      return pages as SearchPage<M>[]
+      const pages = await searcher.searchMany(this.#scope, metadata, queries as unknown as readonly SearchQuery[], call)
+      return pages as unknown as SearchPage<M>[]
     })
   }
 
@@ -75,8 +75,8 @@ export class CollectionHandle<M = JsonObject> {
   ): Promise<SearchPage<M>> {
     return this.#after(options, async (metadata, call) => {
       const { searcher } = this.#context
-      const page = await searcher.similar(this.#scope, metadata, target, query as SimilarQuery, call)
-      return page as SearchPage<M>
+      const page = await searcher.similar(this.#scope, metadata, target, query as unknown as SimilarQuery, call)
+      return page as unknown as SearchPage<M>
     })
   }
 

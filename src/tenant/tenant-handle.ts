@@ -5,6 +5,7 @@ import { HeadwaterError } from '../core/errors'
 import { collectionName, type TenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import { reading } from '../core/known-options'
+import type { CollectionMetadata } from '../filter/metadata-input'
 import type { Filter } from '../filter/typed'
 import type { SearchOptions, SearchPage, SearchQuery } from '../search/query'
 import type { SimilarQuery, SimilarTo } from '../search/similar'
@@ -19,7 +20,7 @@ import type { Adopt, TenantContext } from './tenant-context'
 import { TransactionHandle } from './transaction-handle'
 
 /** Metadata of the default collection. */
-export type DefaultMetadata<C extends object> = C extends { documents: infer M } ? M : JsonObject
+export type DefaultMetadata<C extends object> = CollectionMetadata<C, 'documents'>
 
 /** One tenant's view of a store: the only way to data. Cheap to make, holds no connection. */
 export class TenantHandle<C extends object = { documents: JsonObject }> {
@@ -44,9 +45,9 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
   }
 
   /** A declared collection, or HW_COLLECTION_UNKNOWN. */
-  collection<K extends keyof C & string>(name: K): CollectionHandle<C[K]> {
+  collection<K extends keyof C & string>(name: K): CollectionHandle<CollectionMetadata<C, K>> {
     const { name: collection } = this.#context.writer.plan(collectionName(name))
-    return new CollectionHandle<C[K]>(this.#context, { tenant: this.tenant, collection })
+    return new CollectionHandle(this.#context, { tenant: this.tenant, collection })
   }
 
   /** Searches the default collection. */

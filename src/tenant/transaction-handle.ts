@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json'
 import type { Limits } from '../core/limits'
+import type { CollectionMetadata } from '../filter/metadata-input'
 import type { CollectionPlan } from '../writer/ports'
 import { checkId, type DocumentInput, type DocumentPatch } from '../writer/write/document-input'
 import type { PreparedDocument } from '../writer/write/prepared-document'
@@ -59,7 +60,7 @@ export class TransactionDocuments<M = JsonObject> {
 /** What a transaction's callback receives, and what `using(trx)` gives. */
 export class TransactionHandle<C extends object> {
   /** Documents of the default collection. */
-  readonly documents: TransactionDocuments<C extends { documents: infer M } ? M : JsonObject>
+  readonly documents: TransactionDocuments<CollectionMetadata<C, 'documents'>>
   readonly #begin: Begin
   readonly #planOf: (collection: string) => CollectionPlan
   readonly #limits: Limits
@@ -73,7 +74,9 @@ export class TransactionHandle<C extends object> {
   }
 
   /** A declared collection, or HW_COLLECTION_UNKNOWN. */
-  collection<K extends keyof C & string>(name: K): { readonly documents: TransactionDocuments<C[K]> } {
-    return { documents: new TransactionDocuments<C[K]>(this.#begin, this.#planOf(name), this.#limits) }
+  collection<K extends keyof C & string>(
+    name: K,
+  ): { readonly documents: TransactionDocuments<CollectionMetadata<C, K>> } {
+    return { documents: new TransactionDocuments(this.#begin, this.#planOf(name), this.#limits) }
   }
 }

@@ -123,6 +123,22 @@ describe('normalizeMetadata', () => {
     expect(leaves).toEqual({ 'd:at': [at.getTime()], 'd:times': [at.getTime(), 5] })
   })
 
+  it.each([
+    ['a fraction of a millisecond', 1.5],
+    ['a Date after the year 9999', new Date(Date.UTC(10_000, 0, 1))],
+    ['epoch ms before the year 0', Date.UTC(0, 0, 1) - 2_000 * 366 * 86_400_000],
+    ['no Date', new Date(Number.NaN)],
+    ['beyond any Date', 9e15],
+  ])('refuses a time that an ISO string would not give back: %s', (_, at) => {
+    expect(() => normalizeMetadata({ at }, declaration)).toThrow(/metadata\.at: .* declared as datetime/)
+  })
+
+  it.each([0, -1, 253_402_300_799_999, -62_167_219_200_000])('keeps %d as just this instant', (at) => {
+    const { metadata, leaves } = normalizeMetadata({ at, times: [new Date(at)] }, declaration)
+    expect(leaves).toEqual({ 'd:at': [at], 'd:times': [at] })
+    expect(normalizeMetadata(metadata, declaration)).toEqual({ metadata, leaves })
+  })
+
   it('takes null and what is not declared', () => {
     expect(normalizeMetadata({ section: null, tags: null, more: 1 }, declaration).leaves).toEqual({ 'n:more': [1] })
   })

@@ -1,5 +1,24 @@
 import { expectTypeOf, it } from 'vitest'
-import { defineMetadata, openStore, type Store, type StoredDocument } from '../../index'
+import {
+  type CacheLoadOptions,
+  type DocumentPatch,
+  defineMetadata,
+  type FacetPath,
+  type Filter,
+  type JsonObject,
+  type ListPage,
+  openStore,
+  parseFilter,
+  type Reranker,
+  type SearchHit,
+  type SearchPage,
+  type Store,
+  type StoredDocument,
+  type StoreOptions,
+  storeOptionsFrom,
+  type TenantHandle,
+} from '../../index'
+import { createTestStore, type TestStore } from '../../src/testing'
 
 interface Article {
   section: string
@@ -32,7 +51,26 @@ it('metadata types are inferred from defineMetadata', () => {
     await acme.search({ query: 'x', filter: { nothing: 1 } })
     // @ts-expect-error not an operator of strings
     await acme.documents.list({ filter: { section: { gt: 'a' } } })
-    await acme.collection('questions').documents.put({ id: 'q', text: 'x', metadata: { anything: 1 } })
+    const questions = acme.collection('questions')
+    await questions.documents.put({ id: 'q', text: 'x', metadata: { anything: 1 } })
+    expectTypeOf((await questions.documents.get('q'))!.metadata).toEqualTypeOf<JsonObject>()
+    await questions.documents.patch('q', { metadata: { anything: null } })
+    // @ts-expect-error a Date is no JSON, and nothing says that it is a time
+    await questions.documents.put({ id: 'q', text: 'x', metadata: { at: new Date(0) } })
+    await acme.transaction(async (tx) => {
+      expectTypeOf((await tx.collection('questions').documents.get('q'))!.metadata).toEqualTypeOf<JsonObject>()
+      await tx.documents.patch('a', { metadata: { year: null } })
+      // @ts-expect-error year is a number
+      await tx.documents.put({ id: 'a', text: 'x', metadata: { year: '2026' } })
+    })
+    const page = await acme.search({ query: 'x', facets: ['section', '$source', '$chunk.page'] })
+    expectTypeOf(page.facets![0]!.path).toEqualTypeOf<FacetPath<{ section: string; year: number; tags: string[] }>>()
+    await acme.similar('a', { facets: { paths: ['year', '$status'], limit: 5 } })
+    await questions.search({ query: 'x', facets: ['any.path'] })
+    // @ts-expect-error there is no such field
+    await acme.search({ query: 'x', facets: ['sektion'] })
+    // @ts-expect-error nothing is counted by version
+    await acme.search({ query: 'x', facets: { paths: ['$version'] } })
     // @ts-expect-error it is not declared
     acme.collection('answers')
   }
@@ -77,6 +115,46 @@ it('without a declaration metadata is JSON', () => {
     await store
       .forTenant('acme')
       .search({ query: 'x', filter: { 'any.depth': 'two', OR: [{ year: 1 }, { NOT: { b: 2 } }] } })
+  }
+  expectTypeOf(check).toBeFunction()
+})
+
+it('what a store is made with and what it gives are of one type', () => {
+  const check = async (acme: TenantHandle<{ documents: Article }>, store: TestStore<{ documents: Article }>) => {
+    expectTypeOf(store.forTenant('acme')).toEqualTypeOf(acme)
+    expectTypeOf(await createTestStore<{ documents: Article }>()).toEqualTypeOf(store)
+    expectTypeOf(storeOptionsFrom<{ documents: Article }>).returns.toEqualTypeOf<StoreOptions<{ documents: Article }>>()
+    expectTypeOf(await acme.documents.list({ filter: { section: 'hr' } })).toEqualTypeOf<ListPage<Article>>()
+    expectTypeOf(await acme.search({ query: 'x' })).toEqualTypeOf<SearchPage<Article>>()
+    expectTypeOf(await acme.documents.getMany(['a'])).toEqualTypeOf<(StoredDocument<Article> | null)[]>()
+    const byYear: Reranker<Article> = {
+      rank(_query, hits) {
+        expectTypeOf(hits).toEqualTypeOf<readonly SearchHit<Article>[]>()
+        return { order: hits.map((_, at) => at) }
+      },
+    }
+    await acme.search({ query: 'x', rerank: byYear })
+    // @ts-expect-error scores or an order
+    await acme.search({ query: 'x', rerank: { rank: () => 'best first' } })
+    expectTypeOf(await acme.cache.getOrLoad('key', async () => ({ a: 1 }))).toEqualTypeOf<{ a: number }>()
+    expectTypeOf(await acme.cache.get<string>('key')).toEqualTypeOf<string | undefined>()
+    // @ts-expect-error a cached value is JSON
+    await acme.cache.getOrLoad('key', async () => new Map())
+    const load: CacheLoadOptions = { documents: ['a', { collection: 'questions', id: 'q' }] }
+    await acme.cache.getOrLoad('key', async () => 1, load)
+    const filter: Filter<Article> = { 'author.name': 'x' }
+    expectTypeOf(parseFilter(filter, defineMetadata({ at: 'datetime' })).kind).toBeString()
+    await acme.documents.deleteWhere(filter)
+    // @ts-expect-error there is no such field
+    await acme.documents.count({ autor: 'x' })
+    const patch: DocumentPatch<Article> = { metadata: { author: { name: 'y' } } }
+    await acme.documents.patch('a', patch)
+    const ready = await acme.documents.prepare({ id: 'a', text: 'x' })
+    await acme.using({ query: async () => ({ rows: [], rowCount: 0 }) }).documents.put(ready)
+    // @ts-expect-error what is prepared is made by prepare
+    await acme.documents.put({ made: true })
+    // @ts-expect-error there is no such collection
+    acme.collection('questions')
   }
   expectTypeOf(check).toBeFunction()
 })

@@ -47,6 +47,7 @@ const healthTimeoutMs = 5_000
  * request, which also asks for the version. The client's own retries are off: the policy here is their one owner.
  */
 export class ElasticsearchConnection implements AsyncDisposable {
+  /** @internal */
   readonly options: ResolvedElasticsearchOptions
   readonly #clock: Clock
   readonly #policy: Lazy<Policy>
@@ -85,6 +86,7 @@ export class ElasticsearchConnection implements AsyncDisposable {
   /**
    * For work that is repeated in part, such as a bulk: `attempt` sends what is left and throws a retryable error while
    * something is. Deadline, backoff with jitter, Retry-After and the retry budget are those of the policy.
+   * @internal
    */
   retrying<T>(attempt: (deadline: Deadline) => Promise<T>, call: CallOptions | undefined): Promise<T> {
     return this.#track(async () => {
@@ -95,7 +97,7 @@ export class ElasticsearchConnection implements AsyncDisposable {
     })
   }
 
-  /** One deadline for several requests; without a `timeoutMs` each has its own. */
+  /** One deadline for several requests; without a `timeoutMs` each has its own. @internal */
   within<T>(call: CallOptions | undefined, work: (call: CallOptions) => Promise<T>): Promise<T> {
     return withDeadline(this.#clock, call, undefined, (deadline) => work(deadline.options()))
   }

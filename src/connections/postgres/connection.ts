@@ -43,6 +43,7 @@ const connectingTooLongMs = 1_000
  * first statement; an opening that failed is tried anew by the next.
  */
 export class PostgresConnection implements AsyncDisposable {
+  /** @internal */
   readonly options: ResolvedPostgresOptions
   readonly #clock: Clock
   readonly #random: Random
@@ -101,11 +102,12 @@ export class PostgresConnection implements AsyncDisposable {
     return this.#lessor.stats
   }
 
-  /** What store.open found out about row level security; statements that begin later follow it. */
+  /** What store.open found out about row level security; statements that begin later follow it. @internal */
   get security(): RowSecurity {
     return this.#security
   }
 
+  /** @internal */
   set security(security: RowSecurity) {
     this.#security = Object.freeze({ ...security })
   }
@@ -114,6 +116,7 @@ export class PostgresConnection implements AsyncDisposable {
    * Asks whether sessions really have the path of names that they were started with: a pooler in between may have
    * dropped it. Until it is found so, every statement is one of a transaction that sets it. Also tells whether the
    * server answers.
+   * @internal
    */
   async askPath(): Promise<void> {
     const text = "SELECT pg_catalog.current_setting('search_path') AS path"
@@ -134,7 +137,7 @@ export class PostgresConnection implements AsyncDisposable {
     return runTransaction(this.#core, as, work, options)
   }
 
-  /** Hints between the processes of one installation; undefined in process, and where they are switched off. */
+  /** Hints between the processes of one installation; undefined in process, and where they are switched off. @internal */
   hints(of: string): PostgresHints | undefined {
     if (this.embedded || !this.options.hints) return undefined
     const session = (): Executor => this.session({ worker: true })

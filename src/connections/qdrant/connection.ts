@@ -7,7 +7,6 @@ import { type Random, systemRandom } from '../../core/random'
 import type { BreakerState } from '../../resilience/breaker'
 import { classifyQdrant } from '../../resilience/classify-qdrant'
 import { Policy } from '../../resilience/policy'
-import type { QdrantCaller } from './caller'
 import { canaryName, dropLeftCanaries } from './canaries'
 import { ClientTransport } from './client-transport'
 import { checkVersion, proveFences } from './compatibility'
@@ -36,8 +35,10 @@ const healthTimeoutMs = 5_000
  * Qdrant by URL, or a client of the user's. Nothing is opened before the first call, which checks the server's
  * version; the first write proves that the server heeds fences. Retries, breaker, bulkhead and deadline are here alone.
  */
-export class QdrantConnection implements QdrantCaller, AsyncDisposable {
+export class QdrantConnection implements AsyncDisposable {
+  /** @internal */
   readonly options: ResolvedQdrantOptions
+  /** @internal */
   readonly clock: Clock
   readonly #transport: QdrantTransport
   readonly #policy: Lazy<Policy>
@@ -80,7 +81,7 @@ export class QdrantConnection implements QdrantCaller, AsyncDisposable {
     return this.#version
   }
 
-  /** Sockets open now; none are ours with a client of the user's. */
+  /** Sockets open now; none are ours with a client of the user's. @internal */
   get sockets(): number {
     return this.#transport.sockets
   }
@@ -94,12 +95,12 @@ export class QdrantConnection implements QdrantCaller, AsyncDisposable {
     return { version: this.#version ?? '' }
   }
 
-  /** Resolves once it is proved, once a connection, that the server heeds fences. */
+  /** Resolves once it is proved, once a connection, that the server heeds fences. @internal */
   async fenced(call: CallOptions = {}): Promise<void> {
     await this.within(call, (inner) => abortable(this.#proof.get(), inner.signal))
   }
 
-  /** One deadline for several calls, which `close` waits for as for one. */
+  /** One deadline for several calls, which `close` waits for as for one. @internal */
   async within<T>(
     call: CallOptions | undefined,
     work: (call: CallOptions) => Promise<T>,

@@ -42,6 +42,7 @@ const healthTimeoutMs = 5_000
  * lost connection is opened anew by the next call that the breaker lets through.
  */
 export class RedisConnection implements AsyncDisposable {
+  /** @internal */
   readonly options: ResolvedRedisOptions
   readonly #clock: Clock
   readonly #links: readonly RedisLink[]

@@ -41,8 +41,11 @@ const healthTimeoutMs = 5_000
  * sockets are kept for the next ones.
  */
 export class S3Connection implements AsyncDisposable {
+  /** @internal */
   readonly options: ResolvedS3Options
+  /** @internal */
   readonly clock: Clock
+  /** @internal */
   readonly random: Random
   readonly #transport: S3Transport | undefined
   readonly #client: Lazy<S3Client>
@@ -81,7 +84,7 @@ export class S3Connection implements AsyncDisposable {
     }
   }
 
-  /** Keeps a body that is being read, so that `destroy` can end it; returns how to let go. */
+  /** Keeps a body that is being read, so that `destroy` can end it; returns how to let go. @internal */
   holdBody(end: () => void): () => void {
     this.#bodies.add(end)
     return () => this.#bodies.delete(end)

@@ -35,6 +35,7 @@ export class QdrantSnapshots {
   readonly #collections: QdrantCollections
   readonly #timeoutMs: number
 
+  /** @internal */
   constructor(connection: QdrantConnection, collections: QdrantCollections, options: ResolvedQdrantVectorOptions) {
     this.#connection = connection
     this.#collections = collections

@@ -54,6 +54,7 @@ export class Relay {
   #nudges = 0
   readonly #sleepers = new Set<() => void>()
 
+  /** @internal */
   constructor(ports: WriterPorts, options: WriterOptions, runner: JobRunner) {
     this.#ports = ports
     this.#options = options

@@ -6,6 +6,7 @@ import { reading } from '../../core/known-options'
 import { limitDefaults } from '../../core/limits'
 import type { MetadataDeclaration } from '../../filter/metadata'
 import { normalizeMetadata } from '../../filter/metadata'
+import type { MetadataInput, MetadataPatch } from '../../filter/metadata-input'
 import type { Leaves } from '../../filter/parsed'
 import type { DocumentBlob } from '../../repositories/documents'
 import type { WriterOptions, WriterPorts } from '../ports'
@@ -35,7 +36,7 @@ export interface DocumentInput<M = JsonObject> {
   /** Up to 10 MiB; must hold more than white space. */
   text: string
   /** Up to 64 KiB of JSON, eight levels deep. */
-  metadata?: M | undefined
+  metadata?: M | MetadataInput<M> | undefined
   /** Where it comes from: a URL, a path. */
   source?: string | undefined
   /** `text/plain` by default; `text/markdown` lets the splitter follow headings. */
@@ -50,7 +51,7 @@ export interface DocumentInput<M = JsonObject> {
 
 /** A change: what is absent stays. Metadata is merged as JSON merge patch (RFC 7396): null removes a key, or the blob. */
 export type DocumentPatch<M = JsonObject> = Partial<Omit<DocumentInput<M>, 'id' | 'metadata'>> & {
-  metadata?: { [K in keyof M]?: M[K] | null } | undefined
+  metadata?: MetadataPatch<M> | undefined
 }
 
 /** A checked document: defaults filled in, metadata flattened. */

@@ -25,6 +25,8 @@ export interface PreparedChunk extends ChunkContext {
  * made for it: all that needs no transaction. Made by `prepare`, taken by `put` and by `using(trx).documents.put`.
  */
 export class PreparedDocument {
+  /** Hides the class from the completion of what `put` takes: editors leave out one that has such a member. */
+  declare protected readonly made: true
   /** @internal */
   readonly scope: Scope
   /** @internal */

@@ -43,7 +43,7 @@ export class WriterTransaction {
   #begun: Promise<unknown> | undefined
   #ended = false
 
-  /** With `marker`, the transaction is the caller's own and is told to have committed by that key. */
+  /** With `marker`, the transaction is the caller's own and is told to have committed by that key. @internal */
   constructor(ports: WriterPorts, options: WriterOptions, tenant: TenantId, session: TruthSession, marker?: string) {
     this.#ports = ports
     this.#limits = documentLimits(ports, options)
@@ -120,7 +120,7 @@ export class WriterTransaction {
     })
   }
 
-  /** Ends the handle; the receipt of everything it wrote. */
+  /** Ends the handle; the receipt of everything it wrote. @internal */
   end(): Receipt {
     this.#ended = true
     const [only] = this.#collections
@@ -134,7 +134,7 @@ export class WriterTransaction {
     }
   }
 
-  /** Tells what a transaction of the writer's own came to; it committed where there is no code. */
+  /** Tells what a transaction of the writer's own came to; it committed where there is no code. @internal */
   tell(durationMs: number, code: ErrorCode | null): void {
     for (const [collection, tally] of this.#tallies) {
       const done = code === null ? tally : { written: 0, unchanged: 0, truncated: 0 }
