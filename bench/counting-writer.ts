@@ -62,3 +62,13 @@ export async function openCounting(
     },
   }
 }
+
+/** As autovacuum does within a minute. */
+export async function analyzeSchema(connection: PostgresConnection, schema: string): Promise<void> {
+  const sql = connection.session({ worker: true })
+  const { rows } = await sql.query<{ name: string }>(
+    `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = $1`,
+    [schema],
+  )
+  await sql.query(`ANALYZE ${rows.map(({ name }) => name)}`)
+}

@@ -1,5 +1,7 @@
-/** The relay's drain against loops by hand over the same rows, into Postgres with pgvector. */
-
+/**
+ * The relay's drain against loops by hand over the same rows: into Postgres with pgvector, and to targets that do nothing,
+ * where documents are read and that is all.
+ */
 import { PostgresConnection } from '../src/connections/postgres/connection'
 import { quoteName } from '../src/connections/postgres/row-security'
 import { systemClock } from '../src/core/clock'
@@ -14,6 +16,9 @@ import type { VectorPoint } from '../src/repositories/vectors'
 import { resolveCollections } from '../src/store/store-options'
 import { ensureGenerations } from '../src/writer/rebuild/generations'
 import { createWriter } from '../src/writer/writer'
+import { analyzeSchema, openCounting } from './counting-writer'
+import { costDuring, noteCost, watchWire } from './postgres-cost'
+import { addProcessors, ProcessMeter } from './processes'
 import { QueueByHand } from './queue-by-hand'
 import { add, argument, finish, medianRun, note } from './report'
 
@@ -25,6 +30,12 @@ const words = 'alpha beta gamma delta epsilon zeta eta theta iota kappa lambda m
   ' ',
 )
 let runs = 0
+watchWire()
+const meter = await ProcessMeter.open({ postgresUrl: url })
+const inputs = Array.from({ length: count }, (_, at) => ({
+  id: `document ${at}`,
+  text: `${Array.from({ length: 60 }, (_, word) => words[(at * 7 + word * word) % words.length]).join(' ')} ${at}`,
+}))
 
 /** Everything in a schema of its own: what one has filled is no burden to the next. */
 async function run(): Promise<{ upserts: number; loop: number; relay: number }> {
@@ -49,14 +60,8 @@ async function run(): Promise<{ upserts: number; loop: number; relay: number }> 
   try {
     await ensureGenerations(ports)
     const writer = createWriter(ports)
-    const inputs = Array.from({ length: count }, (_, at) => ({
-      id: `document ${at}`,
-      text: `${Array.from({ length: 60 }, (_, word) => words[(at * 7 + word * word) % words.length]).join(' ')} ${at}`,
-    }))
     await writer.putMany(scope, inputs)
-    // As autovacuum does within a minute.
-    const tables = ['documents', 'chunks', 'embeddings', 'jobs'].map((table) => `${quoteName(schema)}.${table}`)
-    await connection.session({ worker: true }).query(`ANALYZE ${tables}`)
+    await analyzeSchema(connection, schema)
     const drained = performance.now()
     const { applied, remaining } = await writer.relay.drain({ timeoutMs: 600_000 })
     const relay = (count / (performance.now() - drained)) * 1_000
@@ -101,6 +106,39 @@ async function run(): Promise<{ upserts: number; loop: number; relay: number }> 
   }
 }
 
+/** Jobs a second of one process whose targets do nothing, both at once; and of a queue by hand that reads the same. */
+async function noopRun() {
+  const embedder = { hashing: { dimensions: 384 } }
+  const store = await openCounting(url!, `bench_drain_${process.pid}_${++runs}`, { relay: 'external' }, { embedder })
+  try {
+    await store.writer.putMany(scope, inputs)
+    await analyzeSchema(store.connection, store.schema)
+    const measured = (work: () => Promise<unknown>) =>
+      costDuring(url!, () =>
+        meter.during(async () => {
+          const at = performance.now()
+          await work()
+          return ((count * 2) / (performance.now() - at)) * 1_000
+        }),
+      )
+    const relay = await measured(async () => {
+      const { applied, remaining } = await store.writer.relay.drain({ timeoutMs: 600_000 })
+      if (applied !== count * 2 || remaining > 0) throw new Error(`${applied} jobs applied, ${remaining} left`)
+    })
+    if (store.vectors.written !== count || store.texts.written !== count)
+      throw new Error('documents were not handed over')
+    const generations = await store.truth.session({ worker: true }).generations.list()
+    const { chunking, fingerprint } = generations.find(({ target }) => target === 'vector')!
+    const queue = await QueueByHand.open(url!, store.schema, { chunking, fingerprint: fingerprint! })
+    const noop = async (): Promise<void> => undefined
+    const hand = await measured(() => Promise.all([queue.drain('vector', noop), queue.drain('text', noop)]))
+    await queue.close()
+    return { relay, hand }
+  } finally {
+    await store.close()
+  }
+}
+
 /** All that an index holds, in batches as the relay made them: by document. */
 async function held<I, E>(
   repository: {
@@ -126,5 +164,11 @@ async function inOrder<T>(batches: readonly T[], write: (batch: T) => Promise<un
 const { upserts, loop, relay } = await medianRun(3, run, (one) => one.relay / one.loop)
 add('relay drain, a loop by hand', '/s', loop, relay, { compare: 'ratio', atLeast: 0.8 })
 add('relay drain, its upserts alone', '/s', upserts, relay, { compare: 'ratio', atLeast: 0.8 })
+const { relay: here, hand } = await medianRun(3, noopRun, (one) => one.relay.result.result / one.hand.result.result)
+add('no-op jobs, a queue by hand', '/s', hand.result.result, here.result.result, { compare: 'ratio', atLeast: 0.8 })
+add('no-op jobs, and 11,000/s', '/s', 11_000, here.result.result, { compare: 'ratio', atLeast: 1 })
+addProcessors('no-op jobs', 'job', count * 2, hand.result.times, here.result.times, { node: 1.25, postgres: 1.25 })
+noteCost('job by hand', count * 2, hand.cost)
+noteCost('job of the relay', count * 2, here.cost)
 note('documents', `${count}, a chunk each, in both targets at once`)
 finish()

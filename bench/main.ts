@@ -60,9 +60,15 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
   },
   drain: {
     about:
-      'the relay against loops by hand over the same rows, into Postgres with pgvector: [documents] [POSTGRES_URL]',
+      'the relay against loops by hand over the same rows, into Postgres with pgvector and into nothing: [documents] [POSTGRES_URL]',
     needs: 'DATABASE_URL or the URL',
     load: () => import('./drain'),
+  },
+  held: {
+    about:
+      'drain and claims under 800 jobs/s while a snapshot is held, then while pg_dump runs: [seconds] [POSTGRES_URL]',
+    needs: 'DATABASE_URL or the URL; pg_dump as new as the server, in the PATH or as PG_DUMP',
+    load: () => import('./held'),
   },
   grow: {
     about:
