@@ -183,6 +183,7 @@ export type {
   ContentScan,
   DocumentPayload,
   DocumentState,
+  FoundWords,
   HydratedChunk,
   StateChunk,
 } from './src/repositories/chunks'

@@ -143,6 +143,15 @@ export interface ChunkWords {
   readonly words: readonly string[]
   readonly filter?: ParsedFilter | undefined
   readonly limit: number
+  /** Chunks looked at, at most; which ones, where there are more, is the store's choice. */
+  readonly among: number
+}
+
+/** What a search of the truth itself found. */
+export interface FoundWords {
+  readonly hits: readonly IndexHit[]
+  /** True where there are more chunks than were looked at. */
+  readonly bounded: boolean
 }
 
 /** Chunks of documents, tombstones included, in every chunking. */
@@ -166,9 +175,9 @@ export interface ChunkRepository {
   hydrate(scope: Scope, chunking: string, ids: readonly string[], call?: CallOptions): Promise<HydratedChunk[]>
   /**
    * Live chunks of live documents whose title or text holds a word with one of these beginnings, best first, ties by id.
-   * A word counts more the rarer it is. Reads every chunk of the tenant: give it a deadline.
+   * A word counts more the rarer it is. Reads chunk by chunk, no more than `among`.
    */
-  searchWords(scope: Scope, chunking: string, query: ChunkWords, call?: CallOptions): Promise<IndexHit[]>
+  searchWords(scope: Scope, chunking: string, query: ChunkWords, call?: CallOptions): Promise<FoundWords>
   /** States of documents, each what changed after its `since` (0: everything). In the order asked. */
   states(
     documents: readonly {

@@ -226,10 +226,9 @@ export class LegRun {
     const found = await this.#trace.time('text', () =>
       searchTruth(this.#ports.truth, this.#scope, generation, this.#query, limit, call),
     )
-    if (this.#degraded.every(({ reason }) => reason !== lastResortReason)) {
-      this.#degraded.push({ leg: 'text', reason: lastResortReason })
-    }
-    return found
+    const reason = lastResortReason(found)
+    if (this.#degraded.every((told) => told.reason !== reason)) this.#degraded.push({ leg: 'text', reason })
+    return found.hits
   }
 
   /** By stored vectors, which need no engine. Where there are none, the order stays. */

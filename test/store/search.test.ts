@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { openStore } from '../../index'
+import { lastResortReason } from '../../src/search/last-resort'
 import { createTestStore } from '../../src/testing/test-store'
 import { describeFullProfile } from '../support/full-profile'
 import { TcpProxy } from '../support/tcp-proxy'
@@ -81,6 +82,15 @@ describe('both legs down', () => {
     const second = await acme.search({ query: 'word', limit: 20, cursor: first.cursor })
     expect(new Set([...first.hits, ...second.hits].map(({ chunkId }) => chunkId)).size).toBe(30)
     await store.close()
+  })
+})
+
+describe('a last resort that looked at some chunks only', () => {
+  it('says so', () => {
+    expect(lastResortReason({ hits: [], bounded: false })).toBe('both legs down: Postgres text search answered')
+    expect(lastResortReason({ hits: [], bounded: true })).toBe(
+      'both legs down: Postgres text search answered from 20000 chunks, there are more',
+    )
   })
 })
 

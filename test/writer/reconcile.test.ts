@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock'
+import { HeadwaterError } from '../../src/core/errors'
 import { collectionName, tenantId } from '../../src/core/ids'
 import { seededRandom } from '../../src/core/random'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../src/repositories/generations'
@@ -10,7 +11,9 @@ import { resolveCollections } from '../../src/store/store-options'
 import type { WriterPorts } from '../../src/writer/ports'
 import { ensureGenerations, liveGeneration } from '../../src/writer/rebuild/generations'
 import { rebuild } from '../../src/writer/rebuild/rebuild'
+import { dueSweep, readIndexState } from '../../src/writer/reconcile/index-state'
 import { reconcile } from '../../src/writer/reconcile/reconcile'
+import { sweepIndex } from '../../src/writer/reconcile/sweep'
 import { type CoordinatedWriter, createWriter } from '../../src/writer/writer'
 
 const collection = collectionName('documents')
@@ -75,6 +78,71 @@ describe('reconcile', () => {
     expect(await reconcile(ports, { target: 'vector' })).toMatchObject({ missing: 50 })
     await reconcile(ports, { target: 'vector', repair: true })
     await writer.relay.drain()
+    expect(await reconcile(ports, { deep: true })).toMatchObject(clean)
+  })
+
+  it('copies to an index that holds nothing, without a job, at the fences that the truth has', async () => {
+    const before = await ports.vectors.scan(vectorIndexOf(vector), { limit: 1_000 })
+    await remove(before.map(({ id }) => id))
+    expect(await vectorIds()).toEqual([])
+    const report = await reconcile(ports, { target: 'vector', repair: true })
+    expect(report).toMatchObject({ ...clean, checked: 50, missing: 50, repaired: 50 })
+    expect(await ports.vectors.scan(vectorIndexOf(vector), { limit: 1_000 })).toEqual(before)
+    expect(await ports.truth.session({ worker: true }).jobs.backlog()).toMatchObject({ waiting: 0, claimed: 0 })
+    expect(await reconcile(ports, { deep: true, repair: true })).toMatchObject({ ...clean, repaired: 0 })
+  })
+
+  it('a document that is deleted while its chunk is on its way to an empty index does not stay there', async () => {
+    await ports.vectors.drop(vectorIndexOf(vector))
+    const { vectors } = ports
+    let first = true
+    const upsert: typeof vectors.upsert = async (...args) => {
+      if (first) {
+        first = false
+        await writer.delete(scope, 'd7')
+        await writer.put(scope, { id: 'd8', text: 'written while a copy of it is on its way' })
+        await writer.relay.drain()
+      }
+      return MemoryVectorRepository.prototype.upsert.apply(vectors, args)
+    }
+    Object.defineProperty(vectors, 'upsert', { value: upsert, configurable: true })
+    await reconcile(ports, { target: 'vector', repair: true })
+    Reflect.deleteProperty(vectors, 'upsert')
+    await writer.relay.drain()
+    expect(await vectorIds()).toHaveLength(49)
+    expect(await reconcile(ports, { deep: true })).toMatchObject({ checked: 98, ...clean })
+  })
+
+  it('a worker goes on where one that filled an empty index died, and leaves what was refused to jobs', async () => {
+    ports = { ...ports, options: { copyBatch: 8 } }
+    await ports.vectors.drop(vectorIndexOf(vector))
+    const { registry } = ports.truth.session({ worker: true })
+    await dueSweep(ports, registry, vector.id, 'gone')
+    const options = { sweepMs: 1e9, sweepSlice: 100 }
+    const call = { signal: new AbortController().signal }
+    let pages = 0
+    await sweepIndex(ports, vector, options, call, async () => ++pages < 3)
+    const { sweep } = await readIndexState(registry, vector.id)
+    const part = await vectorIds()
+    expect(part.length).toBeGreaterThanOrEqual(24)
+    expect(part.length).toBeLessThan(50)
+    expect(sweep?.filled).toBe(part[23])
+    const refused = (await ports.truth.session({ worker: true }).chunks.scan({ ...vector, limit: 100 })).at(-1)!
+    const { vectors } = ports
+    const written: string[] = []
+    const upsert: typeof vectors.upsert = async (index, points, ...rest) => {
+      if (points.some(({ id }) => id === refused.id)) throw new HeadwaterError('HW_INVALID_DOCUMENT', 'refused')
+      written.push(...points.map(({ id }) => id))
+      return MemoryVectorRepository.prototype.upsert.call(vectors, index, points, ...rest)
+    }
+    Object.defineProperty(vectors, 'upsert', { value: upsert, configurable: true })
+    await sweepIndex(ports, vector, options, call, async () => true)
+    Reflect.deleteProperty(vectors, 'upsert')
+    expect(written.filter((id) => part.slice(0, 24).includes(id))).toEqual([])
+    expect((await readIndexState(registry, vector.id)).sweep).toBeNull()
+    expect(await vectorIds()).toHaveLength(49)
+    await writer.relay.drain()
+    expect(await vectorIds()).toHaveLength(50)
     expect(await reconcile(ports, { deep: true })).toMatchObject(clean)
   })
 

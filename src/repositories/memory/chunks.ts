@@ -14,10 +14,10 @@ import type {
   ContentScan,
   DocumentPayload,
   DocumentState,
+  FoundWords,
   HydratedChunk,
 } from '../chunks'
 import { digestOf, stampOf } from '../entry-stamp'
-import type { IndexHit } from '../index-entry'
 import { WordRanking } from '../word-ranking'
 import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
@@ -105,17 +105,19 @@ export class MemoryChunks implements ChunkRepository {
     )
   }
 
-  searchWords(scope: Scope, chunking: string, query: ChunkWords, call?: CallOptions): Promise<IndexHit[]> {
+  searchWords(scope: Scope, chunking: string, query: ChunkWords, call?: CallOptions): Promise<FoundWords> {
     return this.#read('chunks.searchWords', scope, call, (changes) => {
       const ranking = new WordRanking(query.words)
+      let left = query.among
       for (const [chunk, document] of this.#entries(changes, scope, chunking)) {
+        if (left-- === 0) return { hits: ranking.best(query.limit), bounded: true }
         if (!matches(query.filter, { ...document, leaves: documentLeaves(document) })) continue
         ranking.add(
           { id: chunk.id, document: chunk.document, fence: chunk.fence },
           `${document.title} ${chunk.heading} ${chunk.text}`,
         )
       }
-      return ranking.best(query.limit)
+      return { hits: ranking.best(query.limit), bounded: false }
     })
   }
 

@@ -39,21 +39,31 @@ export const chunkStatements = statements((dialect) => {
          SELECT * FROM ${documents} d WHERE d.tenant = c.tenant AND d.collection = c.collection AND d.id = c.document
            AND d.deleted_at IS NULL OFFSET 0) d`,
     ),
-    /** Conditions of a filter and `searchWordsEnd` follow. Most words follow a space, which costs less to see than a pattern. */
+    /**
+     * Conditions of a filter and `searchWordsEnd` follow. Most words follow a space, which costs less to see than a pattern.
+     * Documents are looked up by key: before the first ANALYZE a join of the two would take minutes.
+     */
     searchWords: `WITH found AS MATERIALIZED (
         SELECT e.id, e.document, e.fence, w.at, length(e.body)::float8 AS size,
           (length(e.body) - length(replace(e.body, w.word, '')))::float8 / length(w.word) AS count
-        FROM (SELECT c.id, c.document, c.fence, lower(d.title || ' ' || c.heading || ' ' || c.text) AS body ${living}
-          WHERE ${inScope} AND c.removed_at IS NULL`,
+        FROM (SELECT c.id, c.document, c.fence, lower(d.title || ' ' || c.heading || ' ' || c.text) AS body
+          FROM (SELECT * FROM ${chunks} c WHERE ${inScope} AND c.removed_at IS NULL LIMIT $7::bigint) c
+          CROSS JOIN LATERAL (
+            SELECT * FROM ${documents} d WHERE d.tenant = c.tenant AND d.collection = c.collection AND d.id = c.document
+              AND d.deleted_at IS NULL OFFSET 0) d
+          WHERE true`,
     searchWordsEnd: ` OFFSET 0) e
         CROSS JOIN unnest($4::text[], $5::text[]) WITH ORDINALITY AS w (word, pattern, at)
         WHERE strpos(e.body, w.word) > 0 AND (strpos(e.body, ' ' || w.word) > 0 OR e.body ~ w.pattern)),
-      total AS (SELECT count(*) AS entries FROM ${chunks} c WHERE ${inScope} AND c.removed_at IS NULL),
+      total AS MATERIALIZED (SELECT count(*) AS entries FROM (
+        SELECT FROM ${chunks} c WHERE ${inScope} AND c.removed_at IS NULL LIMIT $7::bigint + 1) c),
       weights AS (
         SELECT at, ln(1 + greatest(0, (SELECT entries FROM total) - count(*) + 0.5) / (count(*) + 0.5))::float8 AS idf
         FROM found GROUP BY at)
-      SELECT f.id, f.document, f.fence, sum(w.idf * ${frequencySql}) AS score FROM found f JOIN weights w USING (at)
-      GROUP BY f.id, f.document, f.fence ORDER BY score DESC, f.id LIMIT $6::bigint`,
+      SELECT t.entries, h.* FROM total t LEFT JOIN (
+        SELECT f.id, f.document, f.fence, sum(w.idf * ${frequencySql}) AS score FROM found f JOIN weights w USING (at)
+        GROUP BY f.id, f.document, f.fence ORDER BY score DESC, f.id LIMIT $6::bigint) h ON true
+      ORDER BY h.score DESC, h.id`,
     apply: applySql(chunks),
     bury: prepared(
       `UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'

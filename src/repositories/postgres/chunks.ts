@@ -15,9 +15,9 @@ import type {
   ChunkWords,
   ContentScan,
   DocumentState,
+  FoundWords,
   HydratedChunk,
 } from '../chunks'
-import type { IndexHit } from '../index-entry'
 import { countedWords, patternOf } from '../word-ranking'
 import { chunkStatements } from './chunk-sql'
 import { type AskedState, readStates, type StoredContext } from './chunk-states'
@@ -160,21 +160,26 @@ export class PostgresChunkRepository implements ChunkRepository {
   async searchWords(
     { tenant, collection }: Scope,
     chunking: string,
-    { words, filter, limit }: ChunkWords,
+    { words, filter, limit, among }: ChunkWords,
     call?: CallOptions,
-  ): Promise<IndexHit[]> {
+  ): Promise<FoundWords> {
     const counted = countedWords(words)
-    if (counted.length === 0) return []
-    const values: unknown[] = [tenant, collection, chunking, counted, counted.map(patternOf), limit]
+    if (counted.length === 0) return { hits: [], bounded: false }
+    const values: unknown[] = [tenant, collection, chunking, counted, counted.map(patternOf), limit, among]
     const condition = filter ? ` AND ${compileFilter(filter, documentColumns, values)}` : ''
     const text = `${this.#sql.searchWords}${condition}${this.#sql.searchWordsEnd}`
-    const { rows } = await run<Omit<IndexHit, 'score'> & { score: number | string }>(
+    const { rows } = await run<{ entries: number | string } & (StoredHit | { id: null })>(
       this.#executor,
       { text },
       values,
       call,
     )
-    return rows.map(({ id, document, fence, score }) => ({ id, document, fence: Number(fence), score: Number(score) }))
+    const hits = rows.flatMap((row) =>
+      row.id === null
+        ? []
+        : [{ id: row.id, document: row.document, fence: Number(row.fence), score: Number(row.score) }],
+    )
+    return { hits, bounded: Number(rows[0]?.entries ?? 0) > among }
   }
 
   states(documents: readonly AskedState[], chunking: string, call?: CallOptions): Promise<DocumentState[]> {
@@ -293,6 +298,13 @@ interface StoredHydrated extends StoredChunk {
   readonly version: number | string
   readonly created_at: number | string
   readonly updated_at: number | string
+}
+
+interface StoredHit {
+  readonly id: string
+  readonly document: string
+  readonly fence: number | string
+  readonly score: number | string
 }
 
 interface StoredEntry {

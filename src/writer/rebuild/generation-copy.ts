@@ -14,8 +14,18 @@ interface WrittenPage {
 /** Pages that are being written at once: the store has work while the next is made ready. */
 const pagesAtOnce = 2
 
+/** How a copy is gone on with, and what it leaves. */
+export interface CopyOptions {
+  /** Goes on above this id. */
+  readonly after: string | null
+  /** Everything up to this id is written. */
+  store(upTo: string): Promise<void>
+  /** Leaves what has no vector and what the index refuses to who looks after it, instead of bringing or failing it. */
+  readonly lenient?: boolean | undefined
+}
+
 /**
- * Fills a new generation by chunk id in short transactions. The next page is read while some are being written; a
+ * Fills a generation by chunk id in short transactions. The next page is read while some are being written; a
  * checkpoint is stored when all up to it are, and what an earlier run left goes on from there.
  */
 export class GenerationCopy {
@@ -23,20 +33,28 @@ export class GenerationCopy {
   readonly #generation: Generation
   readonly #pace: Pace
   readonly #signal: AbortSignal
+  readonly #options: CopyOptions
   readonly #batch: number
 
-  constructor(ports: WriterPorts, generation: Generation, pace: Pace, signal: AbortSignal) {
+  constructor(
+    ports: WriterPorts,
+    generation: Generation,
+    pace: Pace,
+    signal: AbortSignal,
+    options: CopyOptions = checkpointOf(ports, generation),
+  ) {
     this.#ports = ports
     this.#generation = generation
     this.#pace = pace
     this.#signal = signal
+    this.#options = options
     this.#batch = ports.options?.copyBatch ?? writerDefaults.copyBatch
   }
 
   /** How much of all chunks an earlier run has copied: their ids are hashes, so evenly spread. */
   get done(): number {
-    const { checkpoint } = this.#generation
-    return checkpoint === null ? 0 : Number.parseInt(checkpoint.slice(0, 8), 16) / 2 ** 32
+    const { after } = this.#options
+    return after === null ? 0 : Number.parseInt(after.slice(0, 8), 16) / 2 ** 32
   }
 
   /** `onCopied` is told of each page. */
@@ -44,7 +62,7 @@ export class GenerationCopy {
     const writing: WrittenPage[] = []
     let storing = Promise.resolve()
     try {
-      let reading = this.#read(this.#generation.checkpoint ?? undefined)
+      let reading = this.#read(this.#options.after ?? undefined)
       for (;;) {
         const { count, upTo, write } = await reading
         throwIfAborted(this.#signal)
@@ -57,7 +75,7 @@ export class GenerationCopy {
           onCopied(page.count)
           await storing
           if (page.upTo === undefined) return
-          storing = heardLater(this.#store(page.upTo))
+          storing = heardLater(this.#options.store(page.upTo))
           await this.#pace.after(page.count)
         }
       }
@@ -67,24 +85,29 @@ export class GenerationCopy {
     }
   }
 
-  #store(checkpoint: string): Promise<void> {
-    return this.#ports.truth.session({ worker: true }).generations.update(this.#generation.id, { checkpoint })
-  }
-
   async #read(after: string | undefined) {
     const { collection, chunking, fingerprint } = this.#generation
     const call = { signal: this.#signal }
     const { chunks } = this.#ports.truth.session({ worker: true })
-    const contents = await chunks.contents({ collection, chunking, after, limit: this.#batch }, fingerprint, call)
-    const byHalves = (error: unknown) => copyByHalves(this.#ports, this.#generation, contents, call, error)
+    const { lenient } = this.#options
+    const page = await chunks.contents({ collection, chunking, after, limit: this.#batch }, fingerprint, call)
+    const contents = lenient && fingerprint !== null ? page.filter(({ vector }) => vector !== null) : page
+    const refused = lenient ? () => Promise.resolve() : undefined
+    const byHalves = (error: unknown) => copyByHalves(this.#ports, this.#generation, contents, call, error, refused)
     // What an embedder refuses is met when it would be written.
     const prepared = await this.#pace
       .through(() => prepareCopy(this.#ports, this.#generation, contents, call))
       .catch((error: unknown) => () => Promise.reject(error))
     const write = () => prepared().catch(byHalves)
-    const upTo = contents.length < this.#batch ? undefined : contents.at(-1)!.id
+    const upTo = page.length < this.#batch ? undefined : page.at(-1)!.id
     return { count: contents.length, upTo, write }
   }
+}
+
+/** Where the generation's own copy is kept. */
+function checkpointOf(ports: WriterPorts, { id, checkpoint }: Generation): CopyOptions {
+  const { generations } = ports.truth.session({ worker: true })
+  return { after: checkpoint, store: (upTo) => generations.update(id, { checkpoint: upTo }) }
 }
 
 /** Its failure is met where it is awaited, unless another's comes first. */

@@ -56,7 +56,8 @@ export async function prepareCopy(
 
 /**
  * Reads and writes by halves after `cause`, until what is refused stands alone. A document that has a job, as one that
- * every index refuses has, is left to that job, which then brings the whole of it; any other ends the rebuild.
+ * every index refuses has, is left to that job, which then brings the whole of it; any other ends the rebuild. `refused`
+ * does something else about it.
  */
 export async function copyByHalves(
   ports: WriterPorts,
@@ -64,20 +65,23 @@ export async function copyByHalves(
   entries: readonly ChunkEntry[],
   call: CallOptions,
   cause: unknown,
+  refused: Refused = leaveToItsJob,
 ): Promise<void> {
   const error = asHeadwaterError(cause)
   if (isOfTheStore(error) && error.code !== 'HW_EMBEDDER_FAILED') throw error
   const [only] = entries
-  if (entries.length <= 1) return only ? leaveToItsJob(ports, generation, only, error) : undefined
+  if (entries.length <= 1) return only ? refused(ports, generation, only, error) : undefined
   const half = entries.length >> 1
   for (const part of [entries.slice(0, half), entries.slice(half)]) {
     try {
       await (await readCopy(ports, generation, part, call))()
     } catch (again) {
-      await copyByHalves(ports, generation, part, call, again)
+      await copyByHalves(ports, generation, part, call, again, refused)
     }
   }
 }
+
+type Refused = (ports: WriterPorts, generation: Generation, entry: ChunkEntry, error: HeadwaterError) => Promise<void>
 
 async function leaveToItsJob(
   ports: WriterPorts,

@@ -154,7 +154,7 @@ async function tombstones(
   return new Set(states.flatMap(({ removed }) => removed.map(({ id }) => id)))
 }
 
-function scanIndex(
+export function scanIndex(
   ports: WriterPorts,
   generation: Generation,
   scan: { after: string | undefined; limit: number },

@@ -21,6 +21,8 @@ export interface DueSweep {
   readonly reason: SweepReason
   /** Last chunk id that was compared. */
   readonly after: string | null
+  /** While an index that was found empty is filled: the last chunk id that was copied to it. */
+  readonly filled?: string | null | undefined
   /** Epoch ms of the truth's clock. */
   readonly since: number
 }

@@ -9,9 +9,10 @@ import { Pace } from '../rebuild/pace'
 import { findDamaged, repairDamaged } from './damage'
 import { findDrift } from './drift'
 import type { Drift } from './drift-entry'
+import { fillEmpty } from './fill-empty'
 import { type DueSweep, dueSweep, readIndexState } from './index-state'
 import { repairDrift } from './repair'
-import { endSweep, openSweep } from './sweep'
+import { endSweep, keepFilled, openSweep } from './sweep'
 
 /** What to compare, and whether to mend it. No time limit but `timeoutMs`. */
 export interface ReconcileOptions extends CallOptions {
@@ -48,7 +49,7 @@ export interface ReconcileReport {
    * A repair cuts them anew from their text.
    */
   readonly damaged: number
-  /** Documents re-stamped and entries deleted; 0 unless `repair`. */
+  /** Documents re-stamped, entries deleted, and those copied to an index that held nothing; 0 unless `repair`. */
   readonly repaired: number
   /** Entries left because of `maxDeletes`. */
   readonly spared: number
@@ -132,6 +133,7 @@ class ReconcileRun {
     const spared = this.#counts.spared
     const pace = new Pace(this.#ports, this.#options.rate, signal)
     let checked = 0
+    if (this.#options.repair) await this.#fill(generation, sweep, pace, signal)
     const options = { deep: this.#options.deep ?? false, distrust: sweep !== null, signal }
     for await (const range of findDrift(this.#ports, generation, options)) {
       checked += range.checked
@@ -151,6 +153,26 @@ class ReconcileRun {
     if (!sweep || sweep.reason === 'turn') return null
     await openSweep(this.#ports, generation, { ...sweep, after: null }, { signal })
     return sweep
+  }
+
+  /** Where the index holds nothing; what it lacks after that is found by the comparison. */
+  async #fill(generation: Generation, sweep: DueSweep | null, pace: Pace, signal: AbortSignal): Promise<void> {
+    const copied = await fillEmpty(
+      this.#ports,
+      generation,
+      { after: null },
+      {
+        pace,
+        signal,
+        store: async (filled) => {
+          // Left half done by a process that dies, a worker goes on from there. Another that does so already is no hindrance.
+          if (sweep) await keepFilled(this.#ports, generation, sweep, filled)
+          return true
+        },
+      },
+    )
+    this.#counts.missing += copied ?? 0
+    this.#counts.repaired += copied ?? 0
   }
 
   async #allMissing(generation: Generation): Promise<void> {

@@ -5,9 +5,11 @@ import { told } from '../../observability/told'
 import type { Generation } from '../../repositories/generations'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { createIndex } from '../rebuild/generations'
+import { Pace } from '../rebuild/pace'
 import { dropPhysical } from '../rebuild/retired'
 import { findDrift } from './drift'
 import type { Drift } from './drift-entry'
+import { fillEmpty } from './fill-empty'
 import { beginCheck, changeIndexState, type DueSweep, markIndex, readIndexState } from './index-state'
 import { repairDrift } from './repair'
 
@@ -45,6 +47,14 @@ async function stretch(
   found: Record<Drift['kind'] | 'checked' | 'repaired', number>,
 ): Promise<void> {
   await openSweep(ports, generation, sweep, call)
+  const copied = await fillEmpty(ports, generation, sweep, {
+    pace: new Pace(ports, undefined, call.signal),
+    signal: call.signal,
+    store: async (filled) => (await keepFilled(ports, generation, sweep, filled)) && (await goesOn()),
+  })
+  if (copied === null) return
+  found.missing += copied
+  found.repaired += copied
   const ranges = findDrift(ports, generation, {
     deep: false,
     // A job may leave out what the index once had, and can overwrite nothing that is ahead of the truth.
@@ -77,6 +87,16 @@ export async function openSweep(
   if ((await readIndexState(registry, generation.id)).mark !== null) return
   await makeAnew(ports, generation, call)
   await markIndex(ports, generation, call)
+}
+
+/** How far an index that was empty is filled. False when it is not this sweep's business any more. */
+export function keepFilled(
+  ports: WriterPorts,
+  generation: Generation,
+  sweep: DueSweep,
+  filled: string | undefined,
+): Promise<boolean> {
+  return advance(ports, generation, sweep, ({ filled: _, ...now }) => ({ ...now, ...(filled && { filled }) }))
 }
 
 /** Everything was compared and mended; a sweep that became due meanwhile stays. */
