@@ -5,7 +5,8 @@ import { copyByHalves, prepareCopy } from './index-copy'
 import type { Pace } from './pace'
 
 interface WrittenPage {
-  readonly count: number
+  /** Of what was written, once it is. */
+  readonly count: () => number
   /** Undefined for the last one. */
   readonly upTo: string | undefined
   readonly written: Promise<void>
@@ -72,11 +73,11 @@ export class GenerationCopy {
           const page = writing[0]!
           await page.written
           writing.shift()
-          onCopied(page.count)
+          onCopied(page.count())
           await storing
           if (page.upTo === undefined) return
           storing = heardLater(this.#options.store(page.upTo))
-          await this.#pace.after(page.count)
+          await this.#pace.after(page.count())
         }
       }
     } finally {
@@ -92,15 +93,19 @@ export class GenerationCopy {
     const { lenient } = this.#options
     const page = await chunks.contents({ collection, chunking, after, limit: this.#batch }, fingerprint, call)
     const contents = lenient && fingerprint !== null ? page.filter(({ vector }) => vector !== null) : page
-    const refused = lenient ? () => Promise.resolve() : undefined
-    const byHalves = (error: unknown) => copyByHalves(this.#ports, this.#generation, contents, call, error, refused)
+    let left = 0
+    const leave = async (): Promise<void> => {
+      left++
+    }
+    const byHalves = (error: unknown) =>
+      copyByHalves(this.#ports, this.#generation, contents, call, error, lenient ? leave : undefined)
     // What an embedder refuses is met when it would be written.
     const prepared = await this.#pace
       .through(() => prepareCopy(this.#ports, this.#generation, contents, call))
       .catch((error: unknown) => () => Promise.reject(error))
     const write = () => prepared().catch(byHalves)
     const upTo = page.length < this.#batch ? undefined : page.at(-1)!.id
-    return { count: contents.length, upTo, write }
+    return { count: () => contents.length - left, upTo, write }
   }
 }
 
