@@ -1,8 +1,9 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseEnv } from 'node:util'
-import { settingsFromEnv } from '../config/from-env'
+import { settingsQuietly } from '../config/from-env'
 import type { Environment, Settings } from '../config/settings'
+import { ownName } from '../config/variables'
 import { abortable } from '../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../core/errors'
 import { type CollectionName, collectionName } from '../core/ids'
@@ -63,7 +64,7 @@ export class CliContext {
   }
 
   async settings(): Promise<Settings> {
-    const settings = await settingsFromEnv(this.#environment())
+    const settings = settingsQuietly(this.#environment())
     const { profile, path: folder } = settings
     if (profile !== 'embedded' || folder === ':memory:') return settings
     return { ...settings, path: this.resolve(folder) }
@@ -72,6 +73,7 @@ export class CliContext {
   /** Runs `work` with the store open, and closes it in any case. */
   async withStore<T>(options: OpenOptions, work: (store: CliStore, settings: Settings) => Promise<T>): Promise<T> {
     const settings = await this.settings()
+    for (const message of settings.ignored) this.out.notice(message, 'warn', { code: 'HW_INVALID_SETTINGS' })
     const reads = options.mode === 'read'
     if (reads) assertThere(settings)
     const mistyped = options.creates ? undefined : this.options.collection
@@ -128,12 +130,16 @@ export class CliContext {
       env['HEADWATER_PROFILE'] = 'embedded'
       env['HEADWATER_PATH'] = folder
     }
+    // What a flag says is meant, whichever name says otherwise.
+    if (databaseUrl !== undefined || folder !== undefined || profile === 'embedded') {
+      for (const name of ['DATABASE_URL', 'POSTGRES_HOST', 'DATABASE_MIGRATION_URL'] as const) {
+        delete env[name]
+        delete env[ownName(name)!]
+      }
+    }
     if (databaseUrl !== undefined) {
       env['HEADWATER_PROFILE'] = 'postgres'
       env['DATABASE_URL'] = databaseUrl
-      delete env['DATABASE_MIGRATION_URL']
-    } else if (folder !== undefined || profile === 'embedded') {
-      for (const name of ['DATABASE_URL', 'POSTGRES_HOST', 'DATABASE_MIGRATION_URL']) delete env[name]
     }
     return env
   }

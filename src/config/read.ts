@@ -1,28 +1,52 @@
 import type { z as Zod } from 'zod'
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { Secret } from '../core/secret'
 import { type CheckedEnvironment, environmentSchema } from './schema'
 import type { Environment, Settings } from './settings'
-import { type VariableName, variables } from './variables'
+import { ownName, type VariableName, variables } from './variables'
 
 interface Problem {
-  readonly variable: VariableName
+  /** The name that was read, or is missing. */
+  readonly variable: string
   readonly problem: string
 }
 
 const poolOf = { development: { size: 5, overflow: 10 }, otherwise: { size: 20, overflow: 30 } } as const
 
+/** A value, and the name that it was read from. */
+interface Given {
+  readonly text: string
+  readonly from: string
+}
+
+type GivenAll = Partial<Record<VariableName, Given>>
+
 /** `settingsFromEnv`, given zod. */
 export function readSettings(env: Environment, z: typeof Zod): Settings {
+  const schema = environmentSchema(z)
   const given = present(env)
-  const result = environmentSchema(z).safeParse(given)
-  const problems: Problem[] = (result.error?.issues ?? []).map(({ path, message }) => {
-    const variable = String(path[0]) as VariableName
-    return { variable, problem: `${message}${shown(variable, given[variable])}` }
-  })
+  const problems: Problem[] = []
+  const ignored: string[] = []
+  for (const { path, message } of schema.safeParse(textsOf(given)).error?.issues ?? []) {
+    const name = path[0] as VariableName
+    const { from, text } = given[name] ?? { from: name, text: undefined }
+    const problem = `${message}${shown(name, text)}`
+    if (from === ownName(name) || !ownName(name) || variables[name].strict) {
+      problems.push({ variable: from, problem })
+      continue
+    }
+    delete given[name]
+    const instead = places.has(name) ? 'none' : variables[name].fallback || 'none'
+    ignored.push(`${from} ${problem}: ignored, ${instead} is used; ${ownName(name)} is for this alone`)
+  }
   problems.push(...contradictions(given))
-  if (problems.length > 0 || !result.data) throw refused(problems)
-  return settingsOf(result.data)
+  if (problems.length > 0) throw refused(problems)
+  return settingsOf(schema.parse(textsOf(given)), ignored)
+}
+
+function textsOf(given: GivenAll): Partial<Record<VariableName, string>> {
+  return Object.fromEntries(Object.entries(given).map(([name, { text }]) => [name, text]))
 }
 
 /** A refused value, without what may be a credential in it. */
@@ -30,7 +54,7 @@ function shown(variable: VariableName, value: string | undefined): string {
   if (variables[variable].secret || value === undefined) return ''
   // Whatever is meant as an address may hold a password, however it is misspelt.
   if (/(URL|ENDPOINT|HOST)$/.test(variable)) return shownAddress(value)
-  return `, got ${JSON.stringify(value)}`
+  return `, got ${describeValue(value)}`
 }
 
 function shownAddress(value: string): string {
@@ -43,29 +67,53 @@ function shownAddress(value: string): string {
   }
 }
 
-/** The variables that are ours and not blank. */
-function present(env: Environment): Partial<Record<VariableName, string>> {
-  const given: Partial<Record<VariableName, string>> = {}
+/** What stands for one another: a name of ours keeps a shared one of the other from being used. */
+const alternatives: readonly (readonly [VariableName, VariableName])[] = [
+  ['DATABASE_URL', 'POSTGRES_HOST'],
+  ['QDRANT_URL', 'QDRANT_HOST'],
+  ['EMBEDDING_MODEL', 'DEFAULT_EMBEDDING_MODEL'],
+]
+/** Places that `none` under a name of ours takes away, whatever the shared name says. */
+const places: ReadonlySet<VariableName> = new Set([
+  'QDRANT_URL',
+  'QDRANT_HOST',
+  'ELASTICSEARCH_URL',
+  'REDIS_URL',
+  'S3_ENDPOINT',
+])
+
+/** The variables that are set and not blank, each from the name of ours where that is there. */
+function present(env: Environment): GivenAll {
+  const given: GivenAll = {}
   for (const name of Object.keys(variables) as VariableName[]) {
-    const value = env[name]?.trim()
-    if (value) given[name] = value
+    for (const from of [ownName(name), name]) {
+      const text = from === undefined ? undefined : env[from]?.trim()
+      if (!from || !text) continue
+      if (from === name || text !== 'none' || !places.has(name)) given[name] = { text, from }
+      break
+    }
+  }
+  const isOwn = (name: VariableName): boolean => given[name] !== undefined && given[name].from === ownName(name)
+  for (const [one, other] of alternatives) {
+    if (isOwn(one) && !isOwn(other)) delete given[other]
+    else if (isOwn(other) && !isOwn(one)) delete given[one]
   }
   return given
 }
 
 /** What is wrong between variables, each of which may be right by itself. */
-function contradictions(given: Partial<Record<VariableName, string>>): Problem[] {
+function contradictions(given: GivenAll): Problem[] {
   const problems: Problem[] = []
-  const server = given.DATABASE_URL ? 'DATABASE_URL' : given.POSTGRES_HOST ? 'POSTGRES_HOST' : undefined
-  if (given.HEADWATER_PROFILE === 'embedded') {
-    if (server) problems.push({ variable: server, problem: 'is set and HEADWATER_PROFILE=embedded too; keep one' })
+  const server = given.DATABASE_URL ?? given.POSTGRES_HOST
+  if (given.HEADWATER_PROFILE?.text === 'embedded') {
+    if (server) problems.push({ variable: server.from, problem: 'is set and HEADWATER_PROFILE=embedded too; keep one' })
   } else if (!server) {
     const problem = 'is missing: set it, or POSTGRES_HOST, or HEADWATER_PROFILE=embedded for a store in a folder'
     problems.push({ variable: 'DATABASE_URL', problem })
   }
   const { EMBEDDING_MODEL: model, DEFAULT_EMBEDDING_MODEL: alias } = given
-  if (model && alias && model !== alias) {
-    problems.push({ variable: 'DEFAULT_EMBEDDING_MODEL', problem: `is ${alias} and EMBEDDING_MODEL is ${model}` })
+  if (model && alias && model.text !== alias.text) {
+    problems.push({ variable: alias.from, problem: `is ${alias.text} and ${model.from} is ${model.text}` })
   }
   const together: [VariableName, VariableName][] = [
     ['S3_ENDPOINT', 'S3_ACCESS_KEY'],
@@ -77,7 +125,8 @@ function contradictions(given: Partial<Record<VariableName, string>>): Problem[]
   ]
   for (const [one, other] of together) {
     const told = problems.some(({ variable }) => variable === other)
-    if (given[one] && !given[other] && !told) problems.push({ variable: other, problem: `is missing beside ${one}` })
+    const beside = given[one]?.from
+    if (beside && !given[other] && !told) problems.push({ variable: other, problem: `is missing beside ${beside}` })
   }
   return problems
 }
@@ -90,7 +139,7 @@ function refused(problems: readonly Problem[]): HeadwaterError {
   })
 }
 
-function settingsOf(env: CheckedEnvironment): Settings {
+function settingsOf(env: CheckedEnvironment, ignored: readonly string[]): Settings {
   const development = env.NODE_ENV === 'development'
   const pool = development ? poolOf.development : poolOf.otherwise
   const url = env.DATABASE_URL ?? composed(env)
@@ -153,6 +202,7 @@ function settingsOf(env: CheckedEnvironment): Settings {
       prometheusPort: env.PROMETHEUS_PORT,
       prometheusHost: env.PROMETHEUS_HOST,
     },
+    ignored: Object.freeze(ignored),
   })
 }
 

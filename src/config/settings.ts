@@ -15,6 +15,8 @@ export interface Settings {
   readonly s3: S3Settings | undefined
   readonly embeddings: EmbeddingSettings
   readonly worker: WorkerSettings
+  /** Variables under a name shared with others whose value is none of ours, with what was used instead. */
+  readonly ignored: readonly string[]
 }
 
 export interface PostgresSettings {

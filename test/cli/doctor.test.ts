@@ -42,12 +42,22 @@ describe('doctor of settings and folders', () => {
   const folder = useFolder()
 
   it('names every problem of the settings at once', async () => {
-    const env = { QDRANT_PORT: 'many', REDIS_URL: 'http://me:hush@x', S3_ENDPOINT: 'http://x' }
+    const env = { HEADWATER_QDRANT_PORT: 'many', HEADWATER_REDIS_URL: 'http://me:hush@x', S3_ENDPOINT: 'http://x' }
     const { code, checks } = await doctor({ cwd: folder(), env })
     expect(code).toBe(1)
     const details = checks.map(({ detail }) => detail).join('\n')
     for (const name of ['DATABASE_URL', 'QDRANT_PORT', 'REDIS_URL', 'S3_ACCESS_KEY']) expect(details).toContain(name)
     expect(checks.every((check) => check.code === 'HW_INVALID_SETTINGS')).toBe(true)
+  })
+
+  it('warns of what is meant for others, and goes on without it', async () => {
+    const env = { LOG_LEVEL: 'verbose', EMBEDDING_MODEL: 'hashing' }
+    const { code, of } = await doctor({ cwd: folder(), env }, '--path', ':memory:')
+    expect(code).toBe(0)
+    expect(of('settings')).toMatchObject([
+      { state: 'ok' },
+      { state: 'warning', detail: expect.stringContaining('LOG_LEVEL'), remedy: expect.stringContaining('HEADWATER_') },
+    ])
   })
 
   it('warns of a hashing embedder that nobody named, and fails for it where that is asked', async () => {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { settingsFromEnv } from '../../src/config/from-env'
 import type { Environment } from '../../src/config/settings'
 import { HeadwaterError } from '../../src/core/errors'
@@ -75,11 +75,11 @@ describe('settings from the environment', () => {
     const problems = await problemsOf({
       HEADWATER_PROFILE: 'cloud',
       POSTGRES_PORT: '70000',
-      DATABASE_POOL_SIZE: '1e3',
+      HEADWATER_DATABASE_POOL_SIZE: '1e3',
       DATABASE_SCHEMA: 'pg_mine',
-      QDRANT_URL: 'qdrant:6333',
-      LOG_LEVEL: 'loud',
-      REDIS_CACHE_TTL: '0',
+      HEADWATER_QDRANT_URL: 'qdrant:6333',
+      HEADWATER_LOG_LEVEL: 'loud',
+      HEADWATER_REDIS_CACHE_TTL: '0',
       EMBEDDING_MODEL: 'a',
       DEFAULT_EMBEDDING_MODEL: 'b',
       S3_ENDPOINT: 'https://s3',
@@ -91,11 +91,11 @@ describe('settings from the environment', () => {
         'HEADWATER_PROFILE',
         'DATABASE_URL',
         'POSTGRES_PORT',
-        'DATABASE_POOL_SIZE',
+        'HEADWATER_DATABASE_POOL_SIZE',
         'DATABASE_SCHEMA',
-        'QDRANT_URL',
-        'LOG_LEVEL',
-        'REDIS_CACHE_TTL',
+        'HEADWATER_QDRANT_URL',
+        'HEADWATER_LOG_LEVEL',
+        'HEADWATER_REDIS_CACHE_TTL',
         'DEFAULT_EMBEDDING_MODEL',
         'S3_ACCESS_KEY',
         'S3_SECRET_KEY',
@@ -114,7 +114,7 @@ describe('settings from the environment', () => {
   it('shows of an address no more than scheme and host, however it is misspelt', async () => {
     const problems = await problemsOf({
       ...server,
-      QDRANT_URL: 'htp://me:hush@qdrant.example/?key=hush#hush',
+      HEADWATER_QDRANT_URL: 'htp://me:hush@qdrant.example/?key=hush#hush',
       S3_ENDPOINT: 'hush',
       OPENAI_BASE_URL: 'http:hush',
       POSTGRES_HOST: 'a b hush',
@@ -128,8 +128,8 @@ describe('settings from the environment', () => {
       DATABASE_URL: 'mysql://me:hush-1@db/app',
       DATABASE_REPLICA_URL: 'postgres://a/b,hush-2',
       DATABASE_MIGRATION_URL: 'hush-3',
-      ELASTICSEARCH_URL: 'elastic:hush-4@es',
-      REDIS_URL: 'http://:hush-5@redis',
+      HEADWATER_ELASTICSEARCH_URL: 'elastic:hush-4@es',
+      HEADWATER_REDIS_URL: 'http://:hush-5@redis',
     }
     const problems = await problemsOf(secrets)
     expect(problems).toHaveLength(5)
@@ -154,6 +154,91 @@ describe('settings from the environment', () => {
     ])
     expect(settings).toMatchObject({ qdrant: { batchSize: 100 }, redis: { ttlMs: 3_600_000 } })
     expect(settings.elasticsearch!.nodes).toHaveLength(2)
+  })
+})
+
+describe('names that others read too', () => {
+  const warnings: Error[] = []
+  const note = (warning: Error) => void warnings.push(warning)
+  const read = (env: Environment) => settingsFromEnv({ ...server, ...env })
+
+  beforeEach(() => {
+    warnings.length = 0
+    process.on('warning', note)
+  })
+  afterEach(() => void process.off('warning', note))
+
+  it('give way to the same name with HEADWATER_ before it', () => {
+    const settings = read({
+      LOG_LEVEL: 'warn',
+      HEADWATER_LOG_LEVEL: 'debug',
+      QDRANT_URL: 'http://others:6333',
+      HEADWATER_QDRANT_HOST: 'ours',
+      HEADWATER_DATABASE_URL: 'postgres://ours/app',
+      HEADWATER_MAX_WORKERS: ' ',
+      MAX_WORKERS: '7',
+      DEFAULT_EMBEDDING_MODEL: 'others',
+      HEADWATER_EMBEDDING_MODEL: 'hashing',
+    })
+    expect(settings.worker).toMatchObject({ logLevel: 'debug', maxWorkers: 7 })
+    expect(settings.qdrant!.url).toBe('http://ours:6333')
+    expect(settings.postgres.url!.reveal()).toBe('postgres://ours/app')
+    expect(settings.embeddings.model).toBe('hashing')
+    expect(read({ HEADWATER_POSTGRES_HOST: 'db2' }).postgres.url!.reveal()).toBe('postgres://db2:5432/')
+    expect(settings.ignored).toEqual([])
+  })
+
+  it('take a place away that is meant for others', () => {
+    const env = { QDRANT_URL: 'http://q', REDIS_URL: 'redis://r', ELASTICSEARCH_URL: 'http://e' }
+    const none = { HEADWATER_QDRANT_URL: 'none', HEADWATER_REDIS_URL: 'none', HEADWATER_ELASTICSEARCH_URL: 'none' }
+    expect(read({ ...env, ...none })).toMatchObject({ qdrant: undefined, redis: undefined, elasticsearch: undefined })
+  })
+
+  it('are warned of by name where their value is none of ours, and the default is used', async () => {
+    const settings = read({
+      LOG_LEVEL: 'verbose',
+      BATCH_SIZE: 'many',
+      QDRANT_URL: 'grpc://me:hush@others:6334',
+      QDRANT_HOST: 'a/b',
+      REDIS_URL: 'sentinel://:hush@others',
+      PROMETHEUS_PORT: 'tcp://10.0.0.1:9090',
+    })
+    expect(settings).toMatchObject({
+      qdrant: undefined,
+      redis: undefined,
+      embeddings: { batchSize: 64 },
+      worker: { logLevel: 'info', prometheusPort: undefined },
+    })
+    expect(settings.ignored).toHaveLength(6)
+    expect(settings.ignored).toContain(
+      'LOG_LEVEL must be trace, debug, info, warn, error, fatal or silent, got "verbose": ignored, info is used; ' +
+        'HEADWATER_LOG_LEVEL is for this alone',
+    )
+    expect(settings.ignored.join('\n')).not.toContain('hush')
+    await new Promise(setImmediate)
+    expect(warnings.map(({ message }) => message)).toEqual(settings.ignored)
+    expect(warnings[0]).toMatchObject({ name: 'HeadwaterWarning', code: 'HW_INVALID_SETTINGS' })
+  })
+
+  it('are errors under the name of ours, and where data would lie or go elsewhere', async () => {
+    const ours = { HEADWATER_LOG_LEVEL: 'verbose', LOG_LEVEL: 'info', HEADWATER_S3_ENDPOINT: 'x' }
+    expect((await problemsOf({ ...server, ...ours })).map((problem) => problem.split(' ')[0])).toEqual([
+      'HEADWATER_S3_ENDPOINT',
+      'HEADWATER_LOG_LEVEL',
+      'S3_ACCESS_KEY',
+      'S3_SECRET_KEY',
+    ])
+    const strict = {
+      DATABASE_URL: 'mysql://db/app',
+      POSTGRES_PORT: '0',
+      DATABASE_SCHEMA: 'pg_x',
+      QDRANT_COLLECTION_NAME: 'A',
+      ELASTICSEARCH_CA_FINGERPRINT: 'x',
+      ELASTICSEARCH_INDEX: 'A',
+      S3_BUCKET_PREFIX: 'A',
+      OPENAI_BASE_URL: 'others',
+    }
+    expect((await problemsOf(strict)).map((problem) => problem.split(' ')[0])).toEqual(Object.keys(strict))
   })
 })
 

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { renderEnvironment, type VariableName } from '../../config/variables'
+import { ownName, renderEnvironment, type VariableName } from '../../config/variables'
 import { HeadwaterError } from '../../core/errors'
 import { migrate } from '../../migrations/migrate'
 import type { Register } from '../command'
@@ -40,8 +40,9 @@ export const registerInit: Register = (program, run) => {
 function given({ options, io }: CliContext): Partial<Record<VariableName, string>> {
   if (options.databaseUrl !== undefined) return { DATABASE_URL: options.databaseUrl }
   if (options.path !== undefined) return { HEADWATER_PROFILE: 'embedded', HEADWATER_PATH: options.path }
-  const { DATABASE_URL, POSTGRES_HOST, HEADWATER_PROFILE } = io.env
-  if (options.profile === undefined && (DATABASE_URL || POSTGRES_HOST || HEADWATER_PROFILE)) return {}
+  const names = ['HEADWATER_PROFILE', 'DATABASE_URL', 'POSTGRES_HOST'] as const
+  const told = names.some((name) => io.env[name] || io.env[ownName(name) ?? name])
+  if (options.profile === undefined && told) return {}
   return { HEADWATER_PROFILE: options.profile ?? 'embedded' }
 }
 

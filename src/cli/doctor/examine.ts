@@ -43,11 +43,16 @@ export async function examine(context: CliContext, timeoutMs: number): Promise<C
         absent ? [absent] : isUp('postgres') ? checkDatabase(context, found, isUp, deadline) : unasked('postgres'),
       ])
       const around = [checkEmbedder(found), ...checkFolders(options), ...checkPasswords(options)]
-      return [ok('settings', `profile ${settings.profile}`), ...around, ...answers, ...fences, ...calls, ...database]
+      return [...checkSettings(settings), ...around, ...answers, ...fences, ...calls, ...database]
     } finally {
       await disconnect(stores)
     }
   })
+}
+
+function checkSettings({ profile, ignored }: Settings): Check[] {
+  const remedy = 'Correct the value, or give ours under the name that begins with HEADWATER_.'
+  return [ok('settings', `profile ${profile}`), ...ignored.map((message) => warning('settings', message, remedy))]
 }
 
 /** The store says it in `notices`; who asks doctor is about to deploy. */
