@@ -51,10 +51,10 @@ export function uuidV5(...parts: string[]): string {
   return formatUuid(hash('sha1', Buffer.concat(pieces), 'buffer').subarray(0, 16), 0x50)
 }
 
-/** A time-ordered UUIDv7: 48 bits of epoch ms, then randomness. */
+/** A time-ordered UUIDv7: 48 bits of epoch ms (what a clock says beyond them is their end), then randomness. */
 export function uuidV7(clock: Clock, random: Random): string {
   const bytes = Buffer.from(random.bytes(16))
-  bytes.writeUIntBE(clock.now(), 0, 6)
+  bytes.writeUIntBE(Math.min(Math.max(0, clock.now()), 2 ** 48 - 1), 0, 6)
   return formatUuid(bytes, 0x70)
 }
 

@@ -86,6 +86,12 @@ export function text(most = 1_024): Kind {
   return kind(`a text of 1 to ${most} characters`, (value) => isText(value, most) && value !== '')
 }
 
+/** A name in Postgres, which cuts longer ones off in silence. */
+export const identifier: Kind = kind(
+  'a text of 1 to 63 bytes',
+  (value) => isText(value, 63) && value !== '' && Buffer.byteLength(value as string) <= 63,
+)
+
 /** Text that may be empty. */
 export function words(most = 1_024): Kind {
   return kind(`a text of at most ${most} characters`, (value) => isText(value, most))
@@ -108,10 +114,8 @@ export const pem: Kind = (value, path, code) => {
 export function having(...methods: readonly string[]): Kind {
   const has = (value: unknown): boolean =>
     methods.every((name) => typeof Reflect.get(Object(value), name) === 'function')
-  return kind(
-    `an object with ${methods.map((name) => `${name}()`).join(', ')}`,
-    (value) => isObject(value) && has(value),
-  )
+  const what = methods.length > 0 ? `an object with ${methods.map((name) => `${name}()`).join(', ')}` : 'an object'
+  return kind(what, (value) => isObject(value) && has(value))
 }
 
 /** Options within options. */

@@ -35,6 +35,6 @@ export function fingerprintOf(space: VectorSpace): string {
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^[^a-z]+/, '')
     .slice(0, maxName)
-    .replace(/-+$/, '')
+    .replace(/-$/, '')
   return `${name || 'space'}-${dimensions}-${hash}`
 }

@@ -28,10 +28,12 @@ export async function withPool<T>(target: MigrationTarget, work: (pool: Postgres
 }
 
 export function schemaOf({ schema = 'headwater' }: SchemaOptions): string {
-  if (typeof schema === 'string' && /^[^\0]{1,63}$/.test(schema) && !/^pg_/.test(schema)) return schema
+  if (typeof schema === 'string' && /^[^\0]{1,63}$/.test(schema) && Buffer.byteLength(schema) <= 63) {
+    if (!schema.startsWith('pg_')) return schema
+  }
   throw new HeadwaterError(
     'HW_INVALID_OPTIONS',
-    `schema: ${JSON.stringify(schema)} is not a name of 1 to 63 characters that does not begin with pg_`,
+    `schema: ${JSON.stringify(schema)} is not a name of 1 to 63 bytes that does not begin with pg_`,
     { path: 'schema' },
   )
 }

@@ -32,7 +32,7 @@ function verdict(status: number, detail: string, retryAfterMs: number | undefine
       return { code: 'HW_UNAUTHORIZED' }
     case 404:
       return {
-        code: /collection .* doesn't exist|not found: collection/i.test(detail)
+        code: /collection \S* doesn't exist|not found: collection/i.test(detail)
           ? 'HW_GENERATION_MISSING'
           : 'HW_NOT_FOUND',
       }

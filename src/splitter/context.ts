@@ -70,9 +70,14 @@ function headingText(text: string, { start, end }: Block): string {
 function headerOf(text: string, { start, end }: Block, bare: boolean): { readonly end: number; readonly text: string } {
   const first = lineEnd(text, start, end)
   const second = lineEnd(text, first + 1, end)
-  const isHeader = bare || (second - first <= 4_096 && /^[\s|:-]*-[\s|:-]*$/.test(text.slice(first + 1, second)))
+  const isHeader = bare || (second - first <= 4_096 && isRule(text.slice(first + 1, second)))
   const words = isHeader && first - start <= longestHeader ? text.slice(start, first).trimEnd() : ''
   return { end: bare ? first + 1 : second, text: words }
+}
+
+/** The line under the names of the columns. */
+function isRule(line: string): boolean {
+  return line.includes('-') && /^[\s|:-]*$/.test(line)
 }
 
 function lineEnd(text: string, start: number, end: number): number {

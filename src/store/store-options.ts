@@ -16,6 +16,7 @@ import {
   flagOr,
   group,
   having,
+  identifier,
   type Kind,
   method,
   milliseconds,
@@ -307,7 +308,7 @@ export function checkStoreOptions<C extends object>(given: StoreOptions<C>): Sto
   const { postgres, qdrant, elasticsearch } = options
   const prefix = qdrant?.prefix
   const name = text(63)
-  if (postgres?.schema !== undefined) name(postgres.schema, 'postgres.schema', 'HW_INVALID_OPTIONS')
+  if (postgres?.schema !== undefined) identifier(postgres.schema, 'postgres.schema', 'HW_INVALID_OPTIONS')
   if (elasticsearch?.prefix !== undefined) name(elasticsearch.prefix, 'elasticsearch.prefix', 'HW_INVALID_OPTIONS')
   if (prefix !== undefined) name(prefix, 'qdrant.prefix', 'HW_INVALID_OPTIONS')
   if (prefix !== undefined && !/^[A-Za-z0-9._-]{1,64}$/.test(prefix)) {

@@ -302,6 +302,7 @@ describe('the title of a text', () => {
     ['Underlined\n==========\n', 'Underlined'],
     ['Second\n------\n\nFirst\n=====', 'First'],
     ['[![badge](a.svg)](b) \n\n# [zod](https://zod.dev) `v4` ![logo](x.png)', 'zod v4'],
+    ['# [Headwater](https://x.org/Water_(head)) of <b>rivers</b>', 'Headwater of rivers'],
     ['# ![only a badge](x.svg)\n\n# Name', 'Name'],
     ['<h1 align="center">Left-pad Pro</h1>\n\n## Install', 'Left-pad Pro'],
     ['#hashtag', undefined],

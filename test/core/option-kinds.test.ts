@@ -82,6 +82,8 @@ const rows: [string, object][] = [
   ['postgres.retry.maxAttempts', { postgres: { ...pg, retry: { maxAttempts: 0 } } }],
   ['postgres.breaker.threshold', { postgres: { ...pg, breaker: { threshold: 2 } } }],
   ['postgres.schema', { postgres: { ...pg, schema: 5 } }],
+  ['postgres.schema', { postgres: { ...pg, schema: 'ü'.repeat(32) } }],
+  ['postgres.roles.worker', { postgres: { ...pg, roles: { worker: 'ü'.repeat(32) } } }],
   ['writer.maxTextBytes', { ...memory, writer: { maxTextBytes: '10' } }],
   ['writer.maxTextBytes', { ...memory, writer: { maxTextBytes: Number.POSITIVE_INFINITY } }],
   ['writer.leaseMs', { ...memory, writer: { leaseMs: 0 } }],

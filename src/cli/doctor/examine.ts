@@ -90,8 +90,7 @@ async function configure(context: CliContext): Promise<Configured | Check[]> {
 function absenceOf({ profile, path: folder }: Settings): Check | undefined {
   if (profile !== 'embedded') return undefined
   if (folder === ':memory:') return ok('postgres', 'In memory: nothing is kept, so there is nothing to look at.')
-  const made = existsSync(path.join(folder, 'postgres')) && !existsSync(path.join(folder, 'initialising'))
-  if (made) return undefined
+  if (existsSync(path.join(folder, 'postgres'))) return undefined
   const error = new HeadwaterError('HW_MIGRATION_NEEDED', `${folder}: there is no store in this folder`)
   return failed('postgres', error, 'Run `headwater init`, or correct HEADWATER_PATH.')
 }

@@ -1,6 +1,9 @@
 import { shortened } from '../../core/describe-value'
 
 const longest = 200
+/** Each ends where another begins, so that a line of beginnings is read once. An address may hold parentheses. */
+const image = /!\[[^[\]]*\](?:\((?:[^()]|\([^()]*\))*\)|\[[^[\]]*\])/g
+const link = /\[([^[\]]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^[\]]*\])/g
 /** So much of a line is looked at; a title that begins later is none. */
 const longestLine = 1_000
 
@@ -69,9 +72,9 @@ function* lines(text: string): Generator<string> {
 
 function plain(markdown: string): string {
   const words = markdown
-    .replace(/!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])/g, '')
-    .replace(/\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])/g, '$1')
-    .replace(/<[^>]*>/g, '')
+    .replace(image, '')
+    .replace(link, '$1')
+    .replace(/<[^<>]*>/g, '')
     .replace(/\*\*|__|`/g, '')
     .replace(/\s+/g, ' ')
     .trim()

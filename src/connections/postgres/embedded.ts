@@ -1,11 +1,11 @@
 import type { EventEmitter } from 'node:events'
-import { accessSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, renameSync, rmdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Clock, systemClock } from '../../core/clock'
 import type { HeadwaterError } from '../../core/errors'
 import { settledWithin } from '../../core/lifecycle'
 import { makeFolder } from '../../core/make-folder'
-import { closeToOthers, privateFile, privateFolder } from '../../core/private-files'
+import { closeToOthers, privateFolder } from '../../core/private-files'
 import type { Random } from '../../core/random'
 import type { OpenPool } from './client'
 import { loadPg, loadPglite } from './driver'
@@ -31,7 +31,9 @@ export async function openEmbedded(path: string, clock: Clock, random: Random): 
   const folder = path === ':memory:' ? undefined : openFolder(resolve(path), clock, random)
   let engine: EmbeddedEngine
   try {
-    const database = await PGlite.create({ dataDir: folder?.data ?? 'memory://', extensions })
+    const open = (dataDir: string) => PGlite.create({ dataDir, extensions })
+    await folder?.make(async (unfinished) => (await open(unfinished)).close())
+    const database = await open(folder?.data ?? 'memory://')
     engine = new EmbeddedEngine(database, (cause) => deadError(path, cause))
     folder?.ready((error) => engine.die(error))
   } catch (cause) {
@@ -76,6 +78,8 @@ function quiet(connection: EventEmitter): void {
 
 interface Folder {
   readonly data: string
+  /** Has a new database made beside the place where it will lie, if there is none. */
+  make(database: (unfinished: string) => Promise<void>): Promise<void>
   /** `lost` is told when another process has taken the folder. */
   ready(lost: (error: HeadwaterError) => void): void
   abandon(): void
@@ -83,12 +87,12 @@ interface Folder {
 }
 
 /**
- * The folder, made if missing and locked. `initialising` stands in it from before the database is made until it is
- * whole: what is found beside such a mark was never used and is made anew.
+ * The folder, made if missing and locked. A new database gets its name when it is whole, so that what lies under that
+ * name is never cleared away, and what lies under the other one was never used.
  */
 function openFolder(folder: string, clock: Clock, random: Random): Folder {
   const data = join(folder, 'postgres')
-  const mark = join(folder, 'initialising')
+  const unfinished = join(folder, 'postgres.unfinished')
   let made: string | undefined
   try {
     made = makeFolder(folder)
@@ -96,37 +100,35 @@ function openFolder(folder: string, clock: Clock, random: Random): Folder {
   } catch (cause) {
     throw storageError(folder, cause)
   }
-  const lock = FolderLock.acquire(folder, clock, random)
-  let fresh = false
+  const lock = FolderLock.acquire(folder, data, clock, random)
+  const clear = (): void => rmSync(unfinished, { recursive: true, force: true })
   try {
-    if (existsSync(mark)) rmSync(data, { recursive: true, force: true })
-    fresh = !existsSync(data)
+    clear()
     // PGlite would make a new database here, beside whatever is left of the old one.
-    if (!fresh && !existsSync(join(data, 'PG_VERSION'))) throw new Error(half)
-    if (fresh) {
-      writeFileSync(mark, '', { mode: privateFile })
-      mkdirSync(data, { mode: privateFolder })
-    }
+    if (existsSync(data) && !existsSync(join(data, 'PG_VERSION'))) throw new Error(half)
   } catch (cause) {
     lock.release()
     throw storageError(folder, cause)
   }
   return {
     data,
+    async make(database) {
+      if (existsSync(data)) return
+      mkdirSync(unfinished, { mode: privateFolder })
+      await database(unfinished)
+      renameSync(unfinished, data)
+      lock.guard()
+    },
     ready(lost) {
-      rmSync(mark, { force: true })
       // PGlite makes its files for everybody. What it makes from now on lies in folders that are closed.
       closeToOthers(data)
       lock.watch(lost)
     },
     abandon() {
       try {
-        if (fresh) {
-          rmSync(data, { recursive: true, force: true })
-          rmSync(mark, { force: true })
-        }
+        clear()
       } catch {
-        // The mark stays, and the next start clears up.
+        // The next start clears up.
       }
       lock.release()
       if (made !== undefined) removeIfEmpty(folder)

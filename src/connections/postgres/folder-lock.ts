@@ -29,22 +29,31 @@ const fileName = 'headwater.lock'
 /**
  * Keeps a folder to one process, because PGlite does not: two on one folder ruin it. The lock is a file that names its
  * owner; one left by a process that was killed is taken over. Whether an owner of another machine or container lives
- * can only be told by its heartbeat, the file's time.
+ * can only be told by its heartbeat, the file's time. A copy lies among the database's own files, so that who removes
+ * the lock of a running store lets nobody in.
  */
 export class FolderLock {
   readonly #file: string
+  readonly #copy: string
   readonly #token: string
   readonly #clock: Clock
   readonly #owner: Owner
   #cancel: (() => void) | undefined
   #lost: (error: HeadwaterError) => void = () => undefined
 
-  private constructor(file: string, owner: Owner, clock: Clock) {
+  private constructor(file: string, copy: string, owner: Owner, clock: Clock) {
     this.#file = file
+    this.#copy = copy
     this.#owner = owner
     this.#token = owner.token
     this.#clock = clock
+    this.guard()
     this.#beat()
+  }
+
+  /** Puts the copy there, once the database's own folder is. */
+  guard(): void {
+    attempt(() => writeFileSync(this.#copy, JSON.stringify(this.#owner), { mode: privateFile }))
   }
 
   /** `lost` is told, at a heartbeat, when the folder has become another's: then both would write. */
@@ -52,16 +61,21 @@ export class FolderLock {
     this.#lost = lost
   }
 
-  /** Rejects with HW_EMBEDDED_LOCKED while another process (or another store in this one) has it, else HW_STORAGE. */
-  static acquire(folder: string, clock: Clock, random: Random): FolderLock {
+  /**
+   * For `folder`, whose database lies (or will lie) in `data`. Rejects with HW_EMBEDDED_LOCKED while another process (or
+   * another store in this one) has it, else HW_STORAGE.
+   */
+  static acquire(folder: string, data: string, clock: Clock, random: Random): FolderLock {
     const file = join(folder, fileName)
+    const copy = join(data, fileName)
     const owner: Owner = { ...thisProcess(), token: uuidV7(clock, random) }
     const draft = `${file}.${owner.token}`
     try {
       writeFileSync(draft, JSON.stringify(owner), { flag: 'wx', mode: privateFile })
       try {
+        removeStale(folder, copy, clock, owner.token)
         for (let turn = 0; turn < 10; turn++) {
-          if (take(draft, file)) return new FolderLock(file, owner, clock)
+          if (take(draft, file)) return new FolderLock(file, copy, owner, clock)
           removeStale(folder, file, clock, owner.token)
         }
       } finally {
@@ -77,7 +91,8 @@ export class FolderLock {
   release(): void {
     this.#cancel?.()
     this.#cancel = undefined
-    if (readOwner(this.#file)?.token === this.#token) attempt(() => unlinkSync(this.#file))
+    for (const file of [this.#copy, this.#file])
+      if (readOwner(file)?.token === this.#token) attempt(() => unlinkSync(file))
   }
 
   #beat(): void {
@@ -90,7 +105,8 @@ export class FolderLock {
           attempt(() => writeFileSync(this.#file, JSON.stringify(this.#owner), { flag: 'wx', mode: privateFile }))
         const found = readOwner(this.#file)
         if (found && found.token !== this.#token) return this.#lost(lockedError(dirname(this.#file), found))
-        attempt(() => utimesSync(this.#file, now, now))
+        if (!existsSync(this.#copy)) this.guard()
+        for (const file of [this.#file, this.#copy]) attempt(() => utimesSync(file, now, now))
         this.#beat()
       },
       { background: true },

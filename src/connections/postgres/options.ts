@@ -8,10 +8,10 @@ import {
   flagOr,
   group,
   having,
+  identifier,
   type OptionKinds,
   oneOf,
   secret,
-  text,
   whole,
 } from '../../core/option-kinds'
 import { isTornUrl, tornUrl } from '../../core/secret'
@@ -104,8 +104,6 @@ export const postgresDefaults = Object.freeze({
   rowLevelSecurity: 'auto',
 }) satisfies PostgresOptions
 
-/** Names of Postgres hold 63 bytes. */
-const name = text(63)
 const kinds = {
   ...policyKinds,
   url: secret,
@@ -123,12 +121,12 @@ const kinds = {
   checkAfterIdleMs: whole(1),
   hintHeartbeatMs: whole(1),
   ssl: flagOr(having()),
-  applicationName: name,
+  applicationName: identifier,
   preparedStatements: flag,
   startupParameters: flag,
   hints: flag,
   rowLevelSecurity: oneOf('auto', 'require', 'off'),
-  roles: group({ app: name, worker: name }),
+  roles: group({ app: identifier, worker: identifier }),
 } satisfies OptionKinds<PostgresOptions>
 
 export function resolvePostgresOptions(given: PostgresOptions): ResolvedPostgresOptions {

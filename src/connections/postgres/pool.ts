@@ -55,6 +55,8 @@ async function openServer(url: string, options: ResolvedPostgresOptions): Promis
   })
   // An idle connection that is lost has left the pool already; unheard, the event would end the process.
   pool.on('error', () => {})
+  // One that a server ends in the breath that it was made in is heard by nobody: its pool has just let go of it.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const destroySockets = (): void => {
     for (const socket of sockets) socket.destroy()
   }

@@ -321,7 +321,7 @@ export function approximateTokens(text: string): number {
 
 /** The text without its end: by what the message says of asked and allowed tokens, else by a fifth. */
 function shortened(text: string, message: string): string {
-  const said = message.matchAll(/(\d+) tokens|(?:requested|given:?|batch size:?) (\d+)/gi)
+  const said = message.matchAll(/(\d{1,9}) tokens|(?:requested|given:?|batch size:?) (\d{1,9})/gi)
   const numbers = [...said].map((match) => Number(match[1] ?? match[2]))
   const [most, least] = [Math.max(...numbers), Math.min(...numbers)]
   const share = numbers.length > 1 && least > 0 && least < most ? Math.min(0.95, (least / most) * 0.97) : 0.8

@@ -200,7 +200,7 @@ function addressOf(baseUrl: unknown, invalid: (key: string, problem: string) => 
   if (url.username !== '' || url.password !== '') throw invalid('baseUrl', 'takes no user or password: use apiKey')
   // A query may carry a version, as some providers ask; a key belongs into apiKey or headers, which are never printed.
   url.hash = ''
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/embeddings`
+  url.pathname = `${url.pathname.replace(/(?<!\/)\/+$/, '')}/embeddings`
   return url
 }
 

@@ -75,7 +75,7 @@ class FileDownload {
     this.#sha256 = sha256
     this.#target = join(folder, file)
     this.#part = `${this.#target}.part.${process.pid}`
-    this.#url = `${baseUrl.replace(/\/+$/, '')}/${model.hub}/resolve/${model.revision}/${file}`
+    this.#url = `${baseUrl.replace(/(?<!\/)\/+$/, '')}/${model.hub}/resolve/${model.revision}/${file}`
   }
 
   async run(): Promise<void> {

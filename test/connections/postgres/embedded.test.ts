@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -52,13 +53,45 @@ describe('an embedded folder', () => {
 
   it('begins anew where a first start was cut off half-way', async () => {
     const path = join(root, 'half')
-    mkdirSync(join(path, 'postgres', 'base'), { recursive: true })
-    writeFileSync(join(path, 'postgres', 'PG_VERSION'), '18\n')
-    writeFileSync(join(path, 'initialising'), '')
+    mkdirSync(join(path, 'postgres.unfinished', 'base'), { recursive: true })
+    writeFileSync(join(path, 'postgres.unfinished', 'PG_VERSION'), '18\n')
     const connection = connectTo({ embedded: { path } })
     await expect(connection.session(worker).query('SELECT 1 AS n')).resolves.toMatchObject({ rows: [{ n: 1 }] })
-    expect(existsSync(join(path, 'initialising'))).toBe(false)
     await connection.close()
+    expect(readdirSync(path)).toEqual(['postgres'])
+  })
+
+  it('never clears away what has the name of a whole database, whatever lies beside it', async () => {
+    const path = join(root, 'marked')
+    const first = connectTo({ embedded: { path } })
+    await first.session(worker).query('CREATE TABLE public.kept AS SELECT 7 AS n')
+    await first.close()
+    writeFileSync(join(path, 'initialising'), '') // the mark of 0.1.0, which meant: begin anew
+    mkdirSync(join(path, 'postgres.unfinished'))
+    const second = connectTo({ embedded: { path } })
+    await expect(second.session(worker).query('SELECT n FROM public.kept')).resolves.toMatchObject({ rows: [{ n: 7 }] })
+    await second.close()
+
+    const { size } = statSync(join(path, 'postgres', 'global', 'pg_control'))
+    rmSync(join(path, 'postgres', 'PG_VERSION'))
+    const third = connectTo({ embedded: { path } })
+    expect(await rejection(third.session(worker).query('SELECT 1'))).toMatchObject({ code: 'HW_STORAGE' })
+    expect(statSync(join(path, 'postgres', 'global', 'pg_control')).size).toBe(size)
+  })
+
+  it('lets nobody in whose user removes the lock of a running store', async () => {
+    const path = join(root, 'unlocked')
+    const first = connectTo({ embedded: { path } })
+    await first.session(worker).query('SELECT 1')
+    rmSync(join(path, 'headwater.lock'))
+    const second = connectTo({ embedded: { path } })
+    expect(await rejection(second.session(worker).query('SELECT 1'))).toMatchObject({ code: 'HW_EMBEDDED_LOCKED' })
+    await expect(first.session(worker).query('SELECT 1 AS n')).resolves.toMatchObject({ rows: [{ n: 1 }] })
+    await first.close()
+    await expect(second.session(worker).query('SELECT 1 AS n')).resolves.toMatchObject({ rows: [{ n: 1 }] })
+    await second.close()
+    expect(readdirSync(path)).toEqual(['postgres'])
+    expect(existsSync(join(path, 'postgres', 'headwater.lock'))).toBe(false)
   })
 
   it('is HW_STORAGE where a file is in the way, and nothing is left there', async () => {
@@ -99,7 +132,7 @@ describe('an embedded folder', () => {
 
 describe('the lock of a folder', () => {
   const clock = new FakeClock(Date.now())
-  const take = (folder: string) => FolderLock.acquire(folder, clock, systemRandom)
+  const take = (folder: string) => FolderLock.acquire(folder, join(folder, 'data'), clock, systemRandom)
   const folder = (name: string): string => {
     const path = join(root, `lock-${name}`)
     mkdirSync(path)
@@ -167,6 +200,23 @@ describe('the lock of a folder', () => {
     expect(existsSync(file)).toBe(true)
     other.release()
     expect(clock.pending).toBe(0)
+  })
+
+  it('is kept by its copy among the data, which is stale with its owner', async () => {
+    const path = folder('copied')
+    mkdirSync(join(path, 'data'))
+    const copy = join(path, 'data', 'headwater.lock')
+    const lock = take(path)
+    rmSync(join(path, 'headwater.lock'))
+    expect(() => take(path)).toThrow(expect.objectContaining({ code: 'HW_EMBEDDED_LOCKED' }))
+    rmSync(copy)
+    await clock.advance(5_000)
+    expect(existsSync(copy)).toBe(true)
+    lock.release()
+    expect(readdirSync(path, { recursive: true })).toEqual(['data'])
+    writeFileSync(copy, JSON.stringify({ ...thisProcess(), token: 'other', boot: 'another' }))
+    take(path).release()
+    expect(existsSync(copy)).toBe(false)
   })
 
   it('beats by the clock and leaves no timer', async () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useDatabase } from '../../support/postgres'
 import { TcpProxy } from '../../support/tcp-proxy'
@@ -48,6 +50,31 @@ describe('a backend that is killed', () => {
     const { rows } = await connection.session(worker).query<{ pid: number }>(backend)
     await database().admin('SELECT pg_terminate_backend($1)', [rows[0]?.pid])
     await expect(connection.session(worker).query('SELECT 1 AS n')).resolves.toMatchObject({ rows: [{ n: 1 }] })
+  })
+})
+
+describe('a server that ends a session in the breath that it begins in', () => {
+  it('is HW_UNAVAILABLE, and no event that nobody hears', async () => {
+    const message = (type: string, body: string): Buffer => {
+      const length = Buffer.alloc(4)
+      length.writeInt32BE(4 + body.length)
+      return Buffer.concat([Buffer.from(type), length, Buffer.from(body)])
+    }
+    const ended = 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0'
+    const answer = [message('R', '\0\0\0\0'), message('Z', 'I'), message('E', ended)]
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).once('data', () => socket.end(Buffer.concat(answer)))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const connection = connectTo({ url: `postgres://me@127.0.0.1:${port}/none`, retry: { maxAttempts: 1 } })
+    const heard: unknown[] = []
+    const hear = (error: unknown): void => void heard.push(error)
+    process.on('uncaughtExceptionMonitor', hear)
+    expect(await rejection(connection.session(acme).query('SELECT 1'))).toMatchObject({ code: 'HW_UNAVAILABLE' })
+    process.off('uncaughtExceptionMonitor', hear)
+    expect(heard).toEqual([])
+    server.close()
   })
 })
 
