@@ -56,10 +56,10 @@ const text = generations.find(({ target }) => target === 'text')!
 store.texts.mirror = (_index, scan) => mirror(text, scan)
 
 const words = Array.from({ length: 4_000 }, (_, at) => `${'bcdfgklmnprstv'[at % 14]}${(at * 7_919).toString(36)}`)
-function* documents(from: number, count: number) {
+function* documents(from: number, count: number, revision = 0) {
   for (let at = from; at < from + count; at++) {
     const sentence = (part: number): string =>
-      `${Array.from({ length: 14 }, (_, word) => words[(at * 31 + part * 97 + word * word * 13) % words.length]).join(' ')}.`
+      `${Array.from({ length: 14 }, (_, word) => words[(at * 31 + part * 97 + revision * 7 + word * word * 13) % words.length]).join(' ')}.`
     yield {
       id: `document-${at}`,
       text: Array.from({ length: chunksEach }, (_, part) => sentence(part)).join('\n\n'),
@@ -100,7 +100,7 @@ async function took(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - at
 }
 
-/** Documents that were put for the claims, beside the others. */
+/** How often documents were put for the claims: the same again, changed. */
 let claimed = 0
 
 async function sampled(size: number) {
@@ -121,8 +121,7 @@ async function sampled(size: number) {
     return took(() => tenantSession.documents.list(scope, { after, limit: 1_000 }))
   })
   // Left by a writer that applies nothing, and done with in the end: nothing waits while documents are put.
-  await external.putMany(scope, documents(total + claimed, perSample * claimLimit))
-  claimed += perSample * claimLimit
+  await external.putMany(scope, documents(total, perSample * claimLimit, ++claimed))
   const claimMs = await medianOf(() => timedClaim(store.truth, 'text', claimLimit))
   await external.relay.drain({ timeoutMs: 600_000 })
   return { keysetMs, reconcileMs, listMs, claimMs }

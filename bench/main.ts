@@ -26,6 +26,11 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     needs: 'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else a sink, or with --double the double',
     load: () => import('./put'),
   },
+  profile: {
+    about: 'where processor time of this process goes, by function: putMany|put [documents] [callers] [--external]',
+    needs: 'DATABASE_URL, ELASTICSEARCH_URL; QDRANT_URL, else a sink',
+    load: () => import('./profile'),
+  },
   hybrid: {
     about:
       'hybrid search with hydration, and cached, against both raw legs at once: [documents] [descriptions] [rounds] [--pgvector]',
