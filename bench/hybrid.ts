@@ -1,9 +1,10 @@
 /**
- * Hybrid search with the query's vector at hand, hydration included, against both raw legs issued together; and what
- * each leg takes alone, and a search that is cached in Redis.
+ * Hybrid search with the query's vector at hand, hydration included, against both raw legs issued together, alone and by
+ * twenty callers at once; and what each leg takes alone, and a search that is cached in Redis.
  */
 import { percentile } from './figures'
 import { fullProfile } from './full-profile'
+import { addProcessors } from './processes'
 import { RawLoop } from './raw-loop'
 import { openRedis } from './redis-server'
 import { add, argument, finish, medianRun, note, timesInTurn } from './report'
@@ -64,6 +65,35 @@ for (const [name, all] of Object.entries(times))
 for (const [name, of] of [['hybrid, p50', p50] as const, ['hybrid, p95', p95] as const]) {
   add(name, 'ms', of(times['raw legs together']), of(times.hybrid), { compare: 'difference', atMost: 2 })
 }
+const callers = 20
+const crowded = (call: (round: number) => Promise<unknown>) =>
+  profile.meter.during(async () => {
+    let next = 0
+    const caller = async (): Promise<void> => {
+      for (let round = next++; round < rounds; round = next++) await call(round)
+    }
+    const began = performance.now()
+    await Promise.all(Array.from({ length: callers }, caller))
+    return (rounds / (performance.now() - began)) * 1_000
+  })
+const crowd = await medianRun(
+  3,
+  async () => ({
+    raw: await crowded((round) => loop.search(queryAt(round).query, queryAt(round).vector, depth)),
+    ours: await crowded(search('hybrid')),
+  }),
+  ({ raw, ours }) => ours.result / raw.result,
+)
+add('hybrid, twenty callers', '/s', crowd.raw.result, crowd.ours.result, { compare: 'ratio', atLeast: 0.8 })
+addProcessors('hybrid, twenty callers', 'call', rounds, crowd.raw.times, crowd.ours.times, {
+  node: 1.25,
+  // By hand nothing is read of it, unless it has the vectors.
+  ...(profile.pgvector && { postgres: 1.25 }),
+  elasticsearch: 1.25,
+  ...(profile.qdrantKind === 'real' && { qdrant: 1.25 }),
+})
+const { postgres } = crowd.ours.times
+if (postgres !== undefined) note('processor of postgres, a hybrid search', `${(postgres / rounds).toFixed(2)} ms`)
 note('chunks, and depth of each leg', `${size}, ${depth}`)
 await loop.close()
 await profile.close()

@@ -33,7 +33,7 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
   },
   hybrid: {
     about:
-      'hybrid search with hydration, and cached, against both raw legs at once: [documents] [descriptions] [rounds] [--pgvector]',
+      'hybrid search with hydration, alone and by twenty callers, and cached, against both raw legs at once: [documents] [descriptions] [rounds] [--pgvector]',
     needs: 'DATABASE_URL, ELASTICSEARCH_URL; redis-server or REDIS_URL; QDRANT_URL, else the double',
     load: () => import('./hybrid'),
   },
@@ -41,6 +41,17 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     about: 'a rebuild against loops by hand over the same rows: [chunks] [dimensions] [runs] [--engines]',
     needs: 'DATABASE_URL of a Postgres with pgvector; with --engines ELASTICSEARCH_URL and QDRANT_URL, else the double',
     load: () => import('./rebuild'),
+  },
+  mend: {
+    about:
+      'an index that is gone or empty, mended by reconcile and drain, against a rebuild: [chunks] [dimensions] [runs] [--engines]',
+    needs: 'DATABASE_URL of a Postgres with pgvector; with --engines ELASTICSEARCH_URL and QDRANT_URL, else the double',
+    load: () => import('./mend'),
+  },
+  'last-resort': {
+    about: 'searches while both legs are down, at 60,000 chunks against 10,000: [chunks] [searches]',
+    needs: 'DATABASE_URL',
+    load: () => import('./last-resort'),
   },
   memory: {
     about: 'the memory that a rebuild of many small chunks takes: [chunks] [dimensions]',
@@ -99,7 +110,7 @@ if (bench) await bench.load()
 else {
   console.error('usage: npm run bench -- NAME [arguments] [--json]')
   for (const [known, { about, needs }] of Object.entries(benches)) {
-    console.error(`  ${known.padEnd(8)}${about}\n  ${' '.repeat(8)}needs ${needs}`)
+    console.error(`  ${known.padEnd(12)}${about}\n  ${' '.repeat(12)}needs ${needs}`)
   }
   process.exitCode = 2
 }

@@ -75,8 +75,8 @@ function placeOf(frame: { functionName: string; url: string; lineNumber: number;
 function original(url: string, line: number, column: number): string {
   const path = fileURLToPath(url)
   const entry = findSourceMap(path)?.findEntry(line, column) ?? findSourceMap(url)?.findEntry(line, column)
-  const at = entry && 'originalLine' in entry ? entry.originalLine : line
-  return `${relative(process.cwd(), path)}:${at + 1}`
+  const at: unknown = Reflect.get(Object(entry), 'originalLine')
+  return `${relative(process.cwd(), path)}:${(typeof at === 'number' ? at : line) + 1}`
 }
 
 function ownerOf(name: string, place: string): string {

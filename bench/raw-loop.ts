@@ -23,7 +23,7 @@ export class RawLoop {
     const name = profile.name()
     const connectionString = await profile.database()
     const options = profile.pgvector ? '-c hnsw.ef_search=400' : undefined
-    const pool = new pg.Pool({ connectionString, max: 4, ...(options && { options }) })
+    const pool = new pg.Pool({ connectionString, max: 20, ...(options && { options }) })
     await pool.query(`CREATE TABLE documents (
       tenant text, id text, title text, text text, metadata jsonb, hash text, vector bytea, PRIMARY KEY (tenant, id))`)
     const { qdrant, elasticsearch, embedder } = profile

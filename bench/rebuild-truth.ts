@@ -6,8 +6,8 @@ export interface BenchTruth {
   readonly chunking: string
 }
 
-/** Documents of one chunk each, of 20 tenants, with a little metadata and a text of some 300 characters. */
-export async function fillTruth(client: pg.Client, schema: string, count: number, dimensions: number) {
+/** Documents of one chunk each, of 20 tenants unless told otherwise, with a little metadata and a text of some 300 characters. */
+export async function fillTruth(client: pg.Client, schema: string, count: number, dimensions: number, tenants = 20) {
   const { rows } = await client.query(
     `SELECT fingerprint, chunking FROM ${schema}.generations WHERE target = 'vector' AND state = 'live'`,
   )
@@ -15,7 +15,7 @@ export async function fillTruth(client: pg.Client, schema: string, count: number
   const step = 50_000
   for (let from = 1; from <= count; from += step) {
     const values = [from, Math.min(count, from + step - 1)]
-    const series = `(SELECT i, 'tenant-' || i % 20 AS tenant, 'document-' || i AS document, md5(i::text) AS hash
+    const series = `(SELECT i, 'tenant-' || i % ${tenants} AS tenant, 'document-' || i AS document, md5(i::text) AS hash
       FROM generate_series($1::int, $2::int) i) s`
     await client.query(
       `INSERT INTO ${schema}.documents (tenant, collection, id, version, fence, payload_fence, created_at, updated_at,
