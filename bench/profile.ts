@@ -60,7 +60,24 @@ interface Place {
 
 const places = new Map<string, Place>()
 const byNode = new Map(taken.nodes.map((node) => [node.id, placeOf(node.callFrame)]))
-for (const [at, id] of (taken.samples ?? []).entries()) byNode.get(id)!.ms += (taken.timeDeltas![at] ?? 0) / 1_000
+const parents = new Map(taken.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)))
+/** With what it calls of others' code, of Node and the collector included. */
+const charged = new Map<string, number>()
+for (const [at, id] of (taken.samples ?? []).entries()) {
+  const ms = (taken.timeDeltas![at] ?? 0) / 1_000
+  byNode.get(id)!.ms += ms
+  const ours = nearest(id)
+  if (ours) charged.set(ours.name, (charged.get(ours.name) ?? 0) + ms)
+}
+
+/** The innermost function of ours under which a node runs; none where a promise of others' was resumed. */
+function nearest(id: number): Place | undefined {
+  for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
+    const place = byNode.get(at)!
+    if (place.owner === 'headwater') return place
+  }
+  return undefined
+}
 
 function placeOf(frame: { functionName: string; url: string; lineNumber: number; columnNumber: number }): Place {
   const { functionName, url, lineNumber, columnNumber } = frame
