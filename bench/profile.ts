@@ -106,7 +106,11 @@ function ownerOf(name: string, place: string): string {
 
 const busy = [...places.values()].filter(({ owner }) => owner !== '(idle)')
 const whole = busy.reduce((sum, { ms }) => sum + ms, 0)
-const share = (ms: number): string => `${ms.toFixed(0).padStart(6)} ms ${((ms / whole) * 100).toFixed(1).padStart(5)}%`
+/** Of the processor time, us a document, and its share: what is sampled also waits for a processor. */
+const share = (ms: number): string => {
+  const part = ms / whole
+  return `${((part * processorMs * 1_000) / size).toFixed(1).padStart(7)} us ${(part * 100).toFixed(1).padStart(5)}%`
+}
 note('documents', `${size}, ${what}${what === 'put' ? ` by ${callers} callers` : ''}, relay ${relay}`)
 note('took', `${took.toFixed(0)} ms, ${processorMs.toFixed(0)} ms of processor, ${whole.toFixed(0)} ms sampled`)
 
@@ -119,6 +123,10 @@ print(
 print(
   `the first ${shown} functions of ours`,
   busy.filter(({ owner }) => owner === 'headwater'),
+)
+print(
+  `the first ${shown} of ours, with what they call of others' code`,
+  [...charged].map(([name, ms]) => ({ name, ms })),
 )
 print(
   `the first ${shown} others`,
