@@ -20,7 +20,6 @@ export type {
 export type {
   ElasticsearchCall,
   ElasticsearchHealth,
-  ElasticsearchPorts,
 } from './src/connections/elasticsearch/connection'
 export { ElasticsearchConnection } from './src/connections/elasticsearch/connection'
 export type { ElasticsearchOptions } from './src/connections/elasticsearch/options'
@@ -38,7 +37,7 @@ export type {
   Setting,
   TypeParsers,
 } from './src/connections/postgres/client'
-export type { PostgresHealth, PostgresPorts } from './src/connections/postgres/connection'
+export type { PostgresHealth } from './src/connections/postgres/connection'
 export { PostgresConnection } from './src/connections/postgres/connection'
 export type {
   Executor,
@@ -62,12 +61,12 @@ export type {
   QdrantCallInit,
   QdrantClient,
 } from './src/connections/qdrant/client'
-export type { QdrantHealth, QdrantPorts } from './src/connections/qdrant/connection'
+export type { QdrantHealth } from './src/connections/qdrant/connection'
 export { QdrantConnection } from './src/connections/qdrant/connection'
 export type { QdrantOperation, QdrantRequest } from './src/connections/qdrant/operations'
 export type { QdrantOptions } from './src/connections/qdrant/options'
 export type { RedisArgument, RedisClient } from './src/connections/redis/client'
-export type { RedisCall, RedisHealth, RedisPorts } from './src/connections/redis/connection'
+export type { RedisCall, RedisHealth } from './src/connections/redis/connection'
 export { RedisConnection } from './src/connections/redis/connection'
 export type {
   RedisOptions,
@@ -75,12 +74,13 @@ export type {
 } from './src/connections/redis/options'
 export type { RedisScript } from './src/connections/redis/script'
 export type { S3Client, S3LifecycleRule, S3ObjectPage, S3ObjectStat, S3Stream } from './src/connections/s3/client'
-export type { S3Call, S3Health, S3Ports } from './src/connections/s3/connection'
+export type { S3Call, S3Health } from './src/connections/s3/connection'
 export { S3Connection } from './src/connections/s3/connection'
 export type { S3Options, S3TlsOptions } from './src/connections/s3/options'
 export type { TlsOptions } from './src/connections/tls'
 export type { CallOptions } from './src/core/abort'
 export type { Clock } from './src/core/clock'
+export type { CorePorts } from './src/core/core-ports'
 export type { ErrorDetails } from './src/core/errors'
 export { asHeadwaterError, type ErrorCode, errorCatalogue, HeadwaterError, isHeadwaterError } from './src/core/errors'
 export { type CollectionName, collectionName, type Scope, type TenantId, tenantId } from './src/core/ids'
@@ -93,7 +93,6 @@ export { FallbackEmbedder } from './src/embeddings/fallback'
 export type { VectorSpace } from './src/embeddings/fingerprint'
 export { fingerprintOf } from './src/embeddings/fingerprint'
 export { HashingEmbedder, type HashingOptions } from './src/embeddings/hashing'
-export type { EmbedderPorts } from './src/embeddings/http/embedder'
 export { type EmbedderUsage, HttpEmbedder } from './src/embeddings/http/embedder'
 export type { HttpEmbedderOptions, OpenAiEmbedderOptions } from './src/embeddings/http/options'
 export type { Pooling } from './src/embeddings/onnx/messages'
@@ -103,12 +102,9 @@ export type { EmbedderOption } from './src/embeddings/select'
 export type { VectorCache } from './src/embeddings/vector-cache'
 export type {
   DeclaredValue,
-  IntersectionOf,
   IsDateTime,
   MetadataKind,
   MetadataOfFields,
-  NestedFields,
-  NestedValue,
   ScalarKind,
   ScalarOf,
 } from './src/filter/declaration'
@@ -230,7 +226,6 @@ export type {
 export type { HnswOptions } from './src/repositories/pgvector/vector-hnsw'
 export type { PostgresVectorOptions } from './src/repositories/pgvector/vectors'
 export { PostgresVectorRepository } from './src/repositories/pgvector/vectors'
-export type { AskedState } from './src/repositories/postgres/chunk-states'
 export { PostgresChunkRepository } from './src/repositories/postgres/chunks'
 export { PostgresDocumentRepository } from './src/repositories/postgres/documents'
 export { PostgresEmbeddingRepository } from './src/repositories/postgres/embeddings'

@@ -1,6 +1,6 @@
+import type { CorePorts } from '../core/core-ports'
 import { HeadwaterError } from '../core/errors'
 import type { Embedder } from './embedder'
-import type { EmbedderPorts } from './http/embedder'
 import { cachedModel, defaultCacheFolder } from './onnx/model-cache'
 import { OnnxEmbedder } from './onnx/onnx-embedder'
 import { checkOnnxOptions, defaultModel } from './onnx/options'
@@ -18,7 +18,7 @@ interface Places {
 export async function openEmbedder(
   option: EmbedderOption,
   path = 'embedder',
-  ports: EmbedderPorts = {},
+  ports: CorePorts = {},
 ): Promise<Embedder> {
   if (isMade(option)) {
     checkKind(option, path)
@@ -44,7 +44,7 @@ export async function openEmbedder(
  */
 export async function openModels<O extends Places>(
   options: O,
-  ports: EmbedderPorts = {},
+  ports: CorePorts = {},
 ): Promise<{ options: O; opened: Embedder[] }> {
   const opening: Promise<Embedder>[] = []
   try {

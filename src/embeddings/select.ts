@@ -1,10 +1,11 @@
+import type { CorePorts } from '../core/core-ports'
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { refuseUnknown } from '../core/known-options'
 import type { Embedder } from './embedder'
 import { FallbackEmbedder } from './fallback'
 import { HashingEmbedder } from './hashing'
-import { type EmbedderPorts, HttpEmbedder } from './http/embedder'
+import { HttpEmbedder } from './http/embedder'
 import { type HttpEmbedderOptions, type OpenAiEmbedderOptions, openAiDefaults } from './http/options'
 import type { OnnxOptions } from './onnx/options'
 
@@ -35,7 +36,7 @@ export type EmbedderOption =
     }
 
 /** The embedder that an option stands for; HW_INVALID_OPTIONS, naming `path`, if it is none. */
-export function embedderOf(option: EmbedderOption, path = 'embedder', ports: EmbedderPorts = {}): Embedder {
+export function embedderOf(option: EmbedderOption, path = 'embedder', ports: CorePorts = {}): Embedder {
   if (typeof option === 'object' && option !== null) {
     checkKind(option, path)
     if ('hashing' in option) return new HashingEmbedder(option.hashing, `${path}.hashing`)
@@ -73,13 +74,13 @@ export function fallbackOf(
   option: { readonly fallback: readonly EmbedderOption[]; readonly patienceMs?: number | undefined },
   chain: readonly Embedder[],
   path: string,
-  { clock }: EmbedderPorts,
+  { clock }: CorePorts,
 ): Embedder {
   const own = chain.filter((embedder, at) => embedder !== option.fallback[at])
   return new FallbackEmbedder(chain, { patienceMs: option.patienceMs, clock, own }, `${path}.fallback`)
 }
 
-function openAi(options: OpenAiEmbedderOptions, path: string, ports: EmbedderPorts): Embedder {
+function openAi(options: OpenAiEmbedderOptions, path: string, ports: CorePorts): Embedder {
   if (options.apiKey === undefined && options.baseUrl === undefined) {
     throw invalid(`${path}.apiKey`, 'is needed; settingsFromEnv() takes it from OPENAI_API_KEY')
   }

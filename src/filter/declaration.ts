@@ -26,20 +26,16 @@ export type ScalarOf<K> = K extends 'keyword' | 'text'
 
 export type DeclaredValue<K> = K extends `${infer Scalar}[]` ? ScalarOf<Scalar>[] : ScalarOf<K>
 
-export type NestedValue<Path, Value> = Path extends `${infer Head}.${infer Rest}`
-  ? { [K in Head]?: NestedValue<Rest, Value> | undefined }
-  : { [K in Path & string]?: Value | undefined }
-
-export type IntersectionOf<U> = (U extends unknown ? (member: U) => void : never) extends (member: infer I) => void
-  ? I
-  : never
-
-/** The metadata type of a table of fields: every key optional, dotted names nested. */
+/** The metadata type of a table of fields: every key optional, dotted names nested. A condition, so that editors show it whole. */
 export type MetadataOfFields<F> = keyof F extends never
   ? Record<never, never>
-  : { [K in keyof NestedFields<F>]: NestedFields<F>[K] }
-
-export type NestedFields<F> = IntersectionOf<{ [P in keyof F]: NestedValue<P, DeclaredValue<F[P]>> }[keyof F]>
+  : {
+      [K in keyof F extends infer P ? (P extends `${infer Head}.${string}` ? Head : P & string) : never]?:
+        | (K extends keyof F
+            ? DeclaredValue<F[K]>
+            : MetadataOfFields<{ [P in keyof F as P extends `${K & string}.${infer Rest}` ? Rest : never]: F[P] }>)
+        | undefined
+    }
 
 declare const metadataType: unique symbol
 

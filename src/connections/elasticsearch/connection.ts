@@ -1,9 +1,10 @@
 import { abortable, type CallOptions, offAbort, onAbort, throwIfAborted } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
+import type { CorePorts } from '../../core/core-ports'
 import { type Deadline, withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
-import { type Random, systemRandom } from '../../core/random'
+import { systemRandom } from '../../core/random'
 import type { BreakerState } from '../../resilience/breaker'
 import { classifyElasticsearch } from '../../resilience/classify-elasticsearch'
 import { Policy } from '../../resilience/policy'
@@ -16,11 +17,6 @@ import {
   resolveElasticsearchOptions,
 } from './options'
 import { checkVersion, readVersion } from './version'
-
-export interface ElasticsearchPorts {
-  readonly clock?: Clock | undefined
-  readonly random?: Random | undefined
-}
 
 export interface ElasticsearchHealth {
   /** `degraded`: it answers, but the cluster's status is red. */
@@ -61,7 +57,7 @@ export class ElasticsearchConnection implements AsyncDisposable {
   #breaker: Policy['breaker'] | undefined
   #closed: Promise<void> | undefined
 
-  constructor(options: ElasticsearchOptions, ports: ElasticsearchPorts = {}) {
+  constructor(options: ElasticsearchOptions, ports: CorePorts = {}) {
     this.options = resolveElasticsearchOptions(options)
     const { target, policy } = this.options
     this.#clock = ports.clock ?? systemClock

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
+import type { CorePorts } from '../../core/core-ports'
 import { withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
@@ -17,11 +18,6 @@ import { normaliseRows } from './row-types'
 import { SessionExecutor } from './session'
 import { pinnedPath, type RowSecurity } from './statement'
 import { runTransaction, type TransactionOptions } from './transaction'
-
-export interface PostgresPorts {
-  readonly clock?: Clock | undefined
-  readonly random?: Random | undefined
-}
 
 export interface PostgresHealth {
   readonly status: 'up' | 'down'
@@ -56,7 +52,7 @@ export class PostgresConnection implements AsyncDisposable {
   #pinned: boolean
   #closed: Promise<void> | undefined
 
-  constructor(options: PostgresOptions, ports: PostgresPorts = {}) {
+  constructor(options: PostgresOptions, ports: CorePorts = {}) {
     this.options = resolvePostgresOptions(options)
     const { target, startupParameters } = this.options
     this.#pinned = target.kind === 'embedded' || (target.kind === 'server' && startupParameters)

@@ -1,9 +1,10 @@
 import { abortable, type CallOptions } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
+import type { CorePorts } from '../../core/core-ports'
 import { withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
-import { type Random, systemRandom } from '../../core/random'
+import { systemRandom } from '../../core/random'
 import type { BreakerState } from '../../resilience/breaker'
 import { classifyQdrant } from '../../resilience/classify-qdrant'
 import { Policy } from '../../resilience/policy'
@@ -13,11 +14,6 @@ import { checkVersion, proveFences } from './compatibility'
 import type { QdrantReply, QdrantRequest, QdrantTransport } from './operations'
 import { describeQdrant, type QdrantOptions, type ResolvedQdrantOptions, resolveQdrantOptions } from './options'
 import { UrlTransport } from './url-transport'
-
-export interface QdrantPorts {
-  readonly clock?: Clock | undefined
-  readonly random?: Random | undefined
-}
 
 export interface QdrantHealth {
   readonly status: 'up' | 'down'
@@ -52,7 +48,7 @@ export class QdrantConnection implements AsyncDisposable {
   #closed: Promise<void> | undefined
   #destroyed = false
 
-  constructor(options: QdrantOptions, ports: QdrantPorts = {}) {
+  constructor(options: QdrantOptions, ports: CorePorts = {}) {
     this.options = resolveQdrantOptions(options)
     const { target } = this.options
     const clock = ports.clock ?? systemClock

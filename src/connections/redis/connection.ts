@@ -1,9 +1,10 @@
 import { abortable, type CallOptions, type Signal } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
+import type { CorePorts } from '../../core/core-ports'
 import { withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
-import { type Random, systemRandom } from '../../core/random'
+import { systemRandom } from '../../core/random'
 import type { BreakerState, CircuitBreaker, Outcome } from '../../resilience/breaker'
 import { messageOf } from '../../resilience/classify-network'
 import { classifyRedis } from '../../resilience/classify-redis'
@@ -12,11 +13,6 @@ import type { RedisArgument, RedisClient } from './client'
 import { RedisLink } from './link'
 import { type RedisOptions, type ResolvedRedisOptions, resolveRedisOptions } from './options'
 import type { RedisScript } from './script'
-
-export interface RedisPorts {
-  readonly clock?: Clock | undefined
-  readonly random?: Random | undefined
-}
 
 export interface RedisHealth {
   readonly status: 'up' | 'down'
@@ -53,7 +49,7 @@ export class RedisConnection implements AsyncDisposable {
   #next = 0
   #closed: Promise<void> | undefined
 
-  constructor(options: RedisOptions, ports: RedisPorts = {}) {
+  constructor(options: RedisOptions, ports: CorePorts = {}) {
     this.options = resolveRedisOptions(options)
     const { target, connections, policy } = this.options
     const clock = ports.clock ?? systemClock

@@ -1,5 +1,6 @@
 import { abortable, type CallOptions } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
+import type { CorePorts } from '../../core/core-ports'
 import { withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
@@ -11,11 +12,6 @@ import type { S3Client } from './client'
 import { openS3Client } from './driver'
 import { type ResolvedS3Options, resolveS3Options, type S3Options } from './options'
 import { type RequestScope, S3Transport } from './transport'
-
-export interface S3Ports {
-  readonly clock?: Clock | undefined
-  readonly random?: Random | undefined
-}
 
 export interface S3Health {
   readonly status: 'up' | 'down'
@@ -55,7 +51,7 @@ export class S3Connection implements AsyncDisposable {
   #breaker: CircuitBreaker | undefined
   #closed: Promise<void> | undefined
 
-  constructor(options: S3Options, ports: S3Ports = {}) {
+  constructor(options: S3Options, ports: CorePorts = {}) {
     this.options = resolveS3Options(options)
     this.clock = ports.clock ?? systemClock
     this.random = ports.random ?? systemRandom

@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from '../../core/clock'
+import type { CorePorts } from '../../core/core-ports'
 import { withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
-import { type Random, systemRandom } from '../../core/random'
+import { systemRandom } from '../../core/random'
 import { redactUrl } from '../../core/secret'
 import { classifyEmbeddings, type RefusalOf } from '../../resilience/classify-embeddings'
 import { Policy } from '../../resilience/policy'
@@ -12,11 +13,6 @@ import { fingerprintOf } from '../fingerprint'
 import { type EmbeddingsAnswer, mostBytes, readAnswer } from './answer'
 import { type HttpEmbedderOptions, type ResolvedHttpOptions, resolveHttpOptions } from './options'
 import { EmbeddingsTransport, type HttpReply } from './transport'
-
-export interface EmbedderPorts {
-  readonly clock?: Clock | undefined
-  readonly random?: Random | undefined
-}
 
 /** What an embedder has used since it was made. */
 export interface EmbedderUsage {
@@ -69,7 +65,7 @@ export class HttpEmbedder implements Embedder {
   #tokens = 0
   #closed: Promise<void> | undefined
 
-  constructor(options: HttpEmbedderOptions, path = 'http', ports: EmbedderPorts = {}) {
+  constructor(options: HttpEmbedderOptions, path = 'http', ports: CorePorts = {}) {
     const resolved = resolveHttpOptions(options, path)
     const { provider, model, revision, dimensions, queryPrefix, passagePrefix } = resolved
     this.fingerprint = fingerprintOf({

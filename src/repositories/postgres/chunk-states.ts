@@ -6,7 +6,7 @@ import type { Leaves } from '../../filter/parsed'
 import type { DocumentPayload, DocumentState, StateChunk } from '../chunks'
 import { run, type Statement } from './statements'
 
-export interface AskedState {
+interface AskedState {
   readonly tenant: TenantId
   readonly collection: CollectionName
   readonly document: string

@@ -20,7 +20,7 @@ import type {
 } from '../chunks'
 import { countedWords, patternOf } from '../word-ranking'
 import { chunkStatements } from './chunk-sql'
-import { type AskedState, readStates, type StoredContext } from './chunk-states'
+import { readStates, type StoredContext } from './chunk-states'
 import { compileFilter, type FilterColumns } from './filter-sql'
 import { type PostgresRepositoryOptions, run } from './statements'
 
@@ -182,7 +182,11 @@ export class PostgresChunkRepository implements ChunkRepository {
     return { hits, bounded: Number(rows[0]?.entries ?? 0) > among }
   }
 
-  states(documents: readonly AskedState[], chunking: string, call?: CallOptions): Promise<DocumentState[]> {
+  states(
+    documents: Parameters<ChunkRepository['states']>[0],
+    chunking: string,
+    call?: CallOptions,
+  ): Promise<DocumentState[]> {
     return readStates(this.#executor, this.#sql.states, documents, chunking, call)
   }
 

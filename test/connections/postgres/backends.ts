@@ -1,6 +1,7 @@
 import { afterAll, afterEach, expect } from 'vitest'
-import { PostgresConnection, type PostgresPorts } from '../../../src/connections/postgres/connection'
+import { PostgresConnection } from '../../../src/connections/postgres/connection'
 import type { PostgresOptions } from '../../../src/connections/postgres/options'
+import type { CorePorts } from '../../../src/core/core-ports'
 import { tenantId } from '../../../src/core/ids'
 
 export const acme = { tenant: tenantId('acme') }
@@ -17,7 +18,7 @@ export function useConnections() {
     }
   })
   afterAll(() => Promise.all(open.map((connection) => connection.destroy())))
-  return (options: PostgresOptions, ports?: PostgresPorts): PostgresConnection => {
+  return (options: PostgresOptions, ports?: CorePorts): PostgresConnection => {
     const connection = new PostgresConnection(options, ports)
     open.push(connection)
     return connection
