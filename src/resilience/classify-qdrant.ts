@@ -53,6 +53,7 @@ function verdict(status: number, detail: string, retryAfterMs: number | undefine
     case 504:
       return { code: 'HW_UNAVAILABLE' }
   }
+  if (status >= 300 && status < 400) return { code: 'HW_INVALID_OPTIONS' }
   if (/dimension error/i.test(detail)) return { code: 'HW_INVALID_VECTOR' }
   if (/not existing vector name/i.test(detail)) return { code: 'HW_FINGERPRINT_MISMATCH' }
   return { code: 'HW_DATABASE', retryable: status >= 500 }

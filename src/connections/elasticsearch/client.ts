@@ -28,9 +28,8 @@ export interface ElasticsearchRequestOptions {
   /** ms. */
   requestTimeout: number
   maxRetries: number
-  /** Bytes of an answer, as they come and unpacked; one that is longer is refused. */
-  maxResponseSize: number
-  maxCompressedResponseSize: number
+  /** Bytes of an answer; one that is longer is refused. A client of the user's keeps its own bounds. */
+  maxResponseSize?: number
 }
 
 export interface ElasticsearchAnswer {

@@ -182,7 +182,7 @@ export class ElasticsearchConnection implements AsyncDisposable {
     try {
       throwIfAborted(caller)
       const { timeoutMs, maxAnswerBytes } = this.options
-      const bound = { maxResponseSize: maxAnswerBytes, maxCompressedResponseSize: maxAnswerBytes }
+      const bound = this.options.target.kind === 'client' ? {} : { maxResponseSize: maxAnswerBytes }
       const options = { signal, maxRetries: 0, requestTimeout: timeoutMs, ...bound, meta: true } as const
       return (await client.transport.request(request, options)).body
     } catch (error) {

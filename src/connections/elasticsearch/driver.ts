@@ -1,4 +1,5 @@
 import { driverMissing } from '../../resilience/driver-missing'
+import { boundedConnection } from './bounded-connection'
 import type { ElasticsearchClient } from './client'
 import type { ResolvedElasticsearchOptions, ServerTarget } from './options'
 
@@ -18,7 +19,7 @@ export async function openClient(
   target: ServerTarget,
   options: ResolvedElasticsearchOptions,
 ): Promise<ElasticsearchClient> {
-  const { Client } = await load()
+  const { Client, UndiciConnection, errors } = await load()
   const { tls, caFingerprint, auth } = options
   const { ca, cert, key, serverName, verify } = tls
   const secure = target.nodes.some((node) => node.protocol === 'https:')
@@ -40,6 +41,7 @@ export async function openClient(
         ...(serverName !== undefined && { servername: serverName }),
       },
     }),
+    Connection: boundedConnection(UndiciConnection, errors),
     agent: { connections: options.maxConnections, keepAliveTimeout: keepAliveMs },
     maxRetries: 0,
     requestTimeout: options.timeoutMs,

@@ -4,8 +4,8 @@ import { classifyNetwork, messageOf } from '../../resilience/classify-network'
 import type { QdrantClient } from './client'
 import type { QdrantReply, QdrantRequest, QdrantTransport } from './operations'
 
-/** Compressed answers cost 40 ms each. */
-export const headers = Object.freeze({ 'accept-encoding': 'identity' })
+/** Compressed answers cost 40 ms each; a redirect would take the key along to another server. */
+export const asked = Object.freeze({ headers: { 'accept-encoding': 'identity' }, redirect: 'manual' })
 
 /** Requests by a client of the user's. The client has a timeout of its own; the wait for it ends at our signal. */
 export class ClientTransport implements QdrantTransport {
@@ -20,7 +20,7 @@ export class ClientTransport implements QdrantTransport {
   async send(request: QdrantRequest, signal: AbortSignal): Promise<QdrantReply> {
     throwIfAborted(signal)
     try {
-      const answer = this.#client.api()[request.operation](argumentsOf(request), { signal, headers })
+      const answer = this.#client.api()[request.operation](argumentsOf(request), { ...asked, signal })
       const { status, data } = await abortable(abortable(answer, signal), this.#gone.signal)
       return { status, data }
     } catch (error) {

@@ -4,7 +4,7 @@ import { abortable, abortError, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { Lazy } from '../../core/lifecycle'
 import { codeOf, errorChain, messageOf } from '../../resilience/classify-network'
-import { answerOf, argumentsOf, headers } from './client-transport'
+import { answerOf, argumentsOf, asked } from './client-transport'
 import { type OwnQdrantClient, openClient } from './driver'
 import type { QdrantReply, QdrantRequest, QdrantTransport } from './operations'
 import type { ResolvedQdrantOptions } from './options'
@@ -44,7 +44,7 @@ export class UrlTransport implements QdrantTransport {
     for (let stale = 0; ; stale++) {
       const watch = new RetryAfterWatch(agent)
       try {
-        const init = { signal, headers, dispatcher: watch }
+        const init = { ...asked, signal, dispatcher: watch }
         const { status, data } = await client.api()[request.operation](argumentsOf(request), init)
         return { status, data }
       } catch (error) {
@@ -110,7 +110,7 @@ export class UrlTransport implements QdrantTransport {
         ...message,
         origin: this.#base.origin,
         path: this.#base.pathname.replace(/\/$/, '') + path,
-        headers: { ...own, ...headers, ...more, ...(apiKey && { 'api-key': apiKey.reveal() }) },
+        headers: { ...own, ...asked.headers, ...more, ...(apiKey && { 'api-key': apiKey.reveal() }) },
         signal,
       })
     } catch (error) {

@@ -1,5 +1,7 @@
-import { connect as tcpConnect } from 'node:net'
+import { createServer as createHttp } from 'node:http'
+import { type AddressInfo, connect as tcpConnect } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { QdrantClient } from '@qdrant/js-client-rest'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { QdrantConnection } from '../../../src/connections/qdrant/connection'
 import type { QdrantOptions } from '../../../src/connections/qdrant/options'
@@ -53,6 +55,28 @@ describe('keys and certificates', () => {
   afterAll(async () => {
     for (const { server } of [plain, mutual]) await new Promise((resolve) => server.close(resolve))
     await double.close()
+  })
+
+  it('a redirect is refused: it would take the key along to another server', async () => {
+    const reached: unknown[] = []
+    const other = createHttp(({ headers }, response) => {
+      reached.push(headers['api-key'])
+      response.end('{}')
+    })
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const { port } = other.address() as AddressInfo
+    const location = `http://localhost:${port}/collections`
+    const first = createHttp((_, response) => response.writeHead(307, { location }).end())
+    await new Promise<void>((resolve) => first.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(first.address() as AddressInfo).port}`
+    const client = new QdrantClient({ url, checkCompatibility: false, apiKey: 'sesame' })
+    for (const options of [{ url, apiKey: 'sesame', allowInsecure: true }, { client }]) {
+      const error = await rejection(connect(options).call(list))
+      expect(error).toMatchObject({ code: 'HW_INVALID_OPTIONS', message: expect.stringContaining('307') })
+    }
+    expect(reached).toEqual([])
+    for (const server of [first, other]) server.closeAllConnections()
+    for (const server of [first, other]) server.close()
   })
 
   it('an authority of one’s own is trusted, and the key goes along; answers come uncompressed', async () => {
