@@ -30,13 +30,27 @@ export const builtOptions = {
 /** The same as the compiler's API takes them. */
 export const compilerOptions = () => ts.convertCompilerOptionsFromJson(builtOptions, root).options
 
+/** What the entries export, each as its declarations say. */
+function exported(names) {
+  const files = names.map((name) => path.join(root, 'dist', `${name}.d.ts`))
+  const program = ts.createProgram(files, compilerOptions())
+  const checker = program.getTypeChecker()
+  return files
+    .flatMap((file) => checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(file))))
+    .map((symbol) =>
+      symbol.flags & ts.SymbolFlags.Alias
+        ? { name: symbol.name, target: checker.getAliasedSymbol(symbol) }
+        : { name: symbol.name, target: symbol },
+    )
+}
+
 /** Names that `headwater` itself exports. */
-export function publicNames() {
-  const index = path.join(root, 'dist/index.d.ts')
-  const program = ts.createProgram([index], compilerOptions())
-  const exported = program.getTypeChecker().getSymbolAtLocation(program.getSourceFile(index))
-  return program
-    .getTypeChecker()
-    .getExportsOfModule(exported)
-    .map((symbol) => symbol.name)
+export const publicNames = () => exported(['index']).map(({ name }) => name)
+
+/** Names of types and functions with parameters of types, from all entries. */
+export function publicGenerics() {
+  const generic = exported(declared).filter(({ target }) =>
+    target.declarations?.some((one) => one.typeParameters?.length),
+  )
+  return [...new Set(generic.map(({ name }) => name))].sort()
 }

@@ -1,11 +1,11 @@
-// What the types of the build cost and offer: the instantiations of twenty queries (test/types/twenty-queries.ts) stay
+// What the types of the build cost and offer: every public generic has a type test, the instantiations of twenty queries (test/types/twenty-queries.ts) stay
 // under a budget, and editors complete the fields of a document in `put({`, nothing else. The check time is printed only,
 // since it is the machine's. Reads dist/: build first.
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import ts from 'typescript'
-import { builtOptions, compilerOptions } from './built-types.mjs'
+import { builtOptions, compilerOptions, publicGenerics } from './built-types.mjs'
 import { root } from './setup.mjs'
 
 /** Instantiations that the queries may take beyond an empty store's. */
@@ -52,6 +52,18 @@ function completions(text) {
   return (found?.entries ?? []).map(({ name }) => name).sort()
 }
 
+let failed = 0
+
+const tests = fs
+  .readdirSync(folder)
+  .map((name) => fs.readFileSync(path.join(folder, name), 'utf8'))
+  .join('\n')
+const generics = publicGenerics()
+const untested = generics.filter((name) => !new RegExp(`\\b${name}\\b`).test(tests))
+console.log(`${generics.length} public generics, ${untested.length} without a test in test/types`)
+for (const name of untested) console.error(`${name} has no test in test/types`)
+failed += untested.length
+
 const base = measured(path.join(folder, 'no-queries.ts'))
 const all = measured(queries)
 const cost = all.instantiations - base.instantiations
@@ -59,7 +71,6 @@ console.log(
   `twenty queries: ${cost} instantiations of ${BUDGET} (${all.instantiations} with the store's own), check time`,
 )
 console.log(`${all.seconds} s (${base.seconds} s without them), ${all.types} types`)
-let failed = 0
 if (!(cost <= BUDGET)) {
   console.error(
     'the types became dearer: make them cheaper, or raise the budget in scripts/check-types.mjs and say why',

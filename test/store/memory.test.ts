@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { defineMetadata } from '../../src/filter/metadata'
 import { createTestStore } from '../../src/testing/test-store'
 import { storeSuite } from './store-suite'
 
@@ -22,6 +23,34 @@ describe('test store', () => {
     store.faults.up('vector')
     await acme.waitFor(queued, { timeoutMs: 10_000 })
     expect((await acme.search({ query: 'written', mode: 'vector' })).hits[0]!.documentId).toBe('b')
+    await store.close()
+  })
+
+  it('stores a Date and epoch ms as the ISO string of the instant, and merges patches at any depth', async () => {
+    const metadata = defineMetadata({
+      at: 'datetime',
+      times: 'datetime[]',
+      'author.name': 'text',
+      'author.born': 'datetime',
+    })
+    const store = await createTestStore({ collections: { documents: { metadata } } })
+    const acme = store.forTenant('acme')
+    const { documents } = acme
+    const at = new Date(Date.UTC(2026, 0, 2))
+    await documents.put({ id: 'a', text: 'words', metadata: { at, times: [at, 5], author: { name: 'x', born: 0 } } })
+    await documents.patch('a', { metadata: { at: at.getTime() + 1, author: { name: null } } })
+    const stored = (await documents.get('a'))!.metadata
+    expect(stored).toEqual({
+      at: '2026-01-02T00:00:00.001Z',
+      times: ['2026-01-02T00:00:00.000Z', '1970-01-01T00:00:00.005Z'],
+      author: { born: '1970-01-01T00:00:00.000Z' },
+    })
+    // What was read can be put again, and says the same.
+    expect(await documents.put({ id: 'a', text: 'words', metadata: stored })).toMatchObject({ unchanged: true })
+    expect((await documents.list({ filter: { at: { gt: at } } })).items).toHaveLength(1)
+    const page = await acme.search({ query: 'words', facets: ['author.born', '$status'] })
+    expect(page.facets?.map(({ path }) => path)).toEqual(['author.born', '$status'])
+    await expect(documents.patch('a', { metadata: { at: 0.5 } })).rejects.toMatchObject({ code: 'HW_INVALID_METADATA' })
     await store.close()
   })
 
