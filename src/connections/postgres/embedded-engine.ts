@@ -8,6 +8,9 @@ const silenceMs = 2_500
 /** Longest wait for the database to close, ms. */
 const closeMs = 5_000
 
+/** Parse, Bind, Describe, Execute and Close: nothing answers them before the Sync that follows. */
+const heldKinds: ReadonlySet<number | undefined> = new Set([...'PBDEC'].map((kind) => kind.charCodeAt(0)))
+
 type Exec = PGlite['execProtocolStream']
 type Message = Awaited<ReturnType<Exec>>[number]
 
@@ -29,6 +32,8 @@ export class EmbeddedEngine {
   /** Messages answered so far. */
   #answered = 0
   #cancel: (() => void) | undefined
+  /** Parts of a statement, until its Sync: together they cost one call of the database instead of five. */
+  #held: Uint8Array[] = []
 
   /** `failure` makes the error that it died of. */
   constructor(database: PGlite, failure: (cause: unknown) => HeadwaterError) {
@@ -60,9 +65,18 @@ export class EmbeddedEngine {
 
   readonly #exec: Exec = async (message, options) => {
     if (this.#deadOf) throw this.#deadOf
+    if (heldKinds.has(message[0])) {
+      this.#held.push(message)
+      return []
+    }
+    const held = this.#held
+    this.#held = []
     if (this.#running++ === 0) this.#watch()
     try {
-      const answer = await Promise.race([this.#database.execProtocolStream(message, options), this.#fallen])
+      const answer = await Promise.race([
+        this.#database.execProtocolStream(joined(held, message), options),
+        this.#fallen,
+      ])
       const last = answer.find(isLast)
       if (last) throw this.die(last)
       return answer
@@ -87,6 +101,10 @@ export class EmbeddedEngine {
       { background: true },
     )
   }
+}
+
+function joined(held: readonly Uint8Array[], last: Uint8Array): Uint8Array {
+  return held.length === 0 ? last : Buffer.concat([...held, last])
 }
 
 /** What a server says before its process ends. */

@@ -53,7 +53,8 @@ export async function openEmbedded(path: string, clock: Clock, random: Random): 
     // The session cannot be renewed, so there is nothing to gain from closing its connection.
     idleTimeoutMillis: 0,
     types: await typeParsers(),
-    onConnect: (client) => client.query(`ROLLBACK; DEALLOCATE ALL; RESET ALL; SET search_path TO ${pinnedPath}`),
+    onConnect: (client) =>
+      client.query(`ROLLBACK; DEALLOCATE ALL; RESET ALL; SET wal_init_zero = off; SET search_path TO ${pinnedPath}`),
   })
   pool.on('error', () => {})
   return {
