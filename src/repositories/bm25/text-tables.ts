@@ -2,7 +2,7 @@ import type { Executor } from '../../connections/postgres/executor'
 import { quoteName } from '../../connections/postgres/row-security'
 import { literal } from '../../connections/postgres/statement'
 import { HeadwaterError } from '../../core/errors'
-import { payloadDefinitions } from '../postgres-index/index-rows'
+import { columnDefinitions, inline } from '../postgres-index/index-rows'
 import { lockCreation, readMake, secure, secureSequence, sqlState, tableName } from '../postgres-index/index-table'
 import { wordFormat } from '../text-words'
 import type { TextIndex } from '../texts'
@@ -64,8 +64,8 @@ export async function createTextTables(
   }
   await executor.query(`CREATE SEQUENCE ${tables.sequence}`)
   await executor.query(
-    `CREATE TABLE ${tables.entries} (${payloadDefinitions},
-       number bigint NOT NULL, title text NOT NULL, text text NOT NULL${isFirst(index) ? '' : ', heading text NOT NULL'})`,
+    `CREATE TABLE ${tables.entries} (${columnDefinitions('number bigint NOT NULL')},
+       title text NOT NULL, text text NOT NULL${isFirst(index) ? '' : ', heading text NOT NULL'})`,
   )
   await executor.query(`CREATE INDEX ON ${tables.entries} (tenant, number)`)
   await executor.query(
@@ -75,7 +75,7 @@ export async function createTextTables(
   )
   await executor.query(
     `CREATE TABLE ${tables.postings} (tenant text COLLATE "C" NOT NULL, bucket int NOT NULL, segment bigint NOT NULL,
-       block bytea NOT NULL, PRIMARY KEY (tenant, bucket, segment))`,
+       block bytea NOT NULL, PRIMARY KEY (tenant, bucket, segment)) WITH (${inline})`,
   )
   // Packed already: trying to compress it again only costs time.
   await executor.query(`ALTER TABLE ${tables.postings} ALTER COLUMN block SET STORAGE EXTERNAL`)

@@ -10,10 +10,11 @@ import type { IndexMarker } from '../index-marker'
 import { type IndexConnection, workerView } from '../postgres-index/index-connection'
 import {
   batches,
+  columnDefinitions,
   countRows,
+  inline,
   payloadArrays,
   payloadAssignments,
-  payloadDefinitions,
   payloadNames,
   payloadOf,
   payloadParameterCount,
@@ -91,7 +92,7 @@ export class PostgresVectorRepository implements VectorRepository {
         const type = await ensureVectorType(executor, this.#schema)
         await openVectorSchema(executor, this.#schema)
         await executor.query(
-          `CREATE TABLE ${table} (${payloadDefinitions}, embedding ${type.name}(${dimensions}) NOT NULL)`,
+          `CREATE TABLE ${table} (${columnDefinitions(`embedding ${type.name}(${dimensions}) NOT NULL`)}) WITH (${inline})`,
         )
         await executor.query(`CREATE INDEX ON ${table} (tenant)`)
         await secure(executor, table)

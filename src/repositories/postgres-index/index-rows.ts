@@ -26,17 +26,30 @@ const columns = [
   ['leaves', 'jsonb'],
 ] as const
 
-export const payloadDefinitions = `
+/**
+ * Keeps what is read by every search in its row as long as it fits a page. From 2 kB on it would be put aside, which one
+ * more look-up brings back, and for an exact search of vectors as many as there are rows.
+ */
+export const inline = 'toast_tuple_target = 8160'
+
+/**
+ * Columns of a new table. What a search reads of every row comes first, the projection's `own` among it: to get at a column
+ * a server walks through those before it.
+ */
+export function columnDefinitions(own: string): string {
+  return `
   id uuid PRIMARY KEY,
+  fence bigint NOT NULL,
   tenant text COLLATE "C" NOT NULL,
   document text NOT NULL,
+  ${own},
   source text,
   created_at bigint NOT NULL,
   updated_at bigint NOT NULL,
   version bigint NOT NULL,
-  fence bigint NOT NULL,
   stamp text NOT NULL,
   leaves jsonb NOT NULL`
+}
 
 export const payloadNames = columns.map(([name]) => name).join(', ')
 
