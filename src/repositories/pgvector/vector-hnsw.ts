@@ -11,7 +11,7 @@ export interface HnswOptions {
   readonly m?: number | undefined
   /** Candidates while building; 100 by default. */
   readonly efConstruction?: number | undefined
-  /** Rows above which a table gets the index, and a tenant is searched by it; 10,000 by default. */
+  /** Rows above which a table gets the index, and a tenant is searched by it; 8,000 by default. */
   readonly threshold?: number | undefined
 }
 
@@ -43,7 +43,7 @@ export class HnswIndex {
   readonly #large = new Map<string, Set<TenantId>>()
 
   constructor(connection: IndexConnection, options: HnswOptions | false) {
-    const { m = 16, efConstruction = 100, threshold = 10_000 } = options === false ? {} : options
+    const { m = 16, efConstruction = 100, threshold = 8_000 } = options === false ? {} : options
     this.#connection = connection
     this.#enabled = options !== false
     this.#settings = { m, efConstruction, threshold }
