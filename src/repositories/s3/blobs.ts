@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { S3ObjectStat } from '../../connections/s3/client'
 import type { S3Connection } from '../../connections/s3/connection'
-import { type CallOptions, throwIfAborted } from '../../core/abort'
+import { abortable, type CallOptions, throwIfAborted } from '../../core/abort'
 import { withDeadline } from '../../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { type TenantId, uuidV7 } from '../../core/ids'
@@ -73,10 +73,9 @@ export class S3BlobRepository implements BlobRepository {
     const { contentType = defaultType, expectedKey, signal } = options
     throwIfAborted(signal)
     checkBlobName(tenant)
-    await this.#ready.get()
+    const call = await this.#prepared(options)
     const createdAt = Math.floor(this.#connection.clock.now())
     const headers = { 'Content-Type': contentType, [createdHeader]: String(createdAt) }
-    const call = callOf(options)
     const parts = partsOf(bytesOf(source, signal), this.#partBytes)
     const hash = createHash('sha256')
     let size = 0
@@ -131,8 +130,7 @@ export class S3BlobRepository implements BlobRepository {
   async head(tenant: TenantId, key: string, call?: CallOptions): Promise<BlobInfo | null> {
     throwIfAborted(call?.signal)
     checkBlobName(tenant, key)
-    await this.#ready.get()
-    const stat = await this.#stat(blobName(tenant, key), call)
+    const stat = await this.#stat(blobName(tenant, key), await this.#prepared(call))
     return stat && infoOf(key, stat)
   }
 
@@ -161,7 +159,7 @@ export class S3BlobRepository implements BlobRepository {
 
   async #list(tenant: TenantId, after: string | undefined, limit: number, call: CallOptions): Promise<BlobInfo[]> {
     checkBlobName(tenant)
-    await this.#ready.get()
+    await this.#prepared(call)
     const prefix = tenantPrefix(tenant)
     const found: BlobInfo[] = []
     const from = after === undefined ? '' : prefix + after
@@ -181,9 +179,9 @@ export class S3BlobRepository implements BlobRepository {
 
   async *scan(tenant: TenantId, call?: CallOptions): AsyncGenerator<readonly ScannedBlob[]> {
     checkBlobName(tenant)
-    await this.#ready.get()
+    const left = await this.#prepared(call)
     const prefix = tenantPrefix(tenant)
-    for await (const page of objectsUnder(this.#connection, this.bucket, prefix, '', pageSize, callOf(call))) {
+    for await (const page of objectsUnder(this.#connection, this.bucket, prefix, '', pageSize, left)) {
       const blobs = page.map(({ name, size, modifiedAt }) => ({ key: name.slice(prefix.length), size, modifiedAt }))
       yield blobs.filter(({ key }) => keyPattern.test(key))
     }
@@ -191,7 +189,7 @@ export class S3BlobRepository implements BlobRepository {
 
   /** One request a tenant. */
   async *tenants(call?: CallOptions): AsyncGenerator<TenantId> {
-    await this.#ready.get()
+    await this.#prepared(call)
     for (let after = ''; ; ) {
       const pages = objectsUnder(this.#connection, this.bucket, tenantsPrefix, after, 1, callOf(call))
       const [first] = (await pages.next()).value ?? []
@@ -206,9 +204,8 @@ export class S3BlobRepository implements BlobRepository {
   async delete(tenant: TenantId, key: string, options: BlobDeleteOptions = {}): Promise<boolean> {
     throwIfAborted(options.signal)
     checkBlobName(tenant, key)
-    await this.#ready.get()
+    const call = await this.#prepared(options)
     const name = blobName(tenant, key)
-    const call = callOf(options)
     const stat = await this.#stat(name, call)
     if (stat === null || stat.lastModified.getTime() >= (options.putBefore ?? Number.POSITIVE_INFINITY)) return false
     await this.#remove(name, call)
@@ -237,10 +234,10 @@ export class S3BlobRepository implements BlobRepository {
    */
   async presignPut(tenant: TenantId, key: string, options: CallOptions & { expiresMs?: number } = {}): Promise<string> {
     checkBlobName(tenant, key)
-    await this.#ready.get()
+    const call = await this.#prepared(options)
     const seconds = this.#seconds(options.expiresMs)
     const name = incomingName(tenant, key)
-    return this.#connection.call('presign', (it) => it.presignedPutObject(this.bucket, name, seconds), callOf(options))
+    return this.#connection.call('presign', (it) => it.presignedPutObject(this.bucket, name, seconds), call)
   }
 
   /**
@@ -253,9 +250,9 @@ export class S3BlobRepository implements BlobRepository {
     options: Omit<BlobPutOptions, 'expectedKey'> = {},
   ): Promise<BlobInfo | null> {
     checkBlobName(tenant, key)
-    await this.#ready.get()
+    const call = await this.#prepared(options)
     const name = incomingName(tenant, key)
-    const stat = await this.#stat(name, options)
+    const stat = await this.#stat(name, call)
     if (stat === null) return null
     const body = readBody(this.#connection, this.bucket, name, { start: 0, end: stat.size }, options.signal)
     const contentType = options.contentType ?? infoOf(key, stat).contentType
@@ -267,6 +264,16 @@ export class S3BlobRepository implements BlobRepository {
       if (isHeadwaterError(error, 'HW_INVALID_ARGUMENT')) await this.#remove(name, options)
       throw error
     }
+  }
+
+  /** Once the bucket is there, which is seen to once for all: the call with what is left of its own time. */
+  async #prepared(options: CallOptions | undefined): Promise<CallOptions> {
+    const { clock } = this.#connection
+    const call = callOf(options)
+    const startedAt = clock.monotonic()
+    await withDeadline(clock, call, Number.POSITIVE_INFINITY, ({ signal }) => abortable(this.#ready.get(), signal))
+    const { timeoutMs } = call
+    return { ...call, timeoutMs: timeoutMs && Math.max(1, timeoutMs - (clock.monotonic() - startedAt)) }
   }
 
   /** One deadline for all the requests of a call. */

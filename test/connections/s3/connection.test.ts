@@ -79,6 +79,30 @@ describeWithS3('a connection to S3', (s3) => {
     }
   }
 
+  it('a server that never answered yet is waited for no longer than the call may take', async () => {
+    await throughProxy({}, async (blobs, proxy) => {
+      proxy.stall()
+      const key = 'a'.repeat(64)
+      const calls = [
+        () => blobs.put(acme, 'x', { timeoutMs: 100 }),
+        () => blobs.head(acme, key, { timeoutMs: 100 }),
+        () => blobs.get(acme, key, { timeoutMs: 100 }),
+        () => blobs.delete(acme, key, { timeoutMs: 100 }),
+        () => blobs.list(acme, { timeoutMs: 100 }),
+      ]
+      for (const call of calls) {
+        const before = performance.now()
+        await expect(call()).rejects.toMatchObject({ code: 'HW_TIMEOUT' })
+        expect(performance.now() - before).toBeLessThan(1_000)
+      }
+      const signal = AbortSignal.timeout(100)
+      await expect(blobs.put(acme, 'x', { signal })).rejects.toMatchObject({ code: 'HW_TIMEOUT' })
+      proxy.cut()
+      proxy.resume()
+      await expect(blobs.put(acme, 'x')).resolves.toMatchObject({ size: 1 })
+    })
+  })
+
   it.each<[string, (proxy: TcpProxy) => void]>([
     ['refuses', (proxy) => proxy.refuse()],
     [
