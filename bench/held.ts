@@ -90,12 +90,12 @@ async function measure(): Promise<Measured> {
   return { drain, postgresUs, claim: median(taken), dead: Number(rows[0]!.dead) }
 }
 
-function compare(while_: string, before: Measured, then: Measured): void {
-  add(`drain, ${while_}`, 'jobs/s', before.drain, then.drain, { compare: 'ratio', atLeast: 0.67 })
-  add(`claim, ${while_}`, 'ms', before.claim, then.claim, { compare: 'ratio', atMost: 1.5 })
+function compare(held: string, before: Measured, then: Measured): void {
+  add(`drain, ${held}`, 'jobs/s', before.drain, then.drain, { compare: 'ratio', atLeast: 0.67 })
+  add(`claim, ${held}`, 'ms', before.claim, then.claim, { compare: 'ratio', atMost: 1.5 })
   if (then.postgresUs > 0) {
     const goal = { compare: 'ratio', atMost: 1.5 } as const
-    add(`processor of postgres, ${while_}`, 'us/job', before.postgresUs, then.postgresUs, goal)
+    add(`processor of postgres, ${held}`, 'us/job', before.postgresUs, then.postgresUs, goal)
   }
   note('dead rows then', then.dead)
 }
