@@ -26,6 +26,7 @@ export function svgPlot(title: string, xName: string, panels: readonly PlotPanel
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${fullWidth} ${fullHeight}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="100%" height="100%" fill="#fff"/>`,
     text(fullWidth / 2, 26, title, 'middle', ' font-size="16"'),
     ...drawn,
@@ -56,8 +57,11 @@ function drawPanel({ title, lines }: PlotPanel, mostX: number, xName: string): s
 }
 
 function text(x: number, y: number, value: string, anchor: string, more = ''): string {
-  const escaped = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${more}>${escaped}</text>`
+  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${more}>${escaped(value)}</text>`
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 }
 
 /** To 1, 2 or 5 of its power of ten. */
