@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { appendFile, chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -7,12 +7,12 @@ import { fileDocuments, findFiles } from '../../src/cli/files/documents'
 import { readFrontMatter } from '../../src/cli/files/front-matter'
 import { readTextFile } from '../../src/cli/files/read-text'
 import { titleOf } from '../../src/cli/files/title'
-import { type SkippedFile, walkFolder } from '../../src/cli/files/walk'
+import { type FoundFile, type SkippedFile, walkFolder } from '../../src/cli/files/walk'
 import type { JsonObject } from '../../src/core/json'
 
 let folder: string
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'hw-files-'))
+  folder = await realpath(await mkdtemp(path.join(tmpdir(), 'hw-files-')))
   await chmod(folder, 0o755)
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
@@ -164,6 +164,45 @@ describe('reading a file', () => {
     expect(once).toEqual({ text: 'one two', bytes: 7 })
     const always = await readTextFile(file, { ...options, beforeCheck: () => appendFile(file, ' more') })
     expect(always).toEqual({ skipped: 'it changed while it was read' })
+  })
+})
+
+describe('what took the place of a file between the walk and its reading', () => {
+  it('is not followed where it is a link, at the end of the path or on the way', async () => {
+    await put('secret/key.md', 'the secret of somebody else')
+    for (const name of ['in/a.md', 'in/b/key.md', 'in/c.md', 'in/d.md', 'in/target']) await put(name)
+    await symlink(at('in/target'), at('in/link.md'))
+    const found: FoundFile[] = []
+    for await (const file of walkFolder(at('in'))) found.push(file)
+    expect(found.map(({ id }) => id)).toEqual(['a.md', 'b/key.md', 'c.md', 'd.md', 'link.md'])
+
+    const exchange = async (name: string, target: string): Promise<void> => {
+      await rm(at(name), { recursive: true })
+      await symlink(at(target), at(name))
+    }
+    await exchange('in/a.md', 'secret/key.md')
+    await exchange('in/b', 'secret')
+    await exchange('in/target', 'secret/key.md')
+    execFileSync('mkfifo', [at('in/pipe')])
+    await rename(at('in/pipe'), at('in/c.md'))
+    // Saved again by an editor, which puts a new file there.
+    await rename(await put('in/new', 'new words'), at('in/d.md'))
+
+    const skipped: SkippedFile[] = []
+    const texts: string[] = []
+    const each = (async function* () {
+      yield* found
+    })()
+    for await (const { text } of fileDocuments(each, { maxBytes: 1_000, onSkip: (file) => skipped.push(file) })) {
+      texts.push(text)
+    }
+    expect(texts).toEqual(['new words'])
+    expect(skipped.map(({ path: place, reason }) => [path.relative(at('in'), place), reason])).toEqual([
+      ['a.md', 'a link took its place'],
+      ['b/key.md', 'a link took its place'],
+      ['c.md', 'not a regular file'],
+      ['link.md', 'a link took its place'],
+    ])
   })
 })
 

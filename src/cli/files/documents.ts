@@ -44,7 +44,7 @@ export async function* fileDocuments(
 ): AsyncGenerator<DocumentInput> {
   for await (const file of files) {
     throwIfAborted(options.signal)
-    const read = await readTextFile(file.path, options)
+    const read = await readTextFile(file.real, options)
     if ('skipped' in read) options.onSkip({ path: file.path, reason: read.skipped })
     else yield documentOf(file, read.text, read.bytes)
   }

@@ -8,6 +8,8 @@ import { reasonOf } from './reason'
 export interface FoundFile {
   /** Absolute. */
   readonly path: string
+  /** The same without a link in it, as it was found. */
+  readonly real: string
   /** Relative to the folder, with forward slashes. */
   readonly id: string
 }
@@ -35,9 +37,11 @@ export async function* walkFolder(folder: string, options: WalkOptions = {}): As
   const root = path.resolve(folder)
   const base = options.base === undefined ? root : path.resolve(options.base)
   const links: string[] = []
+  let real = root
 
-  const found = (file: string): FoundFile => ({
+  const found = (file: string, place = path.join(real, path.relative(root, file))): FoundFile => ({
     path: file,
+    real: place,
     id: path.relative(base, file).split(path.sep).join('/') || path.basename(file),
   })
   const skip = (place: string, reason: string): void => options.onSkip?.({ path: place, reason })
@@ -65,7 +69,6 @@ export async function* walkFolder(folder: string, options: WalkOptions = {}): As
   }
 
   let top: Stats
-  let real: string
   try {
     real = await realpath(root)
     top = await stat(root)
@@ -74,7 +77,7 @@ export async function* walkFolder(folder: string, options: WalkOptions = {}): As
     return
   }
   if (!top.isDirectory()) {
-    if (top.isFile()) yield { path: root, id: options.base ? found(root).id : path.basename(root) }
+    if (top.isFile()) yield { ...found(root, real), ...(options.base === undefined && { id: path.basename(root) }) }
     else skip(root, 'neither a folder nor a regular file')
     return
   }
@@ -91,7 +94,7 @@ export async function* walkFolder(folder: string, options: WalkOptions = {}): As
         !isText(target) &&
         !within.split(path.sep).some((name) => options.exclude?.has(name))
       ) {
-        if ((await stat(target)).isFile()) yield found(link)
+        if ((await stat(target)).isFile()) yield found(link, target)
         else skip(link, 'not a regular file')
       }
     } catch (error) {
