@@ -118,7 +118,7 @@ export async function openParts(
       blobs: beside.blobs,
       // The caller's role stays; the policies, where he is under them, then let this tenant through.
       adopt: (transaction, tenant) => {
-        const executor = executorOfTenant(transaction, tenant, uuidV7(clock, random))
+        const executor = executorOfTenant(transaction, tenant, { token: uuidV7(clock, random), schema })
         return { session: truth.over(executor), assertOpen: () => executor.assertOpen() }
       },
       checks: { postgres: async (call) => ({ ...(await connection.health(call)) }), ...beside.checks },

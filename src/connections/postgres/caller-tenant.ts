@@ -3,13 +3,15 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { type CallerTransaction, executorFrom } from './caller'
 import type { Executor, StatementResult } from './executor'
+import { quoteName } from './row-security'
 import { pinnedPath } from './statement'
 
 /** Statements of one tenant inside the caller's transaction. */
 export interface CallerExecutor extends Executor {
   /**
    * To be asked before anything is written. Rejects with HW_INVALID_ARGUMENT unless this is an open transaction: a
-   * setting local to one is still there for its next statement. HW_CLOSED when it is another than the first time.
+   * setting local to one is still there for its next statement; nor where it does not say how many rows a statement
+   * changed, which writes go by. HW_CLOSED when it is another than the first time.
    */
   assertOpen(): Promise<void>
 }
@@ -37,9 +39,13 @@ const closing = `SELECT
  * come in between, a rollback to a savepoint may take settings back, and the caller's own statements have a path of
  * their own. A statement that fails has ended the transaction, whose end gives them back.
  *
- * `token` is one that no other handle has.
+ * `token` is one that no other handle has, `schema` where the tables are.
  */
-export function executorOfTenant(transaction: CallerTransaction, tenant: TenantId, token: string): CallerExecutor {
+export function executorOfTenant(
+  transaction: CallerTransaction,
+  tenant: TenantId,
+  { token, schema }: { readonly token: string; readonly schema: string },
+): CallerExecutor {
   const { queues, ...executor } = executorFrom(transaction)
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const before = turns.get(transaction) ?? Promise.resolve()
@@ -51,17 +57,30 @@ export function executorOfTenant(transaction: CallerTransaction, tenant: TenantI
     return answer
   }
   let began: string | undefined
+  let counts: boolean | undefined
   const isOpen = async (): Promise<boolean> => {
-    const { rows } = await inTurn(() => executor.query<{ seen: unknown; began: unknown }>(probe, [token]))
+    const { rows, counted } = await inTurn(() => executor.query<{ seen: unknown; began: unknown }>(probe, [token]))
+    counts ??= counted || undefined
     if (rows[0]?.seen !== token) return false
     began ??= String(rows[0].began)
     if (began === String(rows[0].began)) return true
     throw new HeadwaterError('HW_CLOSED', 'The transaction of this handle has ended; call using() anew in the next one')
   }
+  const assertCounts = async (): Promise<void> => {
+    // Some count what changes alone: asked of a statement that changes nothing.
+    const changing = `UPDATE ${quoteName(schema)}.documents SET id = id WHERE false`
+    counts ??= (await inTurn(() => executor.query(changing))).counted
+    if (counts) return
+    throw new HeadwaterError(
+      'HW_INVALID_ARGUMENT',
+      'using(transaction): its query() does not say how many rows a statement changed; let it return { rows, rowCount }',
+      { path: 'transaction' },
+    )
+  }
   return {
     async assertOpen() {
       // The first time, and after a rollback to a savepoint of before, the setting has yet to be made.
-      if ((await isOpen()) || (await isOpen())) return
+      if ((await isOpen()) || (await isOpen())) return assertCounts()
       throw new HeadwaterError(
         'HW_INVALID_ARGUMENT',
         'using(transaction): there is no open transaction on it; BEGIN one, or give what the callback of transaction() gets',

@@ -2,7 +2,7 @@ import { abortable, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { classifyPostgres } from '../../resilience/classify-postgres'
 import type { PostgresQuery } from './client'
-import type { Executor } from './executor'
+import type { StatementOptions, StatementResult } from './executor'
 import { normaliseRows, typeParsers } from './row-types'
 
 /**
@@ -42,9 +42,15 @@ export interface DrizzleTransaction {
 /** An open transaction of your own. That it is open is asked of the database, before anything is written. */
 export type CallerTransaction = QueryableTransaction | KyselyTransaction | DrizzleTransaction
 
-export interface ForeignExecutor extends Executor {
+export interface ForeignExecutor {
   /** Statements sent without waiting go one after another, with nothing of others in between. */
   readonly queues: boolean
+  query<R>(text: string, values?: readonly unknown[], options?: StatementOptions): Promise<ForeignResult<R>>
+}
+
+export interface ForeignResult<R> extends StatementResult<R> {
+  /** False where the driver did not say how many rows there were: `rowCount` is what came back. */
+  readonly counted: boolean
 }
 
 /**
@@ -53,10 +59,10 @@ export interface ForeignExecutor extends Executor {
  * caller's own parsers leave them (text, unless set otherwise).
  */
 export function executorFrom(transaction: CallerTransaction): ForeignExecutor {
-  const { run, queues } = runnerOf(transaction)
+  const { run, queues, counts = false } = runnerOf(transaction)
   return {
     queues,
-    async query(text, values = [], options = {}) {
+    async query<R>(text: string, values: readonly unknown[] = [], options: StatementOptions = {}) {
       throwIfAborted(options.signal)
       let answer: unknown
       try {
@@ -64,7 +70,8 @@ export function executorFrom(transaction: CallerTransaction): ForeignExecutor {
       } catch (error) {
         throw classifyPostgres(error, "Postgres, in the caller's transaction").error
       }
-      return readAnswer(answer)
+      const result = readAnswer<R>(answer)
+      return counts ? { ...result, counted: true } : result
     },
   }
 }
@@ -72,6 +79,8 @@ export function executorFrom(transaction: CallerTransaction): ForeignExecutor {
 interface Runner {
   readonly run: (text: string, values: unknown[]) => Promise<unknown>
   readonly queues: boolean
+  /** It says how many rows were changed, and of others nothing. */
+  readonly counts?: boolean
 }
 
 function runnerOf(transaction: CallerTransaction): Runner {
@@ -86,7 +95,7 @@ function runnerOf(transaction: CallerTransaction): Runner {
         query: { kind: 'RawNode', sqlFragments: [sql], parameters: [] },
         queryId: { queryId: 'headwater' },
       })
-    return { run, queues: true }
+    return { run, queues: true, counts: true }
   }
   if (has(transaction, 'execute')) {
     if (!has(transaction, 'rollback')) throw notOne('a drizzle database outside of transaction()')
@@ -125,18 +134,24 @@ function has<K extends string>(value: unknown, method: K): value is Extract<Call
 }
 
 /** Rows and their number from what each driver answers. */
-function readAnswer<R>(answer: unknown): { rows: R[]; rowCount: number } {
+function readAnswer<R>(answer: unknown): ForeignResult<R> {
   // TypeORM's manager answers so to a statement that changes rows.
   if (Array.isArray(answer) && answer.length === 2 && Array.isArray(answer[0]) && typeof answer[1] === 'number') {
-    return { rows: answer[0] as R[], rowCount: answer[1] }
+    return { rows: answer[0] as R[], rowCount: answer[1], counted: true }
   }
-  if (Array.isArray(answer)) return { rows: answer as R[], rowCount: numberOf(answer, 'count') ?? answer.length }
-  if (typeof answer !== 'object' || answer === null) return { rows: [], rowCount: 0 }
+  if (Array.isArray(answer)) {
+    const count = numberOf(answer, 'count')
+    return { rows: answer as R[], rowCount: count ?? answer.length, counted: count !== undefined }
+  }
+  if (typeof answer !== 'object' || answer === null) return { rows: [], rowCount: 0, counted: false }
   const rows: unknown = Reflect.get(answer, 'rows')
   const list = Array.isArray(rows) ? (rows as Record<string, unknown>[]) : []
-  const rowCount =
-    numberOf(answer, 'rowCount') ?? numberOf(answer, 'numAffectedRows') ?? affected(answer, list) ?? list.length
-  return { rows: normaliseRows(list, Reflect.get(answer, 'fields')) as R[], rowCount }
+  const count = numberOf(answer, 'rowCount') ?? numberOf(answer, 'numAffectedRows') ?? affected(answer, list)
+  return {
+    rows: normaliseRows(list, Reflect.get(answer, 'fields')) as R[],
+    rowCount: count ?? list.length,
+    counted: count !== undefined,
+  }
 }
 
 /** PGlite counts changed rows only, and says 0 of a SELECT. */

@@ -57,7 +57,7 @@ describe.each(Object.keys(kinds))('the caller’s transaction: %s', (kind) => {
         at.toISOString(),
         JSON.stringify({ a: ['x', "'", 'ü'] }),
       ])
-      expect(inserted).toEqual({ rows: [], rowCount: 1 })
+      expect(inserted).toEqual({ rows: [], rowCount: 1, counted: true })
       const { rows, rowCount } = await executor.query('SELECT * FROM mine WHERE id = $1', [7])
       expect(rowCount).toBe(1)
       // Kysely hands on rows without their types, so a bigint stays what the caller's parsers make of it.

@@ -96,6 +96,34 @@ describeWithPgvector('clients of the application', () => {
     }
   })
 
+  it.each<[string, (result: pg.QueryResult) => unknown]>([
+    ['rows alone', ({ rows }) => rows],
+    ['{ rows }', ({ rows }) => ({ rows })],
+    ['nothing of what changes rows', ({ rows, command }) => (command === 'SELECT' ? { rows } : undefined)],
+  ])('an adapter that answers %s, and no count, is refused before anything is written', async (_, answer) => {
+    const client = new pg.Client({ connectionString: database().url })
+    await client.connect()
+    const store = await openStore({ postgres: { url: database().url }, embedder: { hashing: {} } })
+    try {
+      await client.query('BEGIN')
+      const query = async (text: string, values?: unknown[]) => answer(await client.query(text, values))
+      const { documents } = store.forTenant('acme').using({ query })
+      await expect(documents.put({ id: 'uncounted', text: 'one' })).rejects.toMatchObject({
+        code: 'HW_INVALID_ARGUMENT',
+        path: 'transaction',
+        message: expect.stringContaining('let it return { rows, rowCount }'),
+      })
+      // The transaction goes on, with an adapter that counts.
+      const counting = store.forTenant('acme').using({ query: (text, values) => client.query(text, values) })
+      expect(await counting.documents.put({ id: 'counted', text: 'one' })).toMatchObject({ version: 1 })
+      await client.query('COMMIT')
+      expect(await store.forTenant('acme').documents.get('uncounted')).toBeNull()
+    } finally {
+      await store.close()
+      await client.end()
+    }
+  })
+
   it.each([
     'postgres://app:s3cret@tail#x@127.0.0.1:5432/app',
     'postgres://app:12/s3cret@127.0.0.1/app',
