@@ -79,14 +79,14 @@ export { S3Connection } from './src/connections/s3/connection'
 export type { S3Options, S3TlsOptions } from './src/connections/s3/options'
 export type { TlsOptions } from './src/connections/tls'
 export type { CallOptions } from './src/core/abort'
-export type { Clock } from './src/core/clock'
+export { type Clock, systemClock } from './src/core/clock'
 export type { CorePorts } from './src/core/core-ports'
 export type { ErrorDetails } from './src/core/errors'
 export { asHeadwaterError, type ErrorCode, errorCatalogue, HeadwaterError, isHeadwaterError } from './src/core/errors'
 export { type CollectionName, collectionName, type Scope, type TenantId, tenantId } from './src/core/ids'
 export type { Json, JsonObject } from './src/core/json'
 export type { Limits } from './src/core/limits'
-export type { Random } from './src/core/random'
+export { type Random, systemRandom } from './src/core/random'
 export type { Secret } from './src/core/secret'
 export type { BatchOptions, Embedder, EmbedOptions } from './src/embeddings/embedder'
 export { FallbackEmbedder } from './src/embeddings/fallback'
@@ -202,12 +202,14 @@ export type { HighlightedHit } from './src/repositories/elasticsearch/texts'
 export { ElasticsearchTextRepository } from './src/repositories/elasticsearch/texts'
 export type { EmbeddingRepository } from './src/repositories/embeddings'
 export type { Facet, FacetQuery } from './src/repositories/facets'
-export type {
-  Generation,
-  GenerationRepository,
-  GenerationState,
-  NewGeneration,
-  Target,
+export {
+  type Generation,
+  type GenerationRepository,
+  type GenerationState,
+  type NewGeneration,
+  type Target,
+  textIndexOf,
+  vectorIndexOf,
 } from './src/repositories/generations'
 export type { IndexEntry, IndexHit, IndexPayload, IndexRemoval, IndexScan } from './src/repositories/index-entry'
 export type { IndexFormat } from './src/repositories/index-format'
@@ -284,9 +286,11 @@ export type {
   SearchQuery,
 } from './src/search/query'
 export type { SimilarQuery, SimilarTo } from './src/search/similar'
-export type { SplitterOptions } from './src/splitter/select'
+export { type SplitterOptions, splitterOf } from './src/splitter/select'
 export type { ChunkDraft, Splitter, SplitterInput } from './src/splitter/splitter'
+export type { TokenReader } from './src/splitter/token-reader'
 export type { ModelInfo } from './src/store/available-models'
+export { type OpenTruthOptions, openTruth } from './src/store/open-truth'
 export type { CommonRebuildOptions, JobFilterOptions } from './src/store/store'
 export {
   openStore,
@@ -299,6 +303,7 @@ export type { Degradation, GenerationsHealth, StoreHealth } from './src/store/st
 export type { CollectionOptions, StoreOptions } from './src/store/store-options'
 export type { ConnectionHealth } from './src/store/store-parts'
 export { storeOptionsFrom } from './src/store/store-settings'
+export { type WriterPortsOptions, type WrittenPorts, writerPorts } from './src/store/writer-ports'
 export type { TenantBlobs } from './src/tenant/blobs-handle'
 export type { CacheDocument, CacheLoadOptions, TenantCache } from './src/tenant/cache-handle'
 export type { CollectionHandle } from './src/tenant/collection-handle'

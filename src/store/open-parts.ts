@@ -9,8 +9,6 @@ import { type Random, systemRandom } from '../core/random'
 import { loadStemmers } from '../core/words/languages'
 import { VectorLru } from '../embeddings/lru'
 import { checkModels, openModels } from '../embeddings/open-models'
-import { migrate } from '../migrations/migrate'
-import { assertMigrated } from '../migrations/status'
 import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
@@ -24,8 +22,8 @@ import { recordCache } from './cache-record'
 import { clearPasswords } from './clear-passwords'
 import { keepRevisions } from './embedder-revisions'
 import { checkEngines, engines, type Topology, topologyOf } from './engines'
+import { prepareDatabase } from './prepare-database'
 import { nobody } from './probes'
-import { decideRowSecurity } from './row-security'
 import { resolveCollections, type StoreOptions } from './store-options'
 import type { StoreParts } from './store-parts'
 
@@ -59,11 +57,7 @@ export async function openParts(
     const { options, opened } = await openModels(given, { clock, random })
     closing.push(async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))))
     const { plans, embedders, splitters, named, fallback } = resolveCollections(options)
-    // Asked first because its failure says which server was tried; and it is tried again, as any read.
-    await connection.askPath()
-    if (options.migrate === 'check') await assertMigrated(connection, { schema })
-    else if (options.migrate !== 'off') await migrate(connection, { schema })
-    const notices = await decideRowSecurity(connection, schema)
+    const notices = await prepareDatabase(connection, schema, options.migrate)
     if (fallback) notices.push(noEmbedder)
     notices.push(...clearPasswords(options))
     const { system } = await truth.session({ worker: true }).registry.database()

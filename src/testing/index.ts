@@ -17,6 +17,7 @@ export { type VectorFixture, vectorRepositoryContract } from './contracts/vector
 export { type WordCase, type WordGroup, wordGroups } from './contracts/word-cases'
 export { askWords, type WordFixture, type WordResult, wordsContract } from './contracts/words'
 export { FakeClock } from './fake-clock'
+export { memoryPorts } from './memory-ports'
 export type { Fixture, Matchers, TestRunner } from './runner'
 export { planSwarm, runSeed, type SimOptions, type SimReport, type SwarmPlan, type Violation } from './simulator'
 export type { Damage } from './simulator/damage'
