@@ -1,5 +1,5 @@
 import type { CallOptions } from '../core/abort'
-import { isBegun, occurrencesOf } from '../core/words/occurrences'
+import { isBegun, occurrencesOf, wantedBy } from '../core/words/occurrences'
 import { readingOf } from '../core/words/reading'
 import { type Generation, textIndexOf } from '../repositories/generations'
 import type { ReadWord, TextRepository } from '../repositories/texts'
@@ -22,12 +22,13 @@ export function markFinder(
   const folding = generation?.format.folding ?? true
   const reading = readingOf(generation?.language ?? 'english', folding)
   const clauses = reading.query(typed, match)
+  const isWanted = wantedBy(clauses)
   return async (found, call) => {
     if (generation && texts?.analyze && found.length > 0) {
       const read = await texts.analyze(textIndexOf(generation), [typed, ...found], call).catch(() => undefined)
       if (read) return marksOf(read, match)
     }
-    return found.map((text) => occurrencesOf(reading.terms(text), clauses))
+    return found.map((text) => occurrencesOf(reading.terms(text, 0, isWanted), clauses))
   }
 }
 

@@ -20,15 +20,21 @@ export function isBegun(term: string, prefix: string): boolean {
   return term.length >= 4 && prefix.length - term.length <= 3 && prefix.startsWith(term)
 }
 
-/** What of the clauses stands where in a text, in order. */
-export function occurrencesOf(terms: readonly Term[], clauses: readonly Clause[]): Occurrence[] {
+/** Which terms of a text have to do with the clauses. */
+export function wantedBy(clauses: readonly Clause[]): (term: string) => boolean {
   const wanted = new Set(clauses.flatMap(({ slots }) => slots.flatMap(({ any }) => any)))
   const prefixes = clauses.flatMap(({ prefix }) => prefix ?? [])
+  return (term) => wanted.has(term) || prefixes.some((prefix) => isBegun(term, prefix))
+}
+
+/** What of the clauses stands where in a text, in order; of its terms, those that are wanted by them will do. */
+export function occurrencesOf(terms: readonly Term[], clauses: readonly Clause[]): Occurrence[] {
+  const isWanted = wantedBy(clauses)
   /** By term and place. */
   const places = new Map<string, Map<number, Term>>()
   for (const one of terms) {
     const { term, position } = one
-    if (!wanted.has(term) && !prefixes.some((prefix) => isBegun(term, prefix))) continue
+    if (!isWanted(term)) continue
     const held = places.get(term)
     if (held) held.set(position, one)
     else places.set(term, new Map([[position, one]]))

@@ -68,10 +68,12 @@ export class Reading {
     this.#forms = new WordFormer(language, folding, stems)
   }
 
-  /** The terms of a text, positions ascending. */
-  terms(text: string, first = 0): Term[] {
+  /** The terms of a text, positions ascending: all, or those alone that are wanted. */
+  terms(text: string, first = 0, wanted?: (term: string) => boolean): Term[] {
     const found: Term[] = []
-    this.read(text, first, (term, position, start, end, kind) => found.push({ term, position, start, end, kind }))
+    this.read(text, first, (term, position, start, end, kind) => {
+      if (!wanted || wanted(term)) found.push({ term, position, start, end, kind })
+    })
     return found
   }
 

@@ -1,7 +1,7 @@
 import type { Executor, Session } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import type { IndexHit } from '../index-entry'
-import { prepared } from '../postgres/statements'
+import { prepared, run } from '../postgres/statements'
 import type { IndexConnection } from '../postgres-index/index-connection'
 import { filterCondition } from '../postgres-index/index-filter'
 import type { VectorQuery } from '../vectors'
@@ -43,13 +43,11 @@ async function exact(
   const values: unknown[] = [query.tenant, vectorParameter(query.vector), query.limit]
   const condition = filterCondition(query.filter, values)
   // The sum keeps the planner from an HNSW index, which would leave rows out.
-  const { rows } = await executor.query<Row>(
-    `SELECT id, document, fence, (embedding ${target.type.distance} $2::${target.type.name}) + 0 AS distance
+  const text = `SELECT id, document, fence, (embedding ${target.type.distance} $2::${target.type.name}) + 0 AS distance
      FROM ${target.table} WHERE tenant = $1${condition}
-     ORDER BY distance, id LIMIT $3`,
-    values,
-    call,
-  )
+     ORDER BY distance, id LIMIT $3`
+  // Filters make many texts, which would all be kept by the server.
+  const { rows } = await run<Row>(executor, query.filter ? { text } : prepared(text), values, call)
   return rows.map(hitOf)
 }
 

@@ -17,9 +17,18 @@ export interface Statement {
   readonly name?: string | undefined
 }
 
+/** Those whose texts are made anew for each call, of tables of indexes, are a few each. */
+const mostNamed = 1_000
+const named = new Map<string, Statement>()
+
 /** A statement of the hot paths: planned once a connection. The name follows the text, so it can mean only one. */
 export function prepared(text: string): Statement {
-  return { text, name: `hw_${sha256(text).slice(0, 24)}` }
+  const known = named.get(text)
+  if (known) return known
+  const made = { text, name: `hw_${sha256(text).slice(0, 24)}` }
+  if (named.size >= mostNamed) named.clear()
+  named.set(text, made)
+  return made
 }
 
 export function run<R = Record<string, unknown>>(
