@@ -40,12 +40,23 @@ function blocksOf(page) {
   return blocks
 }
 
+/** An import statement without the names that an earlier block of the page has imported. */
+function importOf(statement, source, seen) {
+  const names = statement.importClause?.namedBindings?.elements
+  if (!names) return statement.getText(source)
+  const fresh = names.map((name) => name.getText(source)).filter((name) => !seen.has(name))
+  for (const name of fresh) seen.add(name)
+  const type = statement.importClause.isTypeOnly ? 'type ' : ''
+  return `import ${type}{ ${fresh.join(', ')} } from ${statement.moduleSpecifier.getText(source)}`
+}
+
 /**
  * A page as one module: imports first, then each block within the one before, so that it may name again what is there.
  * `lines[i]` says where line i comes from.
  */
 function moduleOf(blocks, names) {
   const imports = []
+  const seen = new Set()
   const body = []
   for (const { page, line, code } of blocks) {
     body.push(['{', ''])
@@ -56,9 +67,7 @@ function moduleOf(blocks, names) {
       const { line: first } = source.getLineAndCharacterOfPosition(statement.getStart(source))
       const { line: last } = source.getLineAndCharacterOfPosition(statement.getEnd())
       for (let at = first; at <= last; at++) taken.add(at)
-      const text = statement.getText(source).replaceAll('\n', ' ')
-      const known = imports.find(([other]) => other === text)
-      if (!known) imports.push([text, `${page}:${line + first}`])
+      imports.push([importOf(statement, source, seen), `${page}:${line + first}`])
     }
     for (const [at, text] of code.entries()) body.push([taken.has(at) ? '' : text, `${page}:${line + at}`])
   }
@@ -73,7 +82,6 @@ function moduleOf(blocks, names) {
     [`import { ${used.join(', ')} } from 'headwater'`, ''],
     [`import { ${givenNames.join(', ')} } from './given'`, ''],
     ...imports,
-    ['export {}', ''],
   ]
   return [...head, ...body]
 }

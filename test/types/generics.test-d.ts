@@ -41,8 +41,11 @@ import type {
   TransactionHandle,
   TypedFilter,
   VectorIndex,
+  WriterPorts,
+  WriterPortsOptions,
 } from '../../index'
-import type { TestStoreOptions } from '../../src/testing'
+import { createWriter, defineMetadata, writerPorts } from '../../index'
+import { memoryPorts, type TestStoreOptions } from '../../src/testing'
 
 // Each public generic that no other file here has; checked by tsc alone, nothing runs.
 
@@ -145,3 +148,15 @@ export const read = async (executor: Executor) => {
   await executor.query('SELECT $1', 'a')
 }
 expectTypeOf<NonNullable<S3Call<Date>['late']>>().parameter(0).toEqualTypeOf<Date>()
+expectTypeOf<WriterPortsOptions<Collections>['collections']>().toEqualTypeOf<StoreOptions<Collections>['collections']>()
+expectTypeOf<WriterPortsOptions<Collections>>().not.toHaveProperty('postgres')
+export const write = async () => {
+  const metadata = defineMetadata({ at: 'datetime' })
+  const ports = await writerPorts(memoryPorts(), { collections: { documents: { metadata } }, relay: 'external' })
+  expectTypeOf(ports).toEqualTypeOf<WriterPorts>()
+  createWriter(ports)
+  // @ts-expect-error a writer has no Qdrant of its own making
+  await writerPorts(memoryPorts(), { qdrant: { url: 'http://localhost:6333' } })
+  // @ts-expect-error a truth is needed
+  await writerPorts({ vectors: ports.vectors, texts: ports.texts })
+}
