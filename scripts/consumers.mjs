@@ -8,6 +8,9 @@ import path from 'node:path'
 import { root } from './setup.mjs'
 
 const pglite = ['@electric-sql/pglite@0.5.14', '@electric-sql/pglite-pgvector@0.0.15']
+const { peerDependencies } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
+/** Each optional peer at the lowest version that its range names. */
+const lowest = Object.entries(peerDependencies).map(([name, range]) => `${name}@${/\d+\.\d+\.\d+/.exec(range)[0]}`)
 const platform = `${os.platform()}-${os.arch()}`
 const nodes = { 22: '22', 24: '24', newest: 'latest' }
 const model = path.resolve(root, '../shared/models/all-MiniLM-L6-v2')
@@ -126,6 +129,16 @@ const consumers = {
     folders: ['qdrant'],
     install: ['@qdrant/js-client-rest@latest', 'undici@7', `node-newest@npm:node-${platform}@latest`],
     steps: [['newest Qdrant client, undici 7, newest Node', [binary('node-newest'), 'qdrant.mjs']]],
+  },
+  lowest: {
+    folders: ['lowest', 'qdrant', 'bundle'],
+    install: lowest,
+    steps: [
+      ['one store over ioredis, minio, Elasticsearch and the meters', ['node', 'lowest.mjs']],
+      ['Qdrant client and undici', ['node', 'qdrant.mjs']],
+      ['onnxruntime and tokenizers', ['node', 'onnx.mjs'], { HW_MODEL: model }],
+    ],
+    needs: model,
   },
   jest: {
     install: ['jest@latest', 'vitest@4', ...pglite],

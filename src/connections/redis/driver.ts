@@ -15,7 +15,9 @@ async function load() {
  * that timed out must not be sent later, and the breaker decides when to try again.
  */
 export async function openClient(address: RedisAddress, options: ResolvedRedisOptions): Promise<OwnRedisClient> {
-  const { Redis } = await load()
+  const driver = await load()
+  // The first of 5 have no such name beside the default.
+  const Redis = driver.Redis ?? driver.default
   const { host, port, username, password, db, tls } = address
   return new Redis({
     host,
