@@ -9,6 +9,7 @@ export const schemaManifest: SchemaManifest = {
     '0004_schema_levels',
     '0005_index_formats',
     '0008_chunk_context',
+    '0009_claims',
   ],
   sequences: ['fences'],
   tables: {
@@ -52,6 +53,37 @@ export const schemaManifest: SchemaManifest = {
           'CREATE INDEX chunks_removed_at ON chunks USING btree (removed_at) WHERE (removed_at IS NOT NULL)',
         chunks_scan:
           'CREATE INDEX chunks_scan ON chunks USING btree (collection, chunking, id) WHERE (removed_at IS NULL)',
+      },
+      policies: {
+        headwater_owner:
+          "FOR ALL TO OWNER USING (COALESCE(( SELECT current_setting('headwater.tenant'::text, true) AS current_setting), ''::text) = ''::text) WITH CHECK (COALESCE(( SELECT current_setting('headwater.tenant'::text, true) AS current_setting), ''::text) = ''::text)",
+        headwater_tenant:
+          "FOR ALL TO PUBLIC USING (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting)) WITH CHECK (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting))",
+      },
+    },
+    claims: {
+      columns: {
+        token: 'text COLLATE "C" NOT NULL',
+        tenant: 'text COLLATE "C" NOT NULL',
+        collection: 'text COLLATE "C" NOT NULL',
+        targets: 'text[] COLLATE "C" NOT NULL',
+        epoch: 'bigint NOT NULL',
+        created_at: 'timestamp with time zone NOT NULL',
+        lease_until: 'timestamp with time zone NOT NULL',
+        documents: 'text[] COLLATE "C" NOT NULL',
+        marks: 'integer[] NOT NULL',
+        since: 'bigint[] NOT NULL',
+        fence: 'bigint[] NOT NULL',
+        first: 'bigint[] NOT NULL',
+        attempts: 'integer[]',
+        reasons: 'text[]',
+      },
+      constraints: {},
+      indexes: {
+        claims_lease: 'CREATE INDEX claims_lease ON claims USING btree (lease_until)',
+        claims_marks: 'CREATE INDEX claims_marks ON claims USING gin (marks) WITH (fastupdate=off)',
+        claims_tenant: 'CREATE INDEX claims_tenant ON claims USING btree (tenant)',
+        claims_token: 'CREATE INDEX claims_token ON claims USING btree (token)',
       },
       policies: {
         headwater_owner:
@@ -198,7 +230,15 @@ export const schemaManifest: SchemaManifest = {
       },
       policies: {},
     },
-    jobs: {
+    migration_levels: {
+      columns: { migration: 'text COLLATE "C" NOT NULL', oldest: 'integer NOT NULL' },
+      constraints: { migration_levels_pkey: 'PRIMARY KEY (migration)' },
+      indexes: {
+        migration_levels_pkey: 'CREATE UNIQUE INDEX migration_levels_pkey ON migration_levels USING btree (migration)',
+      },
+      policies: {},
+    },
+    queue: {
       columns: {
         target: 'text COLLATE "C" NOT NULL',
         tenant: 'text COLLATE "C" NOT NULL',
@@ -211,22 +251,17 @@ export const schemaManifest: SchemaManifest = {
         created_at: 'timestamp with time zone NOT NULL',
         due_at: 'timestamp with time zone NOT NULL',
         parked_at: 'timestamp with time zone',
-        lease_until: 'timestamp with time zone',
-        claim_token: 'text COLLATE "C"',
         reason: 'text',
       },
       constraints: {
-        jobs_claimed: 'CHECK (((claim_token IS NULL) = (lease_until IS NULL)))',
-        jobs_pkey: 'PRIMARY KEY (target, tenant, collection, document)',
-        jobs_target: "CHECK ((target = ANY (ARRAY['vector'::text, 'text'::text, 'cache'::text])))",
+        queue_pkey: 'PRIMARY KEY (target, tenant, collection, document)',
+        queue_target: "CHECK ((target = ANY (ARRAY['vector'::text, 'text'::text, 'cache'::text])))",
       },
       indexes: {
-        jobs_claimed_by:
-          'CREATE INDEX jobs_claimed_by ON jobs USING btree (claim_token) WHERE (claim_token IS NOT NULL)',
-        jobs_due: 'CREATE INDEX jobs_due ON jobs USING btree (target, due_at, first) WHERE (parked_at IS NULL)',
-        jobs_first: 'CREATE INDEX jobs_first ON jobs USING btree (tenant, first)',
-        jobs_parked: 'CREATE INDEX jobs_parked ON jobs USING btree (tenant, first) WHERE (parked_at IS NOT NULL)',
-        jobs_pkey: 'CREATE UNIQUE INDEX jobs_pkey ON jobs USING btree (target, tenant, collection, document)',
+        queue_due: 'CREATE INDEX queue_due ON queue USING btree (target, due_at, first) WHERE (parked_at IS NULL)',
+        queue_first: 'CREATE INDEX queue_first ON queue USING btree (tenant, first)',
+        queue_parked: 'CREATE INDEX queue_parked ON queue USING btree (tenant, first) WHERE (parked_at IS NOT NULL)',
+        queue_pkey: 'CREATE UNIQUE INDEX queue_pkey ON queue USING btree (target, tenant, collection, document)',
       },
       policies: {
         headwater_owner:
@@ -234,14 +269,6 @@ export const schemaManifest: SchemaManifest = {
         headwater_tenant:
           "FOR ALL TO PUBLIC USING (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting)) WITH CHECK (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting))",
       },
-    },
-    migration_levels: {
-      columns: { migration: 'text COLLATE "C" NOT NULL', oldest: 'integer NOT NULL' },
-      constraints: { migration_levels_pkey: 'PRIMARY KEY (migration)' },
-      indexes: {
-        migration_levels_pkey: 'CREATE UNIQUE INDEX migration_levels_pkey ON migration_levels USING btree (migration)',
-      },
-      policies: {},
     },
     registry: {
       columns: { name: 'text COLLATE "C" NOT NULL', value: 'jsonb NOT NULL' },

@@ -19,11 +19,20 @@ export interface NewJob extends JobKey {
 
 export interface ClaimedJob extends NewJob {
   readonly token: string
-  /** Epoch of the truth when it was claimed. */
-  readonly epoch: number
   /** Failed attempts so far. */
   readonly attempts: number
 }
+
+/** What became of a claimed job, where it is not just what was claimed that was applied. */
+export type JobOutcome =
+  /** It was applied as of this fence: above its own is done, below it is not. */
+  | { readonly applied: number }
+  /** One more attempt: due again after `delayMs`, or parked for good. */
+  | { readonly reason: string; readonly delayMs: number; readonly parks: boolean }
+  /** Given back untouched, due again after `delayMs`. */
+  | { readonly releasedMs: number }
+
+export type SettledJob = JobKey & JobOutcome
 
 /** A job as it waits, or as it was parked. */
 export interface JobRow extends NewJob {
@@ -59,23 +68,28 @@ export interface PendingQuery {
 }
 
 export interface EnqueueOptions {
+  /** Claims them at once, for the process that is about to apply them. */
   readonly claim?: { readonly token: string; readonly leaseMs: number } | undefined
   readonly mends?: boolean | undefined
 }
 
 /**
- * The outbox. All times come from the truth's own clock. Each guard is an argument: the claim token, the applied
- * fence and the epoch.
+ * The outbox: a queue of jobs, one for a document and target, and claims, each a row for what is applied together. A job
+ * is in the queue or in a claim; written anew while it is claimed, it is in both. All times come from the truth's own
+ * clock.
  */
 export interface JobRepository {
   /**
-   * Adds jobs. Against a waiting job of the same key: the lowest `since`, the highest `fence`, the lowest `first`;
-   * backoff cleared, un-parked, attempts forgotten, a claim that somebody holds left alone. With `claim`, jobs that nobody holds are claimed at
-   * once, and those that now carry the token are returned. With `mends` the content is what it was, only an index is
+   * Adds jobs to the queue. Against a job of the same key that waits there: the lowest `since`, the highest `fence`, the
+   * lowest `first`; backoff cleared, un-parked, attempts forgotten. With `claim` they are claimed instead, together with
+   * what waits in the queue of the same keys, and returned. With `mends` the content is what it was, only an index is
    * not: failed attempts still count, so that poison is not tried from the start by each mending.
    */
   enqueue(jobs: readonly NewJob[], options?: EnqueueOptions): Promise<ClaimedJob[]>
-  /** Claims up to `limit` due jobs (not parked, not backing off, no lease that lasts), the longest waiting first. */
+  /**
+   * Takes up to `limit` due jobs (not parked, not backing off) out of the queue into claims, the longest waiting first.
+   * What claims hold whose lease has run out goes back to the queue first, where there is room for more.
+   */
   claim(
     options: {
       readonly targets: readonly JobTarget[]
@@ -85,27 +99,18 @@ export interface JobRepository {
     },
     call?: CallOptions,
   ): Promise<ClaimedJob[]>
-  /** Extends the lease of what the token still holds; returns how many those are. */
+  /** Extends the lease of the claims of `token`; returns how many jobs they hold. */
   renew(token: string, leaseMs: number): Promise<number>
   /**
-   * Deletes each job that still carries `token`, whose fence is not above `applied` and whose epoch is unchanged; one
-   * whose fence has moved on keeps its `since` and is released at once. Returns how many were deleted.
+   * Ends the claims of `token` in a collection: its jobs are done, but for those in `outcomes` that are not. Back to the
+   * queue also goes a job whose document has been written again since, unless it waits there anew: what was applied late
+   * may have undone what was applied meanwhile. Does nothing where the claims are gone (their lease ran out) or are of an
+   * earlier epoch. Returns how many jobs are done.
    */
-  complete(
-    done: readonly (JobKey & { readonly applied: number; readonly epoch: number })[],
-    token: string,
-  ): Promise<number>
-  /** Gives claims back untouched, due again after `delayMs`; of all that the token holds when `keys` is not given. */
-  release(token: string, options: { readonly keys?: readonly JobKey[]; readonly delayMs: number }): Promise<void>
-  /** Counts a failed attempt, due again after `delayMs`; parked when `attempts` reaches `maxAttempts`. */
-  fail(
-    failures: readonly (JobKey & { readonly reason: string; readonly delayMs: number })[],
-    token: string,
-    options: { readonly maxAttempts: number },
-  ): Promise<void>
+  settle(token: string, collection: CollectionName, outcomes?: readonly SettledJob[]): Promise<number>
   /** Jobs that a receipt still waits for, parked ones first; at most `limit` (1,000) rows. */
   pending(query: PendingQuery, call?: CallOptions): Promise<JobRow[]>
-  /** True for each document that has a job (parked too) for the target: what reconcile leaves alone. */
+  /** True for each document that has a job (claimed or parked too) for the target: what reconcile leaves alone. */
   covered(
     target: JobTarget,
     collection: CollectionName,
@@ -117,7 +122,7 @@ export interface JobRepository {
     readonly target?: JobTarget | undefined
     readonly limit: number
   }): Promise<JobRow[]>
-  /** Gives back every claim there is, for a truth that no other process can have open. Returns how many. */
+  /** Gives back what every claim holds, for a truth that no other process can have open. Returns how many jobs. */
   freeClaims(): Promise<number>
   /** Makes parked jobs due, with their attempts forgotten; returns how many. */
   redrive(options: { readonly tenant?: TenantId | undefined; readonly target?: JobTarget | undefined }): Promise<number>

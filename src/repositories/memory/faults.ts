@@ -16,9 +16,10 @@ export interface TruthFaults {
 
 /**
  * A guard of the truth's. Removing one is for mutation tests alone, which prove that the tests would notice.
- * `claim-token`: only the claim that holds a job completes it. `completion-fence`: a job whose fence has moved on is
- * kept. `completion-epoch`: so is one of another epoch. `lease`: a claimed job is nobody else's until its lease ends.
+ * `claim-token`: only who holds a claim ends it. `overlap`: a job whose document was written again
+ * meanwhile is kept. `completion-epoch`: so is a claim of another epoch.
+ * `lease`: a claim is nobody else's until its lease ends. `expansion`: then its jobs are in the queue again.
  * `idempotency`: a commit key begins once. `tombstone`: a removed chunk leaves its id and the fence of its removal.
  * @internal
  */
-export type Guard = 'claim-token' | 'completion-fence' | 'completion-epoch' | 'lease' | 'idempotency' | 'tombstone'
+export type Guard = 'claim-token' | 'overlap' | 'completion-epoch' | 'lease' | 'expansion' | 'idempotency' | 'tombstone'

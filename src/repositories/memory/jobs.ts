@@ -4,15 +4,16 @@ import type {
   Backlog,
   ClaimedJob,
   EnqueueOptions,
-  JobKey,
   JobRepository,
   JobRow,
   JobTarget,
   NewJob,
   PendingQuery,
+  SettledJob,
 } from '../jobs'
 import { type Access, checkSight, sees } from './access'
-import type { Changes, StoredJob } from './tables'
+import { claimedJobs, everyJob, jobKey } from './claimed-jobs'
+import type { Changes, StoredClaim, StoredJob } from './tables'
 
 const maxPending = 1000
 
@@ -30,18 +31,14 @@ export class MemoryJobs implements JobRepository {
       const keys = new Set<string>()
       for (const job of jobs) {
         checkSight(this.#access.view, job.tenant)
-        const key = keyOf(job)
+        const key = jobKey(job)
         keys.add(key)
         changes.jobs.put(key, coalesced(changes.jobs.get(key), job, mends, now))
       }
       if (!claim) return []
-      const claimed: ClaimedJob[] = []
-      for (const key of keys) {
-        const job = changes.jobs.get(key)!
-        if (isHeld(job, now) && job.token !== claim.token) continue
-        claimed.push(this.#hold(changes, key, job, claim))
-      }
-      return claimed
+      const held = [...keys].map((key) => changes.jobs.get(key)!)
+      for (const key of keys) changes.jobs.delete(key)
+      return this.#hold(changes, held, claim)
     })
   }
 
@@ -57,77 +54,71 @@ export class MemoryJobs implements JobRepository {
     return this.#access.write('jobs.claim', call, (changes) => {
       const now = this.#now()
       const ignoresLeases = this.#access.engine.withoutGuard === 'lease'
-      const due: [string, StoredJob][] = []
-      for (const entry of changes.jobs.entries()) {
-        if (due.length >= options.limit) break
-        const job = entry[1]
-        if (job.parked || job.dueAt > now || !options.targets.includes(job.target)) continue
-        if (isHeld(job, now) && !ignoresLeases) continue
-        if (sees(this.#access.view, job.tenant)) due.push(entry)
+      for (const [key, claim] of [...changes.claims.entries()]) {
+        if ((claim.leaseUntil <= now || ignoresLeases) && sees(this.#access.view, claim.tenant)) {
+          this.#expand(changes, key, claim)
+        }
       }
-      return due.map(([key, job]) => this.#hold(changes, key, job, options))
+      const due: StoredJob[] = []
+      for (const [, job] of changes.jobs.entries()) {
+        if (due.length >= options.limit) break
+        if (job.parked || job.dueAt > now || !options.targets.includes(job.target)) continue
+        if (sees(this.#access.view, job.tenant)) due.push(job)
+      }
+      for (const job of due) changes.jobs.delete(jobKey(job))
+      return this.#hold(changes, due, options)
     })
   }
 
   renew(token: string, leaseMs: number): Promise<number> {
     return this.#access.write('jobs.renew', undefined, (changes) => {
       const leaseUntil = this.#now() + leaseMs
-      const held = this.#heldBy(changes, token)
-      for (const [key, job] of held) changes.jobs.put(key, { ...job, leaseUntil })
-      return held.length
+      let jobs = 0
+      for (const [key, claim] of this.#claimsOf(changes, token)) {
+        changes.claims.put(key, { ...claim, leaseUntil })
+        jobs += claim.jobs.length
+      }
+      return jobs
     })
   }
 
-  complete(
-    done: readonly (JobKey & { readonly applied: number; readonly epoch: number })[],
-    token: string,
-  ): Promise<number> {
-    return this.#access.write('jobs.complete', undefined, (changes) => {
+  settle(token: string, collection: CollectionName, outcomes: readonly SettledJob[] = []): Promise<number> {
+    return this.#access.write('jobs.settle', undefined, (changes) => {
       const { withoutGuard, tables } = this.#access.engine
-      let deleted = 0
-      for (const item of done) {
-        const key = keyOf(item)
-        const job = changes.jobs.get(key)
-        if (!job || !sees(this.#access.view, job.tenant)) continue
-        if (job.token !== token && withoutGuard !== 'claim-token') continue
-        if (item.epoch !== tables.epoch && withoutGuard !== 'completion-epoch') continue
-        if (job.fence > item.applied && withoutGuard !== 'completion-fence') {
-          changes.jobs.put(key, free(job, this.#now()))
-        } else {
-          changes.jobs.delete(key)
-          deleted++
-        }
+      const byKey = new Map(outcomes.map((one) => [jobKey(one), one]))
+      let done = 0
+      const claims =
+        withoutGuard === 'claim-token' ? this.#heldLikewise(changes, token) : this.#claimsOf(changes, token)
+      for (const [key, claim] of claims) {
+        if (claim.collection !== collection) continue
+        if (claim.epoch !== tables.epoch && withoutGuard !== 'completion-epoch') continue
+        changes.claims.delete(key)
+        for (const job of claim.jobs) if (!this.#putBack(changes, job, byKey.get(jobKey(job)))) done++
       }
-      return deleted
+      return done
     })
   }
 
-  release(token: string, options: { readonly keys?: readonly JobKey[]; readonly delayMs: number }): Promise<void> {
-    return this.#access.write('jobs.release', undefined, (changes) => {
-      const dueAt = this.#now() + options.delayMs
-      for (const [key, job] of this.#heldBy(changes, token, options.keys)) changes.jobs.put(key, free(job, dueAt))
-    })
-  }
-
-  fail(
-    failures: readonly (JobKey & { readonly reason: string; readonly delayMs: number })[],
-    token: string,
-    options: { readonly maxAttempts: number },
-  ): Promise<void> {
-    return this.#access.write('jobs.fail', undefined, (changes) => {
-      for (const failure of failures) {
-        for (const [key, job] of this.#heldBy(changes, token, [failure])) {
-          const attempts = job.attempts + 1
-          const parked = attempts >= options.maxAttempts
-          changes.jobs.put(key, {
-            ...free(job, this.#now() + failure.delayMs),
-            attempts,
-            parked,
-            reason: failure.reason,
-          })
-        }
-      }
-    })
+  /** Puts a settled job back into the queue unless it is done; true where it was. */
+  #putBack(changes: Changes, job: JobRow, outcome: SettledJob | undefined): boolean {
+    const now = this.#now()
+    const { tenant, collection, document } = job
+    const fence = Math.max(job.fence, changes.documents.get(`${tenant}/${collection}/${document}`)?.fence ?? 0)
+    const moved = fence > job.fence
+    const back = { ...job, fence, parked: false, dueAt: now, ...(moved && { attempts: 0, reason: null }) }
+    if (outcome && 'reason' in outcome && !moved) {
+      const { reason, delayMs, parks } = outcome
+      putBack(changes, { ...back, attempts: job.attempts + 1, reason, parked: parks, dueAt: now + delayMs })
+    } else if (outcome && 'releasedMs' in outcome && !moved) {
+      putBack(changes, { ...back, dueAt: now + outcome.releasedMs })
+    } else if (outcome && !('applied' in outcome)) putBack(changes, back)
+    else {
+      const applied = outcome?.applied ?? job.fence
+      if (fence <= applied || this.#access.engine.withoutGuard === 'overlap') return false
+      if ((changes.jobs.get(jobKey(job))?.fence ?? 0) >= fence) return false
+      putBack(changes, back)
+    }
+    return true
   }
 
   pending(query: PendingQuery, call?: CallOptions): Promise<JobRow[]> {
@@ -136,7 +127,7 @@ export class MemoryJobs implements JobRepository {
       checkSight(this.#access.view, query.tenant)
       const parked: JobRow[] = []
       const waiting: JobRow[] = []
-      for (const [, job] of changes.jobs.entries()) {
+      for (const job of everyJob(changes)) {
         if (job.tenant !== query.tenant || job.first > query.upTo) continue
         if (query.targets && !query.targets.includes(job.target)) continue
         if (query.collection !== undefined && job.collection !== query.collection) continue
@@ -152,12 +143,14 @@ export class MemoryJobs implements JobRepository {
     collection: CollectionName,
     documents: readonly { readonly tenant: TenantId; readonly document: string }[],
   ): Promise<boolean[]> {
-    return this.#access.read('jobs.covered', undefined, (changes) =>
-      documents.map(({ tenant, document }) => {
+    return this.#access.read('jobs.covered', undefined, (changes) => {
+      const claimed = claimedJobs(changes.claims)
+      return documents.map(({ tenant, document }) => {
         checkSight(this.#access.view, tenant)
-        return changes.jobs.get(keyOf({ target, tenant, collection, document })) !== undefined
-      }),
-    )
+        const key = jobKey({ target, tenant, collection, document })
+        return changes.jobs.get(key) !== undefined || claimed.has(key)
+      })
+    })
   }
 
   backlog(tenant?: TenantId, call?: CallOptions): Promise<Backlog> {
@@ -165,14 +158,21 @@ export class MemoryJobs implements JobRepository {
       const now = this.#now()
       let [waiting, claimed, parked] = [0, 0, 0]
       let oldestMs: number | null = null
-      for (const job of this.#inSight(changes, tenant)) {
-        if (job.parked) {
-          parked++
-          continue
-        }
-        if (isHeld(job, now)) claimed++
-        else waiting++
+      const note = (job: JobRow): void => {
         oldestMs = Math.max(oldestMs ?? 0, now - job.createdAt)
+      }
+      for (const job of this.#inSight(changes, tenant)) {
+        if (job.parked) parked++
+        else {
+          waiting++
+          note(job)
+        }
+      }
+      for (const [, claim] of changes.claims.entries()) {
+        if ((tenant ?? claim.tenant) !== claim.tenant || !sees(this.#access.view, claim.tenant)) continue
+        if (claim.leaseUntil > now) claimed += claim.jobs.length
+        else waiting += claim.jobs.length
+        claim.jobs.forEach(note)
       }
       return { waiting, claimed, parked, oldestMs }
     })
@@ -195,11 +195,13 @@ export class MemoryJobs implements JobRepository {
 
   freeClaims(): Promise<number> {
     return this.#access.write('jobs.freeClaims', undefined, (changes) => {
-      const held = [...this.#inSight(changes, undefined)].filter((job) => job.token !== null)
-      for (const job of held) {
-        changes.jobs.put(keyOf(job), { ...job, token: null, leaseUntil: 0, dueAt: this.#now() })
+      let jobs = 0
+      for (const [key, claim] of [...changes.claims.entries()]) {
+        if (!sees(this.#access.view, claim.tenant)) continue
+        jobs += claim.jobs.length
+        this.#expand(changes, key, claim)
       }
-      return held.length
+      return jobs
     })
   }
 
@@ -212,7 +214,7 @@ export class MemoryJobs implements JobRepository {
         (job) => job.parked && (options.target ?? job.target) === job.target,
       )
       for (const job of parked) {
-        changes.jobs.put(keyOf(job), { ...job, parked: false, attempts: 0, dueAt: this.#now() })
+        changes.jobs.put(jobKey(job), { ...job, parked: false, attempts: 0, dueAt: this.#now() })
       }
       return parked.length
     })
@@ -222,26 +224,41 @@ export class MemoryJobs implements JobRepository {
     return this.#access.engine.clock.now()
   }
 
+  /** Makes claims of jobs, which are in the queue no more: a row for each tenant and collection. */
   #hold(
     changes: Changes,
-    key: string,
-    job: StoredJob,
+    jobs: readonly StoredJob[],
     { token, leaseMs }: { readonly token: string; readonly leaseMs: number },
-  ): ClaimedJob {
-    changes.jobs.put(key, { ...job, token, leaseUntil: this.#now() + leaseMs })
-    const { target, tenant, collection, document, fence, since, attempts } = job
+  ): ClaimedJob[] {
     const { epoch } = this.#access.engine.tables
-    return { target, tenant, collection, document, fence, since, token, epoch, attempts }
+    const leaseUntil = this.#now() + leaseMs
+    for (const job of jobs) {
+      const { tenant, collection } = job
+      const key = `${token}/${tenant}/${collection}`
+      const earlier = changes.claims.get(key)?.jobs ?? []
+      changes.claims.put(key, { token, tenant, collection, epoch, leaseUntil, jobs: [...earlier, rowOf(job)] })
+    }
+    return jobs.map(({ target, tenant, collection, document, fence, since, attempts }) => {
+      return { target, tenant, collection, document, fence, since, token, attempts }
+    })
   }
 
-  /** The jobs that carry the token, of `keys` only when given. */
-  #heldBy(changes: Changes, token: string, keys?: readonly JobKey[]): [string, StoredJob][] {
-    const candidates = keys ? entriesOf(changes, keys) : changes.jobs.entries()
-    const held: [string, StoredJob][] = []
-    for (const entry of candidates) {
-      if (entry[1].token === token && sees(this.#access.view, entry[1].tenant)) held.push(entry)
-    }
-    return held
+  #expand(changes: Changes, key: string, claim: StoredClaim): void {
+    changes.claims.delete(key)
+    if (this.#access.engine.withoutGuard === 'expansion') return
+    for (const job of claim.jobs) putBack(changes, { ...job, dueAt: this.#now() })
+  }
+
+  #claimsOf(changes: Changes, token: string): [string, StoredClaim][] {
+    return [...changes.claims.entries()].filter(
+      ([, claim]) => claim.token === token && sees(this.#access.view, claim.tenant),
+    )
+  }
+
+  /** Without its guard, a late token ends whatever claims there are. */
+  #heldLikewise(changes: Changes, token: string): [string, StoredClaim][] {
+    const own = this.#claimsOf(changes, token)
+    return own.length > 0 ? own : [...changes.claims.entries()]
   }
 
   *#inSight(changes: Changes, tenant: TenantId | undefined): IterableIterator<StoredJob> {
@@ -251,30 +268,26 @@ export class MemoryJobs implements JobRepository {
   }
 }
 
-function* entriesOf(changes: Changes, keys: readonly JobKey[]): IterableIterator<[string, StoredJob]> {
-  for (const key of new Set(keys.map(keyOf))) {
-    const job = changes.jobs.get(key)
-    if (job) yield [key, job]
-  }
-}
-
-/** The document's id comes last, so that no two keys run together. */
-function keyOf({ target, tenant, collection, document }: JobKey): string {
-  return `${target}/${tenant}/${collection}/${document}`
-}
-
-function isHeld(job: StoredJob, now: number): boolean {
-  return job.token !== null && job.leaseUntil > now
-}
-
-function free(job: StoredJob, dueAt: number): StoredJob {
-  return { ...job, token: null, leaseUntil: 0, dueAt }
+/** A job that a newer write made stays as it is, but for what comes with this one; so does one with more attempts. */
+function putBack(changes: Changes, job: StoredJob): void {
+  const key = jobKey(job)
+  const held = changes.jobs.get(key)
+  const stays = held !== undefined && (held.fence > job.fence || held.attempts > job.attempts)
+  changes.jobs.put(key, {
+    ...(stays ? held : job),
+    ...(held && {
+      since: Math.min(held.since, job.since),
+      fence: Math.max(held.fence, job.fence),
+      first: Math.min(held.first, job.first),
+      createdAt: Math.min(held.createdAt, job.createdAt),
+    }),
+  })
 }
 
 function coalesced(held: StoredJob | undefined, job: NewJob, mends: boolean, now: number): StoredJob {
   const { target, tenant, collection, document, fence, since } = job
   const fresh = { target, tenant, collection, document, attempts: 0, parked: false, reason: null, dueAt: now }
-  if (!held) return { ...fresh, fence, since, first: fence, createdAt: now, token: null, leaseUntil: 0 }
+  if (!held) return { ...fresh, fence, since, first: fence, createdAt: now }
   return {
     ...fresh,
     ...(mends && { attempts: held.attempts, reason: held.reason }),
@@ -282,12 +295,11 @@ function coalesced(held: StoredJob | undefined, job: NewJob, mends: boolean, now
     since: Math.min(held.since, since),
     first: Math.min(held.first, fence),
     createdAt: held.createdAt,
-    token: held.token,
-    leaseUntil: held.leaseUntil,
+    dueAt: Math.min(held.dueAt, now),
   }
 }
 
-function rowOf(job: StoredJob): JobRow {
+function rowOf(job: JobRow): JobRow {
   const { target, tenant, collection, document, fence, since, first, attempts, parked, reason, createdAt } = job
   return { target, tenant, collection, document, fence, since, first, attempts, parked, reason, createdAt }
 }

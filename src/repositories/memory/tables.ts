@@ -32,9 +32,16 @@ export interface StoredEmbedding {
 export interface StoredJob extends JobRow {
   /** Due from then on, epoch ms. */
   readonly dueAt: number
-  /** The claim that holds it, or null. */
-  readonly token: string | null
+}
+
+/** Jobs of a tenant and collection that one token holds. */
+export interface StoredClaim {
+  readonly token: string
+  readonly tenant: TenantId
+  readonly collection: CollectionName
+  readonly epoch: number
   readonly leaseUntil: number
+  readonly jobs: readonly JobRow[]
 }
 
 export interface StoredCommit {
@@ -70,6 +77,7 @@ export class Tables {
   /** Which texts are being embedded, and by whom until when. */
   readonly reservations = new Table<StoredReservation>()
   readonly jobs = new Table<StoredJob>()
+  readonly claims = new Table<StoredClaim>()
   readonly generations = new Table<Generation>()
   readonly commits = new Table<StoredCommit>()
   readonly removals = new Table<StoredRemoval>()
@@ -99,6 +107,7 @@ export class Changes {
   #embeddings: Overlay<StoredEmbedding> | undefined
   #reservations: Overlay<StoredReservation> | undefined
   #jobs: Overlay<StoredJob> | undefined
+  #claims: Overlay<StoredClaim> | undefined
   #generations: Overlay<Generation> | undefined
   #commits: Overlay<StoredCommit> | undefined
   #removals: Overlay<StoredRemoval> | undefined
@@ -134,6 +143,11 @@ export class Changes {
     return this.#jobs
   }
 
+  get claims(): Overlay<StoredClaim> {
+    this.#claims ??= new Overlay(this.tables.claims)
+    return this.#claims
+  }
+
   get generations(): Overlay<Generation> {
     this.#generations ??= new Overlay(this.tables.generations)
     return this.#generations
@@ -165,6 +179,7 @@ export class Changes {
     this.#embeddings?.commit()
     this.#reservations?.commit()
     this.#jobs?.commit()
+    this.#claims?.commit()
     this.#generations?.commit()
     this.#commits?.commit()
     this.#removals?.commit()

@@ -1,6 +1,7 @@
 import type { Scope } from '../../core/ids'
 import type { TruthView } from '../truth'
 import { sees } from './access'
+import { everyJob } from './claimed-jobs'
 import type { Changes } from './tables'
 
 /**
@@ -13,7 +14,7 @@ export function purgeTombstones(
   { before, limit }: { readonly before: number; readonly limit: number },
 ): number {
   const needed = new Set<string>()
-  for (const [, job] of changes.jobs.entries()) needed.add(owner(job, job.document))
+  for (const job of everyJob(changes)) needed.add(owner(job, job.document))
 
   const gone: string[] = []
   for (const [key, row] of changes.documents.entries()) {

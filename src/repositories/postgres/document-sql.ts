@@ -1,3 +1,4 @@
+import { heldBy } from './job-sql'
 import { type Dialect, prepared, statements } from './statements'
 
 const fields =
@@ -121,12 +122,14 @@ function saveSql(documents: string) {
  * A tombstone is needed by a job of its document, and by a generation that is being copied: what was removed before the
  * copy came by must still be known afterwards. Rows that somebody has locked are left for the next time.
  */
-function purgeSql({ table }: Dialect) {
+function purgeSql(dialect: Dialect) {
+  const { table } = dialect
   const documents = table('documents')
   const chunks = table('chunks')
   const free = (row: string, document: string) =>
-    `NOT EXISTS (SELECT FROM ${table('jobs')} j WHERE j.target IN ('vector', 'text', 'cache')
+    `NOT EXISTS (SELECT FROM ${table('queue')} j WHERE j.target IN ('vector', 'text', 'cache')
        AND j.tenant = ${row}.tenant AND j.collection = ${row}.collection AND j.document = ${document})
+     AND NOT EXISTS (SELECT ${heldBy(dialect, `${row}.tenant`, `${row}.collection`, document)})
      AND NOT EXISTS (
        SELECT FROM ${table('generations')} g WHERE g.collection = ${row}.collection AND g.state = 'building')`
   return {

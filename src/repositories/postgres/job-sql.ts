@@ -1,4 +1,4 @@
-import { type Dialect, now, prepared, statements } from './statements'
+import { type Dialect, now, nowMs, prepared, statements } from './statements'
 
 const key = 'target, tenant, collection, document'
 /** Joins jobs with a list of keys of which each may be there once. */
@@ -6,119 +6,149 @@ const sameKey = (a: string, b: string): string =>
   `${a}.target = ${b}.target AND ${a}.tenant = ${b}.tenant AND ${a}.collection = ${b}.collection
     AND ${a}.document = ${b}.document`
 /** The columns themselves, which compare by bytes; the values that are bound do not. */
-const inOrder = (row: string): string => `${row}.target, ${row}.tenant, ${row}.collection, ${row}.document`
-/**
- * The row carries the token `$1`. So written that the index on tokens is not used where keys are given: statistics say
- * that hardly any row has a token, and the plan for one row is taken for hundreds.
- */
-const carries = 'j.claim_token IS NOT DISTINCT FROM $1'
-const keyArrays = 'unnest($2::text[], $3::text[], $4::text[], $5::text[]'
-
-/**
- * Locks the jobs of these keys that carry the token, in the order of their keys, each found by its key: what is there
- * beside them is not read, whatever the planner guesses. `i` are the columns of the items, `jobs` is the quoted table.
- */
-const heldRows = (jobs: string, items: string, what: string, condition = `AND ${carries}`): string =>
-  `SELECT ${what} FROM (
-      SELECT * FROM ${items} ORDER BY ${key.replaceAll(',', ' COLLATE "C",')} COLLATE "C" OFFSET 0) i
-    CROSS JOIN LATERAL (
-      SELECT * FROM ${jobs} j WHERE ${sameKey('j', 'i')} ${condition} FOR UPDATE) j`
+const inOrder = key.replaceAll(',', ' COLLATE "C",').concat(' COLLATE "C"')
+const keyArrays = 'unnest($1::text[], $2::text[], $3::text[], $4::text[]'
 
 /** A length of time that is bound in ms. */
 const ms = (parameter: string): string => `${parameter} * interval '1 ms'`
 
+/** What stands for a document in the index of claims: one of 65,536 marks. */
+const markOf = (document: string): string => `hashtext(${document}) & 65535`
+const marksOf = (documents: string): string => `ARRAY(SELECT ${markOf('u.id')} FROM unnest(${documents}) AS u (id))`
+
+/** Claims that hold the document: found by its mark, whatever else is claimed or was until a moment ago. */
+export function heldBy({ table }: Dialect, tenant: string, collection: string, document: string): string {
+  return `FROM ${table('claims')} held WHERE held.marks @> ARRAY[${markOf(document)}] AND held.tenant = ${tenant}
+    AND held.collection = ${collection} AND ${document} = ANY(held.documents)`
+}
+
+const claimedDocuments =
+  'unnest(c.documents, c.since, c.fence, c.first, c.attempts, c.reasons) AS i (document, since, fence, first, attempts, reason)'
+
 export const jobStatements = statements((dialect) => {
-  const jobs = dialect.table('jobs')
-  const row = `${key}, since, fence, first, attempts, parked_at IS NOT NULL AS parked, reason,
-    (extract(epoch FROM created_at) * 1000)::bigint AS created_at`
+  const queue = dialect.table('queue')
+  const claims = dialect.table('claims')
+  const count = 'cardinality(documents) * cardinality(targets)'
+  const fields = `${key}, since, fence, first, attempts, reason`
   return {
     enqueue: enqueueSql(dialect),
+    hold: holdSql(dialect),
     claim: claimSql(dialect),
+    ...expireSql(dialect),
+    settle: settleSql(dialect),
     renew: prepared(
-      `UPDATE ${jobs} SET lease_until = ${now} + ${ms('$2::bigint')}, due_at = ${now} + ${ms('$2::bigint')}
-       WHERE claim_token = $1`,
+      `WITH renewed AS (
+         UPDATE ${claims} SET lease_until = ${now} + ${ms('$2::bigint')} WHERE token = $1 RETURNING ${count} AS jobs)
+       SELECT coalesce(sum(jobs), 0) AS jobs FROM renewed`,
     ),
-    ...completeSql(dialect),
-    release: {
-      text: `WITH held AS MATERIALIZED (${heldRows(jobs, `${keyArrays}) AS u (${key})`, inOrder('j'))})
-        UPDATE ${jobs} j SET claim_token = NULL, lease_until = NULL, due_at = ${now} + ${ms('$6::bigint')}
-        FROM held WHERE ${sameKey('j', 'held')}`,
-    },
-    releaseAll: {
-      text: `WITH held AS MATERIALIZED (
-          SELECT ${key} FROM ${jobs} WHERE claim_token = $1 ORDER BY ${key} FOR UPDATE)
-        UPDATE ${jobs} j SET claim_token = NULL, lease_until = NULL, due_at = ${now} + ${ms('$2::bigint')}
-        FROM held WHERE ${sameKey('j', 'held')}`,
-    },
-    fail: {
-      text: `WITH held AS MATERIALIZED (
-          ${heldRows(jobs, `${keyArrays}, $6::text[], $7::bigint[]) AS u (${key}, reason, delay)`, `${inOrder('j')}, i.reason, i.delay`)})
-        UPDATE ${jobs} j SET claim_token = NULL, lease_until = NULL, attempts = j.attempts + 1, reason = held.reason,
-          due_at = ${now} + ${ms('held.delay')},
-          parked_at = CASE WHEN j.attempts + 1 >= $8::int THEN ${now} END
-        FROM held WHERE ${sameKey('j', 'held')}`,
-    },
     /** `pending` and `parked` are given their conditions; rows in the order of their fences. */
-    rows: `SELECT ${row} FROM ${jobs} WHERE`,
-    covered: {
-      text: `SELECT EXISTS (
-          SELECT FROM ${jobs} j
-          WHERE j.target = $1 AND j.collection = $2 AND j.tenant = i.tenant AND j.document = i.document) AS covered
-        FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS i (tenant, document, at) ORDER BY i.at`,
-    },
+    waiting: `SELECT ${fields}, parked_at IS NOT NULL AS parked, (extract(epoch FROM created_at) * 1000)::bigint AS created_at
+      FROM ${queue} WHERE`,
+    /** The same of what is claimed; conditions of claims go in, those of jobs follow. */
+    claimed: (condition: string) => `SELECT t.target, c.tenant, c.collection, i.document, i.since, i.fence, i.first,
+        coalesce(i.attempts, 0) AS attempts, i.reason, false AS parked,
+        (extract(epoch FROM c.created_at) * 1000)::bigint AS created_at
+      FROM ${claims} c CROSS JOIN LATERAL unnest(c.targets) AS t (target) CROSS JOIN LATERAL ${claimedDocuments}
+      WHERE ${condition}`,
+    marksOf,
+    covered: prepared(
+      `SELECT EXISTS (
+          SELECT FROM ${queue} j
+          WHERE j.target = $1 AND j.collection = $2 AND j.tenant = i.tenant AND j.document = i.document)
+        OR EXISTS (
+          SELECT ${heldBy(dialect, 'i.tenant', '$2', 'i.document')} AND $1 = ANY(held.targets)) AS covered
+       FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS i (tenant, document, at) ORDER BY i.at`,
+    ),
     backlog: {
-      text: `SELECT
-          count(*) FILTER (WHERE parked_at IS NULL AND (lease_until IS NULL OR lease_until <= ${now})) AS waiting,
-          count(*) FILTER (WHERE parked_at IS NULL AND lease_until > ${now}) AS claimed,
-          count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked,
-          greatest(0, extract(epoch FROM ${now} - min(created_at) FILTER (WHERE parked_at IS NULL)) * 1000)::bigint
-            AS oldest,
-          bool_or(parked_at IS NULL) AS any_open
-        FROM ${jobs} WHERE $1::text IS NULL OR tenant = $1`,
-    },
-    freeClaims: {
-      text: `UPDATE ${jobs} SET claim_token = NULL, lease_until = NULL, due_at = ${now} WHERE claim_token IS NOT NULL`,
+      text: `WITH q AS (
+          SELECT count(*) FILTER (WHERE parked_at IS NULL) AS waiting, count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked,
+            min(created_at) FILTER (WHERE parked_at IS NULL) AS oldest
+          FROM ${queue} WHERE $1::text IS NULL OR tenant = $1),
+        c AS (
+          SELECT coalesce(sum(${count}) FILTER (WHERE lease_until > ${now}), 0) AS claimed,
+            coalesce(sum(${count}) FILTER (WHERE lease_until <= ${now}), 0) AS expired, min(created_at) AS oldest
+          FROM ${claims} WHERE $1::text IS NULL OR tenant = $1)
+        SELECT q.waiting + c.expired AS waiting, c.claimed, q.parked,
+          greatest(0, extract(epoch FROM ${now} - least(q.oldest, c.oldest)) * 1000)::bigint AS oldest
+        FROM q, c`,
     },
     redrive: {
       text: `WITH parked AS MATERIALIZED (
-          SELECT ${key} FROM ${jobs}
+          SELECT ${key} FROM ${queue}
           WHERE parked_at IS NOT NULL AND ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR target = $2)
           ORDER BY ${key} FOR UPDATE)
-        UPDATE ${jobs} j SET parked_at = NULL, attempts = 0, due_at = ${now} FROM parked
+        UPDATE ${queue} j SET parked_at = NULL, attempts = 0, due_at = ${now} FROM parked
         WHERE ${sameKey('j', 'parked')} AND j.parked_at IS NOT NULL`,
     },
   }
 })
 
 /**
- * Rows are written in the order of their keys, so that two writers of the same jobs never wait for each other. `$7` and
- * `$8` are the claim's token and lease, or NULL: a job that another holds keeps its holder. `$9` keeps the attempts.
+ * Jobs that are wanted, each key once and in the order of keys, so that two writers of the same jobs never wait for each
+ * other.
  */
-function enqueueSql({ table, guard }: Dialect) {
-  const held = `(j.claim_token IS NOT NULL AND j.lease_until > ${now} AND j.claim_token IS DISTINCT FROM $7)`
-  const unlessHeld = (column: string) => `${column} = CASE WHEN ${held} THEN j.${column} ELSE excluded.${column} END`
-  const wanted = `SELECT i.target, i.tenant, i.collection, i.document, i.since, i.fence
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
-      AS i (${key}, since, fence)`
+function wantedSql({ guard }: Dialect): string {
+  const wanted = `SELECT i.* FROM ${keyArrays}, $5::bigint[], $6::bigint[]) AS i (${key}, since, fence)`
   const grouped = `SELECT ${key}, min(since) AS since, max(fence) AS fence, min(fence) AS first
-    FROM (${wanted}) w GROUP BY ${key} ORDER BY ${key.replaceAll(',', ' COLLATE "C",')} COLLATE "C"`
-  const source = guard('key-order', grouped, wanted.replace('i.fence', 'i.fence, i.fence AS first'))
+    FROM (${wanted}) w GROUP BY ${key} ORDER BY ${inOrder}`
+  return guard('key-order', grouped, wanted.replace('i.*', 'i.*, i.fence AS first'))
+}
+
+/** `$7` keeps the attempts. A job that waits keeps when it is due, so that no index hears of it. */
+function enqueueSql(dialect: Dialect) {
   return prepared(
-    `WITH written AS (
-       INSERT INTO ${table('jobs')} AS j (${key}, since, fence, first, created_at, due_at, claim_token, lease_until)
-       SELECT w.*, clock_timestamp(), clock_timestamp() + ${ms('coalesce($8::bigint, 0)')}, $7::text,
-         CASE WHEN $7::text IS NOT NULL THEN clock_timestamp() + ${ms('$8::bigint')} END
-       FROM (${source}) w
-       ON CONFLICT (${key}) DO UPDATE SET
-         since = least(j.since, excluded.since), fence = greatest(j.fence, excluded.fence),
-         first = least(j.first, excluded.first), parked_at = NULL,
-         attempts = CASE WHEN $9::boolean THEN j.attempts ELSE 0 END, reason = CASE WHEN $9::boolean THEN j.reason END,
-         ${unlessHeld('due_at')}, ${unlessHeld('claim_token')}, ${unlessHeld('lease_until')}
-       RETURNING ${key}, since, fence, attempts, claim_token)
-     SELECT ${key}, since, fence, attempts,
-       (SELECT (value #>> '{}')::bigint FROM ${table('registry')} WHERE name = 'epoch') AS epoch
-     FROM written WHERE claim_token = $7`,
+    `INSERT INTO ${dialect.table('queue')} AS j (${key}, since, fence, first, created_at, due_at)
+     SELECT w.*, clock_timestamp(), clock_timestamp() FROM (${wantedSql(dialect)}) w
+     ON CONFLICT (${key}) DO UPDATE SET
+       since = least(j.since, excluded.since), fence = greatest(j.fence, excluded.fence),
+       first = least(j.first, excluded.first), due_at = least(j.due_at, excluded.due_at), parked_at = NULL,
+       attempts = CASE WHEN $7::boolean THEN j.attempts ELSE 0 END, reason = CASE WHEN $7::boolean THEN j.reason END`,
   )
+}
+
+/** `$7` and `$8` are the claim's token and lease, `$9` keeps the attempts. What waits of the same keys is taken along. */
+function holdSql(dialect: Dialect) {
+  const { table } = dialect
+  return prepared(
+    `WITH wanted AS MATERIALIZED (${wantedSql(dialect)}),
+     waiting AS MATERIALIZED (
+       SELECT j.* FROM wanted w CROSS JOIN LATERAL (
+         SELECT * FROM ${table('queue')} j WHERE ${sameKey('j', 'w')} FOR UPDATE) j),
+     taken AS (DELETE FROM ${table('queue')} j USING waiting w WHERE ${sameKey('j', 'w')}),
+     held AS MATERIALIZED (
+       SELECT w.target, w.tenant, w.collection, w.document, least(w.since, j.since) AS since,
+         greatest(w.fence, j.fence) AS fence, least(w.first, j.first) AS first,
+         CASE WHEN $9::boolean THEN coalesce(j.attempts, 0) ELSE 0 END AS attempts,
+         CASE WHEN $9::boolean THEN j.reason END AS reason
+       FROM wanted w LEFT JOIN waiting j ON ${sameKey('j', 'w')}),
+     ${claimedRows(table('claims'), 'held', '$7', '$8::bigint', table('registry'), '(SELECT clock_timestamp())')}
+     SELECT ${key}, since, fence, attempts FROM held`,
+  )
+}
+
+/** Rows of claims for jobs: one for targets whose documents, fences and attempts are the same, of a tenant and collection. */
+function claimedRows(
+  claims: string,
+  jobs: string,
+  token: string,
+  leaseMs: string,
+  registry: string,
+  createdAt: string,
+): string {
+  const documents = 'array_agg(document ORDER BY document)'
+  const each = (column: string): string => `array_agg(${column} ORDER BY document)`
+  return `by_target AS (
+       SELECT tenant, collection, target, ${documents} AS documents, ${each('since')} AS since, ${each('fence')} AS fence,
+         ${each('first')} AS first, CASE WHEN max(attempts) > 0 THEN ${each('attempts')} END AS attempts,
+         CASE WHEN count(reason) > 0 THEN ${each('reason')} END AS reasons, min(${createdAt}) AS created_at
+       FROM ${jobs} GROUP BY tenant, collection, target),
+     rows AS (
+       INSERT INTO ${claims} (token, tenant, collection, targets, epoch, created_at, lease_until, documents, marks, since,
+         fence, first, attempts, reasons)
+       SELECT ${token}, tenant, collection, array_agg(target ORDER BY target),
+         (SELECT (value #>> '{}')::bigint FROM ${registry} WHERE name = 'epoch'), min(created_at),
+         ${now} + ${ms(leaseMs)}, documents, ${marksOf('documents')}, since, fence, first, attempts, reasons
+       FROM by_target GROUP BY tenant, collection, documents, since, fence, first, attempts, reasons)`
 }
 
 /**
@@ -127,46 +157,113 @@ function enqueueSql({ table, guard }: Dialect) {
  * it is compared as a row, for of two bounds of one column the planner guesses so few rows that it sorts them all.
  */
 function claimSql({ table, guard }: Dialect): (limit: number, floored: boolean) => string {
-  const jobs = table('jobs')
+  const queue = table('queue')
   const lock = guard('claim-lock', `FOR UPDATE ${guard('skip-locked', 'SKIP LOCKED')}`)
-  const due = guard('lease', `AND j.due_at <= ${now}`)
   return (limit, floored) =>
     `WITH due AS MATERIALIZED (
        SELECT found.* FROM unnest($1::text[]) AS wanted (target) CROSS JOIN LATERAL (
-         SELECT j.target, j.tenant, j.collection, j.document, j.due_at, j.first FROM ${jobs} j
-         WHERE j.target = wanted.target AND j.parked_at IS NULL ${due}
+         SELECT j.target, j.tenant, j.collection, j.document, j.due_at, j.first FROM ${queue} j
+         WHERE j.target = wanted.target AND j.parked_at IS NULL AND j.due_at <= ${now}
            ${floored ? 'AND (j.due_at, j.first) >= ($4::timestamptz, 0)' : ''}
          ORDER BY j.due_at, j.first LIMIT ${limit} ${lock}) found
        ORDER BY found.due_at, found.first LIMIT ${limit}),
-     claimed AS (
-       UPDATE ${jobs} j SET claim_token = $2, lease_until = ${now} + ${ms('$3::bigint')},
-         due_at = ${now} + ${ms('$3::bigint')}
-       FROM due WHERE ${sameKey('j', 'due')}
-       RETURNING j.target, j.tenant, j.collection, j.document, j.since, j.fence, j.attempts, due.due_at AS was_due,
-         due.first)
-     SELECT ${key}, since, fence, attempts, was_due::text,
-       (SELECT (value #>> '{}')::bigint FROM ${table('registry')} WHERE name = 'epoch') AS epoch
-     FROM claimed ORDER BY claimed.was_due, claimed.first`
+     taken AS (
+       DELETE FROM ${queue} j USING due WHERE ${sameKey('j', 'due')}
+       RETURNING j.target, j.tenant, j.collection, j.document, j.since, j.fence, j.first, j.attempts, j.reason,
+         j.created_at, due.due_at AS was_due),
+     ${claimedRows(table('claims'), 'taken', '$2', '$3::bigint', table('registry'), 'created_at')}
+     SELECT ${key}, since, fence, attempts, was_due::text FROM taken ORDER BY was_due, first`
 }
 
-/** Two statements: what is not deleted may have been written meanwhile, which only a new snapshot shows. */
-function completeSql({ table, guard }: Dialect) {
-  const jobs = table('jobs')
-  const items = `${keyArrays}, $6::bigint[], $7::bigint[]) AS u (${key}, applied, epoch)`
-  const token = guard('claim-token', `AND ${carries}`, 'AND $1::text IS NOT NULL')
-  const epoch = guard(
-    'completion-epoch',
-    `AND i.epoch = (SELECT (value #>> '{}')::bigint FROM ${table('registry')} WHERE name = 'epoch')`,
-  )
-  const held = `WITH i AS MATERIALIZED (${heldRows(jobs, items, 'i.*', token)})`
+/**
+ * One claim whose lease has run out goes back to the queue, in a statement and so in a transaction of its own. `$1` is a
+ * floor of leases; what other processes are giving back is passed over.
+ */
+function expireSql(dialect: Dialect) {
+  const { table, guard } = dialect
+  const claims = table('claims')
+  const back = (gone: string): string =>
+    `WITH gone AS (${gone}),
+     back AS (
+       SELECT t.target, c.tenant, c.collection, i.document, min(i.since) AS since, max(i.fence) AS fence,
+         min(i.first) AS first, max(coalesce(i.attempts, 0)) AS attempts, max(i.reason) AS reason,
+         min(c.created_at) AS created_at, clock_timestamp() AS due_at, NULL::timestamptz AS parked_at
+       FROM gone c CROSS JOIN LATERAL unnest(c.targets) AS t (target) CROSS JOIN LATERAL ${claimedDocuments}
+       GROUP BY 1, 2, 3, 4),
+     put AS (${putBack(dialect)})`
+  const lapsed = guard('lease', `AND lease_until <= ${now}`)
+  const lease = "coalesce($1::timestamptz, '-infinity')"
   return {
-    complete: prepared(
-      `${held} DELETE FROM ${jobs} j USING i
-       WHERE ${sameKey('j', 'i')} ${guard('completion-fence', 'AND j.fence <= i.applied')} ${epoch}`,
+    expire: prepared(
+      `${back(`DELETE FROM ${claims} WHERE ctid = (
+          SELECT ctid FROM ${claims} WHERE lease_until >= ${lease} ${lapsed}
+          ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED) ${lapsed} RETURNING *`)}
+       SELECT EXISTS (SELECT FROM gone) AS gone, ${nowMs} AS at`,
     ),
-    free: {
-      text: `${held} UPDATE ${jobs} j SET claim_token = NULL, lease_until = NULL, due_at = ${now} FROM i
-        WHERE ${sameKey('j', 'i')} AND j.fence > i.applied ${epoch}`,
+    freeClaims: {
+      text: `${back(`DELETE FROM ${claims} RETURNING *`)}
+        SELECT coalesce(sum(cardinality(documents) * cardinality(targets)), 0) AS jobs FROM gone`,
     },
   }
+}
+
+/**
+ * Writes what `back` holds, one row a key, into the queue in the order of keys. A job that a newer write made stays as it
+ * is, but for what it brings too; against one that is as old, the one with more attempts counts.
+ */
+function putBack({ table }: Dialect): string {
+  const stays = '(j.fence > excluded.fence OR j.attempts > excluded.attempts)'
+  const kept = (column: string): string => `${column} = CASE WHEN ${stays} THEN j.${column} ELSE excluded.${column} END`
+  return `INSERT INTO ${table('queue')} AS j (${key}, since, fence, first, attempts, reason, created_at, due_at, parked_at)
+     SELECT ${key}, since, fence, first, attempts, reason, created_at, due_at, parked_at FROM back ORDER BY ${inOrder}
+     ON CONFLICT (${key}) DO UPDATE SET
+       since = least(j.since, excluded.since), fence = greatest(j.fence, excluded.fence),
+       first = least(j.first, excluded.first), created_at = least(j.created_at, excluded.created_at),
+       ${kept('attempts')}, ${kept('reason')}, ${kept('due_at')}, ${kept('parked_at')}`
+}
+
+/**
+ * Ends claims and puts back what is not done, in one statement and while the claims stand. `$3` on are outcomes. A
+ * document whose fence is above what was applied has been written since: by a claim that may have been applied before
+ * this one, which the job that is put back mends. Where the newer write still waits in the queue, that is the one.
+ */
+function settleSql(dialect: Dialect) {
+  const { table, guard } = dialect
+  const token = guard('claim-token', 'c.token = $1 AND', '$1::text IS NOT NULL AND')
+  const epoch = guard(
+    'completion-epoch',
+    `AND c.epoch = (SELECT (value #>> '{}')::bigint FROM ${table('registry')} WHERE name = 'epoch')`,
+  )
+  const moved = guard(
+    'overlap',
+    `OR d.at > coalesce(o.applied, d.fence) AND NOT EXISTS (
+       SELECT FROM ${table('queue')} j WHERE j.target = t.target AND j.tenant = d.tenant AND j.collection = $2
+         AND j.document = d.document AND j.fence >= d.at)`,
+  )
+  return prepared(
+    `WITH gone AS (
+       DELETE FROM ${table('claims')} c WHERE ${token} c.collection = $2 ${epoch} RETURNING c.*),
+     documents AS MATERIALIZED (
+       SELECT c.tenant, c.targets, c.created_at, i.*, greatest(i.fence, d.fence) AS at
+       FROM gone c CROSS JOIN LATERAL ${claimedDocuments}
+       LEFT JOIN LATERAL (
+         SELECT d.fence FROM ${table('documents')} d
+         WHERE d.tenant = c.tenant AND d.collection = $2 AND d.id = i.document OFFSET 0) d ON true),
+     outcomes AS MATERIALIZED (
+       SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::boolean[])
+         AS o (target, tenant, document, applied, delay, reason, parks)),
+     back AS (
+       SELECT t.target, d.tenant, $2::text AS collection, d.document, min(d.since) AS since, max(d.at) AS fence,
+         min(d.first) AS first,
+         max(CASE WHEN d.at > d.fence THEN 0 ELSE coalesce(d.attempts, 0) + (o.reason IS NOT NULL)::int END) AS attempts,
+         max(CASE WHEN d.at = d.fence THEN coalesce(o.reason, d.reason) END) AS reason, min(d.created_at) AS created_at,
+         max(${now} + CASE WHEN d.at = d.fence THEN coalesce(o.delay, 0) ELSE 0 END * interval '1 ms') AS due_at,
+         max(CASE WHEN o.parks AND d.at = d.fence THEN ${now} END) AS parked_at
+       FROM documents d CROSS JOIN LATERAL unnest(d.targets) AS t (target)
+       LEFT JOIN outcomes o ON o.target = t.target AND o.tenant = d.tenant AND o.document = d.document
+       WHERE o.delay IS NOT NULL ${moved}
+       GROUP BY 1, 2, 4),
+     put AS (${putBack(dialect)})
+     SELECT coalesce(sum(cardinality(documents) * cardinality(targets)), 0) - (SELECT count(*) FROM back) AS done FROM gone`,
+  )
 }

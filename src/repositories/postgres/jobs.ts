@@ -12,6 +12,7 @@ import type {
   JobTarget,
   NewJob,
   PendingQuery,
+  SettledJob,
 } from '../jobs'
 import { ClaimFloor } from './claim-floor'
 import { jobStatements } from './job-sql'
@@ -33,16 +34,14 @@ export class PostgresJobRepository implements JobRepository {
 
   async enqueue(jobs: readonly NewJob[], { claim, mends = false }: EnqueueOptions = {}): Promise<ClaimedJob[]> {
     if (jobs.length === 0) return []
-    const values = [
-      ...keyArrays(jobs),
-      jobs.map(({ since }) => since),
-      jobs.map(({ fence }) => fence),
-      claim?.token ?? null,
-      claim?.leaseMs ?? null,
-      mends,
-    ]
-    const { rows } = await run<StoredClaim>(this.#executor, this.#sql.enqueue, values)
-    return claim ? rows.map((row) => claimOf(row, claim.token)) : []
+    const values = [...keyArrays(jobs), jobs.map(({ since }) => since), jobs.map(({ fence }) => fence)]
+    if (!claim) {
+      await run(this.#executor, this.#sql.enqueue, [...values, mends])
+      return []
+    }
+    const { token, leaseMs } = claim
+    const { rows } = await run<StoredClaim>(this.#executor, this.#sql.hold, [...values, token, leaseMs, mends])
+    return rows.map((row) => claimOf(row, token))
   }
 
   async claim(
@@ -60,68 +59,84 @@ export class PostgresJobRepository implements JobRepository {
         path: 'limit',
       })
     }
-    const floor = this.#floor.of(targets)
     const values = [targets, token, leaseMs]
     const claimed: StoredClaim[] = []
-    for (const from of floor === undefined ? [undefined] : [floor, undefined]) {
+    const take = async (from: string | undefined): Promise<void> => {
       const text = this.#sql.claim(limit - claimed.length, from !== undefined)
-      const { rows } = await run<StoredClaim>(
-        this.#executor,
-        { text },
-        from === undefined ? values : [...values, from],
-        call,
-      )
-      claimed.push(...rows)
-      if (claimed.length >= limit) break
+      const bound = from === undefined ? values : [...values, from]
+      claimed.push(...(await run<StoredClaim>(this.#executor, { text }, bound, call)).rows)
     }
-    this.#floor.note(targets, claimed.length >= limit ? claimed[0]?.was_due : undefined)
+    const floor = this.#floor.of(targets)
+    if (floor !== undefined) await take(floor)
+    if (claimed.length < limit) await take(undefined)
+    const isFull = claimed.length >= limit
+    this.#floor.note(targets, isFull ? claimed[0]?.was_due : undefined)
+    // Who has enough to do looks for what others have left from time to time.
+    if ((!isFull || this.#floor.looks()) && (await this.#expire(call)) && !isFull) await take(undefined)
     return claimed.map((row) => claimOf(row, token))
   }
 
+  /** Gives back what claims hold whose lease has run out, one after the other. False where there was none. */
+  async #expire(call?: CallOptions): Promise<boolean> {
+    for (let expired = 0; ; expired++) {
+      const from = [this.#floor.leases()]
+      const { rows } = await run<{ gone: boolean; at: number | string }>(this.#executor, this.#sql.expire, from, call)
+      const { gone, at } = rows[0]!
+      if (gone) continue
+      this.#floor.noLease(Number(at))
+      return expired > 0
+    }
+  }
+
   async renew(token: string, leaseMs: number): Promise<number> {
-    const { rowCount } = await run(this.#executor, this.#sql.renew, [token, leaseMs])
-    return rowCount
+    const { rows } = await run<{ jobs: number | string }>(this.#executor, this.#sql.renew, [token, leaseMs])
+    return Number(rows[0]!.jobs)
   }
 
-  async complete(
-    done: readonly (JobKey & { readonly applied: number; readonly epoch: number })[],
-    token: string,
-  ): Promise<number> {
-    if (done.length === 0) return 0
-    const values = [token, ...keyArrays(done), done.map(({ applied }) => applied), done.map(({ epoch }) => epoch)]
-    const { rowCount } = await run(this.#executor, this.#sql.complete, values)
-    if (rowCount < done.length) await run(this.#executor, this.#sql.free, values)
-    return rowCount
-  }
-
-  async release(
-    token: string,
-    { keys, delayMs }: { readonly keys?: readonly JobKey[]; readonly delayMs: number },
-  ): Promise<void> {
-    if (keys === undefined) await run(this.#executor, this.#sql.releaseAll, [token, delayMs])
-    else if (keys.length > 0) await run(this.#executor, this.#sql.release, [token, ...keyArrays(keys), delayMs])
-  }
-
-  async fail(
-    failures: readonly (JobKey & { readonly reason: string; readonly delayMs: number })[],
-    token: string,
-    { maxAttempts }: { readonly maxAttempts: number },
-  ): Promise<void> {
-    if (failures.length === 0) return
-    const reasons = failures.map(({ reason }) => reason)
-    const delays = failures.map(({ delayMs }) => delayMs)
-    await run(this.#executor, this.#sql.fail, [token, ...keyArrays(failures), reasons, delays, maxAttempts])
+  async settle(token: string, collection: CollectionName, outcomes: readonly SettledJob[] = []): Promise<number> {
+    const delayOf = (one: SettledJob): number | null => {
+      if ('delayMs' in one) return one.delayMs
+      return 'releasedMs' in one ? one.releasedMs : null
+    }
+    const { rows } = await run<{ done: number | string }>(this.#executor, this.#sql.settle, [
+      token,
+      collection,
+      outcomes.map(({ target }) => target),
+      outcomes.map(({ tenant }) => tenant),
+      outcomes.map(({ document }) => document),
+      outcomes.map((one) => ('applied' in one ? one.applied : null)),
+      outcomes.map(delayOf),
+      outcomes.map((one) => ('reason' in one ? one.reason : null)),
+      outcomes.map((one) => 'parks' in one && one.parks),
+    ])
+    return Number(rows[0]!.done)
   }
 
   async pending(query: PendingQuery, call?: CallOptions): Promise<JobRow[]> {
-    const values: unknown[] = [query.tenant, query.upTo]
-    let where = 'tenant = $1 AND first <= $2'
-    if (query.targets) where += ` AND target = ANY($${values.push(query.targets)}::text[])`
-    if (query.collection !== undefined) where += ` AND collection = $${values.push(query.collection)}`
-    if (query.documents) where += ` AND document = ANY($${values.push(query.documents)}::text[])`
+    const { tenant, upTo, targets, collection, documents } = query
+    const values: unknown[] = [tenant, upTo]
+    const among = (column: string, list: readonly string[]): string =>
+      ` AND ${column} = ANY($${values.push(list)}::text[])`
+    let jobs = 'tenant = $1 AND first <= $2'
+    let claims = 'c.tenant = $1'
+    let claimed = ' AND i.first <= $2'
+    if (targets) {
+      jobs += among('target', targets)
+      claimed += ` AND t.target = ANY($${values.length}::text[])`
+    }
+    if (collection !== undefined) {
+      jobs += ` AND collection = $${values.push(collection)}`
+      claims += ` AND c.collection = $${values.length}`
+    }
+    if (documents) {
+      jobs += among('document', documents)
+      claims += ` AND c.marks && ${this.#sql.marksOf(`$${values.length}::text[]`)}`
+      claimed += ` AND i.document = ANY($${values.length}::text[])`
+    }
     const part = (state: string): string =>
-      `(${this.#sql.rows} ${where} AND parked_at IS ${state} ORDER BY first LIMIT ${mostPending})`
-    const text = `SELECT * FROM (${part('NOT NULL')} UNION ALL ${part('NULL')}) p
+      `(${this.#sql.waiting} ${jobs} AND parked_at IS ${state} ORDER BY first LIMIT ${mostPending})`
+    const text = `SELECT * FROM (${part('NOT NULL')} UNION ALL ${part('NULL')}
+        UNION ALL (${this.#sql.claimed(claims)}${claimed} LIMIT ${mostPending})) p
       ORDER BY parked DESC, first LIMIT ${mostPending}`
     const { rows } = await run<StoredJob>(this.#executor, { text }, values, call)
     return rows.map(rowOf)
@@ -142,12 +157,12 @@ export class PostgresJobRepository implements JobRepository {
 
   async backlog(tenant?: TenantId, call?: CallOptions): Promise<Backlog> {
     const { rows } = await run<StoredBacklog>(this.#executor, this.#sql.backlog, [tenant ?? null], call)
-    const { waiting, claimed, parked, oldest, any_open: open } = rows[0]!
+    const { waiting, claimed, parked, oldest } = rows[0]!
     return {
       waiting: Number(waiting),
       claimed: Number(claimed),
       parked: Number(parked),
-      oldestMs: open ? Number(oldest) : null,
+      oldestMs: oldest === null ? null : Number(oldest),
     }
   }
 
@@ -160,14 +175,14 @@ export class PostgresJobRepository implements JobRepository {
     let where = 'parked_at IS NOT NULL'
     if (options.tenant !== undefined) where += ` AND tenant = $${values.push(options.tenant)}`
     if (options.target !== undefined) where += ` AND target = $${values.push(options.target)}`
-    const text = `${this.#sql.rows} ${where} ORDER BY first LIMIT $${values.push(options.limit)}::bigint`
+    const text = `${this.#sql.waiting} ${where} ORDER BY first LIMIT $${values.push(options.limit)}::bigint`
     const { rows } = await run<StoredJob>(this.#executor, { text }, values)
     return rows.map(rowOf)
   }
 
   async freeClaims(): Promise<number> {
-    const { rowCount } = await run(this.#executor, this.#sql.freeClaims, [])
-    return rowCount
+    const { rows } = await run<{ jobs: number | string }>(this.#executor, this.#sql.freeClaims, [])
+    return Number(rows[0]!.jobs)
   }
 
   async redrive(options: {
@@ -200,7 +215,6 @@ interface StoredKey {
 }
 
 interface StoredClaim extends StoredKey {
-  readonly epoch: number | string
   /** Of `claim` alone, to the microsecond. */
   readonly was_due?: string
 }
@@ -217,7 +231,6 @@ interface StoredBacklog {
   readonly claimed: number | string
   readonly parked: number | string
   readonly oldest: number | string | null
-  readonly any_open: boolean | null
 }
 
 function jobOf(row: StoredKey): NewJob & { readonly attempts: number } {
@@ -243,7 +256,6 @@ function claimOf(row: StoredClaim, token: string): ClaimedJob {
     fence: Number(row.fence),
     attempts: row.attempts,
     token,
-    epoch: Number(row.epoch),
   }
 }
 

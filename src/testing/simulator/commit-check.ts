@@ -1,5 +1,7 @@
 import { canonicalJson } from '../../core/json'
-import type { StoredDocument, StoredJob, Tables } from '../../repositories/memory/tables'
+import type { JobRow } from '../../repositories/jobs'
+import { outstandingJobs } from '../../repositories/memory/claimed-jobs'
+import type { StoredClaim, StoredDocument, Tables } from '../../repositories/memory/tables'
 import { contentKey, type History } from './history'
 import type { IndexCheck } from './index-check'
 import { coupleSplitter, modelSplitter } from './model-embedder'
@@ -20,7 +22,9 @@ export class CommitCheck {
   readonly #completions: ReadonlySet<Completion>
   readonly #live = new Map<string, number>()
   #documents = new Map<string, StoredDocument>()
-  #jobs = new Map<string, StoredJob>()
+  /** What was in the queue or claimed. */
+  #jobs = new Map<string, JobRow>()
+  #claims = new Map<string, StoredClaim>()
   /** How often an effect has been applied, by document and effect. */
   #applied = new Map<string, number>()
 
@@ -47,7 +51,12 @@ export class CommitCheck {
     this.#jobsThatChanged()
     this.#switches()
     if (changed.length > 0) this.#documents = new Map(this.#tables.documents.rows)
-    this.#jobs = new Map(this.#tables.jobs.rows)
+    this.#noteJobs()
+  }
+
+  #noteJobs(): void {
+    this.#jobs = outstandingJobs(this.#tables)
+    this.#claims = new Map(this.#tables.claims.rows)
   }
 
   /** From the first on, exactly one generation of a target is live (14), and a new one is complete (13). */
@@ -77,7 +86,7 @@ export class CommitCheck {
     return () => {
       this.#applied = new Map(applied)
       this.#documents = new Map(this.#tables.documents.rows)
-      this.#jobs = new Map(this.#tables.jobs.rows)
+      this.#noteJobs()
     }
   }
 
@@ -189,8 +198,9 @@ export class CommitCheck {
       )
     }
     if (by === 'cut') return
+    const outstanding = outstandingJobs(this.#tables)
     for (const target of ['vector', 'text']) {
-      const job = this.#tables.jobs.rows.get(`${target}/${row.tenant}/${row.collection}/${row.id}`)
+      const job = outstanding.get(`${target}/${row.tenant}/${row.collection}/${row.id}`)
       if (!job || job.fence < row.fence) this.#world.violate(2, `${name} v${row.version} came without a ${target} job`)
     }
   }
@@ -217,9 +227,8 @@ export class CommitCheck {
       if (this.#tables.documents.rows.has(key)) continue
       const { tenant, id, collection } = was
       if (was.buriedAt === null) this.#world.violate(1, `${tenant}/${id} is gone without a tombstone`)
-      const jobs = ['vector', 'text'].filter((target) =>
-        this.#tables.jobs.rows.has(`${target}/${tenant}/${collection}/${id}`),
-      )
+      const outstanding = outstandingJobs(this.#tables)
+      const jobs = ['vector', 'text'].filter((target) => outstanding.has(`${target}/${tenant}/${collection}/${id}`))
       if (jobs.length > 0) this.#world.violate(5, `The tombstone of ${tenant}/${id} went before its ${jobs} job`)
       this.#history.record(tenant, id, { from: this.#world.scheduler.now, version: 0, fence: 0, content: null })
       this.#documents.delete(key)
@@ -229,22 +238,20 @@ export class CommitCheck {
   #jobsThatChanged(): void {
     // A lease that had run out may seem to last again when the clock has gone back since.
     const now = this.#clock.highest
-    for (const [key, was] of this.#jobs) {
-      const job = this.#tables.jobs.rows.get(key)
-      if (job === was) continue
-      if (!job) this.#completed(was)
-      else if (was.token !== null && was.leaseUntil > now && job.token !== null && job.token !== was.token) {
-        this.#world.violate(11, `${key} was claimed while another's lease lasts`)
-      }
+    const settled = new Set([...this.#completions].map(({ token }) => token))
+    for (const [key, { token, leaseUntil }] of this.#claims) {
+      if (this.#tables.claims.rows.has(key) || settled.has(token) || leaseUntil <= now) continue
+      this.#world.violate(11, `The claim ${key} was taken away while its lease lasts`)
     }
+    const outstanding = outstandingJobs(this.#tables)
+    for (const [key, was] of this.#jobs) if (!outstanding.has(key)) this.#completed(was, settled)
   }
 
-  #completed(job: StoredJob): void {
-    const { target, tenant, document, token } = job
-    const own = [...this.#completions]
-      .filter((completion) => completion.token === token)
-      .flatMap(({ done }) => done)
-      .find((it) => it.target === target && it.tenant === tenant && it.document === document)
+  #completed(job: JobRow, settled: ReadonlySet<string>): void {
+    const { target, tenant, document } = job
+    const holds = ({ jobs }: StoredClaim): boolean =>
+      jobs.some((one) => one.target === target && one.tenant === tenant && one.document === document)
+    const own = [...this.#claims.values()].find((claim) => settled.has(claim.token) && holds(claim))
     this.#world.trace('truth', () => `COMMIT ${target} job of ${tenant}/${document} f${job.fence % 2 ** 40} done`)
     if (!own)
       this.#world.violate(11, `The ${target} job of ${tenant}/${document} was completed by another than its claim`)

@@ -1,9 +1,10 @@
 /** Guards that the model of Postgres can be without. @internal */
 export const truthGuards = [
   'claim-token',
-  'completion-fence',
+  'overlap',
   'completion-epoch',
   'lease',
+  'expansion',
   'idempotency',
   'tombstone',
 ] as const

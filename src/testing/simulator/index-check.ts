@@ -2,6 +2,7 @@ import type { CollectionName, TenantId } from '../../core/ids'
 import { canonicalJson } from '../../core/json'
 import type { Generation, Target } from '../../repositories/generations'
 import { leavesHeld } from '../../repositories/index-format'
+import { outstandingJobs } from '../../repositories/memory/claimed-jobs'
 import type { HeldEntry } from '../../repositories/memory/index-table'
 import type { StoredChunk, StoredDocument, Tables } from '../../repositories/memory/tables'
 import type { HeldText } from '../../repositories/memory/texts'
@@ -93,8 +94,9 @@ export class IndexCheck {
   switched(generation: Generation): void {
     const { target, collection } = generation
     if (this.#damaged.has(target)) return
+    const outstanding = outstandingJobs(this.#tables)
     for (const [key, row] of this.#tables.documents.rows) {
-      if (row.collection !== collection || this.#tables.jobs.rows.has(`${target}/${key}`)) continue
+      if (row.collection !== collection || outstanding.has(`${target}/${key}`)) continue
       this.#document(generation, { tenant: row.tenant, document: row.id }, 13)
     }
   }
@@ -113,9 +115,10 @@ export class IndexCheck {
         places.set(`${tenant}/${collection}/${document}`, { tenant, collection, document })
       }
     }
+    const outstanding = outstandingJobs(this.#tables)
     for (const [key, place] of places) {
       for (const target of ['vector', 'text'] as const) {
-        if (!this.#tables.jobs.rows.has(`${target}/${key}`)) this.compare(target, place)
+        if (!outstanding.has(`${target}/${key}`)) this.compare(target, place)
       }
     }
   }

@@ -10,15 +10,9 @@ import type { TruthFaultPlan } from './swarm'
 import type { VirtualClock } from './virtual-clock'
 import type { World } from './world'
 
-/** What a process asks a job's completion with; the checker holds it against what the truth then does. */
+/** The end of a claim that a process asks for; the checker holds it against what the truth then does. */
 export interface Completion {
   readonly token: string
-  readonly done: readonly {
-    readonly target: string
-    readonly tenant: string
-    readonly document: string
-    readonly epoch: number
-  }[]
 }
 
 interface OpenTransaction {
@@ -133,7 +127,7 @@ export class ModelTruth {
             this.#world.trace(process.name, () => `  ${open ? '| ' : ''}${op}`)
             const run = (): Promise<unknown> => Reflect.apply(method, target, args)
             return process.guard(
-              op === 'jobs.complete' ? this.#complete(args, run, open) : this.#answer(run, open !== undefined),
+              op === 'jobs.settle' ? this.#complete(args, run, open) : this.#answer(run, open !== undefined),
             )
           }
         },
@@ -172,7 +166,7 @@ export class ModelTruth {
     run: () => Promise<unknown>,
     open: OpenTransaction | undefined,
   ): Promise<unknown> {
-    const completion = { done: args[0], token: args[1] } as Completion
+    const completion = { token: args[0] } as Completion
     this.completions.add(completion)
     open?.completions.push(completion)
     try {

@@ -1,5 +1,6 @@
 import { tenantId } from '../../core/ids'
 import type { Generation } from '../../repositories/generations'
+import { outstandingJobs } from '../../repositories/memory/claimed-jobs'
 import { ensureGenerations } from '../../writer/rebuild/generations'
 import { reconcile } from '../../writer/reconcile/reconcile'
 import { AnswerCheck } from './answer-check'
@@ -296,7 +297,7 @@ class Simulation {
   async #liveness(): Promise<void> {
     const deadline = this.#world.scheduler.now + livenessMs
     for (;;) {
-      const jobs = [...this.#truth.tables.jobs.rows.values()]
+      const jobs = [...outstandingJobs(this.#truth.tables).values()]
       const left = jobs.filter((job) => !job.parked || !job.document.startsWith('poison'))
       if (
         left.length === 0 &&

@@ -1,23 +1,27 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { sleep } from '../../core/clock'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
+import type { CollectionName } from '../../core/ids'
 import { embedInBatches, isOfEmbedder } from '../../embeddings/batching'
 import { publish } from '../../observability/channels'
 import { told } from '../../observability/told'
-import type { Generation } from '../../repositories/generations'
-import type { ClaimedJob, JobKey, JobTarget } from '../../repositories/jobs'
+import type { Generation, Target } from '../../repositories/generations'
+import type { ClaimedJob, JobKey, JobTarget, SettledJob } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { cutDocuments } from '../rebuild/cut-documents'
-import { jobGenerations } from '../rebuild/generations'
+import { jobGenerations, lockTargets } from '../rebuild/generations'
 import { isOfTheStore, isOutageByItself } from '../write/error-scope'
 import { type Change, project } from './projection'
 
 /** What applying a claim came to. */
 export interface RunResult {
+  /** Jobs that are done. */
   readonly applied: number
   /** Documents that were refused for what they are; each counted one attempt. */
   readonly failed: number
+  /** Jobs of the cache that went back: what it forgets later. */
+  readonly uncached: number
   /** Why a target cannot be reached at all; its jobs were given back untouched. */
   readonly unavailable: HeadwaterError | null
 }
@@ -36,9 +40,22 @@ interface Task {
   readonly isRead: boolean
 }
 
+/** What applying the jobs of one target came to, before they are settled. */
+interface Applied {
+  readonly jobs: readonly ClaimedJob[]
+  /** Of jobs that are not done as they were claimed. */
+  readonly outcomes: readonly SettledJob[]
+  readonly refused: ReadonlyMap<ClaimedJob, string>
+  /** What generations beside the live one have not got. */
+  readonly failures: ReadonlyMap<Generation, HeadwaterError>
+  readonly unavailable: HeadwaterError | null
+}
+
+const nothing = { refused: new Map(), failures: new Map(), unavailable: null }
+
 /**
- * Applies claimed jobs and settles each: completed, failed (counts an attempt) or released. The state and the list of
- * generations are read after the claim, or were read in the transaction that made it.
+ * Applies claimed jobs and settles the claims in one step: each job is done, failed (counts an attempt) or released. The
+ * state and the list of generations are read after the claim, or were read in the transaction that made it.
  */
 export class JobRunner {
   readonly #ports: WriterPorts
@@ -52,61 +69,92 @@ export class JobRunner {
   async run(jobs: readonly ClaimedJob[], token: string, call: CallOptions, preset?: Preset): Promise<RunResult> {
     const stop = this.#renew(token)
     try {
-      const results = await Promise.all(groups(jobs).map((group) => this.#runAlone(group, token, call, preset)))
+      const collections = grouped(jobs, ({ collection }) => collection)
+      const results = await Promise.all(collections.map((group) => this.#runCollection(group, token, call, preset)))
       const sum = (count: (result: RunResult) => number): number => results.reduce((all, one) => all + count(one), 0)
       const unavailable = results.find((result) => result.unavailable)?.unavailable ?? null
-      return { applied: sum((one) => one.applied), failed: sum((one) => one.failed), unavailable }
+      return {
+        applied: sum((one) => one.applied),
+        failed: sum((one) => one.failed),
+        uncached: sum((one) => one.uncached),
+        unavailable,
+      }
     } finally {
       stop()
     }
   }
 
-  /** One target must not wait for another; a group whose store is out of reach is given back. */
-  async #runAlone(
-    group: readonly ClaimedJob[],
-    token: string,
-    call: CallOptions,
-    preset: Preset | undefined,
-  ): Promise<RunResult> {
-    try {
-      const result = await told(
-        'headwater:batch',
-        this.#ports.clock,
-        () => this.#runGroup(group, token, call, preset),
-        (ended, done) => {
-          const { applied = 0, failed = 0 } = done ?? {}
-          return { ...ended, target: group[0]!.target, claimed: group.length, applied, failed }
-        },
-      )
-      return { ...result, unavailable: null }
-    } catch (cause) {
-      await this.#release(group, token)
-      return { applied: 0, failed: 0, unavailable: asHeadwaterError(cause) }
-    }
-  }
-
-  async #runGroup(
+  /** One target must not wait for another to be applied; all are settled together. */
+  async #runCollection(
     jobs: readonly ClaimedJob[],
     token: string,
     call: CallOptions,
     preset: Preset | undefined,
-  ): Promise<{ applied: number; failed: number }> {
-    const { target, collection } = jobs[0]!
-    if (target === 'cache') {
-      await this.#ports.entries?.forget(jobs, call)
-      await this.#ports.searches?.changed(jobs)
-      return { applied: await this.#complete(jobs, token), failed: 0 }
+  ): Promise<RunResult> {
+    const runs = grouped(jobs, ({ target }) => target).map((group) => this.#runAlone(group, call, preset))
+    const settling = Promise.all(runs).then((applied) => this.#settle(jobs[0]!.collection, token, applied))
+    const tellings = runs.map((run) => this.#tell(run, settling))
+    const { done, applied } = await settling
+    await Promise.all(tellings)
+    const isOf = (target: JobTarget) => (one: Applied) => one.jobs[0]!.target === target
+    return {
+      applied: done,
+      failed: applied.reduce((all, { refused }) => all + refused.size, 0),
+      uncached: applied.find(isOf('cache'))?.outcomes.length ?? 0,
+      unavailable: applied.find(({ unavailable }) => unavailable)?.unavailable ?? null,
     }
+  }
+
+  /** A target whose store is out of reach is given back. */
+  async #runAlone(jobs: readonly ClaimedJob[], call: CallOptions, preset: Preset | undefined): Promise<Applied> {
+    try {
+      const { target } = jobs[0]!
+      return target === 'cache' ? await this.#forget(jobs, call) : await this.#project(target, jobs, call, preset)
+    } catch (cause) {
+      return { ...nothing, jobs, outcomes: released(jobs, 0), unavailable: asHeadwaterError(cause) }
+    }
+  }
+
+  async #tell(run: Promise<Applied>, settling: Promise<{ readonly applied: readonly Applied[] }>): Promise<void> {
+    const work = async (): Promise<Applied> => {
+      const { jobs } = await run
+      const { target } = jobs[0]!
+      const settled = (await settling).applied.find((one) => one.jobs[0]!.target === target)!
+      if (settled.unavailable) throw settled.unavailable
+      return settled
+    }
+    const { jobs } = await run
+    await told('headwater:batch', this.#ports.clock, work, (ended, settled) => {
+      const failed = settled?.refused.size ?? 0
+      const applied = settled ? jobs.length - failed - settled.outcomes.filter(isNotDone).length : 0
+      return { ...ended, target: jobs[0]!.target, claimed: jobs.length, applied, failed }
+    }).catch(() => undefined)
+  }
+
+  async #forget(jobs: readonly ClaimedJob[], call: CallOptions): Promise<Applied> {
+    await this.#ports.entries?.forget(jobs, call)
+    await this.#ports.searches?.changed(jobs)
+    return { ...nothing, jobs, outcomes: [] }
+  }
+
+  async #project(
+    target: Target,
+    jobs: readonly ClaimedJob[],
+    call: CallOptions,
+    preset: Preset | undefined,
+  ): Promise<Applied> {
+    const { collection } = jobs[0]!
     const generations = await jobGenerations(this.#ports, target, collection)
     const refusals = new Map<Generation, Map<ClaimedJob, HeadwaterError>>()
-    // No more than was claimed: what came later is still to go to generations made since they were listed.
-    const applied = new Map<ClaimedJob, number>(jobs.map((job) => [job, job.fence]))
+    const seen = new Map<ClaimedJob, number>()
     const failures = new Map<Generation, HeadwaterError>()
     const left = new Set<ClaimedJob>()
     for (const generation of generations) {
       const tasks = await this.#tasks(jobs, generation, call, preset)
-      // What was read is what may be confirmed: a job whose fence has moved on since stays.
-      for (const { job, change } of tasks) applied.set(job, Math.min(applied.get(job)!, change.state.fence))
+      // What was read is what may be confirmed: what came later is still to go to generations made since they were listed.
+      for (const { job, change } of tasks) {
+        seen.set(job, Math.min(seen.get(job) ?? Number.POSITIVE_INFINITY, change.state.fence))
+      }
       const vectors = preset?.fingerprint === generation.fingerprint ? preset.vectors : undefined
       const refusedHere = new Map<ClaimedJob, HeadwaterError>()
       refusals.set(generation, refusedHere)
@@ -129,11 +177,17 @@ export class JobRunner {
     const done = jobs.filter((job) => !refused.has(job) && !left.has(job))
     // Where the cache cannot be told, its own job tells it later.
     await this.#ports.searches?.changed(done).catch(() => undefined)
-    if (failures.size === 0) await this.#complete(done, token, applied)
-    else await this.#completeBeside(failures, done, token, applied)
-    if (refused.size > 0) await this.#fail(refused, token)
-    if (left.size > 0) await this.#leave([...left], token)
-    return { applied: done.length, failed: refused.size }
+    const outcomes = [
+      // A document that is gone altogether has fence 0: there is nothing of it to apply, at whatever fence.
+      ...done.flatMap((job) => {
+        const applied = seen.get(job) || job.fence
+        return applied === job.fence ? [] : [{ ...keyOf(job), applied }]
+      }),
+      ...[...refused].map(([job, reason]) => this.#failed(job, reason)),
+      // What another process has to do: this one looks again later.
+      ...released([...left], this.backoff(5)),
+    ]
+    return { jobs, outcomes, refused, failures, unavailable: null }
   }
 
   async #tasks(
@@ -238,66 +292,47 @@ export class JobRunner {
     }
   }
 
+  #failed(job: ClaimedJob, reason: string): SettledJob {
+    const parks = job.attempts + 1 >= this.#options.maxAttempts
+    return { ...keyOf(job), reason, delayMs: this.backoff(job.attempts), parks }
+  }
+
   /**
-   * Completes jobs that some generations have not got, and notes that on these, in one step and under the lock of a
-   * switch: either the switch sees the failure, or the jobs stay for the generation that has become the live one.
+   * Ends the claims of a collection. If even that fails, their lease runs out. What generations beside the live one have
+   * not got is noted on these in the same step and under the lock of a switch: either the switch sees the failure, or
+   * the jobs go back for the generation that has become the live one.
    */
-  async #completeBeside(
-    failures: ReadonlyMap<Generation, HeadwaterError>,
-    jobs: readonly ClaimedJob[],
+  async #settle(
+    collection: CollectionName,
     token: string,
-    applied: ReadonlyMap<ClaimedJob, number>,
-  ): Promise<void> {
-    const { target, collection } = [...failures.keys()][0]!
-    const ofTheLive = await this.#ports.truth.transaction({ worker: true }, async (session) => {
-      const { generations } = session
-      await generations.lock(target, collection)
-      const [live] = await generations.list({ target, collection, states: ['live'] })
-      for (const [{ id }, error] of failures) if (id === live?.id) return error
-      for (const [{ id }, { message }] of failures) await generations.update(id, { error: message })
-      await this.#complete(jobs, token, applied, session)
-      return undefined
-    })
-    if (ofTheLive) throw ofTheLive
-  }
-
-  async #complete(
-    jobs: readonly ClaimedJob[],
-    token: string,
-    applied: ReadonlyMap<ClaimedJob, number> = new Map(),
-    session: TruthSession = this.#ports.truth.session({ worker: true }),
-  ): Promise<number> {
-    if (jobs.length === 0) return 0
-    // A document that is gone altogether has fence 0: there is nothing of it to apply, at whatever fence.
-    const done = jobs.map((job) => {
-      const { target, tenant, collection, document, epoch } = job
-      return { target, tenant, collection, document, epoch, applied: applied.get(job) || job.fence }
-    })
-    return session.jobs.complete(done, token)
-  }
-
-  async #fail(refused: ReadonlyMap<ClaimedJob, string>, token: string): Promise<void> {
-    const failures = [...refused].map(([job, reason]) => ({ ...job, reason, delayMs: this.backoff(job.attempts) }))
-    const { maxAttempts } = this.#options
-    await this.#ports.truth.session({ worker: true }).jobs.fail(failures, token, { maxAttempts })
-    for (const { target, tenant, collection, document, attempts, reason } of failures) {
-      if (attempts + 1 < maxAttempts) continue
-      this.#ports.troubles?.met(parkedJobs(target), parkedError(target, document, reason), 'error')
-      publish('headwater:parked', () => ({ target, tenant, collection, document, reason }))
+    applied: readonly Applied[],
+  ): Promise<{ done: number; applied: readonly Applied[] }> {
+    const outcomesOf = (of: readonly Applied[]): SettledJob[] => of.flatMap(({ outcomes }) => outcomes)
+    try {
+      if (applied.every(({ failures }) => failures.size === 0)) {
+        const { jobs } = this.#ports.truth.session({ worker: true })
+        const done = await jobs.settle(token, collection, outcomesOf(applied))
+        this.#tellParked(applied)
+        return { done, applied }
+      }
+      const settled = await this.#ports.truth.transaction({ worker: true }, async (session) => {
+        const noted = await noteFailures(session, collection, applied)
+        return { done: await session.jobs.settle(token, collection, outcomesOf(noted)), applied: noted }
+      })
+      this.#tellParked(settled.applied)
+      return settled
+    } catch (cause) {
+      const unavailable = asHeadwaterError(cause)
+      return { done: 0, applied: applied.map(({ jobs }) => ({ ...nothing, jobs, outcomes: [], unavailable })) }
     }
   }
 
-  /** Gives back what another process has to do, untouched: this one looks again later. */
-  async #leave(jobs: readonly ClaimedJob[], token: string): Promise<void> {
-    await this.#ports.truth.session({ worker: true }).jobs.release(token, { keys: jobs, delayMs: this.backoff(5) })
-  }
-
-  /** Gives claims back; if even that fails, their lease runs out. */
-  async #release(jobs: readonly JobKey[], token: string): Promise<void> {
-    try {
-      await this.#ports.truth.session({ worker: true }).jobs.release(token, { keys: jobs, delayMs: 0 })
-    } catch (error) {
-      if (!isHeadwaterError(error)) throw error
+  #tellParked(applied: readonly Applied[]): void {
+    for (const [job, reason] of applied.flatMap(({ refused }) => [...refused])) {
+      const { target, tenant, collection, document, attempts } = job
+      if (attempts + 1 < this.#options.maxAttempts) continue
+      this.#ports.troubles?.met(parkedJobs(target), parkedError(target, document, reason), 'error')
+      publish('headwater:parked', () => ({ target, tenant, collection, document, reason }))
     }
   }
 
@@ -345,13 +380,44 @@ function refusedByLive(
   return refused
 }
 
-function groups(jobs: readonly ClaimedJob[]): ClaimedJob[][] {
-  const byPlace = new Map<string, ClaimedJob[]>()
-  for (const job of jobs) {
-    const place = `${job.target}/${job.collection}`
-    const group = byPlace.get(place)
-    if (group) group.push(job)
-    else byPlace.set(place, [job])
+/** What is live by now and has failed gives its target's jobs back; on the others the failure is noted. */
+async function noteFailures(
+  session: TruthSession,
+  collection: CollectionName,
+  applied: readonly Applied[],
+): Promise<readonly Applied[]> {
+  const { generations } = session
+  await lockTargets(session, collection)
+  const live = await generations.list({ collection, states: ['live'] })
+  const noted: Applied[] = []
+  for (const one of applied) {
+    const ofTheLive = [...one.failures].find(([{ id }]) => live.some((now) => now.id === id))?.[1]
+    if (ofTheLive) noted.push({ ...nothing, jobs: one.jobs, outcomes: released(one.jobs, 0), unavailable: ofTheLive })
+    else noted.push(one)
+    for (const [{ id }, { message }] of ofTheLive ? [] : one.failures) await generations.update(id, { error: message })
   }
-  return [...byPlace.values()]
+  return noted
+}
+
+function released(jobs: readonly ClaimedJob[], releasedMs: number): SettledJob[] {
+  return jobs.map((job) => ({ ...keyOf(job), releasedMs }))
+}
+
+function keyOf({ target, tenant, collection, document }: JobKey): JobKey {
+  return { target, tenant, collection, document }
+}
+
+function isNotDone(outcome: SettledJob): boolean {
+  return 'releasedMs' in outcome
+}
+
+function grouped(jobs: readonly ClaimedJob[], placeOf: (job: ClaimedJob) => string): ClaimedJob[][] {
+  const places = new Map<string, ClaimedJob[]>()
+  for (const job of jobs) {
+    const place = placeOf(job)
+    const group = places.get(place)
+    if (group) group.push(job)
+    else places.set(place, [job])
+  }
+  return [...places.values()]
 }

@@ -138,9 +138,8 @@ export class WritePath {
     deadline: Deadline,
     preset?: (written: Written) => Preset,
   ): Promise<Delivery> {
-    const jobs = written.outcomes.filter((outcome) => !outcome.unchanged).length * 2
-    if (jobs === 0) return 'applied'
-    let applied = 0
+    if (written.outcomes.every((outcome) => outcome.unchanged)) return 'applied'
+    let applied = false
     if (token !== undefined && written.claimed.length > 0) {
       const options = {
         signal: deadline.signal,
@@ -148,21 +147,17 @@ export class WritePath {
       }
       try {
         await withDeadline(this.#ports.clock, options, undefined, async (inline) => {
-          const [own, caches] = halved(written.claimed, ({ target }) => target !== 'cache')
-          const run = Promise.all([
-            this.#runner.run(own, token, inline.options(), preset?.(written)),
-            caches.length > 0 ? this.#runner.run(caches, token, inline.options()) : { applied: 0 },
-          ])
           // At the deadline the caller is answered; the run gives back by itself what it holds.
-          const [result, forgotten] = await abortable(run, inline.signal)
-          if (!result.unavailable) applied = result.applied
-          if (forgotten.applied < caches.length) this.#nudge()
+          const run = this.#runner.run(written.claimed, token, inline.options(), preset?.(written))
+          const result = await abortable(run, inline.signal)
+          applied = result.applied + result.uncached === written.claimed.length
+          if (result.uncached > 0) this.#nudge()
         })
       } catch {
         // The lease runs out, and the relay takes over.
       }
     }
-    if (applied >= jobs) return 'applied'
+    if (applied) return 'applied'
     this.#nudge()
     return 'queued'
   }
@@ -210,10 +205,6 @@ export class WritePath {
 
 function truncatedIn(outcomes: Written['outcomes']): number {
   return outcomes.reduce((sum, { truncated = 0 }) => sum + truncated, 0)
-}
-
-function halved<T>(items: readonly T[], first: (item: T) => boolean): [T[], T[]] {
-  return [items.filter(first), items.filter((item) => !first(item))]
 }
 
 function receiptOf(scope: Scope, fence: number, ids: readonly string[] | undefined): Receipt {
