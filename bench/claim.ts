@@ -30,7 +30,7 @@ class Outbox {
 
   constructor(name: string) {
     this.schema = `bench_claim_${process.pid}_${name}`
-    this.table = `${quoteName(this.schema)}.jobs`
+    this.table = `${quoteName(this.schema)}.queue`
     this.truth = this.open()
   }
 

@@ -124,11 +124,13 @@ describe('a failure on the building generation only', () => {
       await writer.put(scope, { id: 'd', text: 'second words' })
       const [refusing, noted] = [new Gate(), new Gate()]
       refusing.open()
+      const ofTexts = new Set<string>()
       const worker = stage.process({
         inTexts: failingBeside(live, refusing),
         inTruth: async (call, args, go) => {
           if (call === 'transaction' && !guarded) return args[1](stage.truth.session({ worker: true }))
-          if (call === 'jobs.complete' && args[0][0].target === 'text') await noted.pass()
+          if (call === 'jobs.claim' && args[0].targets[0] === 'text') ofTexts.add(args[0].token)
+          if (call === 'jobs.settle' && ofTexts.has(args[0])) await noted.pass()
           return go()
         },
       })

@@ -74,7 +74,7 @@ describe('credentials that have expired', () => {
         }
         await resting()
         const { rows } = await stage.database.admin(
-          `SELECT count(*)::int AS jobs, count(parked_at)::int AS parked, max(attempts) AS attempts FROM headwater.jobs`,
+          `SELECT count(*)::int AS jobs, count(parked_at)::int AS parked, max(attempts) AS attempts FROM headwater.queue`,
         )
         clearFaults(double.faults)
         await clock.advance(pollMs)

@@ -122,7 +122,7 @@ describe('an index that is dropped with deletes still on their way', () => {
         }
         await stage.serveOnce('text')
         const { rows } = await stage.database.admin(
-          `SELECT count(*)::int AS jobs FROM headwater.jobs WHERE target = 'text'`,
+          `SELECT count(*)::int AS jobs FROM headwater.queue WHERE target = 'text'`,
         )
         const before = { jobs: rows[0].jobs, indexes: (await indexes()).length }
         if (!guarded) return { before }

@@ -7,7 +7,7 @@ import { IndexWatch } from '../../src/writer/reconcile/index-watch'
 import { Stage, scope, trap, useStages } from './stage'
 import type { Step } from './steps'
 
-const tables = ['registry', 'documents', 'chunks', 'embeddings', 'jobs', 'generations', 'commits']
+const tables = ['registry', 'documents', 'chunks', 'embeddings', 'queue', 'claims', 'generations', 'commits']
 const saveRows = `CREATE SCHEMA saved;
   ${tables.map((table) => `CREATE TABLE saved.${table} AS TABLE headwater.${table};`).join('\n')}
   CREATE TABLE saved.fence AS SELECT last_value FROM headwater.fences;`

@@ -119,7 +119,7 @@ export class Stage {
       inTruth: both(inTruth ?? passing, async (call, args, go) => {
         if (call === 'jobs.claim') return stop.signal.aborted || args[0].targets[0] !== target ? [] : go()
         const answer = await go()
-        if (['jobs.complete', 'jobs.release', 'jobs.fail'].includes(call)) stop.abort()
+        if (call === 'jobs.settle') stop.abort()
         return answer
       }),
     })
@@ -140,7 +140,10 @@ export class Stage {
   }
 
   async jobs(): Promise<number> {
-    const { rows } = await this.database.admin('SELECT count(*)::int AS count FROM headwater.jobs')
+    const { rows } = await this.database.admin(
+      `SELECT (SELECT count(*) FROM headwater.queue)::int
+         + (SELECT coalesce(sum(cardinality(documents) * cardinality(targets)), 0) FROM headwater.claims)::int AS count`,
+    )
     return rows[0].count
   }
 

@@ -36,7 +36,7 @@ export type Step = (call: string, args: readonly any[], go: (...args: unknown[])
 /** No step at all. */
 export const passing: Step = (_call, _args, go) => go()
 
-/** The port with a step before each of its methods. Calls are named `upsert`, or `jobs.complete` with a prefix. */
+/** The port with a step before each of its methods. Calls are named `upsert`, or `jobs.settle` with a prefix. */
 export function stepped<T extends object>(port: T, step: Step, prefix = ''): T {
   return new Proxy(port, {
     get(target, key) {

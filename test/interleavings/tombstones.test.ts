@@ -3,7 +3,7 @@ import { purgeExpired } from '../../src/writer/maintenance'
 import { writerDefaults } from '../../src/writer/ports'
 import { Stage, scope, trap, useStages } from './stage'
 
-const whileJobsWait = /NOT EXISTS \(SELECT FROM \S*jobs\S* j WHERE j\.target IN \([^)]*\)[^)]*\)/g
+const whileJobsWait = /NOT EXISTS \(SELECT FROM \S*queue\S* j WHERE j\.target IN \([^)]*\)[^)]*\)/g
 
 /** A tombstone is old enough at once. */
 const impatient = { ...writerDefaults, tombstoneMs: -1_000 }

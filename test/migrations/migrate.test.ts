@@ -291,8 +291,8 @@ function suite(current: () => PostgresConnection): void {
 
   it('a schema that is half there is HW_MIGRATION_FAILED, whichever half it is', async () => {
     await migrate(current())
-    await query('ALTER TABLE headwater.jobs RENAME TO somewhere_else')
-    const lacking = { code: 'HW_MIGRATION_FAILED', path: 'schema', details: { missing: ['jobs'] } }
+    await query('ALTER TABLE headwater.queue RENAME TO somewhere_else')
+    const lacking = { code: 'HW_MIGRATION_FAILED', path: 'schema', details: { missing: ['queue'] } }
     await expect(assertMigrated(current())).rejects.toMatchObject(lacking)
     await expect(migrate(current())).rejects.toMatchObject(lacking)
     await query('DROP TABLE headwater.migrations')
@@ -324,15 +324,15 @@ function suite(current: () => PostgresConnection): void {
 
   it('a difference of the schema is found, by its path', async () => {
     await migrate(current())
-    await query('ALTER TABLE headwater.jobs ALTER COLUMN reason SET NOT NULL; DROP INDEX headwater.jobs_due')
+    await query('ALTER TABLE headwater.queue ALTER COLUMN reason SET NOT NULL; DROP INDEX headwater.queue_due')
     await query('ALTER TABLE headwater.documents NO FORCE ROW LEVEL SECURITY')
     const { migrations: _, ...expected } = schemaManifest
     const differences = schemaDifferences(expected, await readSchema(current().session(worker), 'headwater'))
     expect(differences.map((line) => line.split(':')[0]).sort()).toEqual([
       'tables.documents.policies.headwater_owner',
       'tables.documents.policies.headwater_tenant',
-      'tables.jobs.columns.reason',
-      'tables.jobs.indexes.jobs_due',
+      'tables.queue.columns.reason',
+      'tables.queue.indexes.queue_due',
     ])
   })
 }

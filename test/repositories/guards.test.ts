@@ -56,7 +56,7 @@ describe('guards in SQL', () => {
   })
   afterEach(async () => {
     for (const party of [a, b, c]) await party.run('ROLLBACK')
-    await admin.run(`DELETE FROM headwater.jobs; DELETE FROM headwater.commits; DELETE FROM headwater.documents;
+    await admin.run(`DELETE FROM headwater.queue; DELETE FROM headwater.claims; DELETE FROM headwater.commits; DELETE FROM headwater.documents;
       UPDATE headwater.registry SET value = '1' WHERE name = 'epoch'`)
   })
   afterAll(async () => {
@@ -105,33 +105,38 @@ describe('guards in SQL', () => {
     'a claim whose lease was lost completes nothing',
     async (without) => {
       await a.session().jobs.enqueue([job('d', 5)])
-      const [late] = await claim(a.session(), 'late', 0)
+      await claim(a.session(), 'late', 0)
       await claim(b.session(), 'current')
-      await a.session(without).jobs.complete([{ ...late!, applied: 5 }], 'late')
-      return { left: await count('jobs'), current: await b.session().jobs.renew('current', lasting) }
+      await a.session(without).jobs.settle('late', scope.collection)
+      return { left: await count('claims'), current: await b.session().jobs.renew('current', lasting) }
     },
     { safe: { left: 1, current: 1 }, broken: { left: 0, current: 0 } },
   )
 
   guarded(
-    'completion-fence',
-    'a write that commits while its job is completed keeps the job, free at once',
+    'overlap',
+    'a claim whose document another claim has applied since leaves a job, from where it began itself',
     async (without) => {
-      await a.session().jobs.enqueue([job('d', 5)])
-      const [held] = await claim(a.session(), 'a')
-      await b.run('BEGIN')
-      await b.session().jobs.enqueue([job('d', 6)])
-      const completing = a.session(without).jobs.complete([{ ...held!, applied: 5 }], 'a')
-      const step = await untilStill(a, completing)
-      await b.run('COMMIT')
-      const completed = await completing
-      return { step, completed, next: (await claim(c.session(), 'c')).map(({ fence, since }) => [fence, since]) }
+      const write = async (version: number): Promise<number> => {
+        await b.run('BEGIN')
+        await b.session().documents.lock(scope, ['d'], { create: true })
+        const [fence] = await b.session().documents.fences(1)
+        await b.session().documents.save(scope, [documentRow('d', fence!, { version })])
+        await b.run('COMMIT')
+        return fence!
+      }
+      const first = await write(1)
+      await a.session().jobs.enqueue([job('d', first)])
+      await claim(a.session(), 'a')
+      const second = await write(2)
+      const mine = { claim: { token: 'b', leaseMs: lasting } }
+      await b.session().jobs.enqueue([{ ...job('d', second), since: first }], mine)
+      const newer = await b.session().jobs.settle('b', scope.collection)
+      const older = await a.session(without).jobs.settle('a', scope.collection)
+      const left = await claim(c.session(), 'c')
+      return { newer, older, left: left.map(({ fence, since }) => [fence === second, since]) }
     },
-    {
-      safe: { step: 'blocked', completed: 0, next: [[6, 0]] },
-      // The write of fence 6 will never be projected.
-      broken: { step: 'blocked', completed: 1, next: [] },
-    },
+    { safe: { newer: 1, older: 0, left: [[true, 0]] }, broken: { newer: 1, older: 1, left: [] } },
   )
 
   guarded(
@@ -139,10 +144,10 @@ describe('guards in SQL', () => {
     'a worker of before a restore completes nothing after it',
     async (without) => {
       await a.session().jobs.enqueue([job('d', 5)])
-      const [held] = await claim(a.session(), 'a')
+      await claim(a.session(), 'a')
       await b.session().registry.write('epoch', 2)
-      await a.session(without).jobs.complete([{ ...held!, applied: 5 }], 'a')
-      return count('jobs')
+      await a.session(without).jobs.settle('a', scope.collection)
+      return count('claims')
     },
     { safe: 1, broken: 0 },
   )
@@ -155,21 +160,6 @@ describe('guards in SQL', () => {
       return [names(await claim(a.session(), 'a')), names(await claim(b.session(without), 'b'))]
     },
     { safe: [['d'], []], broken: [['d'], ['d']] },
-  )
-
-  guarded(
-    'claim-lock',
-    'two that claim at once never get the same job',
-    async (without) => {
-      await a.session().jobs.enqueue([job('d', 5)])
-      await a.run('BEGIN')
-      const first = names(await claim(a.session(without), 'a'))
-      const claiming = claim(b.session(without), 'b')
-      await untilStill(b, claiming)
-      await a.run('COMMIT')
-      return { first, second: names(await claiming) }
-    },
-    { safe: { first: ['d'], second: [] }, broken: { first: ['d'], second: ['d'] } },
   )
 
   guarded(

@@ -195,7 +195,7 @@ describe('time', () => {
     expect((await claim('two')).length).toBe(0)
     await clock.advance(1)
     expect((await claim('two')).length).toBe(1)
-    await jobs.fail([{ ...job, reason: 'no', delayMs: 500 }], 'two', { maxAttempts: 3 })
+    await jobs.settle('two', job.collection, [{ ...job, reason: 'no', delayMs: 500, parks: false }])
     await clock.advance(499)
     expect((await claim('three')).length).toBe(0)
     expect((await jobs.backlog()).oldestMs).toBe(1499)
@@ -211,13 +211,13 @@ describe('time', () => {
     const truth = new MemoryTruth()
     const { documents, jobs, registry } = truth.session(worker)
     const [before] = await documents.fences(1)
-    const [held] = await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
+    await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
     expect(truth.bumpEpoch()).toBe(2)
     expect(await registry.epoch()).toBe(2)
     expect((await documents.fences(1))[0]).toBeGreaterThan(before! + 2 ** 39)
-    expect(await jobs.complete([{ ...held!, applied: 9 }], 't')).toBe(0)
-    const [again] = await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
-    expect(await jobs.complete([{ ...again!, applied: 9 }], 't')).toBe(1)
+    expect(await jobs.settle('t', job.collection)).toBe(0)
+    await jobs.enqueue([job], { claim: { token: 'u', leaseMs: 1000 } })
+    expect(await jobs.settle('u', job.collection)).toBe(1)
   })
 })
 
@@ -226,19 +226,25 @@ describe('without a guard, what it prevents happens', () => {
   const probes: Record<Guard, (truth: Truth) => Promise<unknown>> = {
     'claim-token': async (truth) => {
       const { jobs } = truth.session(worker)
-      const [held] = await jobs.enqueue([job], { claim: { token: 'holder', leaseMs: 1000 } })
-      return jobs.complete([{ ...held!, applied: 1 }], 'thief')
+      await jobs.enqueue([job], { claim: { token: 'holder', leaseMs: 1000 } })
+      return jobs.settle('thief', job.collection)
     },
-    'completion-fence': async (truth) => {
+    overlap: async (truth) => {
       const { jobs } = truth.session(worker)
-      const [held] = await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
-      await jobs.enqueue([{ ...job, fence: 2 }])
-      return jobs.complete([{ ...held!, applied: 1 }], 't')
+      await save(truth, scope, [documentRow(job.document, job.fence + 1)], [])
+      await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
+      return jobs.settle('t', job.collection)
     },
     'completion-epoch': async (truth) => {
       const { jobs } = truth.session(worker)
-      const [held] = await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
-      return jobs.complete([{ ...held!, applied: 1, epoch: 9 }], 't')
+      await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
+      ;(truth as MemoryTruth).bumpEpoch()
+      return jobs.settle('t', job.collection)
+    },
+    expansion: async (truth) => {
+      const { jobs } = truth.session(worker)
+      await jobs.enqueue([job], { claim: { token: 't', leaseMs: -1 } })
+      return 1 - (await jobs.claim({ targets: ['text'], limit: 1, token: 'next', leaseMs: 1000 })).length
     },
     lease: async (truth) => {
       const { jobs } = truth.session(worker)

@@ -101,7 +101,11 @@ describe('plans', () => {
         seen.blocks += plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
         visit(plan)
         // Counts and digests are one row, whatever they find.
-        return { rows: (text.includes('count(*)') ? [{ count: 0, sum: '0' }] : []) as never[], rowCount: 0 }
+        const isOne = /count\(\*\)|AS (done|gone|jobs)\b/.test(text)
+        return {
+          rows: (isOne ? [{ count: 0, sum: '0', done: 0, gone: false, at: 0, jobs: 0 }] : []) as never[],
+          rowCount: 0,
+        }
       },
     }
     const unused = async (): Promise<never> => Promise.reject(new Error('not used here'))
@@ -111,18 +115,21 @@ describe('plans', () => {
     } finally {
       await client.query('ROLLBACK')
     }
-    return { blocks: seen.blocks, scans: seen.scans.filter((table) => ['documents', 'chunks', 'jobs'].includes(table)) }
+    return {
+      blocks: seen.blocks,
+      scans: seen.scans.filter((table) => ['documents', 'chunks', 'queue'].includes(table)),
+    }
   }
 
   async function fillJobs(waiting: number, parked: number): Promise<void> {
-    await client.query('TRUNCATE headwater.jobs')
+    await client.query('TRUNCATE headwater.queue')
     await client.query(
-      `INSERT INTO headwater.jobs (target, tenant, collection, document, since, fence, first, created_at, due_at, parked_at)
+      `INSERT INTO headwater.queue (target, tenant, collection, document, since, fence, first, created_at, due_at, parked_at)
        SELECT 'text', 'acme', 'documents', 'd' || i, 0, i, i, now(), now() - interval '1 s' + i * interval '1 us',
          CASE WHEN i <= $2::int THEN now() END FROM generate_series(1, $1::int) i`,
       [waiting + parked, parked],
     )
-    await client.query('ANALYZE headwater.jobs')
+    await client.query('ANALYZE headwater.queue')
   }
 
   const claim = (session: TruthSession): Promise<unknown> =>
@@ -134,11 +141,12 @@ describe('plans', () => {
     await fillJobs(rows, rows)
     const { blocks: many, scans } = await explained(claim)
     expect(scans).toEqual([])
-    expect(many).toBeLessThanOrEqual(few * 1.5)
+    // What is taken is taken out of the index of keys too, which is a level deeper then.
+    expect(many).toBeLessThanOrEqual(few * 2)
     const two = await explained((session) =>
       session.jobs.claim({ targets: ['vector', 'text'], limit: 25, token: 't', leaseMs: 1000 }),
     )
-    expect(two.blocks).toBeLessThanOrEqual(few * 2)
+    expect(two.blocks).toBeLessThanOrEqual(few * 2.5)
   })
 
   it('what is done to jobs follows how many they are', async () => {
@@ -148,13 +156,13 @@ describe('plans', () => {
       target: 'text' as const,
       document: `d${rows + 5 + i}`,
     }))
-    const done = keys.map((key) => ({ ...key, applied: 2 ** 50, epoch: 1 }))
-    const failures = keys.map((key) => ({ ...key, reason: 'no', delayMs: 0 }))
+    const failures = keys.map((key) => ({ ...key, reason: 'no', delayMs: 0, parks: true }))
     const jobs = keys.map((key) => ({ ...key, fence: 2 ** 50, since: 0 }))
+    const mine = { claim: { token: 't', leaseMs: 1000 } }
     for (const work of [
-      (session: TruthSession) => session.jobs.complete(done, 't'),
-      (session: TruthSession) => session.jobs.fail(failures, 't', { maxAttempts: 1 }),
-      (session: TruthSession) => session.jobs.release('t', { keys, delayMs: 0 }),
+      (session: TruthSession) => session.jobs.enqueue(jobs, mine),
+      (session: TruthSession) => session.jobs.settle('t', scope.collection),
+      (session: TruthSession) => session.jobs.settle('t', scope.collection, failures),
       (session: TruthSession) => session.jobs.renew('t', 1),
       (session: TruthSession) => session.jobs.enqueue(jobs),
       (session: TruthSession) => session.jobs.covered('text', documents, keys),
@@ -170,14 +178,6 @@ describe('plans', () => {
 
   it('a batch reads what it is about, also where the planner would rather read all there is', async () => {
     await fillJobs(4_000, 0)
-    const done = Array.from({ length: 250 }, (_, i) => ({
-      ...scope,
-      target: 'text' as const,
-      document: `d${i + 1}`,
-      applied: 2 ** 50,
-      epoch: 1,
-    }))
-    expect((await explained((session) => session.jobs.complete(done, 't'))).scans).toEqual([])
     const asked = Array.from({ length: 1_000 }, (_, i) => ({ ...scope, document: `d${i * 5 + 1}`, since: 0 }))
     expect((await explained((session) => session.chunks.states(asked, 'c'))).scans).toEqual([])
   })

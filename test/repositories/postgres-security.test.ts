@@ -9,7 +9,7 @@ import { acme, chunking, chunkRow, documentRow, documents, globex } from '../../
 import { createDatabase, type TestDatabase } from '../support/postgres'
 
 const worker = { worker: true } as const
-const tables = ['documents', 'chunks', 'embeddings', 'jobs', 'commits']
+const tables = ['documents', 'chunks', 'embeddings', 'queue', 'claims', 'commits']
 
 /** One row in each table for each of two tenants. */
 async function fill(truth: PostgresTruth): Promise<void> {

@@ -46,11 +46,12 @@ function pass(phase: Phase, what: string): void {
 }
 
 const ownTables =
-  /headwater"?\."?(documents|chunks|embeddings|jobs|commits|registry|workers|generations|blob_removals)\b/
+  /headwater"?\."?(documents|chunks|embeddings|queue|claims|commits|registry|workers|generations|blob_removals)\b/
 const isProjection = (text: string): boolean => /INSERT INTO|DELETE FROM|UPDATE /.test(text) && !ownTables.test(text)
-const isEnqueue = (text: string): boolean => text.includes('INSERT INTO') && /"?jobs"? AS j/.test(text)
-const isClaim = (text: string): boolean => text.includes('claimed AS (')
-const isComplete = (text: string): boolean => /DELETE FROM [^ ]*jobs\b/.test(text)
+const isEnqueue = (text: string): boolean =>
+  /INSERT INTO \S*(queue\S* AS j|claims\S* )/.test(text) && !isClaim(text) && !isSettle(text)
+const isClaim = (text: string): boolean => text.includes('due AS MATERIALIZED (')
+const isSettle = (text: string): boolean => text.includes('outcomes AS MATERIALIZED (')
 
 const enqueued = new WeakSet<object>()
 
@@ -66,7 +67,7 @@ function beforeStatement(client: object, text: string): void {
     pass('before-commit', 'COMMIT')
     pass('at-commit', 'COMMIT')
   }
-  if (claimed && isComplete(text)) pass('apply', 'complete')
+  if (claimed && isSettle(text)) pass('apply', 'settle')
 }
 
 function afterStatement(client: object, text: string, rows: number): void {

@@ -51,7 +51,7 @@ export class RawStores {
   async jobs(): Promise<{ open: number; parked: number; reasons: string | null }> {
     const [counts] = await this.ask<{ open: number; parked: number; reasons: string | null }>(
       `SELECT count(*) FILTER (WHERE parked_at IS NULL)::int AS open, count(*) FILTER (WHERE parked_at IS NOT NULL)::int AS parked,
-         string_agg(DISTINCT target || ': ' || reason, '; ') AS reasons FROM headwater.jobs`,
+         string_agg(DISTINCT target || ': ' || reason, '; ') AS reasons FROM headwater.queue`,
     )
     return counts!
   }

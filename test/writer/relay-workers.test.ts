@@ -126,16 +126,16 @@ describe.each([{ hints: false }, { hints: true }])('workers over one Postgres, h
   it('a claim that ran out while its holder worked: what the late one completes is not completed', async () => {
     const [slow, other] = [await worker(), await worker()]
     await slow.writer.put(scope, { id: 'a', text: 'first words' })
-    const [claim] = await slow.jobs.claim({ targets: ['text'], limit: 1, token: 'slow', leaseMs: 1 })
+    await slow.jobs.claim({ targets: ['text'], limit: 1, token: 'slow', leaseMs: 1 })
     await vi.waitFor(async () => {
       const again = await other.jobs.claim({ targets: ['text'], limit: 1, token: 'other', leaseMs: lasting })
       expect(again).toMatchObject([{ document: 'a', token: 'other' }])
     }, patience)
-    expect(await slow.jobs.complete([{ ...claim!, applied: claim!.fence }], 'slow')).toBe(0)
-    await slow.jobs.release('slow', { delayMs: 0 })
-    await slow.jobs.fail([{ ...claim!, reason: 'late', delayMs: 0 }], 'slow', { maxAttempts: 1 })
+    const key = { target: 'text' as const, ...scope, document: 'a' }
+    expect(await slow.jobs.settle('slow', scope.collection)).toBe(0)
+    await slow.jobs.settle('slow', scope.collection, [{ ...key, reason: 'late', delayMs: 0, parks: true }])
     expect(await slow.jobs.backlog()).toMatchObject({ claimed: 1, parked: 0 })
-    await other.jobs.release('other', { delayMs: 0 })
+    await other.jobs.settle('other', scope.collection, [{ ...key, releasedMs: 0 }])
     expect(await other.writer.relay.drain(everything)).toMatchObject({ remaining: 0 })
   })
 
@@ -149,7 +149,7 @@ describe.each([{ hints: false }, { hints: true }])('workers over one Postgres, h
     const lease = () =>
       slow.connection
         .session({ worker: true })
-        .query<{ until: Date }>('SELECT lease_until AS until FROM headwater.jobs WHERE tenant = $1', [scope.tenant])
+        .query<{ until: Date }>('SELECT lease_until AS until FROM headwater.claims WHERE tenant = $1', [scope.tenant])
     const first = (await lease()).rows[0]!.until.getTime()
     await vi.waitFor(async () => {
       expect(await other.jobs.claim({ targets: ['text'], limit: 1, token: 'x', leaseMs: 300 })).toEqual([])
@@ -221,9 +221,7 @@ describe.each([{ hints: false }, { hints: true }])('workers over one Postgres, h
     const drains = [a, b].map(({ writer }) => writer.relay.drain(everything))
     await vi.waitFor(async () => {
       expect(a.embedded.length + b.embedded.length).toBeGreaterThan(0)
-      const claims = await database().admin(
-        "SELECT DISTINCT claim_token FROM headwater.jobs WHERE target = 'vector' AND claim_token IS NOT NULL",
-      )
+      const claims = await database().admin("SELECT DISTINCT token FROM headwater.claims WHERE 'vector' = ANY(targets)")
       expect(claims.rowCount).toBe(2)
     }, patience)
     for (const open of busy) open()

@@ -91,7 +91,7 @@ function movedAway(schema: string): string[] {
     ...['created_at', 'due_at', 'parked_at', 'lease_until'].map((name) => `${name} timestamptz`),
   ]
   const raise = `BEGIN RAISE EXCEPTION 'headwater: the jobs have moved, this process is older than the schema'
-    USING ERRCODE = 'feature_not_supported', HINT = 'Stop it and start the version that migrated the schema.'; END`
+    USING HINT = 'Stop it and start the version that migrated the schema.'; END`
   return [
     `CREATE FUNCTION ${schema}.jobs_moved() RETURNS TABLE (${columns.join(', ')}) LANGUAGE plpgsql AS $headwater$ ${raise} $headwater$`,
     `CREATE FUNCTION ${schema}.jobs_moved_row() RETURNS trigger LANGUAGE plpgsql AS $headwater$ ${raise} $headwater$`,

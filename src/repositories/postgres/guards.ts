@@ -1,7 +1,7 @@
 /**
  * A guard that lives in SQL. Removing one is for mutation tests alone, which prove that a schedule of two connections
  * would notice. `claim-token`: only who holds a claim ends it. `overlap`: a job whose document was
- * written again meanwhile is kept. `completion-epoch`: so is a claim of another epoch. `lease`: a claim is nobody else's until its lease ends. `claim-lock`: rows are locked as they are chosen. `skip-locked`: a claim passes over what another is
+ * written again meanwhile is kept. `completion-epoch`: so is a claim of another epoch. `lease`: a claim is nobody else's until its lease ends. `skip-locked`: a claim passes over what another is
  * claiming. `key-order`: jobs are written in one order. `row-lock`: documents are locked before they are changed.
  * `idempotency`: a commit key begins once, after whoever holds it. `refute-by-insert`: an unknown COMMIT is decided by
  * taking its key, not by looking. `blob-hold`: a blob that a transaction is about to refer to is not condemned meanwhile.
@@ -11,7 +11,6 @@ export type SqlGuard =
   | 'overlap'
   | 'completion-epoch'
   | 'lease'
-  | 'claim-lock'
   | 'skip-locked'
   | 'key-order'
   | 'row-lock'

@@ -69,7 +69,8 @@ export const jobStatements = statements((dialect) => {
             coalesce(sum(${count}) FILTER (WHERE lease_until <= ${now}), 0) AS expired, min(created_at) AS oldest
           FROM ${claims} WHERE $1::text IS NULL OR tenant = $1)
         SELECT q.waiting + c.expired AS waiting, c.claimed, q.parked,
-          greatest(0, extract(epoch FROM ${now} - least(q.oldest, c.oldest)) * 1000)::bigint AS oldest
+          CASE WHEN least(q.oldest, c.oldest) IS NOT NULL
+            THEN greatest(0, extract(epoch FROM ${now} - least(q.oldest, c.oldest)) * 1000)::bigint END AS oldest
         FROM q, c`,
     },
     redrive: {
@@ -158,7 +159,7 @@ function claimedRows(
  */
 function claimSql({ table, guard }: Dialect): (limit: number, floored: boolean) => string {
   const queue = table('queue')
-  const lock = guard('claim-lock', `FOR UPDATE ${guard('skip-locked', 'SKIP LOCKED')}`)
+  const lock = `FOR UPDATE ${guard('skip-locked', 'SKIP LOCKED')}`
   return (limit, floored) =>
     `WITH due AS MATERIALIZED (
        SELECT found.* FROM unnest($1::text[]) AS wanted (target) CROSS JOIN LATERAL (
@@ -177,7 +178,7 @@ function claimSql({ table, guard }: Dialect): (limit: number, floored: boolean) 
 
 /**
  * One claim whose lease has run out goes back to the queue, in a statement and so in a transaction of its own. `$1` is a
- * floor of leases; what other processes are giving back is passed over.
+ * floor of leases, `$2` the token of who looks; what other processes are giving back is passed over.
  */
 function expireSql(dialect: Dialect) {
   const { table, guard } = dialect
@@ -196,7 +197,7 @@ function expireSql(dialect: Dialect) {
   return {
     expire: prepared(
       `${back(`DELETE FROM ${claims} WHERE ctid = (
-          SELECT ctid FROM ${claims} WHERE lease_until >= ${lease} ${lapsed}
+          SELECT ctid FROM ${claims} WHERE lease_until >= ${lease} AND token <> $2 ${lapsed}
           ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED) ${lapsed} RETURNING *`)}
        SELECT EXISTS (SELECT FROM gone) AS gone, ${nowMs} AS at`,
     ),

@@ -72,14 +72,14 @@ export class PostgresJobRepository implements JobRepository {
     const isFull = claimed.length >= limit
     this.#floor.note(targets, isFull ? claimed[0]?.was_due : undefined)
     // Who has enough to do looks for what others have left from time to time.
-    if ((!isFull || this.#floor.looks()) && (await this.#expire(call)) && !isFull) await take(undefined)
+    if ((!isFull || this.#floor.looks()) && (await this.#expire(token, call)) && !isFull) await take(undefined)
     return claimed.map((row) => claimOf(row, token))
   }
 
   /** Gives back what claims hold whose lease has run out, one after the other. False where there was none. */
-  async #expire(call?: CallOptions): Promise<boolean> {
+  async #expire(token: string, call?: CallOptions): Promise<boolean> {
     for (let expired = 0; ; expired++) {
-      const from = [this.#floor.leases()]
+      const from = [this.#floor.leases(), token]
       const { rows } = await run<{ gone: boolean; at: number | string }>(this.#executor, this.#sql.expire, from, call)
       const { gone, at } = rows[0]!
       if (gone) continue

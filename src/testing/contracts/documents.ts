@@ -357,11 +357,11 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       await bury(truth, otherTenant, ['a'], 5)
       const { jobs } = truth.session(worker)
       const job = { ...scope, target: 'text' as const, document: 'a', fence: 5, since: 1 }
-      const [held] = await jobs.enqueue([job], { claim: { token: 't', leaseMs: 60_000 } })
+      await jobs.enqueue([job], { claim: { token: 't', leaseMs: 60_000 } })
       expect(await documents.purge({ before: farFuture, limit: 10 })).toBe(1)
       expect((await documents.heads(scope, ['a'])).length).toBe(1)
       expect(await documents.heads(otherTenant, ['a'])).toEqual([])
-      await jobs.complete([{ ...held!, applied: 5 }], 't')
+      expect(await jobs.settle('t', scope.collection)).toBe(1)
       expect(await documents.purge({ before: farFuture, limit: 10 })).toBe(1)
     })
 

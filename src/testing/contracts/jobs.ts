@@ -1,6 +1,7 @@
-import type { ClaimedJob, JobRepository, JobTarget, NewJob } from '../../repositories/jobs'
+import type { ClaimedJob, JobKey, JobRepository, JobTarget, NewJob, SettledJob } from '../../repositories/jobs'
+import type { Truth } from '../../repositories/truth'
 import { codeOf, fixtureTest, type TestRunner } from '../runner'
-import { acme, documents, globex, hostileStrings, idsByBytes, questions } from './rows'
+import { acme, documentRow, documents, globex, hostileStrings, idsByBytes, questions } from './rows'
 import { rolledBack, type TruthFixture, worker } from './truth'
 
 const all: readonly JobTarget[] = ['vector', 'text', 'cache']
@@ -20,17 +21,17 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
     jobs.claim({ targets: all, limit, token, leaseMs })
   const names = (list: readonly { readonly document: string }[]): string[] => list.map(({ document }) => document)
   const pending = (jobs: JobRepository, upTo = Number.MAX_SAFE_INTEGER) => jobs.pending({ tenant: acme, upTo })
-  const done = (job: ClaimedJob, changes: Partial<{ applied: number; epoch: number }> = {}) => ({
-    ...job,
-    applied: job.fence,
-    ...changes,
-  })
+  const settle = (jobs: JobRepository, token: string, outcomes: readonly SettledJob[] = []): Promise<number> =>
+    jobs.settle(token, documents, outcomes)
+  const failed = (document: string, { reason = 'HW_X: no', delayMs = 0, parks = false } = {}): SettledJob => {
+    return { ...keyOf(job(document, 1)), reason, delayMs, parks }
+  }
+  const released = (document: string, releasedMs = 0): SettledJob => ({ ...keyOf(job(document, 1)), releasedMs })
 
   runner.describe('JobRepository', () => {
-    test('enqueues a job and claims it', async ({ jobs, truth }) => {
+    test('enqueues a job and claims it', async ({ jobs }) => {
       expect(await jobs.enqueue([job('a', 7, { since: 3 })])).toEqual([])
-      const epoch = await truth.session(worker).registry.epoch()
-      const claimed = { ...job('a', 7, { since: 3 }), token: 't', epoch, attempts: 0 }
+      const claimed = { ...job('a', 7, { since: 3 }), token: 't', attempts: 0 }
       expect(await claim(jobs, 't')).toEqual([claimed])
       const [row] = await pending(jobs)
       const { createdAt, ...rest } = row!
@@ -83,7 +84,7 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
     test('coalescing clears the backoff', async ({ jobs }) => {
       await jobs.enqueue([job('a', 1)])
       await claim(jobs, 't')
-      await jobs.fail([{ ...job('a', 1), reason: 'HW_X: no', delayMs: lasting }], 't', { maxAttempts: 9 })
+      expect(await settle(jobs, 't', [failed('a', { delayMs: lasting })])).toBe(0)
       expect(await claim(jobs, 't')).toEqual([])
       await jobs.enqueue([job('a', 2)])
       expect(names(await claim(jobs, 't'))).toEqual(['a'])
@@ -109,43 +110,51 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
         ['b', 0, false, null],
       ])
       expect(names(await claim(jobs, 't'))).toEqual(['a', 'b'])
-      await jobs.fail([{ ...job('a', 2), reason: 'HW_X: no', delayMs: 0 }], 't', { maxAttempts: before.attempts + 1 })
-      expect((await pending(jobs))[0]?.parked).toBe(true)
+      await settle(jobs, 't', [failed('a', { parks: true })])
+      const [parked] = await pending(jobs)
+      expect([parked?.parked, parked?.attempts]).toEqual([true, before.attempts + 1])
     })
 
-    test('coalescing leaves a claim that is held alone', async ({ jobs }) => {
+    test('what is written while its job is claimed waits in the queue, and is claimed beside it', async ({ jobs }) => {
       await jobs.enqueue([job('a', 1)])
-      const [held] = await claim(jobs, 'holder')
-      expect(await jobs.enqueue([job('a', 2)], { claim: { token: 'other', leaseMs: lasting } })).toEqual([])
-      expect(await claim(jobs, 'other')).toEqual([])
-      expect(await jobs.renew('holder', lasting)).toBe(1)
-      expect(await jobs.complete([done(held!)], 'holder')).toBe(0)
-      expect((await claim(jobs, 'other')).map(({ fence, since }) => [fence, since])).toEqual([[2, 0]])
+      await claim(jobs, 'holder')
+      await jobs.enqueue([job('a', 2, { since: 1 })])
+      expect((await claim(jobs, 'other')).map(({ fence, since }) => [fence, since])).toEqual([[2, 1]])
+      expect((await pending(jobs)).map(({ fence }) => fence).sort()).toEqual([1, 2])
+      expect(await settle(jobs, 'holder')).toBe(1)
+      expect((await pending(jobs)).map(({ fence }) => fence)).toEqual([2])
+      expect(await settle(jobs, 'other')).toBe(1)
+      expect(await pending(jobs)).toEqual([])
     })
 
-    test('enqueue with a claim holds what nobody holds, and what backs off or is parked', async ({ jobs }) => {
+    test('enqueue with a claim takes along what waits, backs off or is parked', async ({ jobs }) => {
       await jobs.enqueue([job('parked', 1)])
       await park(jobs, 'parked')
-      await jobs.enqueue([job('held', 1)])
-      await claim(jobs, 'other')
-      const asked = [job('new', 5), job('parked', 5), job('held', 5)]
+      await jobs.enqueue([job('waiting', 3, { since: 2 })])
+      const asked = [job('new', 5, { since: 4 }), job('parked', 5, { since: 1 }), job('waiting', 5, { since: 3 })]
       const claimed = await jobs.enqueue(asked, { claim: { token: 'mine', leaseMs: lasting } })
-      expect(names(claimed).sort()).toEqual(['new', 'parked'])
-      expect(claimed.map(({ token, fence }) => [token, fence])).toEqual([
-        ['mine', 5],
-        ['mine', 5],
+      expect(claimed.map(({ document, since, fence, attempts }) => [document, since, fence, attempts]).sort()).toEqual([
+        ['new', 4, 5, 0],
+        ['parked', 0, 5, 0],
+        ['waiting', 2, 5, 0],
       ])
       expect(await claim(jobs, 'third')).toEqual([])
+      expect((await pending(jobs, 3)).map(({ document, first }) => [document, first]).sort()).toEqual([
+        ['parked', 1],
+        ['waiting', 3],
+      ])
+      expect(await settle(jobs, 'mine')).toBe(3)
+      expect(await pending(jobs)).toEqual([])
     })
 
-    test('enqueue with a claim takes over an expired lease, and returns what the token holds already', async ({
-      jobs,
-    }) => {
-      await jobs.enqueue([job('a', 1)], { claim: { token: 'gone', leaseMs: 0 } })
-      expect(names(await jobs.enqueue([job('a', 2)], { claim: { token: 'mine', leaseMs: lasting } }))).toEqual(['a'])
-      const again = await jobs.enqueue([job('a', 3)], { claim: { token: 'mine', leaseMs: lasting } })
-      expect(again.map(({ token, fence }) => [token, fence])).toEqual([['mine', 3]])
-      expect(await jobs.renew('gone', lasting)).toBe(0)
+    test('enqueue with a claim for several targets, and again under the same token', async ({ jobs }) => {
+      const both = (id: string, fence: number) => [job(id, fence), job(id, fence, { target: 'text' })]
+      const mine = { claim: { token: 'mine', leaseMs: lasting } }
+      expect((await jobs.enqueue([...both('a', 1), ...both('b', 2)], mine)).length).toBe(4)
+      expect((await jobs.enqueue([job('c', 3, { target: 'cache' })], mine)).length).toBe(1)
+      expect(await jobs.renew('mine', lasting)).toBe(5)
+      expect(await settle(jobs, 'mine', [{ ...released('a'), target: 'text' }])).toBe(4)
+      expect((await pending(jobs)).map(({ target, document }) => [target, document])).toEqual([['text', 'a']])
     })
 
     test('claims the longest waiting first, up to the limit', async ({ jobs }) => {
@@ -181,89 +190,136 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       expect(await claim(jobs, 'two')).toEqual([])
     })
 
-    test('completes what was applied', async ({ jobs }) => {
+    test('settles what was applied, once', async ({ jobs }) => {
       await jobs.enqueue([job('a', 1), job('b', 2), job('b', 2, { target: 'text' })])
-      const claimed = await claim(jobs, 't')
-      expect(
-        await jobs.complete(
-          claimed.map((held) => done(held)),
-          't',
-        ),
-      ).toBe(3)
+      await claim(jobs, 't')
+      expect(await settle(jobs, 't')).toBe(3)
       expect(await pending(jobs)).toEqual([])
-      expect(
-        await jobs.complete(
-          claimed.map((held) => done(held)),
-          't',
-        ),
-      ).toBe(0)
+      expect(await settle(jobs, 't')).toBe(0)
     })
 
-    test('a foreign token completes, renews, releases and fails nothing', async ({ jobs }) => {
+    test('settles one collection and leaves the token its others', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1), job('a', 1, { collection: questions }), job('a', 1, { tenant: globex })])
+      await claim(jobs, 't')
+      expect(await settle(jobs, 't')).toBe(2)
+      expect(await jobs.renew('t', lasting)).toBe(1)
+      expect(await jobs.settle('t', questions)).toBe(1)
+    })
+
+    test('a foreign token settles and renews nothing', async ({ jobs }) => {
       await jobs.enqueue([job('a', 1)])
-      const [held] = await claim(jobs, 'mine')
-      expect(await jobs.complete([done(held!)], 'other')).toBe(0)
+      await claim(jobs, 'mine')
+      expect(await settle(jobs, 'other')).toBe(0)
+      expect(await settle(jobs, 'other', [failed('a', { parks: true })])).toBe(0)
+      expect(await settle(jobs, 'other', [released('a')])).toBe(0)
       expect(await jobs.renew('other', lasting)).toBe(0)
-      await jobs.release('other', { delayMs: 0 })
-      await jobs.release('other', { keys: [held!], delayMs: 0 })
-      await jobs.fail([{ ...held!, reason: 'no', delayMs: 0 }], 'other', { maxAttempts: 1 })
       expect((await pending(jobs)).map(({ attempts, parked }) => [attempts, parked])).toEqual([[0, false]])
       expect(await claim(jobs, 'third')).toEqual([])
-      expect(await jobs.complete([done(held!)], 'mine')).toBe(1)
+      expect(await settle(jobs, 'mine')).toBe(1)
     })
 
-    test('the claim of an expired lease completes nothing once another has it', async ({ jobs }) => {
+    test('the claim of an expired lease settles nothing once it was given back', async ({ jobs }) => {
       await jobs.enqueue([job('a', 1)])
-      const [first] = await claim(jobs, 'one', 10, 0)
-      const [second] = await claim(jobs, 'two')
-      expect(await jobs.complete([done(first!)], 'one')).toBe(0)
-      expect(await jobs.complete([done(second!)], 'two')).toBe(1)
+      await claim(jobs, 'one', 10, 0)
+      await claim(jobs, 'two')
+      expect(await settle(jobs, 'one', [failed('a', { parks: true })])).toBe(0)
+      expect((await pending(jobs)).map(({ attempts, parked }) => [attempts, parked])).toEqual([[0, false]])
+      expect(await settle(jobs, 'two')).toBe(1)
     })
 
-    test('a job whose fence has moved on keeps its since and is free at once', async ({ jobs }) => {
-      await jobs.enqueue([job('a', 10, { since: 5 })])
-      const [held] = await claim(jobs, 't')
-      await jobs.enqueue([job('a', 11, { since: 10 })])
-      expect(await jobs.complete([done(held!)], 't')).toBe(0)
+    test('a document that was written again meanwhile goes back, from where this claim began', async ({
+      jobs,
+      truth,
+    }) => {
+      const fence = await write(truth, 'a')
+      await jobs.enqueue([job('a', fence)])
+      await claim(jobs, 't')
+      const later = await write(truth, 'a')
+      await jobs.enqueue([job('a', later, { since: fence })], { claim: { token: 'newer', leaseMs: lasting } })
+      expect(await settle(jobs, 'newer')).toBe(1)
+      expect(await settle(jobs, 't')).toBe(0)
       const [next] = await claim(jobs, 'other')
-      expect([next?.fence, next?.since]).toEqual([11, 5])
-      expect(await jobs.complete([done(next!)], 'other')).toBe(1)
+      expect([next?.fence, next?.since, next?.attempts]).toEqual([later, 0, 0])
+      expect(await settle(jobs, 'other')).toBe(1)
     })
 
-    test('what was applied above the fence completes too', async ({ jobs }) => {
-      await jobs.enqueue([job('a', 10)])
-      const [held] = await claim(jobs, 't')
-      expect(await jobs.complete([done(held!, { applied: 12 })], 't')).toBe(1)
+    test('it does not where the newer write waits as a job of its own', async ({ jobs, truth }) => {
+      const fence = await write(truth, 'a')
+      await jobs.enqueue([job('a', fence)])
+      await claim(jobs, 't')
+      const later = await write(truth, 'a')
+      await jobs.enqueue([job('a', later, { since: fence })])
+      expect(await settle(jobs, 't')).toBe(1)
+      const [next] = await claim(jobs, 'other')
+      expect([next?.fence, next?.since]).toEqual([later, fence])
     })
 
-    test('nothing completes under another epoch', async ({ jobs }) => {
+    test('nor where the newer state is what was applied; what was applied below stays', async ({ jobs, truth }) => {
+      const fence = await write(truth, 'a')
+      await jobs.enqueue([job('a', fence)])
+      await claim(jobs, 't')
+      const later = await write(truth, 'a')
+      expect(await settle(jobs, 't', [{ ...keyOf(job('a', 1)), applied: later }])).toBe(1)
+      await jobs.enqueue([job('a', later, { since: fence })], { claim: { token: 'late', leaseMs: lasting } })
+      expect(await settle(jobs, 'late', [{ ...keyOf(job('a', 1)), applied: fence }])).toBe(0)
+      expect((await pending(jobs)).map((row) => [row.fence, row.since])).toEqual([[later, fence]])
+    })
+
+    test('a failure of a document that was written again counts no attempt', async ({ jobs, truth }) => {
+      const fence = await write(truth, 'a')
+      await jobs.enqueue([job('a', fence)])
+      await claim(jobs, 't')
+      const later = await write(truth, 'a')
+      expect(await settle(jobs, 't', [failed('a', { delayMs: lasting, parks: true })])).toBe(0)
+      expect((await claim(jobs, 'u')).map((it) => [it.fence, it.since, it.attempts])).toEqual([[later, 0, 0]])
+    })
+
+    test('a failure beside a newer job lowers only what that brings', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 5)])
+      await claim(jobs, 't')
+      await jobs.enqueue([job('a', 6, { since: 5 })])
+      await settle(jobs, 't', [failed('a', { delayMs: lasting, parks: true })])
+      const [row] = await pending(jobs)
+      const { fence, since, first, attempts, parked, reason } = row!
+      expect([fence, since, first, attempts, parked, reason]).toEqual([6, 0, 5, 0, false, null])
+      expect((await claim(jobs, 'u')).length).toBe(1)
+    })
+
+    test('a claim of an earlier epoch is settled by nobody; its lease gives it back', async ({ jobs, truth }) => {
       await jobs.enqueue([job('a', 10)])
-      const [held] = await claim(jobs, 't')
-      expect(await jobs.complete([done(held!, { epoch: held!.epoch + 1 })], 't')).toBe(0)
+      await claim(jobs, 't')
+      await truth.transaction(worker, async ({ registry }) => {
+        const epoch = await registry.epoch()
+        await registry.replace('epoch', epoch, epoch + 1)
+      })
+      expect(await settle(jobs, 't')).toBe(0)
       expect((await pending(jobs)).length).toBe(1)
-      expect(await jobs.complete([done(held!)], 't')).toBe(1)
+      expect(await jobs.renew('t', 0)).toBe(1)
+      expect((await claim(jobs, 'u')).map(({ fence }) => fence)).toEqual([10])
+      expect(await settle(jobs, 'u')).toBe(1)
     })
 
-    test('releases untouched, now or later, all or some', async ({ jobs }) => {
+    test('releases untouched, now or later', async ({ jobs }) => {
       await jobs.enqueue([job('a', 1), job('b', 1), job('c', 1)])
       await claim(jobs, 't')
-      await jobs.release('t', { keys: [job('a', 1)], delayMs: 0 })
+      expect(await settle(jobs, 't', [released('a'), released('b', lasting)])).toBe(1)
       expect((await claim(jobs, 'u')).map(({ document, attempts }) => [document, attempts])).toEqual([['a', 0]])
-      await jobs.release('t', { delayMs: lasting })
       expect(await jobs.renew('t', lasting)).toBe(0)
-      expect(await claim(jobs, 'u')).toEqual([])
-      expect((await jobs.backlog()).waiting).toBe(2)
+      expect((await jobs.backlog()).waiting).toBe(1)
     })
 
     test('a failure counts, backs off, keeps its reason and parks at the last attempt', async ({ jobs }) => {
-      await jobs.enqueue([job('a', 1), job('b', 1)])
-      await claim(jobs, 't')
-      await jobs.fail([{ ...job('a', 1), reason: hostileStrings[0]!, delayMs: 0 }], 't', { maxAttempts: 2 })
-      const [again] = await claim(jobs, 't2')
+      await jobs.enqueue([job('a', 1)])
+      await claim(jobs, 't', 10)
+      await settle(jobs, 't', [failed('a', { reason: hostileStrings[0]! })])
+      const [again] = await claim(jobs, 't2', 10, 0)
       expect([again?.document, again?.attempts]).toEqual(['a', 1])
+      // What a lost claim held is given back as it was.
+      expect((await claim(jobs, 't3')).map(({ attempts }) => attempts)).toEqual([1])
+      expect((await pending(jobs))[0]?.reason).toBe(hostileStrings[0])
       expect((await jobs.parked({ limit: 10 })).length).toBe(0)
-      await jobs.fail([{ ...job('a', 1), reason: 'HW_X: twice', delayMs: 0 }], 't2', { maxAttempts: 2 })
-      expect(await claim(jobs, 't3')).toEqual([])
+      await settle(jobs, 't3', [failed('a', { reason: 'HW_X: twice', parks: true })])
+      expect(await claim(jobs, 't4')).toEqual([])
       const [parked] = await jobs.parked({ limit: 10 })
       expect([parked?.document, parked?.attempts, parked?.parked, parked?.reason]).toEqual([
         'a',
@@ -271,17 +327,16 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
         true,
         'HW_X: twice',
       ])
-      expect(await jobs.renew('t', lasting)).toBe(1)
     })
 
     test('lists parked jobs by tenant and target, and redrives them', async ({ jobs }) => {
       const parked = [job('a', 1), job('b', 1, { target: 'text' }), job('c', 1, { tenant: globex })]
       await jobs.enqueue(parked)
       await claim(jobs, 't')
-      await jobs.fail(
-        parked.map((it) => ({ ...it, reason: 'no', delayMs: lasting })),
+      await settle(
+        jobs,
         't',
-        { maxAttempts: 1 },
+        parked.map((it) => ({ ...keyOf(it), reason: 'no', delayMs: lasting, parks: true })),
       )
       expect(names(await jobs.parked({ limit: 10 })).sort()).toEqual(['a', 'b', 'c'])
       expect((await jobs.parked({ limit: 2 })).length).toBe(2)
@@ -332,9 +387,10 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       expect([rows.length, rows[0]?.document]).toEqual([1000, 'd1004'])
     })
 
-    test('covered: documents that have a job, parked ones too', async ({ jobs }) => {
+    test('covered: documents that have a job, claimed and parked ones too', async ({ jobs }) => {
       await jobs.enqueue([job('a', 1), job('b', 1), job('c', 1, { target: 'text' }), job('d', 1, { tenant: globex })])
       await park(jobs, 'b')
+      await jobs.claim({ targets: ['vector'], limit: 1, token: 'one', leaseMs: 0 })
       const asked = ['d', 'b', 'none', 'c', 'a'].map((document) => ({ tenant: acme, document }))
       const expected = [false, true, false, false, true]
       expect(await jobs.covered('vector', documents, asked)).toEqual(expected)
@@ -363,9 +419,11 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       await mine.enqueue([job('a', 1)])
       await jobs.enqueue([job('b', 1, { tenant: globex })])
       expect((await mine.pending({ tenant: acme, upTo: 9 })).length).toBe(1)
-      const [held] = await mine.enqueue([job('a', 2)], { claim: { token: 't', leaseMs: lasting } })
-      expect(await mine.complete([done(held!)], 't')).toBe(1)
-      expect(names(await claim(jobs, 't'))).toEqual(['b'])
+      await mine.enqueue([job('a', 2)], { claim: { token: 't', leaseMs: lasting } })
+      await jobs.enqueue([job('c', 1, { tenant: globex })], { claim: { token: 'theirs', leaseMs: lasting } })
+      expect((await mine.pending({ tenant: acme, upTo: 9 })).length).toBe(1)
+      expect(await mine.settle('t', documents)).toBe(1)
+      expect(names(await claim(jobs, 'u'))).toEqual(['b'])
     })
 
     test('a rolled back transaction leaves no job and no claim', async ({ jobs, truth }) => {
@@ -376,7 +434,7 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       })
       expect((await claim(jobs, 'u')).map(({ document, fence }) => [document, fence])).toEqual([['a', 1]])
       await rolledBack(truth, worker, async (session) => {
-        await session.jobs.complete([{ ...job('a', 1), applied: 9, epoch: 1 }], 'u')
+        expect(await session.jobs.settle('u', documents)).toBe(1)
       })
       expect((await pending(jobs)).length).toBe(1)
     })
@@ -386,31 +444,22 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       await jobs.enqueue(ids.map((id, i) => job(id, i + 1)))
       const claimed = await claim(jobs, hostileStrings[0]!)
       expect(names(claimed).sort()).toEqual([...ids].sort())
-      expect(
-        await jobs.complete(
-          claimed.map((held) => done(held)),
-          hostileStrings[0]!,
-        ),
-      ).toBe(ids.length)
+      const upTo = Number.MAX_SAFE_INTEGER
+      for (const id of ids) expect(names(await jobs.pending({ tenant: acme, upTo, documents: [id] }))).toEqual([id])
+      const kept = ids.map((id) => released(id))
+      expect(await settle(jobs, hostileStrings[0]!, kept.slice(1))).toBe(1)
+      expect(names(await claim(jobs, 'again')).sort()).toEqual(ids.slice(1).sort())
     })
 
     test('takes batches of 600, and empty ones', async ({ jobs }) => {
       expect(await jobs.enqueue([], { claim: { token: 't', leaseMs: lasting } })).toEqual([])
-      expect(await jobs.complete([], 't')).toBe(0)
-      await jobs.release('t', { keys: [], delayMs: 0 })
-      await jobs.fail([], 't', { maxAttempts: 1 })
+      expect(await settle(jobs, 't')).toBe(0)
       const batch = Array.from({ length: 600 }, (_, i) => job(`d${i}`, 2 ** 52 + i))
       const claimed = await jobs.enqueue(batch, { claim: { token: 't', leaseMs: lasting } })
       expect(claimed.length).toBe(600)
       expect(claimed.find(({ document }) => document === 'd599')?.fence).toBe(2 ** 52 + 599)
-      await jobs.release('t', { keys: [], delayMs: 0 })
       expect(await jobs.renew('t', lasting)).toBe(600)
-      expect(
-        await jobs.complete(
-          claimed.map((held) => done(held)),
-          't',
-        ),
-      ).toBe(600)
+      expect(await settle(jobs, 't', [released('d7')])).toBe(599)
     })
 
     test('an aborted signal ends a claim before it begins', async ({ jobs }) => {
@@ -422,10 +471,37 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
   })
 
   async function park(jobs: JobRepository, document: string): Promise<void> {
-    await claim(jobs, 'parking', 2000)
-    await jobs.fail([{ ...job(document, 1), reason: 'parked', delayMs: lasting }], 'parking', { maxAttempts: 1 })
-    await jobs.release('parking', { delayMs: 0 })
+    const isIt = (one: JobKey): boolean =>
+      one.document === document && one.target === 'vector' && one.tenant === acme && one.collection === documents
+    const held = await claim(jobs, 'parking', 2000)
+    const outcomes = held.map((one) =>
+      isIt(one)
+        ? failed(document, { reason: 'parked', delayMs: lasting, parks: true })
+        : { ...keyOf(one), releasedMs: 0 },
+    )
+    for (const collection of [documents, questions]) {
+      await jobs.settle(
+        'parking',
+        collection,
+        outcomes.filter((one) => one.collection === collection),
+      )
+    }
   }
+
+  /** Writes a document anew and returns its fence; nothing of a job. */
+  function write(truth: Truth, id: string): Promise<number> {
+    return truth.transaction(worker, async (session) => {
+      const scope = { tenant: acme, collection: documents }
+      const [head] = await session.documents.lock(scope, [id], { create: true })
+      const [fence] = await session.documents.fences(1)
+      await session.documents.save(scope, [documentRow(id, fence!, { version: head!.version + 1 })])
+      return fence!
+    })
+  }
+}
+
+function keyOf({ target, tenant, collection, document }: JobKey): JobKey {
+  return { target, tenant, collection, document }
 }
 
 function job(document: string, fence: number, changes: Partial<NewJob> = {}): NewJob {
