@@ -302,14 +302,14 @@ describeWithElasticsearch('doctor of the full profile', (elasticsearch) => {
         await database().admin(`DELETE FROM headwater.workers`)
         const idle = await look()
         expect(idle.of('workers')).toMatchObject([{ state: 'warning', remedy: 'Run `headwater relay`.' }])
-        await database().admin(`UPDATE headwater.jobs SET parked_at = now(), reason = 'HW_X: no'`)
+        await database().admin(`UPDATE headwater.queue SET parked_at = now(), reason = 'HW_X: no'`)
         expect((await look()).of('jobs')).toMatchObject([{ state: 'warning', remedy: expect.stringContaining('dlq') }])
 
-        await database().admin('ALTER TABLE headwater.jobs NO FORCE ROW LEVEL SECURITY')
+        await database().admin('ALTER TABLE headwater.queue NO FORCE ROW LEVEL SECURITY')
         const open = await look({ DATABASE_URL: url })
         expect(open.of('row level security')).toMatchObject([{ state: 'failed', code: 'HW_RLS_REQUIRED' }])
         expect(open.of('row level security')[0]?.detail).toContain('jobs')
-        await database().admin('ALTER TABLE headwater.jobs FORCE ROW LEVEL SECURITY')
+        await database().admin('ALTER TABLE headwater.queue FORCE ROW LEVEL SECURITY')
 
         await database().admin(`CREATE ROLE doctor_bypass LOGIN PASSWORD 'hush' BYPASSRLS`)
         await database().admin('GRANT USAGE ON SCHEMA headwater TO doctor_bypass')

@@ -19,7 +19,7 @@ describeWithPgvector('a document without its chunks', () => {
   /** As half a write leaves it, whose statements committed one by one. */
   const halve = (...ids: string[]) =>
     database().admin(
-      `WITH c AS (DELETE FROM headwater.chunks WHERE document = ANY($1)), j AS (DELETE FROM headwater.jobs WHERE document = ANY($1))
+      `WITH c AS (DELETE FROM headwater.chunks WHERE document = ANY($1)), j AS (DELETE FROM headwater.queue WHERE document = ANY($1))
        SELECT 1`,
       [ids],
     )

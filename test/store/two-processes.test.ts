@@ -85,7 +85,7 @@ function contentionSuite(
   })
 
   it('left no job and no transaction, and reconcile finds nothing', async () => {
-    expect(await ask('SELECT * FROM headwater.jobs')).toEqual([])
+    expect(await ask('SELECT * FROM headwater.queue')).toEqual([])
     expect(
       await ask(`SELECT query FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'`),
     ).toEqual([])

@@ -69,7 +69,7 @@ describeWithPgvector('a connection that is lost at COMMIT', () => {
   /** What the database says, past the proxy and past our code. */
   async function truth({ tenant }: TenantHandle) {
     const { rows } = await database().admin(
-      `SELECT version::int, fence::float8, text, (SELECT count(*)::int FROM headwater.jobs WHERE tenant = $1) AS jobs,
+      `SELECT version::int, fence::float8, text, (SELECT count(*)::int FROM headwater.queue WHERE tenant = $1) AS jobs,
          (SELECT count(*)::int FROM headwater.chunks WHERE tenant = $1 AND removed_at IS NULL) AS chunks,
          (SELECT count(*)::int FROM headwater.commits WHERE tenant = $1 AND key LIKE 'key:%') AS keys
        FROM headwater.documents WHERE tenant = $1 AND id = 'a'`,
