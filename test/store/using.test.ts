@@ -82,7 +82,7 @@ function usingSuite(place: string, callers: readonly Caller[], open: () => Promi
     })
     const orders = async () => (await pool.query('SELECT id FROM orders ORDER BY id')).rows.map((row) => row.id)
     const rowsOf = async ({ tenant }: TenantHandle) => {
-      const tables = ['documents', 'chunks', 'jobs'].map(
+      const tables = ['documents', 'chunks', 'queue'].map(
         (table) => `(SELECT count(*)::int FROM headwater.${table} WHERE tenant = $1) AS ${table}`,
       )
       return (await pool.query(`SELECT ${tables.join(', ')}`, [tenant])).rows[0]
@@ -119,7 +119,7 @@ function usingSuite(place: string, callers: readonly Caller[], open: () => Promi
           ['old', 'New words instead.'],
         ])
         expect((await acme.documents.get('a', { after: receipts[0] }))!.version).toBe(2)
-        expect(await rowsOf(acme)).toMatchObject({ jobs: 0 })
+        expect(await rowsOf(acme)).toMatchObject({ queue: 0 })
       })
 
       it('leaves nothing when the caller rolls back, and the receipt says so', async () => {
@@ -139,7 +139,7 @@ function usingSuite(place: string, callers: readonly Caller[], open: () => Promi
         })
         expect(await acme.documents.get('a')).toBeNull()
         expect((await acme.search({ query: 'never seen' })).hits).toEqual([])
-        expect(await rowsOf(acme)).toEqual({ documents: 0, chunks: 0, jobs: 0 })
+        expect(await rowsOf(acme)).toEqual({ documents: 0, chunks: 0, queue: 0 })
         expect(await orders()).not.toContain(`${acme.tenant} undone`)
         expect(await acme.documents.put({ id: 'a', text: 'Now for good.' })).toMatchObject({ version: 1 })
       })
@@ -191,7 +191,7 @@ function usingSuite(place: string, callers: readonly Caller[], open: () => Promi
         ]
       }
       const nothingOf = async (handle: TenantHandle) =>
-        expect(await rowsOf(handle)).toEqual({ documents: 0, chunks: 0, jobs: 0 })
+        expect(await rowsOf(handle)).toEqual({ documents: 0, chunks: 0, queue: 0 })
 
       it('a pool, Kysely and drizzle outside of a transaction', async () => {
         const wrong = {
