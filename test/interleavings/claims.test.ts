@@ -57,6 +57,7 @@ describe('claims of jobs', () => {
       await writer.put(scope, { id: 'd', text: 'first words' })
       const applied = new Gate()
       const serving = stage.serveOnce('text', {
+        truth: new PostgresTruth(stage.connection, guarded ? {} : { withoutGuard: 'overlap' }),
         inTruth: async (call, _args, go) => {
           if (call === 'jobs.settle') await applied.pass()
           return go()
@@ -74,7 +75,7 @@ describe('claims of jobs', () => {
       await writer.relay.drain()
       return { free: rows.map(({ free }) => free), index: await stage.texted() }
     },
-    { safe: { free: [true], index: ['second words'] }, broken: { free: [true], index: ['second words'] } },
+    { safe: { free: [true], index: ['second words'] }, broken: { free: [], index: ['first words'] } },
   )
 
   /**
