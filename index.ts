@@ -219,11 +219,13 @@ export type {
   ClaimedJob,
   EnqueueOptions,
   JobKey,
+  JobOutcome,
   JobRepository,
   JobRow,
   JobTarget,
   NewJob,
   PendingQuery,
+  SettledJob,
 } from './src/repositories/jobs'
 export type { HnswOptions } from './src/repositories/pgvector/vector-hnsw'
 export type { PostgresVectorOptions } from './src/repositories/pgvector/vectors'

@@ -92,7 +92,9 @@ describe('an embedded store in a folder', () => {
     await second.close()
   })
 
-  it('opens after its process was killed, with every acknowledged write and indexes that follow', { timeout: 180_000 }, async () => {
+  it('opens after its process was killed, with every acknowledged write and indexes that follow', {
+    timeout: 180_000,
+  }, async () => {
     const path = join(folder, 'killed')
     // What each document may be: as last acknowledged, or as a write under way would have it.
     const may = new Map<string, { done: WriterLine; begun: WriterLine | undefined }>()
