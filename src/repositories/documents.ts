@@ -2,6 +2,8 @@ import type { CallOptions } from '../core/abort'
 import type { CollectionName, Scope, TenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import type { Leaves, ParsedFilter } from '../filter/parsed'
+import type { ChunkRow } from './chunks'
+import type { ClaimedJob, JobTarget } from './jobs'
 
 /** The blob that a document owns; it lies in the tenant's own blobs under its hash. */
 export interface DocumentBlob {
@@ -61,6 +63,27 @@ export interface UncutDocument {
   readonly bytes: number
 }
 
+/** A document that nobody has written yet; its version is 1 and its fence is drawn when it is written. */
+export type NewDocument = Omit<DocumentRow, 'version' | 'fence' | 'payloadFence'>
+
+/** What comes with new documents in one statement. */
+export interface InsertOptions {
+  /** Chunks of the documents, each in its chunking; their fence is the document's. */
+  readonly chunks: readonly Omit<ChunkRow, 'fence'>[]
+  /** Each document that is written gets a job for each of them. */
+  readonly targets: readonly JobTarget[]
+  /** Claims the jobs at once. */
+  readonly claim?: { readonly token: string; readonly leaseMs: number } | undefined
+}
+
+export interface Inserted {
+  /** By id; those that were there already, alive or as tombstones, are left alone and not in it. */
+  readonly fences: ReadonlyMap<string, number>
+  readonly claimed: readonly ClaimedJob[]
+  /** As of `stamps`. */
+  readonly chunkings: readonly string[]
+}
+
 export interface DocumentQuery {
   readonly filter?: ParsedFilter | undefined
   /** Only ids above this one, by UTF-8 bytes. */
@@ -84,6 +107,11 @@ export interface DocumentRepository {
    * invisible after the transaction.
    */
   lock(scope: Scope, ids: readonly string[], options: { create: boolean }): Promise<DocumentHead[]>
+  /**
+   * Writes documents that are not there, with their chunks and jobs, each row once. Fences are drawn while no tombstone
+   * is being purged, so that none is below one that there was.
+   */
+  insert(scope: Scope, documents: readonly NewDocument[], options: InsertOptions): Promise<Inserted>
   /** Fresh fences, ascending: epoch x 2^40 + a sequence value. Call it while the rows are locked. */
   fences(count: number): Promise<number[]>
   /**

@@ -8,7 +8,7 @@ import { checkOptions } from '../core/option-kinds'
 import { filterLimitsOf, parseFilter } from '../filter/parse'
 import type { ParsedFilter } from '../filter/parsed'
 import { told } from '../observability/told'
-import type { DocumentRow } from '../repositories/documents'
+import type { DocumentHead, DocumentRow } from '../repositories/documents'
 import type { TruthSession } from '../repositories/truth'
 import { type CollectionPlan, type WriterOptions, type WriterPorts, writerDefaults } from './ports'
 import { JobRunner } from './relay/job-runner'
@@ -17,7 +17,8 @@ import { BatchWrite } from './write/batch-write'
 import { committed, markerKey, once } from './write/committed'
 import { resolveBlob } from './write/document-blobs'
 import { checkId, type DocumentInput, type DocumentPatch, documentLimits, takePatch } from './write/document-input'
-import { changedAmong, cutAhead, embedAhead, presetOf } from './write/embed-ahead'
+import { cutAhead, embedAhead, headsOf, presetOf, unchangedAmong } from './write/embed-ahead'
+import { insertDocuments, joined } from './write/insert-documents'
 import { Nesting } from './write/nesting'
 import { ownChunksOf } from './write/own-chunks'
 import { patched } from './write/patch'
@@ -38,6 +39,7 @@ import {
 import { WritePath } from './write/write-path'
 
 const patchAttempts = 5
+const unborn = { deleted: true, contentHash: '', cut: false }
 
 /**
  * Writes documents to the truth and keeps the projections in step. A write succeeds when the truth has committed;
@@ -101,7 +103,7 @@ export class CoordinatedWriter {
           (ended) => ({ ...ended, ...scope, by: 'call' as const, written: 0, unchanged: 1, truncated: 0 }),
         )
       }
-      if (!unchanged) await this.#makeReady(scope, [prepared], options, deadline.options())
+      if (!unchanged) await this.#makeReady(scope, [prepared], options, deadline.options(), head ? [prepared] : [])
       const request = sha256(
         'put',
         scope.collection,
@@ -110,7 +112,7 @@ export class CoordinatedWriter {
         String(options.ifVersion),
       )
       return this.#path.one(scope, options, deadline, request, presetOf([prepared]), (context) =>
-        this.#write(context, [prepared]),
+        this.#write(context, [prepared], head === undefined),
       )
     })
   }
@@ -162,7 +164,7 @@ export class CoordinatedWriter {
             deadline,
             request,
             presetOf([prepared]),
-            (context) => this.#write(context, [prepared]),
+            (context) => this.#write(context, [prepared], false),
           )
         } catch (error) {
           const conflict = error instanceof HeadwaterError && error.code === 'HW_VERSION_CONFLICT'
@@ -197,22 +199,34 @@ export class CoordinatedWriter {
     const { embedder } = this.plan(scope.collection)
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const write = this.#batch(scope, options)
+      const heads = new WeakMap<PreparedDocument, DocumentHead>()
       const result = await write.put(inputs, deadline.signal, {
         prepare: (input) => this.#prepare(scope, input, deadline.options()),
         ready: async (batch) => {
+          const known = await headsOf(this.#ports, scope, batch, deadline.options())
+          for (const [prepared, head] of known) heads.set(prepared, head)
           if (options.embed === 'deferred' && !embedder.countTokens) return
-          const changed = await changedAmong(this.#ports, scope, batch, deadline.options())
-          await this.#makeReady(scope, changed, options, deadline.options())
+          const changed = batch.filter((prepared) => !isUnchanged(known.get(prepared) ?? unborn, prepared))
+          const there = changed.filter((prepared) => known.has(prepared))
+          await this.#makeReady(scope, changed, options, deadline.options(), there)
         },
-        commit: (batch, number) =>
-          this.#path.batch(
+        commit: async (batch, number) => {
+          const unchanged = options.idempotencyKey === undefined && unchangedAmong(batch, heads)
+          if (unchanged) return this.#path.unchanged(scope, unchanged)
+          return this.#path.batch(
             scope,
             options,
             deadline,
             number,
             sha256('putMany', scope.collection, ...batch.flatMap((p) => [p.document.id, p.contentHash])),
-            (context) => this.#write(context, batch),
-          ),
+            (context) =>
+              this.#write(
+                context,
+                batch,
+                batch.every((prepared) => !heads.has(prepared)),
+              ),
+          )
+        },
         apply: (written, token, batch) => this.#path.apply(written, token, deadline, presetOf(batch)),
       })
       return this.#path.settledBatch(scope, result, deadline)
@@ -329,23 +343,35 @@ export class CoordinatedWriter {
     return waitForReceipt(this.#ports, tenant, receipt, options, this.relay)
   }
 
-  async #write(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Written> {
-    const written = await writeDocuments(context, documents)
+  /** `absent`: none of them was there a moment ago. */
+  async #write(context: WriteContext, documents: readonly PreparedDocument[], absent: boolean): Promise<Written> {
+    const isNew = absent && (context.ifVersion ?? 0) === 0
+    const written = isNew ? await this.#insert(context, documents) : await writeDocuments(context, documents)
     if (written.states.size > 0) this.#chunkings.set(context.scope.collection, [...written.states.keys()])
     return written
   }
 
-  /** Cuts, and embeds unless that is the relay's: what a transaction should not wait for. */
+  async #insert(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Written> {
+    const { collection } = context.scope
+    const chunkings = this.#chunkings.get(collection) ?? [context.chunking]
+    const inserted = await insertDocuments(context, documents, chunkings)
+    if (!inserted) return writeDocuments(context, documents)
+    const { written, rest } = inserted
+    return rest.length === 0 ? written : joined(documents, written, await writeDocuments(context, rest))
+  }
+
+  /** Cuts, and embeds unless that is the relay's: what a transaction should not wait for. Those not `there` are new. */
   async #makeReady(
     scope: Scope,
     documents: readonly PreparedDocument[],
     { embed }: Pick<WriteOptions, 'embed'>,
     call: CallOptions,
+    there: readonly PreparedDocument[] = documents,
   ): Promise<void> {
     const plan = this.plan(scope.collection)
     const chunkings = this.#chunkings.get(scope.collection) ?? [plan.splitter.id]
     await cutAhead(this.#ports, plan, chunkings, documents)
-    if (embed !== 'deferred') await embedAhead(this.#ports, scope, plan, chunkings, documents, call)
+    if (embed !== 'deferred') await embedAhead(this.#ports, scope, plan, chunkings, documents, call, there)
   }
 
   /** True when somebody has written since `row` was read: then what was read after it may not belong to it. */

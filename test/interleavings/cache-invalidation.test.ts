@@ -24,11 +24,9 @@ describe('a cache invalidation lost with the process', () => {
         entries: stepped(entries, (call, _args, go) => (call === 'forget' ? killed.pass() : go())),
         inTruth: async (call, args, go) => {
           if (guarded) return go()
-          if (call === 'jobs.enqueue') {
-            return go(
-              args[0].filter((job: { target: string }) => job.target !== 'cache'),
-              args[1],
-            )
+          if (call === 'documents.insert') {
+            const targets = args[2].targets.filter((target: string) => target !== 'cache')
+            return go(args[0], args[1], { ...args[2], targets })
           }
           const answer = await go()
           if (call === 'transaction') await killed.pass()

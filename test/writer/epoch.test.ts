@@ -304,7 +304,7 @@ async function onServer(text: string): Promise<void> {
   }
 }
 
-const tables = ['registry', 'documents', 'chunks', 'embeddings', 'jobs', 'generations', 'commits']
+const tables = ['registry', 'documents', 'chunks', 'embeddings', 'queue', 'claims', 'generations', 'commits']
 
 /** What a dump of the data holds, and how it comes back into the tables that are there. */
 const saveRows = `CREATE SCHEMA saved;

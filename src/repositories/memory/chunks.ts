@@ -21,7 +21,7 @@ import { digestOf, stampOf } from '../entry-stamp'
 import { WordRanking } from '../word-ranking'
 import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
-import { documentKey, live } from './documents'
+import { chunkKey, documentKey, live } from './documents'
 import { usedChunkings } from './generations'
 import type { Changes, StoredChunk, StoredDocument } from './tables'
 
@@ -285,11 +285,6 @@ export class MemoryChunks implements ChunkRepository {
       return work(changes)
     })
   }
-}
-
-/** Chunk ids hold no slash, a chunking may. */
-export function chunkKey({ tenant, collection }: Scope, chunking: string, id: string): string {
-  return `${tenant}/${collection}/${id}/${chunking}`
 }
 
 /** The length keeps a fingerprint that holds a slash from running into the hash. */

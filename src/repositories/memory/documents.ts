@@ -4,11 +4,21 @@ import { type CollectionName, compareBytes, type Scope, type TenantId } from '..
 import { documentLeaves } from '../../filter/entry-leaves'
 import type { ParsedFilter } from '../../filter/parsed'
 import { matches } from '../../filter/predicate'
-import type { DocumentHead, DocumentQuery, DocumentRepository, DocumentRow, UncutDocument } from '../documents'
+import type {
+  DocumentHead,
+  DocumentQuery,
+  DocumentRepository,
+  DocumentRow,
+  Inserted,
+  InsertOptions,
+  NewDocument,
+  UncutDocument,
+} from '../documents'
 import type { TruthView } from '../truth'
 import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
 import { usedChunkings } from './generations'
+import { enqueueIn } from './jobs'
 import type { Changes, StoredDocument } from './tables'
 import { purgeTombstones } from './tombstones'
 
@@ -71,6 +81,34 @@ export class MemoryDocuments implements DocumentRepository {
         if (!there.has(id)) found.push(unborn(id, this.#access.engine.clock.now()))
       }
       return found
+    })
+  }
+
+  insert(scope: Scope, documents: readonly NewDocument[], options: InsertOptions): Promise<Inserted> {
+    const { chunks, targets, claim } = options
+    return this.#write('documents.insert', scope, (changes) => {
+      const { engine } = this.#access
+      const fences = new Map<string, number>()
+      for (const row of documents) {
+        const key = documentKey(scope, row.id)
+        // A sequence goes on for what is there already, too.
+        const fence = engine.tables.epoch * 2 ** 40 + ++engine.tables.sequences.fence
+        if (changes.documents.get(key)) continue
+        fences.set(row.id, fence)
+        const copy = { ...row, metadata: copyJson(row.metadata), leaves: copyLeaves(row.leaves) }
+        changes.documents.put(key, { ...copy, ...scope, version: 1, fence, payloadFence: fence, buriedAt: null })
+      }
+      for (const row of chunks) {
+        const fence = fences.get(row.document)
+        if (fence === undefined) continue
+        const key = chunkKey(scope, row.chunking, row.id)
+        changes.chunks.put(key, { ...row, ...scope, fence, metadata: copyJson(row.metadata), buriedAt: null })
+      }
+      const jobs = [...fences].flatMap(([document, fence]) =>
+        targets.map((target) => ({ target, ...scope, document, fence, since: 0 })),
+      )
+      const claimed = enqueueIn(engine, changes, jobs, { claim })
+      return { fences, claimed, chunkings: usedChunkings(changes, scope.collection) }
     })
   }
 
@@ -238,4 +276,9 @@ function unborn(id: string, createdAt: number): DocumentHead {
 function rowOf(row: StoredDocument): DocumentRow {
   const { tenant: _tenant, collection: _collection, buriedAt: _buriedAt, ...rest } = row
   return { ...rest, metadata: copyJson(rest.metadata), leaves: copyLeaves(rest.leaves) }
+}
+
+/** Chunk ids hold no slash, a chunking may. */
+export function chunkKey({ tenant, collection }: Scope, chunking: string, id: string): string {
+  return `${tenant}/${collection}/${id}/${chunking}`
 }

@@ -2,7 +2,8 @@ import type { CallOptions } from '../../core/abort'
 import type { Scope, TenantId } from '../../core/ids'
 import type { EmbeddingRepository } from '../embeddings'
 import { type Access, checkSight, sees } from './access'
-import { chunkKey, embeddingKey } from './chunks'
+import { embeddingKey } from './chunks'
+import { chunkKey } from './documents'
 
 export class MemoryEmbeddings implements EmbeddingRepository {
   readonly #access: Access

@@ -11,7 +11,7 @@ import type {
   PendingQuery,
   SettledJob,
 } from '../jobs'
-import { type Access, checkSight, sees } from './access'
+import { type Access, checkSight, type Engine, sees } from './access'
 import { claimedJobs, everyJob, jobKey } from './claimed-jobs'
 import type { Changes, StoredClaim, StoredJob } from './tables'
 
@@ -27,18 +27,8 @@ export class MemoryJobs implements JobRepository {
 
   enqueue(jobs: readonly NewJob[], { claim, mends = false }: EnqueueOptions = {}): Promise<ClaimedJob[]> {
     return this.#access.write('jobs.enqueue', undefined, (changes) => {
-      const now = this.#now()
-      const keys = new Set<string>()
-      for (const job of jobs) {
-        checkSight(this.#access.view, job.tenant)
-        const key = jobKey(job)
-        keys.add(key)
-        changes.jobs.put(key, coalesced(changes.jobs.get(key), job, mends, now))
-      }
-      if (!claim) return []
-      const held = [...keys].map((key) => changes.jobs.get(key)!)
-      for (const key of keys) changes.jobs.delete(key)
-      return this.#hold(changes, held, claim)
+      for (const { tenant } of jobs) checkSight(this.#access.view, tenant)
+      return enqueueIn(this.#access.engine, changes, jobs, { claim, mends })
     })
   }
 
@@ -66,7 +56,7 @@ export class MemoryJobs implements JobRepository {
         if (sees(this.#access.view, job.tenant)) due.push(job)
       }
       for (const job of due) changes.jobs.delete(jobKey(job))
-      return this.#hold(changes, due, options)
+      return holdIn(this.#access.engine, changes, due, options)
     })
   }
 
@@ -224,25 +214,6 @@ export class MemoryJobs implements JobRepository {
     return this.#access.engine.clock.now()
   }
 
-  /** Makes claims of jobs, which are in the queue no more: a row for each tenant and collection. */
-  #hold(
-    changes: Changes,
-    jobs: readonly StoredJob[],
-    { token, leaseMs }: { readonly token: string; readonly leaseMs: number },
-  ): ClaimedJob[] {
-    const { epoch } = this.#access.engine.tables
-    const leaseUntil = this.#now() + leaseMs
-    for (const job of jobs) {
-      const { tenant, collection } = job
-      const key = `${token}/${tenant}/${collection}`
-      const earlier = changes.claims.get(key)?.jobs ?? []
-      changes.claims.put(key, { token, tenant, collection, epoch, leaseUntil, jobs: [...earlier, rowOf(job)] })
-    }
-    return jobs.map(({ target, tenant, collection, document, fence, since, attempts }) => {
-      return { target, tenant, collection, document, fence, since, token, attempts }
-    })
-  }
-
   #expand(changes: Changes, key: string, claim: StoredClaim): void {
     changes.claims.delete(key)
     if (this.#access.engine.withoutGuard === 'expansion') return
@@ -266,6 +237,46 @@ export class MemoryJobs implements JobRepository {
       if ((tenant ?? job.tenant) === job.tenant && sees(this.#access.view, job.tenant)) yield job
     }
   }
+}
+
+/** What `enqueue` does, within a statement. */
+export function enqueueIn(
+  engine: Engine,
+  changes: Changes,
+  jobs: readonly NewJob[],
+  { claim, mends = false }: EnqueueOptions,
+): ClaimedJob[] {
+  const now = engine.clock.now()
+  const keys = new Set<string>()
+  for (const job of jobs) {
+    const key = jobKey(job)
+    keys.add(key)
+    changes.jobs.put(key, coalesced(changes.jobs.get(key), job, mends, now))
+  }
+  if (!claim) return []
+  const held = [...keys].map((key) => changes.jobs.get(key)!)
+  for (const key of keys) changes.jobs.delete(key)
+  return holdIn(engine, changes, held, claim)
+}
+
+/** Makes claims of jobs, which are in the queue no more: a row for each tenant and collection. */
+function holdIn(
+  { clock, tables }: Engine,
+  changes: Changes,
+  jobs: readonly StoredJob[],
+  { token, leaseMs }: { readonly token: string; readonly leaseMs: number },
+): ClaimedJob[] {
+  const { epoch } = tables
+  const leaseUntil = clock.now() + leaseMs
+  for (const job of jobs) {
+    const { tenant, collection } = job
+    const key = `${token}/${tenant}/${collection}`
+    const earlier = changes.claims.get(key)?.jobs ?? []
+    changes.claims.put(key, { token, tenant, collection, epoch, leaseUntil, jobs: [...earlier, rowOf(job)] })
+  }
+  return jobs.map(({ target, tenant, collection, document, fence, since, attempts }) => {
+    return { target, tenant, collection, document, fence, since, token, attempts }
+  })
 }
 
 /** A job that a newer write made stays as it is, but for what comes with this one; so does one with more attempts. */

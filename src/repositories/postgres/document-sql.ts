@@ -5,8 +5,8 @@ const fields =
   'id, title, text, metadata, leaves, source, content_type, status, content_hash, payload_hash, version, fence, ' +
   'payload_fence, created_at, updated_at, blob_key, blob_size, blob_type'
 
-/** Columns that `save` writes beside the id, with the types of their arrays. */
-export const savedColumns = [
+/** What the maker of a document gives beside its id, with the types of arrays. */
+export const contentColumns = [
   ['title', 'text'],
   ['text', 'text'],
   ['metadata', 'jsonb'],
@@ -16,14 +16,19 @@ export const savedColumns = [
   ['status', 'text'],
   ['content_hash', 'text'],
   ['payload_hash', 'text'],
-  ['version', 'bigint'],
-  ['fence', 'bigint'],
-  ['payload_fence', 'bigint'],
   ['created_at', 'bigint'],
   ['updated_at', 'bigint'],
   ['blob_key', 'text'],
   ['blob_size', 'bigint'],
   ['blob_type', 'text'],
+] as const
+
+/** Columns that `save` writes. */
+export const savedColumns = [
+  ...contentColumns,
+  ['version', 'bigint'],
+  ['fence', 'bigint'],
+  ['payload_fence', 'bigint'],
 ] as const
 
 export const documentStatements = statements((dialect) => {
@@ -118,6 +123,11 @@ function saveSql(documents: string) {
   )
 }
 
+/** Held shared by whoever draws fences for new documents, and alone by who purges tombstones. */
+export function purgeLock(documents: string): string {
+  return `hashtextextended('headwater:purge:${documents.replaceAll("'", "''")}'::text, 0::bigint)`
+}
+
 /**
  * A tombstone is needed by a job of its document, and by a generation that is being copied: what was removed before the
  * copy came by must still be known afterwards. Rows that somebody has locked are left for the next time.
@@ -134,8 +144,9 @@ function purgeSql(dialect: Dialect) {
        SELECT FROM ${table('generations')} g WHERE g.collection = ${row}.collection AND g.state = 'building')`
   return {
     purge: {
-      text: `WITH doomed AS MATERIALIZED (
-          SELECT d.tenant, d.collection, d.id FROM ${documents} d
+      text: `WITH gate AS MATERIALIZED (SELECT pg_advisory_xact_lock(${purgeLock(documents)})),
+        doomed AS MATERIALIZED (
+          SELECT d.tenant, d.collection, d.id FROM gate, ${documents} d
           WHERE d.deleted_at IS NOT NULL AND d.deleted_at < $1 AND ${free('d', 'd.id')}
           ORDER BY d.deleted_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED),
         buried AS (

@@ -4,9 +4,20 @@ import { HeadwaterError } from '../../core/errors'
 import { type CollectionName, type Scope, type TenantId, tenantId } from '../../core/ids'
 import type { JsonObject } from '../../core/json'
 import type { Leaves, ParsedFilter } from '../../filter/parsed'
-import type { DocumentHead, DocumentQuery, DocumentRepository, DocumentRow, UncutDocument } from '../documents'
+import type {
+  DocumentHead,
+  DocumentQuery,
+  DocumentRepository,
+  DocumentRow,
+  Inserted,
+  InsertOptions,
+  NewDocument,
+  UncutDocument,
+} from '../documents'
+import type { ClaimedJob } from '../jobs'
 import { documentStatements } from './document-sql'
 import { compileFilter, type FilterColumns } from './filter-sql'
+import { insertStatements } from './insert-sql'
 import { type PostgresRepositoryOptions, run } from './statements'
 
 const columns: FilterColumns = {
@@ -27,10 +38,12 @@ const chunksPerDocument = 10
 export class PostgresDocumentRepository implements DocumentRepository {
   readonly #executor: Executor
   readonly #sql: ReturnType<typeof documentStatements>
+  readonly #inserts: ReturnType<typeof insertStatements>
 
   constructor(executor: Executor, options?: PostgresRepositoryOptions) {
     this.#executor = executor
     this.#sql = documentStatements(options)
+    this.#inserts = insertStatements(options)
   }
 
   async get({ tenant, collection }: Scope, id: string, call?: CallOptions): Promise<DocumentRow | null> {
@@ -96,6 +109,48 @@ export class PostgresDocumentRepository implements DocumentRepository {
     }
   }
 
+  async insert(
+    { tenant, collection }: Scope,
+    documents: readonly NewDocument[],
+    { chunks, targets, claim }: InsertOptions,
+  ): Promise<Inserted> {
+    const { held, queued } = this.#inserts
+    const values = [
+      tenant,
+      collection,
+      targets,
+      documents.map(({ id }) => id),
+      ...contentArrays(documents),
+      chunks.map(({ chunking }) => chunking),
+      chunks.map(({ id }) => id),
+      chunks.map(({ document }) => document),
+      chunks.map(({ ordinal }) => ordinal),
+      chunks.map(({ start }) => start),
+      chunks.map(({ end }) => end),
+      chunks.map(({ text }) => text),
+      chunks.map(({ metadata }) => JSON.stringify(metadata)),
+      chunks.map(({ inputHash }) => inputHash),
+      chunks.map(({ heading }) => heading),
+      chunks.map(({ tableHeader }) => tableHeader),
+      ...(claim ? [claim.token, claim.leaseMs] : []),
+    ]
+    const { rows } = await run<{ id: string | null; fence: number | string; used: string | null }>(
+      this.#executor,
+      claim ? held : queued,
+      values,
+    )
+    const fences = new Map(rows.flatMap(({ id, fence }) => (id === null ? [] : [[id, Number(fence)] as const])))
+    const claimed: ClaimedJob[] = []
+    if (claim) {
+      const { token } = claim
+      for (const [document, fence] of fences) {
+        for (const target of targets)
+          claimed.push({ target, tenant, collection, document, since: 0, fence, token, attempts: 0 })
+      }
+    }
+    return { fences, claimed, chunkings: rows[0]!.used?.split('/') ?? [] }
+  }
+
   async fences(count: number): Promise<number[]> {
     if (count === 0) return []
     const { rows } = await run<{ fence: number }>(this.#executor, this.#sql.fences, [count])
@@ -118,23 +173,10 @@ export class PostgresDocumentRepository implements DocumentRepository {
       tenant,
       collection,
       rows.map(({ id }) => id),
-      rows.map(({ title }) => title),
-      rows.map(({ text }) => text),
-      rows.map(({ metadata }) => JSON.stringify(metadata)),
-      rows.map(({ leaves }) => JSON.stringify(leaves)),
-      rows.map(({ source }) => source),
-      rows.map(({ contentType }) => contentType),
-      rows.map(({ status }) => status),
-      rows.map(({ contentHash }) => contentHash),
-      rows.map(({ payloadHash }) => payloadHash),
+      ...contentArrays(rows),
       rows.map(({ version }) => version),
       rows.map(({ fence }) => fence),
       rows.map(({ payloadFence }) => payloadFence),
-      rows.map(({ createdAt }) => createdAt),
-      rows.map(({ updatedAt }) => updatedAt),
-      rows.map(({ blob }) => blob?.hash ?? null),
-      rows.map(({ blob }) => blob?.size ?? null),
-      rows.map(({ blob }) => blob?.contentType ?? null),
     ])
     if (rowCount === rows.length) return
     throw new HeadwaterError(
@@ -204,6 +246,26 @@ export class PostgresDocumentRepository implements DocumentRepository {
     await run(this.#executor, this.#sql.purgeChunks, [before, limit * chunksPerDocument])
     return rowCount
   }
+}
+
+/** In the order of `contentColumns`. */
+function contentArrays(rows: readonly NewDocument[]): unknown[][] {
+  return [
+    rows.map(({ title }) => title),
+    rows.map(({ text }) => text),
+    rows.map(({ metadata }) => JSON.stringify(metadata)),
+    rows.map(({ leaves }) => JSON.stringify(leaves)),
+    rows.map(({ source }) => source),
+    rows.map(({ contentType }) => contentType),
+    rows.map(({ status }) => status),
+    rows.map(({ contentHash }) => contentHash),
+    rows.map(({ payloadHash }) => payloadHash),
+    rows.map(({ createdAt }) => createdAt),
+    rows.map(({ updatedAt }) => updatedAt),
+    rows.map(({ blob }) => blob?.hash ?? null),
+    rows.map(({ blob }) => blob?.size ?? null),
+    rows.map(({ blob }) => blob?.contentType ?? null),
+  ]
 }
 
 /** As pg gives it; a caller's own driver may leave bigints as text. */

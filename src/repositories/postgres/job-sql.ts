@@ -95,15 +95,19 @@ function wantedSql({ guard }: Dialect): string {
   return guard('key-order', grouped, wanted.replace('i.*', 'i.*, i.fence AS first'))
 }
 
-/** `$7` keeps the attempts. A job that waits keeps when it is due, so that no index hears of it. */
+/** What a job becomes that waits already; it keeps when it is due, so that no index hears of it. */
+export function coalescing(mends: string): string {
+  return `ON CONFLICT (${key}) DO UPDATE SET
+       since = least(j.since, excluded.since), fence = greatest(j.fence, excluded.fence),
+       first = least(j.first, excluded.first), due_at = least(j.due_at, excluded.due_at), parked_at = NULL,
+       attempts = CASE WHEN ${mends} THEN j.attempts ELSE 0 END, reason = CASE WHEN ${mends} THEN j.reason END`
+}
+
+/** `$7` keeps the attempts. */
 function enqueueSql(dialect: Dialect) {
   return prepared(
     `INSERT INTO ${dialect.table('queue')} AS j (${key}, since, fence, first, created_at, due_at)
-     SELECT w.*, clock_timestamp(), clock_timestamp() FROM (${wantedSql(dialect)}) w
-     ON CONFLICT (${key}) DO UPDATE SET
-       since = least(j.since, excluded.since), fence = greatest(j.fence, excluded.fence),
-       first = least(j.first, excluded.first), due_at = least(j.due_at, excluded.due_at), parked_at = NULL,
-       attempts = CASE WHEN $7::boolean THEN j.attempts ELSE 0 END, reason = CASE WHEN $7::boolean THEN j.reason END`,
+     SELECT w.*, clock_timestamp(), clock_timestamp() FROM (${wantedSql(dialect)}) w ${coalescing('$7::boolean')}`,
   )
 }
 
@@ -128,7 +132,7 @@ function holdSql(dialect: Dialect) {
 }
 
 /** Rows of claims for jobs: one for targets whose documents, fences and attempts are the same, of a tenant and collection. */
-function claimedRows(
+export function claimedRows(
   claims: string,
   jobs: string,
   token: string,

@@ -1,6 +1,6 @@
 import type { Scope } from '../../core/ids'
 import { parseFilter } from '../../filter/parse'
-import type { DocumentRepository, DocumentRow } from '../../repositories/documents'
+import type { DocumentRepository, DocumentRow, NewDocument } from '../../repositories/documents'
 import type { GenerationState } from '../../repositories/generations'
 import { codeOf, fixtureTest, type TestRunner } from '../runner'
 import { filterCases, filterSubjects, is } from './filters'
@@ -350,6 +350,70 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       expect(await list(documents)).toEqual(['a', 'live'])
     })
 
+    test('insert writes what is not there, with chunks and jobs, and leaves alone what is', async ({
+      documents,
+      truth,
+    }) => {
+      await save(truth, scope, [documentRow('there', 5)], [])
+      await save(truth, scope, [documentRow('buried', 5)], [])
+      await bury(truth, scope, ['buried'], 6)
+      const rows = ['new', 'there', 'buried', 'other'].map((id) =>
+        newRow(documentRow(id, 0, { title: `inserted ${id}` })),
+      )
+      const chunks = rows.map(({ id }) => chunkRow(scope, id, 0, 0))
+      const session = truth.session({ tenant: acme })
+      const { fences, claimed } = await session.documents.insert(scope, rows, { chunks, targets: ['text', 'vector'] })
+      expect([...fences.keys()].sort()).toEqual(['new', 'other'])
+      expect(claimed).toEqual([])
+      const row = (await documents.get(scope, 'new'))!
+      const fence = fences.get('new')!
+      expect([row.title, row.version, row.fence, row.payloadFence]).toEqual(['inserted new', 1, fence, fence])
+      expect((await documents.get(scope, 'there'))?.title).toBe('Title of there')
+      expect(await documents.get(scope, 'buried')).toBe(null)
+      const { chunks: cut, jobs } = truth.session(worker)
+      expect((await cut.ofDocument(scope, 'new', chunking)).map((chunk) => chunk.fence)).toEqual([fence])
+      expect(await cut.ofDocument(scope, 'there', chunking)).toEqual([])
+      const waiting = await jobs.pending({ tenant: acme, upTo: Number.MAX_SAFE_INTEGER })
+      expect(
+        waiting.map((job) => [job.document, job.target, job.since, job.fence === fences.get(job.document)]).sort(),
+      ).toEqual([
+        ['new', 'text', 0, true],
+        ['new', 'vector', 0, true],
+        ['other', 'text', 0, true],
+        ['other', 'vector', 0, true],
+      ])
+      const again = await session.documents.insert(scope, rows, { chunks, targets: ['text'] })
+      expect(again.fences.size).toBe(0)
+    })
+
+    test('insert with a claim makes no jobs but the claim', async ({ truth }) => {
+      const claim = { token: 't', leaseMs: 600_000 }
+      const rows = [newRow(documentRow('a', 0)), newRow(documentRow('b', 0))]
+      const session = truth.session({ tenant: acme })
+      const { claimed } = await session.documents.insert(scope, rows, {
+        chunks: [],
+        targets: ['text', 'vector'],
+        claim,
+      })
+      expect(claimed.map(({ document, target, token }) => [document, target, token]).sort()).toEqual([
+        ['a', 'text', 't'],
+        ['a', 'vector', 't'],
+        ['b', 'text', 't'],
+        ['b', 'vector', 't'],
+      ])
+      const { jobs } = truth.session(worker)
+      expect((await jobs.backlog()).claimed).toBe(4)
+      expect(await jobs.settle('t', scope.collection)).toBe(4)
+    })
+
+    test('a rolled back insert leaves nothing', async ({ documents, truth }) => {
+      await rolledBack(truth, { tenant: acme }, async (session) => {
+        await session.documents.insert(scope, [newRow(documentRow('a', 0))], { chunks: [], targets: ['text'] })
+      })
+      expect(await documents.get(scope, 'a')).toBe(null)
+      expect((await truth.session(worker).jobs.backlog()).waiting).toBe(0)
+    })
+
     test('purge keeps what a job needs', async ({ documents, truth }) => {
       await save(truth, scope, [documentRow('a', 1)])
       await save(truth, otherTenant, [documentRow('a', 1)])
@@ -423,4 +487,8 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       expect(await codeOf(documents.list(scope, { limit: 1 }, call))).toBe('HW_ABORTED')
     })
   })
+}
+
+function newRow({ version: _version, fence: _fence, payloadFence: _payloadFence, ...row }: DocumentRow): NewDocument {
+  return row
 }

@@ -1,27 +1,44 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import type { Scope } from '../../core/ids'
+import type { DocumentHead } from '../../repositories/documents'
 import { inputText } from '../../splitter/input-text'
 import type { CollectionPlan, WriterPorts } from '../ports'
 import { embedStored } from '../relay/embed-stored'
 import type { Preset } from '../relay/job-runner'
 import { knownSplitter } from './known-splitter'
 import { isUnchanged, type PreparedDocument } from './prepared-document'
-import type { Written } from './write-documents'
+import type { DocumentOutcome, Written } from './write-documents'
 
-/** Those whose stored content differs; the others need no vectors. */
-export async function changedAmong(
+/** What is stored of documents, tombstones included, without a lock. */
+export async function headsOf(
   ports: WriterPorts,
   scope: Scope,
   batch: readonly PreparedDocument[],
   call: CallOptions,
-): Promise<PreparedDocument[]> {
+): Promise<Map<PreparedDocument, DocumentHead>> {
   const ids = batch.map((prepared) => prepared.document.id)
   const heads = await ports.truth.session(scope).documents.heads(scope, ids, call)
   const stored = new Map(heads.map((head) => [head.id, head]))
-  return batch.filter((prepared) => {
-    const head = stored.get(prepared.document.id)
-    return !head || !isUnchanged(head, prepared)
-  })
+  return new Map(
+    batch.flatMap((prepared) => {
+      const head = stored.get(prepared.document.id)
+      return head ? [[prepared, head] as const] : []
+    }),
+  )
+}
+
+/** Outcomes of a batch of which every document is stored as it is; undefined where one is not. */
+export function unchangedAmong(
+  batch: readonly PreparedDocument[],
+  heads: WeakMap<PreparedDocument, DocumentHead>,
+): DocumentOutcome[] | undefined {
+  const outcomes: DocumentOutcome[] = []
+  for (const prepared of batch) {
+    const head = heads.get(prepared)
+    if (!head || !isUnchanged(head, prepared)) return undefined
+    outcomes.push({ id: head.id, version: head.version, fence: head.fence, unchanged: true })
+  }
+  return outcomes
 }
 
 /**
@@ -41,7 +58,7 @@ export async function cutAhead(
   await Promise.allSettled(cuts)
 }
 
-/** Makes the vectors that chunks not stored yet will need. Failure is no failure: the relay embeds later. */
+/** Makes the vectors that chunks not stored yet will need; only documents that are `there` have stored ones. Failure is no failure: the relay embeds later. */
 export async function embedAhead(
   ports: WriterPorts,
   scope: Scope,
@@ -49,11 +66,12 @@ export async function embedAhead(
   chunkings: readonly string[],
   documents: readonly PreparedDocument[],
   call: CallOptions,
+  there: readonly PreparedDocument[],
 ): Promise<void> {
   if (documents.length === 0) return
   try {
-    const ids = documents.map((prepared) => prepared.document.id)
-    const heads = await ports.truth.session(scope).chunks.heads(scope, ids, chunkings, call)
+    const ids = there.map((prepared) => prepared.document.id)
+    const heads = ids.length === 0 ? [] : await ports.truth.session(scope).chunks.heads(scope, ids, chunkings, call)
     const splitters = chunkings.map((chunking) => [chunking, knownSplitter(ports, plan.name, chunking)] as const)
     const chunksOf = async (prepared: PreparedDocument) => {
       const cuts = splitters.map(([chunking, splitter]) => prepared.chunksIn(chunking, splitter))

@@ -243,9 +243,12 @@ function checkVersion(context: WriteContext, head: Pick<DocumentHead, 'id' | 've
   )
 }
 
-function jobsOf({ scope, cached }: WriteContext, document: string, fence: number, since: number): NewJob[] {
-  const targets: readonly JobTarget[] = cached ? ['text', 'vector', 'cache'] : ['text', 'vector']
-  return targets.map((target) => ({ target, ...scope, document, fence, since }))
+function jobsOf(context: WriteContext, document: string, fence: number, since: number): NewJob[] {
+  return jobTargets(context).map((target) => ({ target, ...context.scope, document, fence, since }))
+}
+
+export function jobTargets({ cached }: WriteContext): readonly JobTarget[] {
+  return cached ? ['text', 'vector', 'cache'] : ['text', 'vector']
 }
 
 /** By chunking and document. */

@@ -9,7 +9,7 @@ import type { BatchTally } from './batch-write'
 import { committed, once } from './committed'
 import { knownSplitter } from './known-splitter'
 import { type BatchResult, type Delivery, type DocumentReceipt, epochOf, type Receipt } from './receipt'
-import type { Claim, WriteContext, Written } from './write-documents'
+import type { Claim, DocumentOutcome, WriteContext, Written } from './write-documents'
 
 interface KeyedOptions {
   readonly idempotencyKey?: string | undefined
@@ -89,6 +89,22 @@ export class WritePath {
     )
     if (fresh) this.#ports.truncated?.add(scope.collection, truncatedIn(written.outcomes))
     return { written, token: claim?.token }
+  }
+
+  /** A batch of which nothing is to be written. */
+  unchanged(
+    scope: Scope,
+    outcomes: readonly DocumentOutcome[],
+  ): Promise<{ written: Written; token: string | undefined }> {
+    return told(
+      'headwater:write',
+      this.#ports.clock,
+      async () => ({ written: { outcomes, claimed: [], states: new Map() }, token: undefined }),
+      (ended) => {
+        const counts = { written: 0, unchanged: outcomes.length, truncated: 0 }
+        return { ...ended, ...scope, by: 'call' as const, ...counts }
+      },
+    )
   }
 
   /** One transaction to a known end, and what is told of it. */
