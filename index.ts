@@ -193,6 +193,9 @@ export type {
   DocumentQuery,
   DocumentRepository,
   DocumentRow,
+  Inserted,
+  InsertOptions,
+  NewDocument,
   UncutDocument,
 } from './src/repositories/documents'
 export type { AnalysisChoice, AnalysisMode, Synonyms } from './src/repositories/elasticsearch/analysis'
