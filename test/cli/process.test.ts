@@ -75,9 +75,11 @@ describe('the process', () => {
     const relay = start(folder(), 'relay', '--json')
     await relay.said('Working.')
     relay.child.kill('SIGTERM')
-    const { code, stdout } = await relay.ended
+    const { code, stdout, stderr } = await relay.ended
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ remaining: 0, parked: 0 })
+    const log = stderr.trim().split('\n')
+    for (const line of log) expect(JSON.parse(line)).toMatchObject({ level: 'info', message: expect.any(String) })
   })
 
   it('serves metrics and health while it relays', async () => {
