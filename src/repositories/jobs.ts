@@ -19,6 +19,8 @@ export interface NewJob extends JobKey {
 
 export interface ClaimedJob extends NewJob {
   readonly token: string
+  /** Epoch of the truth when it was claimed. */
+  readonly epoch: number
   /** Failed attempts so far. */
   readonly attempts: number
 }

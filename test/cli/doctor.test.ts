@@ -308,7 +308,7 @@ describeWithElasticsearch('doctor of the full profile', (elasticsearch) => {
         await database().admin('ALTER TABLE headwater.queue NO FORCE ROW LEVEL SECURITY')
         const open = await look({ DATABASE_URL: url })
         expect(open.of('row level security')).toMatchObject([{ state: 'failed', code: 'HW_RLS_REQUIRED' }])
-        expect(open.of('row level security')[0]?.detail).toContain('jobs')
+        expect(open.of('row level security')[0]?.detail).toContain('queue')
         await database().admin('ALTER TABLE headwater.queue FORCE ROW LEVEL SECURITY')
 
         await database().admin(`CREATE ROLE doctor_bypass LOGIN PASSWORD 'hush' BYPASSRLS`)

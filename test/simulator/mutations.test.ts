@@ -26,7 +26,7 @@ describe('a run without one guard', () => {
     ['tombstone', 5, 2],
     ['upsert-fence', 10, 6],
     ['remove-fence', 5, 25],
-    ['marker', 5, 33],
+    ['marker', 6, 40],
     ['switch-check', 13, 18],
     ['hydration', 9, 25],
     ['cache-lease', 15, 25],

@@ -351,11 +351,11 @@ describeWithPgvector('a server that refuses, or is not as expected', () => {
 
   it('is half migrated: a table is gone, or the record is', async () => {
     await (await openStore(at({ schema: 'h_half' }))).close()
-    await database().admin('DROP TABLE h_half.jobs')
+    await database().admin('DROP TABLE h_half.queue')
     const before = await tables()
     for (const migrate of ['auto', 'check']) {
       const error = await refusal({ ...at({ schema: 'h_half' }), migrate })
-      expect(error).toMatchObject({ code: 'HW_MIGRATION_FAILED', details: { missing: ['jobs'] } })
+      expect(error).toMatchObject({ code: 'HW_MIGRATION_FAILED', details: { missing: ['queue'] } })
     }
     const record = before.map((row) => row.tablename as string).find((name) => name.endsWith('migrations'))
     await database().admin(`DELETE FROM h_half.${record}`)

@@ -275,7 +275,7 @@ function holdIn(
     changes.claims.put(key, { token, tenant, collection, epoch, leaseUntil, jobs: [...earlier, rowOf(job)] })
   }
   return jobs.map(({ target, tenant, collection, document, fence, since, attempts }) => {
-    return { target, tenant, collection, document, fence, since, token, attempts }
+    return { target, tenant, collection, document, fence, since, token, epoch, attempts }
   })
 }
 

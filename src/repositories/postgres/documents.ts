@@ -134,18 +134,20 @@ export class PostgresDocumentRepository implements DocumentRepository {
       chunks.map(({ tableHeader }) => tableHeader),
       ...(claim ? [claim.token, claim.leaseMs] : []),
     ]
-    const { rows } = await run<{ id: string | null; fence: number | string; used: string | null }>(
-      this.#executor,
-      claim ? held : queued,
-      values,
-    )
+    const { rows } = await run<{
+      id: string | null
+      fence: number | string
+      used: string | null
+      epoch: number | string
+    }>(this.#executor, claim ? held : queued, values)
     const fences = new Map(rows.flatMap(({ id, fence }) => (id === null ? [] : [[id, Number(fence)] as const])))
     const claimed: ClaimedJob[] = []
     if (claim) {
       const { token } = claim
+      const epoch = Number(rows[0]!.epoch)
       for (const [document, fence] of fences) {
         for (const target of targets)
-          claimed.push({ target, tenant, collection, document, since: 0, fence, token, attempts: 0 })
+          claimed.push({ target, tenant, collection, document, since: 0, fence, token, epoch, attempts: 0 })
       }
     }
     return { fences, claimed, chunkings: rows[0]!.used?.split('/') ?? [] }

@@ -32,7 +32,7 @@ export const insertStatements = statements(({ table }) => {
   const chunks = `unnest(${arrays(chunkColumns)}) AS i (${cut.join(', ')})`
   const written = `WITH gate AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${purgeLock(documents)})),
      stamp AS MATERIALIZED (
-       SELECT (r.value #>> '{}')::bigint * 1099511627776 AS base, (
+       SELECT (r.value #>> '{}')::bigint AS epoch, (
          SELECT string_agg(DISTINCT chunking, '/') FROM ${table('generations')}
          WHERE collection = $2 AND state <> 'dropped') AS used
        FROM ${table('registry')} r, gate WHERE r.name = 'epoch'),
@@ -40,7 +40,7 @@ export const insertStatements = statements(({ table }) => {
        INSERT INTO ${documents} (tenant, collection, id, ${names.join(', ')}, deleted_at, version, fence, payload_fence)
        SELECT $1::text, $2::text, f.id, ${names.map((name) => `f.${name}`).join(', ')}, NULL, 1, f.fence, f.fence
        FROM (
-         SELECT u.*, s.base + nextval('${table('fences').replaceAll("'", "''")}'::regclass) AS fence
+         SELECT u.*, s.epoch * 1099511627776 + nextval('${table('fences').replaceAll("'", "''")}'::regclass) AS fence
          FROM ${given}, stamp s ORDER BY u.id COLLATE "C") f
        ON CONFLICT DO NOTHING RETURNING id, fence),
      cut AS (
@@ -52,7 +52,7 @@ export const insertStatements = statements(({ table }) => {
        SELECT t.target, $1::text AS tenant, $2::text AS collection, f.id AS document, 0::bigint AS since, f.fence,
          f.fence AS first, 0 AS attempts, NULL::text AS reason
        FROM fresh f CROSS JOIN unnest($3::text[]) AS t (target))`
-  const answer = 'SELECT f.id, f.fence, s.used FROM stamp s LEFT JOIN fresh f ON true'
+  const answer = 'SELECT f.id, f.fence, s.used, s.epoch FROM stamp s LEFT JOIN fresh f ON true'
   const [token, lease] = [`$${++bound}`, `$${++bound}::bigint`]
   const rows = claimedRows(table('claims'), 'jobs', token, lease, table('registry'), '(SELECT clock_timestamp())')
   return {

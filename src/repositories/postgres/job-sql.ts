@@ -12,6 +12,8 @@ const keyArrays = 'unnest($1::text[], $2::text[], $3::text[], $4::text[]'
 /** A length of time that is bound in ms. */
 const ms = (parameter: string): string => `${parameter} * interval '1 ms'`
 
+const epochOf = (registry: string): string => `(SELECT (value #>> '{}')::bigint FROM ${registry} WHERE name = 'epoch')`
+
 /** What stands for a document in the index of claims: one of 65,536 marks. */
 const markOf = (document: string): string => `hashtext(${document}) & 65535`
 const marksOf = (documents: string): string => `ARRAY(SELECT ${markOf('u.id')} FROM unnest(${documents}) AS u (id))`
@@ -127,7 +129,7 @@ function holdSql(dialect: Dialect) {
          CASE WHEN $9::boolean THEN j.reason END AS reason
        FROM wanted w LEFT JOIN waiting j ON ${sameKey('j', 'w')}),
      ${claimedRows(table('claims'), 'held', '$7', '$8::bigint', table('registry'), '(SELECT clock_timestamp())')}
-     SELECT ${key}, since, fence, attempts FROM held`,
+     SELECT ${key}, since, fence, attempts, ${epochOf(table('registry'))} AS epoch FROM held`,
   )
 }
 
@@ -151,7 +153,7 @@ export function claimedRows(
        INSERT INTO ${claims} (token, tenant, collection, targets, epoch, created_at, lease_until, documents, marks, since,
          fence, first, attempts, reasons)
        SELECT ${token}, tenant, collection, array_agg(target ORDER BY target),
-         (SELECT (value #>> '{}')::bigint FROM ${registry} WHERE name = 'epoch'), min(created_at),
+         ${epochOf(registry)}, min(created_at),
          ${now} + ${ms(leaseMs)}, documents, ${marksOf('documents')}, since, fence, first, attempts, reasons
        FROM by_target GROUP BY tenant, collection, documents, since, fence, first, attempts, reasons)`
 }
@@ -177,7 +179,8 @@ function claimSql({ table, guard }: Dialect): (limit: number, floored: boolean) 
        RETURNING j.target, j.tenant, j.collection, j.document, j.since, j.fence, j.first, j.attempts, j.reason,
          j.created_at, due.due_at AS was_due),
      ${claimedRows(table('claims'), 'taken', '$2', '$3::bigint', table('registry'), 'created_at')}
-     SELECT ${key}, since, fence, attempts, was_due::text FROM taken ORDER BY was_due, first`
+     SELECT ${key}, since, fence, attempts, was_due::text, ${epochOf(table('registry'))} AS epoch
+     FROM taken ORDER BY was_due, first`
 }
 
 /**
@@ -235,10 +238,7 @@ function putBack({ table }: Dialect): string {
 function settleSql(dialect: Dialect) {
   const { table, guard } = dialect
   const token = guard('claim-token', 'c.token = $1 AND', '$1::text IS NOT NULL AND')
-  const epoch = guard(
-    'completion-epoch',
-    `AND c.epoch = (SELECT (value #>> '{}')::bigint FROM ${table('registry')} WHERE name = 'epoch')`,
-  )
+  const epoch = guard('completion-epoch', `AND c.epoch = ${epochOf(table('registry'))}`)
   const moved = guard(
     'overlap',
     `OR d.at > coalesce(o.applied, d.fence) AND NOT EXISTS (

@@ -215,6 +215,7 @@ interface StoredKey {
 }
 
 interface StoredClaim extends StoredKey {
+  readonly epoch: number | string
   /** Of `claim` alone, to the microsecond. */
   readonly was_due?: string
 }
@@ -256,6 +257,7 @@ function claimOf(row: StoredClaim, token: string): ClaimedJob {
     fence: Number(row.fence),
     attempts: row.attempts,
     token,
+    epoch: Number(row.epoch),
   }
 }
 

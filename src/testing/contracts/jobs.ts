@@ -29,9 +29,10 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
   const released = (document: string, releasedMs = 0): SettledJob => ({ ...keyOf(job(document, 1)), releasedMs })
 
   runner.describe('JobRepository', () => {
-    test('enqueues a job and claims it', async ({ jobs }) => {
+    test('enqueues a job and claims it', async ({ jobs, truth }) => {
       expect(await jobs.enqueue([job('a', 7, { since: 3 })])).toEqual([])
-      const claimed = { ...job('a', 7, { since: 3 }), token: 't', attempts: 0 }
+      const epoch = await truth.session(worker).registry.epoch()
+      const claimed = { ...job('a', 7, { since: 3 }), token: 't', epoch, attempts: 0 }
       expect(await claim(jobs, 't')).toEqual([claimed])
       const [row] = await pending(jobs)
       const { createdAt, ...rest } = row!
