@@ -206,6 +206,20 @@ describe.each([
     expect((await store.backlog()).waiting).toBe(0)
   })
 
+  it('a patch is read no further than what a document may hold, before it is hashed', async () => {
+    const store = await createTestStore({})
+    const { documents } = store.forTenant('acme')
+    await documents.put({ id: 'patched', text: 'some words' })
+    for (const field of ['title', 'text', 'source', 'contentType', 'status'] as const) {
+      let read = 0
+      const endless = { toJSON: () => ({ again: read++ < 1_000 && endless }) }
+      const patch = documents.patch('patched', { [field]: endless } as never)
+      await expect(patch, field).rejects.toMatchObject({ code: 'HW_INVALID_DOCUMENT', path: field })
+      expect(read, field).toBe(0)
+    }
+    await store.close()
+  })
+
   it('names of tenants and collections', () => {
     for (const name of ['', 'a b', 'a/b', 'a:b', 'ü', 'x'.repeat(129), null, undefined, 7, lone, "'; DROP"]) {
       const wrong = expect.objectContaining({ code: 'HW_INVALID_ARGUMENT', path: 'tenant' })

@@ -88,6 +88,8 @@ export interface DocumentLimits {
 
 /** Of a heading, and of a table's header. */
 const maxContextBytes = 1_024
+/** Of what a document says of itself. */
+const mostBytes = { title: 16_384, source: 8_192, contentType: 255, status: 64 } as const
 
 /** Those of a store: of its writer, and of its calls. */
 export function documentLimits(ports: Pick<WriterPorts, 'limits'>, options: WriterOptions): DocumentLimits {
@@ -131,15 +133,16 @@ export function checkDocument(
     maxBytes: limits.maxMetadataBytes,
     maxDepth: limits.metadataDepth,
   })
+  const { title = '', source, contentType = 'text/plain', status = 'active' } = input
   return {
     id: checkId(input.id, 'id', limits.idBytes),
-    title: input.title === undefined ? '' : checkedText(input.title, 'title', 16_384),
+    title: checkedText(title, 'title', mostBytes.title),
     text,
     metadata,
     leaves,
-    source: input.source === undefined ? null : checkedText(input.source, 'source', 8_192),
-    contentType: input.contentType === undefined ? 'text/plain' : checkedText(input.contentType, 'contentType', 255),
-    status: input.status === undefined ? 'active' : checkedText(input.status, 'status', 64),
+    source: source === undefined ? null : checkedText(source, 'source', mostBytes.source),
+    contentType: checkedText(contentType, 'contentType', mostBytes.contentType),
+    status: checkedText(status, 'status', mostBytes.status),
     chunks: input.chunks === undefined ? null : checkChunks(input.chunks, text, limits),
     blob,
   }
@@ -151,8 +154,8 @@ export function takeDocument(given: DocumentInput<unknown>): DocumentInput<unkno
 }
 
 /**
- * A patch as it is at this moment: what it names, each read once, its metadata as plain JSON (null removes). Its values
- * are checked with the document that it makes.
+ * A patch as it is at this moment: what it names, each read once, its texts within their bounds, its metadata as plain
+ * JSON (null removes). The rest is checked with the document that it makes.
  */
 export function takePatch(
   given: DocumentPatch<unknown>,
@@ -167,6 +170,10 @@ export function takePatch(
   const taken = takeFields<DocumentInput<unknown>>(given as DocumentInput<unknown>, fields, '')
   const { id, metadata, chunks, ...others } = taken
   if (id !== undefined) throw invalid('id', 'cannot be patched')
+  for (const [name, most] of Object.entries({ text: limits.maxTextBytes, ...mostBytes })) {
+    const value = others[name as keyof typeof mostBytes]
+    if (value !== undefined) checkedText(value, name, most)
+  }
   // Where they stand in the text is checked when that is known.
   const rest = chunks === undefined ? others : { ...others, chunks: boundedChunks(chunks, limits) }
   if (metadata === undefined) return rest
