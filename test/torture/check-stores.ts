@@ -50,7 +50,8 @@ export class RawStores {
 
   async jobs(): Promise<{ open: number; parked: number; reasons: string | null }> {
     const [counts] = await this.ask<{ open: number; parked: number; reasons: string | null }>(
-      `SELECT count(*) FILTER (WHERE parked_at IS NULL)::int AS open, count(*) FILTER (WHERE parked_at IS NOT NULL)::int AS parked,
+      `SELECT (count(*) FILTER (WHERE parked_at IS NULL) + (SELECT count(*) FROM headwater.claims))::int AS open,
+         count(*) FILTER (WHERE parked_at IS NOT NULL)::int AS parked,
          string_agg(DISTINCT target || ': ' || reason, '; ') AS reasons FROM headwater.queue`,
     )
     return counts!
