@@ -91,9 +91,10 @@ export class JobRunner {
     call: CallOptions,
     preset: Preset | undefined,
   ): Promise<RunResult> {
-    const runs = grouped(jobs, ({ target }) => target).map((group) => this.#runAlone(group, call, preset))
+    const targets = grouped(jobs, ({ target }) => target)
+    const runs = targets.map((group) => this.#runAlone(group, call, preset))
     const settling = Promise.all(runs).then((applied) => this.#settle(jobs[0]!.collection, token, applied))
-    const tellings = runs.map((run) => this.#tell(run, settling))
+    const tellings = targets.map((group) => this.#tell(group, settling))
     const { done, applied } = await settling
     await Promise.all(tellings)
     const isOf = (target: JobTarget) => (one: Applied) => one.jobs[0]!.target === target
@@ -115,19 +116,18 @@ export class JobRunner {
     }
   }
 
-  async #tell(run: Promise<Applied>, settling: Promise<{ readonly applied: readonly Applied[] }>): Promise<void> {
+  /** Times a target from when it begins until all are settled. */
+  async #tell(jobs: readonly ClaimedJob[], settling: Promise<{ readonly applied: readonly Applied[] }>): Promise<void> {
+    const { target } = jobs[0]!
     const work = async (): Promise<Applied> => {
-      const { jobs } = await run
-      const { target } = jobs[0]!
       const settled = (await settling).applied.find((one) => one.jobs[0]!.target === target)!
       if (settled.unavailable) throw settled.unavailable
       return settled
     }
-    const { jobs } = await run
     await told('headwater:batch', this.#ports.clock, work, (ended, settled) => {
       const failed = settled?.refused.size ?? 0
       const applied = settled ? jobs.length - failed - settled.outcomes.filter(isNotDone).length : 0
-      return { ...ended, target: jobs[0]!.target, claimed: jobs.length, applied, failed }
+      return { ...ended, target, claimed: jobs.length, applied, failed }
     }).catch(() => undefined)
   }
 
