@@ -73,7 +73,7 @@ export function environmentSchema(z: typeof Zod) {
     QDRANT_GRPC_PORT: port.default(6334),
     QDRANT_API_KEY: secret.optional(),
     QDRANT_COLLECTION_NAME: prefix.default('headwater'),
-    VECTOR_SEARCH_BATCH_SIZE: whole(1, 10_000).default(100),
+    VECTOR_SEARCH_BATCH_SIZE: whole(1, 10_000).default(250),
     VECTOR_SEARCH_TIMEOUT: seconds.default(30_000),
 
     ELASTICSEARCH_URL: urls(web, 'http://host:port').default([]),

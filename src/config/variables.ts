@@ -65,7 +65,7 @@ export const variableGroups = {
     QDRANT_GRPC_PORT: { fallback: '6334', about: 'Read for compatibility and unused: REST only', later: true },
     QDRANT_API_KEY: { fallback: '', about: 'API key', secret: true },
     QDRANT_COLLECTION_NAME: { fallback: 'headwater', about: 'Start of the names of collections', strict: true },
-    VECTOR_SEARCH_BATCH_SIZE: { fallback: '100', about: 'Points of one upsert' },
+    VECTOR_SEARCH_BATCH_SIZE: { fallback: '250', about: 'Points of one upsert' },
     VECTOR_SEARCH_TIMEOUT: { fallback: '30', about: 'Longest time of a vector search, seconds' },
   },
   Elasticsearch: {

@@ -152,7 +152,7 @@ describe('settings from the environment', () => {
       'postgres://a:hush-2@r1/app',
       'postgres://a:hush-2@r2/app',
     ])
-    expect(settings).toMatchObject({ qdrant: { batchSize: 100 }, redis: { ttlMs: 3_600_000 } })
+    expect(settings).toMatchObject({ qdrant: { batchSize: 250 }, redis: { ttlMs: 3_600_000 } })
     expect(settings.elasticsearch!.nodes).toHaveLength(2)
   })
 })

@@ -41,7 +41,7 @@ export function argumentsOf({ collection, snapshot, query, body }: QdrantRequest
     ...(collection !== undefined && { collection_name: collection }),
     ...(snapshot !== undefined && { snapshot_name: snapshot }),
     ...query,
-    ...body,
+    ...(typeof body === 'function' ? body() : body),
   }
 }
 

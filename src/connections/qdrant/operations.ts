@@ -29,7 +29,10 @@ export interface QdrantRequest {
   readonly collection?: string | undefined
   readonly snapshot?: string | undefined
   readonly query?: Readonly<Record<string, string | number | boolean>> | undefined
-  readonly body?: object | undefined
+  /** A function where it is wanted by a client of the user's alone: then it is sent as `written` says. */
+  readonly body?: object | (() => object) | undefined
+  /** The body as JSON, where the client would be slow at it. */
+  readonly written?: (() => Uint8Array) | undefined
 }
 
 /** An answer of the server, whatever its status. */

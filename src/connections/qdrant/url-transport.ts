@@ -41,11 +41,13 @@ export class UrlTransport implements QdrantTransport {
   async send(request: QdrantRequest, signal: AbortSignal): Promise<QdrantReply> {
     const { client, agent } = await this.#open(signal)
     const repeatable = request.operation !== 'createSnapshot'
+    const written = request.written?.()
+    const given = argumentsOf(written ? { ...request, body: undefined } : request)
     for (let stale = 0; ; stale++) {
-      const watch = new RetryAfterWatch(agent)
+      const watch = new RequestConnections(agent, written)
       try {
         const init = { ...asked, signal, dispatcher: watch }
-        const { status, data } = await client.api()[request.operation](argumentsOf(request), init)
+        const { status, data } = await client.api()[request.operation](given, init)
         return { status, data }
       } catch (error) {
         if (signal.aborted) throw abortError(signal)
@@ -120,7 +122,7 @@ export class UrlTransport implements QdrantTransport {
     }
   }
 
-  #answer(error: unknown, watch?: RetryAfterWatch): QdrantReply {
+  #answer(error: unknown, watch?: RequestConnections): QdrantReply {
     if (this.#destroyed) throw this.#closed(error)
     if (errorChain(error).some((link) => codeOf(link) === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')) {
       throw new HeadwaterError('HW_UNAVAILABLE', `${this.#what}: the answer is larger than qdrant.maxAnswerBytes`, {
@@ -147,16 +149,19 @@ interface Handler {
 type Fields = Readonly<Record<string, string | string[] | undefined>>
 
 /**
- * The connections for one request, listening for its Retry-After: of that header the client passes on the first digit.
- * All of it that `fetch` uses is `dispatch`.
+ * The connections for one request. They listen for its Retry-After, since of that header the client passes on the first
+ * digit, and send what is written already in place of the client's body: it would write each number as a double. All of
+ * it that `fetch` uses is `dispatch`.
  */
-class RetryAfterWatch {
+class RequestConnections {
   overloaded = false
   retryAfter: string | undefined
   readonly #agent: Agent
+  readonly #written: Uint8Array | undefined
 
-  constructor(agent: Agent) {
+  constructor(agent: Agent, written: Uint8Array | undefined) {
     this.#agent = agent
+    this.#written = written
   }
 
   dispatch(options: Agent.DispatchOptions, handler: Handler): boolean {
@@ -174,13 +179,19 @@ class RetryAfterWatch {
         onResponseStart.call(heard, controller, status, fields, ...more)
       }
     }
-    return this.#agent.dispatch(options, heard as Dispatcher.DispatchHandlers)
+    const sent = this.#written ? withBody(options, this.#written) : options
+    return this.#agent.dispatch(sent, heard as Dispatcher.DispatchHandlers)
   }
 
   #hear(status: number, retryAfter: () => string | undefined): void {
     this.overloaded = status === 429
     this.retryAfter = this.overloaded ? retryAfter() : undefined
   }
+}
+
+/** A length that did not fit would be refused before anything is sent. */
+function withBody(options: Agent.DispatchOptions, body: Uint8Array): Agent.DispatchOptions {
+  return { ...options, body, headers: { ...Object(options.headers), 'content-length': String(body.byteLength) } }
 }
 
 /** Names and values in turn. */

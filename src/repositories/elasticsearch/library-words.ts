@@ -1,6 +1,6 @@
 import { HeadwaterError } from '../../core/errors'
 import type { Clause, Slot, Term } from '../../core/words/reading'
-import { fieldNames, wordsOf } from '../text-words'
+import { fieldNames, type WordReader, wordsOf } from '../text-words'
 import type { TextEntry, TextIndex } from '../texts'
 import type { AnalysisPlan } from './analysis'
 import type { Query } from './filter-query'
@@ -26,23 +26,32 @@ export function libraryPlan(): AnalysisPlan {
 }
 
 export function libraryWords(index: TextIndex, entry: TextEntry): Record<string, unknown> {
-  const reading = wordsOf(index)
-  return { words: Object.fromEntries(fieldNames.map((name) => [name, rowsOf(reading.terms(entry[name] ?? ''))])) }
+  const reader = wordsOf(index)
+  return { words: Object.fromEntries(fieldNames.map((name) => [name, rowsOf(reader, entry[name] ?? '')])) }
 }
 
-function rowsOf(terms: readonly Term[]): string[] {
+function rowsOf(reader: WordReader, text: string): string[] {
   const row: string[] = []
   const beside: string[] = []
-  for (const [at, one] of terms.entries()) {
-    const { term, position, kind } = one
-    const next = terms[at + 1]
-    // `C++` stands for the `C` that follows; of other things that stand beside words, the words themselves are in the row.
-    const isWhole = kind === 'extra' && next?.position === position && next.start === one.start && next.end === one.end
-    if (row[position] === undefined && (kind !== 'extra' || (isWhole && next.kind !== 'extra'))) row[position] = term
-    else beside.push(term)
+  const places: number[] = []
+  const put = (term: string, position: number, inRow: boolean): void => {
+    if (inRow && row[position] === undefined) row[position] = term
+    else places[beside.push(term) - 1] = position
   }
+  let held: Omit<Term, 'kind'> | undefined
+  reader.read(text, 0, (term, position, start, end, kind) => {
+    if (held) {
+      // `C++` stands for the `C` that follows; of other things that stand beside words, the words themselves are in the row.
+      const isWhole = held.position === position && held.start === start && held.end === end && kind !== 'extra'
+      put(held.term, held.position, isWhole)
+      held = undefined
+    }
+    if (kind === 'extra') held = { term, position, start, end }
+    else put(term, position, true)
+  })
+  if (held) put(held.term, held.position, false)
   // The last character of a run stands alone.
-  for (const { term, position } of terms) row[position] ??= term
+  for (const [at, term] of beside.entries()) row[places[at]!] ??= term
   return beside.length === 0 ? [row.join(' ')] : [row.join(' '), beside.join(' ')]
 }
 

@@ -41,9 +41,9 @@ export function batchesOf<T>(
   return batches
 }
 
-/** An upper bound of a point's size in a request, without writing its vector out. */
-export function sizeOf(dimensions: number, payload: object): number {
-  return 200 + dimensions * bytesPerNumber + Buffer.byteLength(JSON.stringify(payload))
+/** An upper bound of a point's size in a request, without writing its vector out; of the payload as JSON. */
+export function sizeOf(dimensions: number, payload: string): number {
+  return 200 + dimensions * bytesPerNumber + Buffer.byteLength(payload)
 }
 
 /** Of an id twice in a call the highest fence counts, and of equal ones the last. */

@@ -92,7 +92,7 @@ export const qdrantVectorDefaults = Object.freeze({
   quantization: Object.freeze({ quantile: 0.99, alwaysRam: true, rescore: true, oversampling: 2 }),
   onDiskPayload: true,
   onDiskVectors: false,
-  batch: Object.freeze({ points: 100, bytes: 16 * 2 ** 20 }),
+  batch: Object.freeze({ points: 250, bytes: 16 * 2 ** 20 }),
   exact: false,
   searchTimeoutMs: 30_000,
   indexingTimeoutMs: 300_000,

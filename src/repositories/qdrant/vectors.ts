@@ -13,11 +13,12 @@ import { payloadFence, removalFilter, upsertFence } from './fences'
 import { tenantFilter } from './filter-qdrant'
 import { vectorName } from './names'
 import { type QdrantVectorOptions, type ResolvedQdrantVectorOptions, resolveQdrantVectorOptions } from './options'
-import { encodePayload, payloadFormat, qdrantFormat, type StoredPayload } from './payload'
+import { encodePayload, payloadFormat, qdrantFormat } from './payload'
 import { scanCollection } from './scanning'
 import { type DocumentHits, QdrantSearching } from './searching'
 import { QdrantSnapshots } from './snapshots'
 import { type QdrantCollectionStats, statsOf, waitUntilIndexed } from './status'
+import { type EncodedPoint, upsertRequest } from './upsert-request'
 
 /** Points of one `read` request. */
 const readBatch = 256
@@ -75,15 +76,8 @@ export class QdrantVectorRepository implements VectorRepository {
     checkFences(points)
     const name = vectorName(index)
     await this.#write(index, points, index.dimensions, call, (collection, batch, inner) => {
-      const body = {
-        points: batch.map(({ point, payload }) => ({
-          id: point.id,
-          vector: { [name]: Array.from(point.vector) },
-          payload,
-        })),
-        update_filter: upsertFence(batch.map(({ point }) => point)),
-      }
-      return this.#connection.write({ operation: 'upsertPoints', collection, body }, inner)
+      const request = upsertRequest(name, batch, upsertFence(batch.map(({ point }) => point)))
+      return this.#connection.write({ operation: 'upsertPoints', collection, ...request }, inner)
     })
   }
 
@@ -266,21 +260,20 @@ export class QdrantVectorRepository implements VectorRepository {
     points: readonly P[],
     dimensions: number,
     call: CallOptions | undefined,
-    send: (
-      collection: string,
-      batch: readonly { readonly point: P; readonly payload: StoredPayload }[],
-      call: CallOptions,
-    ) => Promise<void>,
+    send: (collection: string, batch: readonly EncodedPoint<P>[], call: CallOptions) => Promise<void>,
   ): Promise<void> {
     if (points.length === 0) return
     const format = payloadFormat(index)
-    const encoded = distinctPoints(points).map((point) => ({ point, payload: encodePayload(point, format) }))
+    const encoded = distinctPoints(points).map((point): EncodedPoint<P> => {
+      const payload = encodePayload(point, format)
+      return { point, payload, json: JSON.stringify(payload) }
+    })
     await this.#connection.within(
       call,
       async (inner) => {
         await this.#connection.fenced(inner)
         for (const [tenant, ofTenant] of this.#byCollection(encoded, ({ point }) => point.payload.tenant)) {
-          const batches = batchesOf(ofTenant, this.#options.batch, ({ payload }) => sizeOf(dimensions, payload))
+          const batches = batchesOf(ofTenant, this.#options.batch, ({ json }) => sizeOf(dimensions, json))
           await eachOf(batches, (batch) =>
             this.#collections.write(index, tenant, (collection) => send(collection, batch, inner), inner),
           )
