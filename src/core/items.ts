@@ -2,9 +2,7 @@ import { abortable } from './abort'
 import type { Clock } from './clock'
 import { describeValue } from './describe-value'
 import { HeadwaterError, isHeadwaterError } from './errors'
-
-/** The event loop is given its turn after so long, ms: timers, deadlines and other calls are in that. */
-const turnMs = 15
+import { Turns } from './turns'
 
 /**
  * Items of a caller's list or stream, one after the other: ends when the signal aborts, also while the stream is waited
@@ -17,14 +15,11 @@ export async function* itemsOf<T>(
   signal: AbortSignal,
 ): AsyncGenerator<{ readonly item: T }> {
   const iterator = iteratorOf(source, path)
-  let turnAt = clock.monotonic()
+  const turns = new Turns(clock, signal)
   let ended = false
   try {
     for (;;) {
-      if (clock.turn && clock.monotonic() - turnAt >= turnMs) {
-        await clock.turn()
-        turnAt = clock.monotonic()
-      }
+      await turns.take()
       const next = await abortable(Promise.resolve(nextOf(iterator, path)), signal).catch((cause: unknown) => {
         ended = !signal.aborted
         throw readingFailed(path, cause)

@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../core/abort'
 import { checkOptions, type OptionKinds, oneOf, whole } from '../core/option-kinds'
+import { ReadingTurns } from '../core/turns'
 import { stem, terms, words } from '../core/words/first-words'
 import { readingOf } from '../core/words/reading'
 import type { Embedder, EmbedOptions } from './embedder'
@@ -63,7 +64,14 @@ export class HashingEmbedder implements Embedder {
 
   async embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]> {
     throwIfAborted(options?.signal)
-    return texts.map((text) => this.#vector(text))
+    const turns = new ReadingTurns(options?.signal)
+    const vectors: Float32Array[] = []
+    for (const text of texts) {
+      vectors.push(this.#vector(text))
+      const turn = turns.after(text.length)
+      if (turn) await turn
+    }
+    return vectors
   }
 
   #vector(text: string): Float32Array {

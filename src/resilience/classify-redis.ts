@@ -34,6 +34,7 @@ const replies: Record<string, Rule> = {
 const phrases: readonly (readonly [RegExp, Rule])[] = [
   [/^Command timed out/, { code: 'HW_TIMEOUT', drop: true }],
   [/^Connection is closed|isn't writeable|^Socket closed|^Socket timeout/, { code: 'HW_UNAVAILABLE', drop: true }],
+  [/^Protocol error|^Command queue state error/, { code: 'HW_UNAVAILABLE', drop: true }],
   [/max number of clients reached/i, { code: 'HW_UNAVAILABLE', drop: true }],
   [/DB index is out of range|invalid DB index/i, { code: 'HW_INVALID_OPTIONS', drop: true }],
   [/without any password configured|no password is set|invalid (username-)?password/i, { code: 'HW_UNAUTHORIZED' }],
@@ -48,7 +49,8 @@ export function classifyRedis(error: unknown, what: string): RedisFailure {
     return { error: new HeadwaterError('HW_UNAVAILABLE', `${what}: ${network.message}`, more), drop: true }
   }
   for (const link of errorChain(error)) {
-    const message = messageOf(link)
+    // An answer that nobody asked for may be anybody's value.
+    const message = messageOf(link).replace(/ Last (?:reply|error): .*/s, '')
     const rule = phrases.find(([pattern]) => pattern.test(message))?.[1] ?? replies[/^[A-Z]+/.exec(message)?.[0] ?? '']
     if (!rule) continue
     const more = { cause: error, retryable: rule.retryable }

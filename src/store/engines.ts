@@ -3,6 +3,7 @@ import { ElasticsearchConnection } from '../connections/elasticsearch/connection
 import type { PostgresConnection } from '../connections/postgres/connection'
 import { QdrantConnection } from '../connections/qdrant/connection'
 import { RedisConnection } from '../connections/redis/connection'
+import { redisDefaults } from '../connections/redis/options'
 import { S3Connection } from '../connections/s3/connection'
 import type { CallOptions } from '../core/abort'
 import { tenantId } from '../core/ids'
@@ -103,7 +104,10 @@ export function engines(options: StoreOptions<object>, place: EnginePlace): Engi
   let caches: Caches
   if (redis) {
     const { cache: _cache, vectors: _vectors, ...where } = redis
-    caches = sharedCaches(options, open('redis', new RedisConnection(where, ports)), installation, place)
+    // What may be cached must come back.
+    const { maxAnswerBytes = Math.max(redisDefaults.maxAnswerBytes, 2 * (options.limits?.valueBytes ?? 0)) } = where
+    const connection = open('redis', new RedisConnection({ ...where, maxAnswerBytes }, ports))
+    caches = sharedCaches(options, connection, installation, place)
   } else caches = ownCaches(options, place)
   let blobs = own.blobs ?? blobsOf(options, place)
   if (s3) {

@@ -7,8 +7,12 @@ import { createGzip, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ElasticsearchConnection } from '../../src/connections/elasticsearch/connection'
 import { QdrantConnection } from '../../src/connections/qdrant/connection'
+import { HeadwaterError } from '../../src/core/errors'
+import { tenantId } from '../../src/core/ids'
 import { HttpEmbedder } from '../../src/embeddings/http/embedder'
 import { OnnxEmbedder } from '../../src/embeddings/onnx/onnx-embedder'
+import { ElasticsearchTextRepository } from '../../src/repositories/elasticsearch/texts'
+import { QdrantVectorRepository } from '../../src/repositories/qdrant/vectors'
 import { rejection } from './postgres/backends'
 
 const most = 65_536
@@ -113,5 +117,46 @@ describe.each(Object.keys(ways))('an answer %s', (way) => {
     const left = await readdir(cacheDir, { recursive: true, withFileTypes: true })
     expect(left.filter((entry) => entry.isFile())).toEqual([])
     await rm(cacheDir, { recursive: true })
+  })
+})
+
+describe.each([
+  ['a nest of lists', '[', ']'],
+  ['a nest of objects', '{"result":', '}'],
+])('an answer that is %s, a hundred thousand deep', (_name, open, close) => {
+  const nest = `${open.repeat(100_000)}1${close.repeat(100_000)}`
+  // In a place that is read, beside what makes the answer look right.
+  const body = `{"status":"ok","time":0.1,"result":${nest},"hits":${nest},"data":${nest}}`
+  let server: Server
+  let url: string
+
+  beforeEach(async () => {
+    server = createServer((request, response) => {
+      request.resume()
+      response.writeHead(200, { 'content-type': 'application/json', 'x-elastic-product': 'Elasticsearch' })
+      response.end(body)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  afterEach(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  it('ends no search in Elasticsearch and in Qdrant but with a typed error', async () => {
+    const elasticsearch = new ElasticsearchConnection({ url, ...once })
+    const texts = new ElasticsearchTextRepository(elasticsearch, { prefix: 'hw' })
+    const textIndex = { name: 'a', language: 'english' }
+    const text = await rejection(texts.search(textIndex, { tenant: tenantId('acme'), query: 'fox', limit: 3 }))
+    expect(text).toBeInstanceOf(HeadwaterError)
+    await elasticsearch.destroy()
+
+    const qdrant = new QdrantConnection({ url, ...once })
+    const vectors = new QdrantVectorRepository(qdrant)
+    const index = { name: 'a', fingerprint: 'f', dimensions: 3 }
+    const query = { tenant: tenantId('acme'), vector: new Float32Array([1, 0, 0]), limit: 3 }
+    expect(await rejection(vectors.search(index, query))).toBeInstanceOf(HeadwaterError)
+    await qdrant.destroy()
   })
 })

@@ -17,6 +17,7 @@ export interface OwnRedisClient extends RedisClient {
   connect(): Promise<void>
   disconnect(): void
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'connect', listener: () => void): unknown
 }
 
 /** Closes the socket at once; ioredis itself would wait for the other side, which may be silent. */

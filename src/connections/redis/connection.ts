@@ -175,7 +175,7 @@ export class RedisConnection implements AsyncDisposable {
     try {
       return await work(client)
     } catch (cause) {
-      const { error, drop } = classifyRedis(cause, `Redis ${what}`)
+      const { error, drop } = classifyRedis(link.refusal(client) ?? cause, `Redis ${what}`)
       if (drop) link.drop(client)
       throw error
     }

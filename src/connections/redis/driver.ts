@@ -1,5 +1,6 @@
 import { driverMissing } from '../../resilience/driver-missing'
 import type { OwnRedisClient } from './client'
+import { guardAnswers } from './guard-answers'
 import type { RedisAddress, ResolvedRedisOptions } from './options'
 
 async function load() {
@@ -19,7 +20,7 @@ export async function openClient(address: RedisAddress, options: ResolvedRedisOp
   // The first of 5 have no such name beside the default.
   const Redis = driver.Redis ?? driver.default
   const { host, port, username, password, db, tls } = address
-  return new Redis({
+  const client = new Redis({
     host,
     port,
     db,
@@ -39,6 +40,8 @@ export async function openClient(address: RedisAddress, options: ResolvedRedisOp
     disconnectTimeout: 1,
     disableClientInfo: true,
   })
+  guardAnswers(client, options.maxAnswerBytes)
+  return client
 }
 
 function definedOnly(values: object): Record<string, unknown> {

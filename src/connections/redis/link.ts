@@ -1,6 +1,6 @@
 import { abortable, type Signal } from '../../core/abort'
 import type { Clock } from '../../core/clock'
-import { HeadwaterError } from '../../core/errors'
+import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { classifyRedis } from '../../resilience/classify-redis'
 import { destroySocket, type OwnRedisClient } from './client'
 import { openClient } from './driver'
@@ -15,6 +15,7 @@ export class RedisLink {
   readonly #options: ResolvedRedisOptions
   readonly #clock: Clock
   readonly #open = new Set<OwnRedisClient>()
+  readonly #refused = new WeakMap<OwnRedisClient, HeadwaterError>()
   #current: OwnRedisClient | undefined
   #connecting: Promise<OwnRedisClient> | undefined
   #closed = false
@@ -43,6 +44,11 @@ export class RedisLink {
     destroySocket(client)
   }
 
+  /** Why a connection was ended from here; its driver tells only that it is closed. */
+  refusal(client: OwnRedisClient): HeadwaterError | undefined {
+    return this.#refused.get(client)
+  }
+
   close(): void {
     this.#closed = true
     for (const client of [...this.#open]) this.drop(client)
@@ -56,6 +62,9 @@ export class RedisLink {
     let failure: unknown
     client.on('error', (error) => {
       failure ??= error
+      if (isHeadwaterError(error)) this.#refused.set(client, error)
+      // An answer that nobody asked for, say: what comes next would be taken for the answer of another command.
+      if (this.#current === client) this.drop(client)
     })
     this.#open.add(client)
     let late = false

@@ -45,6 +45,8 @@ export interface RedisOptions {
   readonly maxInFlight?: number | undefined
   /** Calls that may wait for their turn; one more is HW_OVERLOADED. */
   readonly maxQueue?: number | undefined
+  /** Most bytes of an answer; a longer one ends the connection and is HW_UNAVAILABLE. A client of yours reads without it. */
+  readonly maxAnswerBytes?: number | undefined
   /** Shown by CLIENT LIST. */
   readonly connectionName?: string | undefined
   readonly tls?: RedisTlsOptions | undefined
@@ -73,6 +75,7 @@ export const redisDefaults = Object.freeze({
   connectTimeoutMs: 1_000,
   maxInFlight: 512,
   maxQueue: 10_000,
+  maxAnswerBytes: 128 * 2 ** 20,
   connectionName: 'headwater',
 }) satisfies RedisOptions
 
@@ -85,6 +88,7 @@ const kinds = {
   connectTimeoutMs: whole(1),
   maxInFlight: whole(1),
   maxQueue: whole(1),
+  maxAnswerBytes: whole(65_536),
   connectionName: text(255),
   tls: group({
     ca: pem,

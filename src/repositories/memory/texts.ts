@@ -1,5 +1,6 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
+import { ReadingTurns } from '../../core/turns'
 import { lacksStemmers, loadStemmers } from '../../core/words/languages'
 import { matches } from '../../filter/predicate'
 import type { Facet, FacetQuery } from '../facets'
@@ -32,8 +33,9 @@ export class MemoryTextRepository extends MemoryIndexes<TextIndex, HeldText, Tex
   async upsert(index: TextIndex, entries: readonly TextEntry[], call?: CallOptions): Promise<void> {
     if (lacksStemmers(index.language)) await loadStemmers()
     throwIfAborted(call?.signal)
-    const { table, postings, index: made } = this.held(index)
-    const words = wordsOf(made)
+    const turns = new ReadingTurns(call?.signal)
+    let { table, postings } = this.held(index)
+    const words = wordsOf(this.held(index).index)
     for (const { id, fence, stamp, payload, title, heading, text } of entries) {
       const held = table.get(id)
       if (!table.accepts(held, fence, this.withoutGuard)) continue
@@ -48,6 +50,11 @@ export class MemoryTextRepository extends MemoryIndexes<TextIndex, HeldText, Tex
         postings.set(payload.tenant, own)
       }
       own.add(id, (found) => readEntry(words, entry, found))
+      const turn = turns.after(text.length)
+      if (!turn) continue
+      await turn
+      // In the meantime the index may have been dropped.
+      ;({ table, postings } = this.held(index))
     }
   }
 

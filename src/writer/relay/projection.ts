@@ -1,5 +1,6 @@
 import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
+import { Turns } from '../../core/turns'
 import type { DocumentState, StateChunk } from '../../repositories/chunks'
 import { stampOf } from '../../repositories/entry-stamp'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
@@ -34,14 +35,16 @@ export async function project(
 ): Promise<void> {
   assertKnownFormat(generation.name, generation.format, formatMade(ports, generation.target))
   const removals = removalsOf(changes)
+  const turns = new Turns(ports.clock, call.signal)
+  const inTurns = <T>(items: readonly T[]) => partsInTurns(items, turns)
   if (generation.target === 'text') {
     const index = textIndexOf(generation)
-    for (const part of parts(removals)) await ports.texts.remove(index, part, call)
-    for (const part of parts(textEntries(generation, changes))) await ports.texts.upsert(index, part, call)
+    for await (const part of inTurns(removals)) await ports.texts.remove(index, part, call)
+    for await (const part of inTurns(textEntries(generation, changes))) await ports.texts.upsert(index, part, call)
     return
   }
   const index = vectorIndexOf(generation)
-  for (const part of parts(removals)) await ports.vectors.remove(index, part, call)
+  for await (const part of inTurns(removals)) await ports.vectors.remove(index, part, call)
   // A generation that is being built may not hold the point yet, so that its payload alone would be lost on it.
   const whole = generation.state === 'building'
   const fresh: PendingPoint[] = []
@@ -50,8 +53,8 @@ export async function project(
     if (whole || pending.fresh) fresh.push(pending)
     else payloads.push(pending.point)
   }
-  for (const part of parts(payloads)) await ports.vectors.setPayload(index, part, call)
-  for (const part of parts(fresh)) {
+  for await (const part of inTurns(payloads)) await ports.vectors.setPayload(index, part, call)
+  for await (const part of inTurns(fresh)) {
     const found = await vectorsFor(ports, generation.fingerprint!, part, call, vectors)
     const points = part.map(({ point: { id, fence, stamp, payload }, inputHash }) => {
       return { id, fence, stamp, payload, vector: found.get(inputHash)! }
@@ -139,6 +142,10 @@ async function vectorsFor(
   return found
 }
 
-function* parts<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let at = 0; at < items.length; at += entriesPerCall) yield items.slice(at, at + entriesPerCall)
+/** One after another; between two of them others have their turn, where the engine leaves them none. */
+async function* partsInTurns<T>(items: readonly T[], turns: Turns): AsyncGenerator<readonly T[]> {
+  for (let at = 0; at < items.length; at += entriesPerCall) {
+    if (at > 0) await turns.take()
+    yield items.slice(at, at + entriesPerCall)
+  }
 }

@@ -2,6 +2,7 @@ import { HeadwaterError } from '../../core/errors'
 import type { Scope } from '../../core/ids'
 import { sha256, uuidV5 } from '../../core/ids'
 import { canonicalJson, type JsonObject } from '../../core/json'
+import { ReadingTurns } from '../../core/turns'
 import type { ChunkContext } from '../../repositories/chunks'
 import type { DocumentHead, DocumentRow } from '../../repositories/documents'
 import { inputHashOf, inputText } from '../../splitter/input-text'
@@ -163,14 +164,24 @@ export function isPrepared(value: unknown): value is PreparedDocument {
   return typeof value === 'object' && value !== null && PreparedDocument.is(value)
 }
 
-function identify(scope: Scope, document: CheckedDocument, drafts: readonly ChunkDraft[]): PreparedChunk[] {
+async function identify(
+  scope: Scope,
+  document: CheckedDocument,
+  drafts: readonly ChunkDraft[],
+): Promise<PreparedChunk[]> {
   const seen = new Map<string, number>()
-  return drafts.map(({ text, start, end, metadata = {}, heading = '', tableHeader = '' }, ordinal) => {
+  const turns = new ReadingTurns()
+  const chunks: PreparedChunk[] = []
+  for (const [ordinal, draft] of drafts.entries()) {
+    const { text, start, end, metadata = {}, heading = '', tableHeader = '' } = draft
     const hash = sha256(text, canonicalJson(metadata))
     const occurrence = seen.get(hash) ?? 0
     seen.set(hash, occurrence + 1)
     const id = uuidV5(scope.tenant, scope.collection, document.id, hash, String(occurrence))
     const inputHash = inputHashOf(document.title, { heading, tableHeader, text })
-    return { id, ordinal, start, end, text, heading, tableHeader, metadata, inputHash }
-  })
+    chunks.push({ id, ordinal, start, end, text, heading, tableHeader, metadata, inputHash })
+    const turn = turns.after(text.length)
+    if (turn) await turn
+  }
+  return chunks
 }
