@@ -42,6 +42,9 @@ export async function runBulk(
   if (refused.length > 0) throw refusal(refused, operations.length)
 }
 
+/** Of an answer nothing else is looked at. */
+const querystring = Object.freeze({ require_alias: true, filter_path: 'items.*.status,items.*.error' })
+
 async function apply(
   connection: ElasticsearchConnection,
   batch: readonly BulkOperation[],
@@ -52,7 +55,7 @@ async function apply(
   try {
     await connection.retrying(async (deadline) => {
       const bulkBody = left.map(({ lines }) => lines).join('')
-      const request = { method: 'POST', path: '/_bulk', querystring: { require_alias: true }, bulkBody }
+      const request = { method: 'POST', path: '/_bulk', querystring, bulkBody }
       const answer = await connection.request(request, { ...deadline.options(), idempotent: false })
       const { again, error } = judge(left, itemsOf(answer, left.length), refused)
       left = again

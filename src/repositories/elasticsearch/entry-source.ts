@@ -48,11 +48,11 @@ export function searchAnswer<H>(answer: unknown): SearchAnswer<H> {
 }
 
 /** The document to write; `words`: what is searched, where this package reads the words. */
-export function sourceOf(entry: TextEntry, words: Record<string, unknown>): Record<string, unknown> {
+export function sourceOf(entry: TextEntry, words: Record<string, unknown> | undefined): EntrySource & object {
   const { id, stamp, title, heading, text, payload } = entry
   const { tenant, document, source, createdAt, updatedAt, version, leaves } = payload
   const own: EntrySource = { id, tenant, document, stamp, source, createdAt, updatedAt, version, leaves, title, text }
-  return { ...own, ...(heading && { heading }), filter: tokensOf(payload), ...words }
+  return Object.assign(own, heading && { heading }, { filter: tokensOf(payload) }, words)
 }
 
 export function textEntryOf({ _version, _source }: SearchHit): TextEntry {

@@ -1,6 +1,6 @@
 import type { LeafType, LeafValue } from '../../filter/parsed'
 import type { Bound } from '../../filter/reduce-tests'
-import { systemFieldTypes, systemValue } from '../../filter/system-fields'
+import { systemFieldTypes } from '../../filter/system-fields'
 import { numberOfHex, sortableHex, tokenOf } from '../filter-tokens'
 import type { IndexPayload } from '../index-entry'
 
@@ -17,11 +17,16 @@ export function tokensOf(payload: IndexPayload): string[] {
     for (const value of values) found.push(token(path, type, value))
   }
   for (const [key, values] of Object.entries(payload.leaves)) add(key.slice(2), key[0] as LeafType, values)
-  const subject = { ...payload, id: payload.document }
-  for (const name of Object.keys(systemFieldTypes) as (keyof typeof systemFieldTypes)[]) {
-    const value = systemValue(subject, name)
-    if (value !== null) add(name, systemFieldTypes[name], [value])
-  }
+  const { document, source, createdAt, updatedAt, version } = payload
+  // Nobody asks whether these are there.
+  found.push(
+    token('$id', systemFieldTypes.$id, document),
+    token('$createdAt', systemFieldTypes.$createdAt, createdAt),
+    token('$updatedAt', systemFieldTypes.$updatedAt, updatedAt),
+    token('$version', systemFieldTypes.$version, version),
+  )
+  if (source !== null) add('$source', systemFieldTypes.$source, [source])
+  // Two types under one path say twice that it is there.
   return [...new Set(found)]
 }
 

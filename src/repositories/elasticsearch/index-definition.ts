@@ -65,13 +65,13 @@ export function indexDefinition(
       dynamic: 'strict',
       _meta: makeOf(index, mode),
       _routing: { required: true },
-      _source: { excludes: ['filter', 'stems', 'words'] },
       properties: {
         ...fields,
         // _id cannot be sorted by.
         id: keyword,
-        tenant: keyword,
-        document: keyword,
+        // Asked for as a term alone, given back as a column alone.
+        tenant: { ...keyword, doc_values: false },
+        document: { ...keyword, index: false },
         filter: keyword,
         stamp: { ...keyword, ...kept },
         source: { ...keyword, ...kept },

@@ -43,6 +43,8 @@ export interface HighlightedHit extends IndexHit {
 const mostHits = 10_000
 const readAtOnce = 500
 const byId = [{ id: 'asc' }]
+/** What is only there to be searched. */
+const searched = ['filter', 'stems', 'words']
 
 /**
  * BM25 over texts in Elasticsearch. One index a generation; writes go through its private alias, fenced by external
@@ -96,8 +98,8 @@ export class ElasticsearchTextRepository implements TextRepository {
       const { id, fence, payload } = entry
       const target = { _index, _id: engineId(payload.tenant, id), routing: payload.tenant }
       const action = { index: { ...target, version: fence, version_type: 'external_gte' } }
-      const lines = `${JSON.stringify(action)}\n${JSON.stringify(sourceOf(entry, library ? wordsOf(index, entry) : {}))}\n`
-      return { id, kind: 'index' as const, lines }
+      const source = sourceOf(entry, library ? wordsOf(index, entry) : undefined)
+      return { id, kind: 'index' as const, lines: `${JSON.stringify(action)}\n${JSON.stringify(source)}\n` }
     })
     await this.#connection.within(call, (inner) => runBulk(this.#connection, operations, this.#options.limits, inner))
   }
@@ -219,7 +221,7 @@ export class ElasticsearchTextRepository implements TextRepository {
     const entries: TextEntry[] = []
     for (let i = 0; i < ids.length; i += readAtOnce) {
       const query = { bool: { filter: [{ terms: { id: ids.slice(i, i + readAtOnce) } }] } }
-      const body = { query, size: readAtOnce, sort: byId, version: true }
+      const body = { query, size: readAtOnce, sort: byId, version: true, _source: { excludes: searched } }
       entries.push(...(await this.#hits(index, body, undefined, call)).map(textEntryOf))
     }
     return entries
