@@ -41,30 +41,33 @@ function checkedName(value: unknown, path: string): string {
 
 /** UUIDv5 in a namespace of our own over length-prefixed parts, so that no two lists of parts run together. */
 export function uuidV5(...parts: string[]): string {
-  const pieces: Buffer[] = [namespace]
+  let size = namespace.length
+  for (const part of parts) size += 4 + part.length * 3
+  const bytes = size <= scratch.length ? scratch : Buffer.concat([namespace], size)
+  let at = namespace.length
   for (const part of parts) {
-    const bytes = Buffer.from(part, 'utf8')
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(bytes.length)
-    pieces.push(length, bytes)
+    const length = bytes.write(part, at + 4)
+    bytes.writeUInt32BE(length, at)
+    at += 4 + length
   }
-  return formatUuid(hash('sha1', Buffer.concat(pieces), 'buffer').subarray(0, 16), 0x50)
+  return formatUuid(hash('sha1', bytes.subarray(0, at), 'hex'), '5')
 }
 
 /** A time-ordered UUIDv7: 48 bits of epoch ms (what a clock says beyond them is their end), then randomness. */
 export function uuidV7(clock: Clock, random: Random): string {
   const bytes = Buffer.from(random.bytes(16))
   bytes.writeUIntBE(Math.min(Math.max(0, clock.now()), 2 ** 48 - 1), 0, 6)
-  return formatUuid(bytes, 0x70)
+  return formatUuid(bytes.toString('hex'), '7')
 }
 
 const namespace = Buffer.from('b5a1c3a27d0e4b51a9c8f3d26e0417aa', 'hex')
+/** Begins with the namespace. */
+const scratch = Buffer.alloc(4_096)
+namespace.copy(scratch)
 
-function formatUuid(bytes: Buffer, version: number): string {
-  bytes[6] = (bytes[6]! & 0x0f) | version
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const hex = bytes.toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+function formatUuid(hex: string, version: '5' | '7'): string {
+  const variant = '89ab'[Number.parseInt(hex[16]!, 16) & 3]
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${version}${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 /** Hex SHA-256 over length-prefixed parts. */

@@ -19,11 +19,16 @@ export async function* itemsOf<T>(
   let ended = false
   try {
     for (;;) {
-      await turns.take()
-      const next = await abortable(Promise.resolve(nextOf(iterator, path)), signal).catch((cause: unknown) => {
+      const turn = turns.take()
+      if (turn) await turn
+      let next: IteratorResult<T>
+      try {
+        const given = iterator.next()
+        next = checkedNext(isPromise(given) ? await abortable(Promise.resolve(given), signal) : given, path)
+      } catch (cause) {
         ended = !signal.aborted
         throw readingFailed(path, cause)
-      })
+      }
       ended = next.done === true
       if (next.done) return
       // Within an object: what is given on by itself is taken for a promise if it looks like one.
@@ -49,8 +54,12 @@ function iteratorOf<T>(source: Iterable<T> | AsyncIterable<T>, path: string): It
   })
 }
 
-async function nextOf<T>(iterator: Iterator<T> | AsyncIterator<T>, path: string): Promise<IteratorResult<T>> {
-  const next = await iterator.next()
+/** An iterator of a list gives its items at once: no promise is made for each. */
+function isPromise<T>(given: T | Promise<T>): given is Promise<T> {
+  return typeof Object(given).then === 'function'
+}
+
+function checkedNext<T>(next: IteratorResult<T>, path: string): IteratorResult<T> {
   if (typeof next === 'object' && next !== null) return next
   throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: its iterator gave ${describeValue(next)}`, { path })
 }

@@ -17,12 +17,16 @@ export class Turns {
     this.#at = clock.monotonic()
   }
 
-  /** Call where the work can wait; it does so when the last turn was long enough ago. */
-  async take(): Promise<void> {
-    if (this.#clock.turn && this.#clock.monotonic() - this.#at >= turnMs) {
-      await this.#clock.turn()
-      this.#at = this.#clock.monotonic()
-    }
+  /** Call where the work can wait; undefined unless the last turn was long enough ago. */
+  take(): Promise<void> | undefined {
+    if (this.#clock.turn && this.#clock.monotonic() - this.#at >= turnMs) return this.#turn(this.#clock.turn())
+    throwIfAborted(this.#signal)
+    return undefined
+  }
+
+  async #turn(turn: Promise<void>): Promise<void> {
+    await turn
+    this.#at = this.#clock.monotonic()
     throwIfAborted(this.#signal)
   }
 }

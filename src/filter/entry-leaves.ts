@@ -31,6 +31,7 @@ export function entryLeaves(document: OwnFields, chunk: JsonObject): Leaves {
 
 /** `leaves` themselves where the chunk has no metadata. */
 export function withChunk(leaves: Leaves, chunk: JsonObject): Leaves {
+  if (Object.keys(chunk).length === 0) return leaves
   const own = Object.entries(flattenMetadata(chunk))
   if (own.length === 0) return leaves
   const renamed = own.map(([key, values]) => [`${key.slice(0, 2)}${chunkPath}${key.slice(2)}`, values])

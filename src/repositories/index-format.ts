@@ -50,10 +50,14 @@ export function assertKnownFormat(name: string, found: IndexFormat, made: IndexF
   )
 }
 
+/** Each generation asks for those of the same documents. */
+const leavesOf = new WeakMap<OwnFields, Leaves>()
+
 /** The leaves that entries of a document hold, by the metadata of their chunks. */
 export function leavesHeld({ payload }: IndexFormat, document: OwnFields): (chunk: JsonObject) => Leaves {
   if (payload < 2) return () => document.leaves
-  const leaves = documentLeaves(document)
+  const leaves = leavesOf.get(document) ?? documentLeaves(document)
+  leavesOf.set(document, leaves)
   return (chunk) => withChunk(leaves, chunk)
 }
 

@@ -389,12 +389,9 @@ export class CoordinatedWriter {
     scope: Scope,
     input: DocumentInput<unknown> | PreparedDocument,
     call: CallOptions,
-  ): Promise<PreparedDocument> {
-    const plan = this.plan(scope.collection)
-    return prepareWithBlob(this.#ports, documentLimits(this.#ports, this.#options), scope.tenant, plan, input, {
-      signal: call.signal,
-      timeoutMs: call.timeoutMs,
-    })
+  ): PreparedDocument | Promise<PreparedDocument> {
+    const limits = documentLimits(this.#ports, this.#options)
+    return prepareWithBlob(this.#ports, limits, scope.tenant, this.plan(scope.collection), input, call)
   }
 }
 

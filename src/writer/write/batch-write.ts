@@ -75,7 +75,7 @@ export class BatchWrite {
   async put<I>(
     inputs: Iterable<I> | AsyncIterable<I>,
     signal: AbortSignal,
-    steps: Steps<PreparedDocument> & { prepare(input: I): Promise<PreparedDocument> },
+    steps: Steps<PreparedDocument> & { prepare(input: I): PreparedDocument | Promise<PreparedDocument> },
   ): Promise<BatchTally> {
     const items = itemsOf(inputs, 'documents', this.#clock, signal)
     const prepared = this.#checked(items, (input) => steps.prepare(input))
@@ -90,16 +90,20 @@ export class BatchWrite {
     signal: AbortSignal,
     steps: Steps<string>,
   ): Promise<BatchTally> {
-    const checked = this.#checked(itemsOf(ids, 'ids', this.#clock, signal), async (id) => checkId(id))
+    const checked = this.#checked(itemsOf(ids, 'ids', this.#clock, signal), (id) => checkId(id))
     return this.#run(checked, signal, steps, { idOf: (id) => id, sizeOf: (id) => id.length * 2 })
   }
 
   /** Items that pass `check`; the others are put down as failed. */
-  async *#checked<I, T>(items: AsyncIterable<{ readonly item: I }>, check: (item: I) => Promise<T>): AsyncGenerator<T> {
+  async *#checked<I, T>(
+    items: AsyncIterable<{ readonly item: I }>,
+    check: (item: I) => T | Promise<T>,
+  ): AsyncGenerator<T> {
     for await (const { item } of items) {
       let checked: T
       try {
-        checked = await check(item)
+        const given = check(item)
+        checked = given instanceof Promise ? await given : given
       } catch (cause) {
         // A blob that could not be sent says nothing about the document.
         if (isHeadwaterError(cause) && isOfTheStore(cause)) throw cause
@@ -176,7 +180,7 @@ export class BatchWrite {
         if (unchanged) tally.unchanged++
         else tally.written++
         tally.fence = Math.max(tally.fence, fence)
-        if (tally.ids) tally.ids = tally.ids.length < mostIds ? [...tally.ids, id] : undefined
+        if (tally.ids && tally.ids.push(id) > mostIds) tally.ids = undefined
       }
       if ((await steps.apply(written, token, batch)) === 'queued') tally.queued = true
     }

@@ -126,7 +126,16 @@ export function checkDocument(
   limits: DocumentLimits,
   blob: DocumentBlob | null,
 ): CheckedDocument {
-  const input = takeFields<DocumentInput<unknown>>(given, fields, '')
+  return checkTaken(takeFields<DocumentInput<unknown>>(given, fields, ''), declaration, limits, blob)
+}
+
+/** As `checkDocument`, of what `takeDocument` gave. */
+export function checkTaken(
+  input: DocumentInput<unknown>,
+  declaration: MetadataDeclaration | undefined,
+  limits: DocumentLimits,
+  blob: DocumentBlob | null,
+): CheckedDocument {
   const text = checkedText(input.text, 'text', limits.maxTextBytes)
   if (text.trim() === '') throw invalid('text', 'must hold more than white space')
   const { metadata, leaves } = normalizeMetadata(input.metadata ?? {}, declaration, {
@@ -254,8 +263,12 @@ function takeFields<T extends object>(given: T, known: Fields<T>, path: string):
       const at = path ? `${path}.${shortened(key)}` : shortened(key)
       throw invalid(at, `unknown field; known are ${Object.keys(known).join(', ')}`)
     }
-    const read = Object.keys(known).map((key) => [key, Reflect.get(given, key)])
-    return Object.fromEntries(read.filter(([, value]) => value !== undefined)) as T
+    const taken: Record<string, unknown> = {}
+    for (const key in known) {
+      const value: unknown = Reflect.get(given, key)
+      if (value !== undefined) taken[key] = value
+    }
+    return taken as T
   })
 }
 

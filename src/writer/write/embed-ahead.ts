@@ -51,9 +51,10 @@ export async function cutAhead(
   chunkings: readonly string[],
   documents: readonly PreparedDocument[],
 ): Promise<void> {
+  const splitters = chunkings.map((chunking) => [chunking, knownSplitter(ports, plan.name, chunking)] as const)
   const cuts = documents.flatMap((prepared) => [
     prepared.truncated(),
-    ...chunkings.map((chunking) => prepared.chunksIn(chunking, knownSplitter(ports, plan.name, chunking))),
+    ...splitters.map(([chunking, splitter]) => prepared.chunksIn(chunking, splitter)),
   ])
   await Promise.allSettled(cuts)
 }
@@ -73,26 +74,25 @@ export async function embedAhead(
     const ids = there.map((prepared) => prepared.document.id)
     const heads = ids.length === 0 ? [] : await ports.truth.session(scope).chunks.heads(scope, ids, chunkings, call)
     const splitters = chunkings.map((chunking) => [chunking, knownSplitter(ports, plan.name, chunking)] as const)
-    const chunksOf = async (prepared: PreparedDocument) => {
-      const cuts = splitters.map(([chunking, splitter]) => prepared.chunksIn(chunking, splitter))
-      return (await Promise.all(cuts)).flatMap((chunks) => chunks ?? [])
-    }
     const stored = new Set(heads.map((head) => head.inputHash))
     const inputs = new Map<string, string>()
+    const wanted: { readonly inputHash: string; readonly by: PreparedDocument }[] = []
     for (const prepared of documents) {
       const { document, vectors } = prepared
-      for (const chunk of await chunksOf(prepared)) {
-        if (stored.has(chunk.inputHash) || vectors.has(chunk.inputHash)) continue
-        inputs.set(chunk.inputHash, inputText(document.title, chunk))
+      for (const [chunking, splitter] of splitters) {
+        for (const chunk of (await prepared.chunksIn(chunking, splitter)) ?? []) {
+          const { inputHash } = chunk
+          if (stored.has(inputHash) || vectors.has(inputHash)) continue
+          if (!inputs.has(inputHash)) inputs.set(inputHash, inputText(document.title, chunk))
+          wanted.push({ inputHash, by: prepared })
+        }
       }
     }
     if (inputs.size === 0) return
     const made = await embedStored(ports, scope.tenant, plan.embedder.fingerprint, inputs, call)
-    for (const prepared of documents) {
-      for (const { inputHash } of await chunksOf(prepared)) {
-        const vector = made.get(inputHash)
-        if (vector) prepared.vectors.set(inputHash, vector)
-      }
+    for (const { inputHash, by } of wanted) {
+      const vector = made.get(inputHash)
+      if (vector) by.vectors.set(inputHash, vector)
     }
   } catch {
     throwIfAborted(call.signal)

@@ -4,10 +4,10 @@ import type { TenantId } from '../../core/ids'
 import type { DocumentBlob } from '../../repositories/documents'
 import type { CollectionPlan, WriterPorts } from '../ports'
 import { resolveBlob } from './document-blobs'
-import { checkDocument, type DocumentInput, type DocumentLimits, takeDocument } from './document-input'
+import { checkDocument, checkTaken, type DocumentInput, type DocumentLimits, takeDocument } from './document-input'
 import { isPrepared, PreparedDocument } from './prepared-document'
 
-/** Checks, splits and hashes; a document that is prepared already must be of the same tenant and collection. */
+/** Checks and hashes; a document that is prepared already must be of the same tenant and collection. */
 export function prepareDocument(
   limits: DocumentLimits,
   tenant: TenantId,
@@ -26,18 +26,30 @@ export function prepareDocument(
 }
 
 /** As `prepareDocument`; the blob that comes with the document is looked up or uploaded, once the rest is in order. */
-export async function prepareWithBlob(
+export function prepareWithBlob(
   ports: WriterPorts,
   limits: DocumentLimits,
   tenant: TenantId,
   plan: CollectionPlan,
   given: DocumentInput<unknown> | PreparedDocument,
   call: CallOptions,
-): Promise<PreparedDocument> {
+): PreparedDocument | Promise<PreparedDocument> {
   if (isPrepared(given)) return prepareDocument(limits, tenant, plan, given)
   const input = takeDocument(given)
-  if (!input.blob) return prepareDocument(limits, tenant, plan, input)
-  checkDocument(input, plan.metadata, limits, null)
-  const blob = await resolveBlob(ports.blobs, tenant, input.blob, call)
+  return input.blob
+    ? withBlob(ports, limits, tenant, plan, input, call)
+    : new PreparedDocument({ tenant, collection: plan.name }, checkTaken(input, plan.metadata, limits, null), plan)
+}
+
+async function withBlob(
+  ports: WriterPorts,
+  limits: DocumentLimits,
+  tenant: TenantId,
+  plan: CollectionPlan,
+  input: DocumentInput<unknown>,
+  call: CallOptions,
+): Promise<PreparedDocument> {
+  checkTaken(input, plan.metadata, limits, null)
+  const blob = await resolveBlob(ports.blobs, tenant, input.blob!, call)
   return prepareDocument(limits, tenant, plan, input, blob)
 }

@@ -44,7 +44,8 @@ export class PreparedDocument {
   readonly chunking: string
   readonly #plan: CollectionPlan
   #truncated: Promise<number> | undefined
-  readonly #cuts = new Map<string, Promise<readonly PreparedChunk[]>>()
+  /** By splitter: what is made of it, or is being made. */
+  readonly #cuts = new Map<string, readonly PreparedChunk[] | Promise<readonly PreparedChunk[]>>()
 
   /** @internal True for what was made here, and not only looks like it. */
   static is(value: object): value is PreparedDocument {
@@ -53,16 +54,17 @@ export class PreparedDocument {
 
   /** @internal */
   constructor(scope: Scope, document: CheckedDocument, plan: CollectionPlan) {
-    const { chunks: own, blob } = document
+    const { chunks: own } = document
     this.scope = scope
     this.document = document
     this.fingerprint = plan.embedder.fingerprint
     this.chunking = plan.splitter.id
     this.#plan = plan
     this.vectors = new Map()
-    this.payloadHash = sha256(...payloadParts(document), document.status, document.contentType)
+    const payload = payloadParts(document)
+    this.payloadHash = sha256(...payload, document.status, document.contentType)
     const cut = own ? canonicalJson(own.map((chunk) => ({ ...chunk }) as JsonObject)) : firstCut(plan)
-    this.contentHash = contentHashOf({ ...document, blob }, cut)
+    this.contentHash = contentHashOf(document, cut, payload)
   }
 
   /**
@@ -70,10 +72,9 @@ export class PreparedDocument {
    * since the embedder may be asked for the sizes of pieces. HW_INVALID_DOCUMENT when the splitter finds nothing.
    * @internal
    */
-  async chunks(): Promise<readonly PreparedChunk[]> {
-    const chunks = await this.#cut(this.#plan.splitter)
-    if (chunks.length > 0) return chunks
-    throw new HeadwaterError('HW_INVALID_DOCUMENT', 'text: the splitter found nothing in it', { path: 'text' })
+  chunks(): readonly PreparedChunk[] | Promise<readonly PreparedChunk[]> {
+    const chunks = this.#cut(this.#plan.splitter)
+    return isMade(chunks) && chunks.length > 0 ? chunks : Promise.resolve(chunks).then(somethingIn)
   }
 
   /**
@@ -81,33 +82,42 @@ export class PreparedDocument {
    * is not known, or finds nothing.
    * @internal
    */
-  async chunksIn(chunking: string, splitter: Splitter | undefined): Promise<readonly PreparedChunk[] | undefined> {
+  chunksIn(
+    chunking: string,
+    splitter: Splitter | undefined,
+  ): readonly PreparedChunk[] | undefined | Promise<readonly PreparedChunk[] | undefined> {
     if (chunking === this.chunking || this.document.chunks) return this.chunks()
-    const chunks = splitter && (await this.#cut(splitter))
-    return chunks && chunks.length > 0 ? chunks : undefined
+    const chunks = splitter && this.#cut(splitter)
+    return chunks === undefined || isMade(chunks) ? someOf(chunks) : chunks.then(someOf)
   }
 
   /** Of its chunks, how many the embedder reads the beginning of alone. @internal */
   truncated(): Promise<number> {
-    this.#truncated ??= this.chunks().then((chunks) => {
-      const { title } = this.document
-      return countTooLong(
-        this.#plan.embedder,
-        chunks.map((chunk) => inputText(title, chunk)),
-      )
-    })
+    this.#truncated ??= this.#countTruncated()
     return this.#truncated
   }
 
-  #cut(splitter: Splitter): Promise<readonly PreparedChunk[]> {
+  async #countTruncated(): Promise<number> {
+    const { title } = this.document
+    const chunks = await this.chunks()
+    return countTooLong(
+      this.#plan.embedder,
+      chunks.map((chunk) => inputText(title, chunk)),
+    )
+  }
+
+  #cut(splitter: Splitter): readonly PreparedChunk[] | Promise<readonly PreparedChunk[]> {
     const known = this.#cuts.get(splitter.id)
     if (known) return known
     const { scope, document } = this
     const split = async () => identify(scope, document, document.chunks ?? (await splitter.split(document)))
     const cut = split()
-    // An embedder that did not answer may be asked again.
-    cut.catch(() => this.#cuts.delete(splitter.id))
     this.#cuts.set(splitter.id, cut)
+    cut.then(
+      (chunks) => this.#cuts.set(splitter.id, chunks),
+      // An embedder that did not answer may be asked again.
+      () => this.#cuts.delete(splitter.id),
+    )
     return cut
   }
 
@@ -115,6 +125,19 @@ export class PreparedDocument {
   get bytes(): number {
     return this.document.text.length * 2 + 200
   }
+}
+
+function isMade(chunks: object): chunks is readonly PreparedChunk[] {
+  return Array.isArray(chunks)
+}
+
+function someOf(chunks: readonly PreparedChunk[] | undefined): readonly PreparedChunk[] | undefined {
+  return chunks && chunks.length > 0 ? chunks : undefined
+}
+
+function somethingIn(chunks: readonly PreparedChunk[]): readonly PreparedChunk[] {
+  if (chunks.length > 0) return chunks
+  throw new HeadwaterError('HW_INVALID_DOCUMENT', 'text: the splitter found nothing in it', { path: 'text' })
 }
 
 /** Whether a stored document says the same, and has the chunks that belong to it. */
@@ -132,7 +155,7 @@ function firstCut({ cutFirst, splitter }: CollectionPlan): string {
 
 /** True when a stored document is cut by a splitter; false when its chunks are the caller's own, as far as its hash tells. */
 export function isCutBySplitter(row: DocumentRow, plan: CollectionPlan): boolean {
-  return contentHashOf(row, firstCut(plan)) === row.contentHash
+  return contentHashOf(row, firstCut(plan), payloadParts(row)) === row.contentHash
 }
 
 type Content = Pick<
@@ -140,15 +163,19 @@ type Content = Pick<
   'title' | 'text' | 'metadata' | 'leaves' | 'source' | 'contentType' | 'status' | 'blob'
 >
 
-function contentHashOf({ blob, ...content }: Content, cut: string): string {
+function contentHashOf(
+  { title, text, metadata, contentType, status, blob }: Content,
+  cut: string,
+  payload: readonly string[],
+): string {
   return sha256(
-    content.title,
-    content.text,
-    canonicalJson(content.metadata),
+    title,
+    text,
+    canonicalJson(metadata),
     // As when a payload was no more than this: what was stored then is unchanged.
-    sha256(...payloadParts(content)),
-    content.contentType,
-    content.status,
+    sha256(...payload),
+    contentType,
+    status,
     cut,
     // Nothing where there is none: so were documents hashed before they could own one.
     ...(blob ? [blob.hash, String(blob.size), blob.contentType] : []),
