@@ -5,7 +5,7 @@ import { OnnxEmbedder } from '../../src/embeddings/onnx/onnx-embedder'
 import type { OnnxOptions } from '../../src/embeddings/onnx/options'
 import { TextTokenizer } from '../../src/embeddings/onnx/text-tokenizer'
 import { openModels } from '../../src/embeddings/open-models'
-import { startChild } from '../support/child'
+import { startChildOfSources } from '../support/child'
 import { cosine, hasModel, modelFolder, references } from './model'
 
 const passage = { kind: 'passage' } as const
@@ -248,7 +248,7 @@ describe.skipIf(!hasModel)('the ONNX embedder', () => {
   })
 
   it('does not keep a process alive that forgets to close it', async () => {
-    const child = startChild<{ dimensions: number }>('embeddings/children/embed-once.ts', modelFolder)
+    const child = startChildOfSources<{ dimensions: number }>('embeddings/children/embed-once.ts', modelFolder)
     expect(await child.ended).toMatchObject({ code: 0, signal: null })
     expect(child.lines).toEqual([{ dimensions: 384 }])
   })

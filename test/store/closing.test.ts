@@ -27,20 +27,29 @@ describe('close() beside a server that never answers', () => {
     for (const server of open.splice(0)) server.close()
   })
 
-  it.each(['qdrant', 'elasticsearch', 'redis'])('%s: ends within the drain and a moment', async (name) => {
-    const server = await silentServer()
-    open.push(server)
-    const url = `${name === 'redis' ? 'redis' : 'http'}://${server.at}`
-    const store = await openStore({
-      embedded: { path: ':memory:' },
-      [name]: { url },
-      embedder: { hashing: { dimensions: 16 } },
-      logger: { debug() {}, info() {}, warn() {}, error() {} },
+  it('ends within the drain and a moment: qdrant, elasticsearch, redis', async () => {
+    const closing = ['qdrant', 'elasticsearch', 'redis'].map(async (name) => {
+      const server = await silentServer()
+      open.push(server)
+      const url = `${name === 'redis' ? 'redis' : 'http'}://${server.at}`
+      const store = await openStore({
+        embedded: { path: ':memory:' },
+        [name]: { url },
+        embedder: { hashing: { dimensions: 16 } },
+        logger: { debug() {}, info() {}, warn() {}, error() {} },
+      })
+      await store.forTenant('acme').documents.put({ id: 'a', text: 'a fox' }, { timeoutMs: 500 })
+      return { name, store }
     })
-    await store.forTenant('acme').documents.put({ id: 'a', text: 'a fox' }, { timeoutMs: 500 })
-    const startedAt = performance.now()
-    await store.close()
-    // 5 s of draining, one for what runs, one for what connections still ask; the rest is a busy machine.
-    expect(performance.now() - startedAt).toBeLessThan(9_000)
+    // All are open before one is closed: nothing else keeps this process busy then.
+    const stores = await Promise.all(closing)
+    await Promise.all(
+      stores.map(async ({ name, store }) => {
+        const startedAt = performance.now()
+        await store.close()
+        // 5 s of draining, one for what runs, one for what connections still ask; the rest is a busy machine.
+        expect(performance.now() - startedAt, name).toBeLessThan(9_000)
+      }),
+    )
   })
 })

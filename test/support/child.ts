@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { buildSync } from 'esbuild'
 
 /** A process of its own that runs a TypeScript file and tells what it does in lines of JSON. */
 export interface Child<Line> {
@@ -13,10 +16,44 @@ export interface Child<Line> {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; errors: string }>
 }
 
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const bundles = new Map<string, string>()
+
+/** One file of a child and all that is ours in it, made once a process: it starts in half of the time. */
+function bundleOf(file: string): string {
+  const known = bundles.get(file)
+  if (known !== undefined) return known
+  // Below node_modules, where it finds what it imports.
+  const folder = mkdtempSync(path.join(here('../../node_modules/'), '.headwater-child-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const outfile = path.join(folder, 'child.mjs')
+  buildSync({
+    entryPoints: [here(`../${file}`)],
+    outfile,
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    sourcemap: 'inline',
+    logLevel: 'error',
+  })
+  bundles.set(file, outfile)
+  return outfile
+}
+
 /** Starts `file` (relative to test/) with its arguments; the caller ends it, or waits for `ended`. */
 export function startChild<Line>(file: string, ...args: string[]): Child<Line> {
-  const path = fileURLToPath(new URL(`../${file}`, import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return follow(file, ['--enable-source-maps', bundleOf(file), ...args])
+}
+
+/** The same of the files as they lie there, for what looks for others beside them. */
+export function startChildOfSources<Line>(file: string, ...args: string[]): Child<Line> {
+  return follow(file, ['--import', 'tsx', here(`../${file}`), ...args])
+}
+
+function follow<Line>(file: string, args: readonly string[]): Child<Line> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: Line[] = []
   const waiting = new Set<() => void>()
   let errors = ''
