@@ -49,7 +49,7 @@ export const errorCatalogue = {
   HW_TOPOLOGY_MISMATCH: {
     retryable: false,
     remedy:
-      'Open with what is recorded, as the message says; a language is changed by a rebuild of the text index, a splitter by rebuild({ splitter }), and an index of a later version needs that version.',
+      'Open with what is recorded, as the message says; a language is changed by a rebuild of the text index, a splitter by rebuild({ splitter }), an engine by rebuild({ target, engine }), and an index of a later version needs that version.',
   },
   HW_FINGERPRINT_MISMATCH: {
     retryable: false,

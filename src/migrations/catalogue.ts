@@ -17,6 +17,10 @@ export const catalogue: readonly CatalogueEntry[] = [
   { name: '0005_index_formats', load: async () => (await import('./versions/0005-index-formats')).migration },
   { name: '0008_chunk_context', load: async () => (await import('./versions/0008-chunk-context')).migration },
   { name: '0009_claims', load: async () => (await import('./versions/0009-claims')).migration },
+  {
+    name: '0010_generation_engines',
+    load: async () => (await import('./versions/0010-generation-engines')).migration,
+  },
 ]
 
 /** The level of a migration: the number that its name begins with. */

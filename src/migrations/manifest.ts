@@ -10,6 +10,7 @@ export const schemaManifest: SchemaManifest = {
     '0005_index_formats',
     '0008_chunk_context',
     '0009_claims',
+    '0010_generation_engines',
   ],
   sequences: ['fences'],
   tables: {
@@ -212,6 +213,7 @@ export const schemaManifest: SchemaManifest = {
         created_at: 'bigint NOT NULL',
         switched_at: 'bigint',
         format: 'jsonb NOT NULL DEFAULT \'{"words": 1, "payload": 1}\'::jsonb',
+        engine: 'text COLLATE "C"',
       },
       constraints: {
         generations_live:
@@ -277,7 +279,7 @@ export const schemaManifest: SchemaManifest = {
       policies: {},
     },
     workers: {
-      columns: { worker: 'text COLLATE "C" NOT NULL', seen_at: 'bigint NOT NULL' },
+      columns: { worker: 'text COLLATE "C" NOT NULL', seen_at: 'bigint NOT NULL', engines: 'text[] COLLATE "C"' },
       constraints: { workers_pkey: 'PRIMARY KEY (worker)' },
       indexes: { workers_pkey: 'CREATE UNIQUE INDEX workers_pkey ON workers USING btree (worker)' },
       policies: {},

@@ -22,6 +22,8 @@ export interface Generation {
   /** Text search configuration, e.g. `english`; null for vectors. */
   readonly language: string | null
   readonly chunking: string
+  /** Name of the engine that it is in; null where that was not recorded, as there was one alone. */
+  readonly engine: string | null
   /** What it was made with; never changes. */
   readonly format: IndexFormat
   readonly state: GenerationState
@@ -40,6 +42,7 @@ export type NewGeneration = Pick<
 > & {
   /** Start of the physical name; the id is added. */
   readonly prefix: string
+  readonly engine?: string | null | undefined
 }
 
 /** Which physical indexes there are, and which of them is live. */
@@ -59,6 +62,8 @@ export interface GenerationRepository {
       readonly state?: GenerationState
       readonly checkpoint?: string | null
       readonly error?: string | null
+      /** Of one that was made before it was recorded. */
+      readonly engine?: string
     },
   ): Promise<void>
   /**

@@ -90,11 +90,13 @@ export interface JobRepository {
   enqueue(jobs: readonly NewJob[], options?: EnqueueOptions): Promise<ClaimedJob[]>
   /**
    * Takes up to `limit` due jobs (not parked, not backing off) out of the queue into claims, the longest waiting first.
-   * What claims hold whose lease has run out goes back to the queue first, where there is room for more.
+   * What claims hold whose lease has run out goes back to the queue first, where there is room for more. Jobs of the
+   * collections in \`except\` are left to others.
    */
   claim(
     options: {
       readonly targets: readonly JobTarget[]
+      readonly except?: readonly CollectionName[] | undefined
       readonly limit: number
       readonly token: string
       readonly leaseMs: number

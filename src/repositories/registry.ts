@@ -9,13 +9,13 @@ export interface DatabaseIdentity {
   readonly tables: string
 }
 
-/** What the database itself says of the installation: its epoch, the recorded topology, and the workers seen. */
+/** What the database itself says of the installation: its epoch, what was recorded, and the workers seen. */
 export interface RegistryRepository {
   /** Life of the truth; 1 at first. Part of every fence; recorded under the name `epoch`. */
   epoch(): Promise<number>
   /** The truth's own clock, epoch ms: what its times are to be compared with. */
   now(): Promise<number>
-  /** A value recorded under `name` (topology, a collection's embedder), or null. */
+  /** A value recorded under `name`, or null. */
   read(name: string): Promise<Json | null>
   /** Records `value` unless the name is taken; returns what is recorded afterwards. */
   record(name: string, value: Json): Promise<Json>
@@ -24,7 +24,14 @@ export interface RegistryRepository {
   replace(name: string, from: Json, value: Json): Promise<boolean>
   /** Asked of the database itself, at each call. */
   database(): Promise<DatabaseIdentity>
-  heartbeat(worker: string): Promise<void>
+  /** `engines`: which it has, as `target:name`. */
+  heartbeat(worker: string, engines?: readonly string[]): Promise<void>
   /** Workers seen within `withinMs`. */
-  workers(withinMs: number): Promise<{ readonly worker: string; readonly seenAt: number }[]>
+  workers(withinMs: number): Promise<SeenWorker[]>
+}
+
+export interface SeenWorker {
+  readonly worker: string
+  readonly seenAt: number
+  readonly engines: readonly string[]
 }

@@ -8,11 +8,11 @@ import { checkVector } from '../embeddings/vector-codec'
 import type { ParsedFilter } from '../filter/parsed'
 import type { Facet } from '../repositories/facets'
 import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
+import { type IndexPorts, textsOf, vectorsOf } from '../repositories/index-engines'
 import type { IndexHit } from '../repositories/index-entry'
 import { filterHeld } from '../repositories/index-format'
-import type { TextRepository } from '../repositories/texts'
 import { mostTyped } from '../repositories/typed-query'
-import type { VectorIndex, VectorQuery, VectorRepository } from '../repositories/vectors'
+import type { VectorQuery } from '../repositories/vectors'
 import type { Hedge } from '../resilience/hedge'
 import { diversify, diversityPool } from './diversity'
 import type { SearchPart, Trace } from './explain'
@@ -24,9 +24,7 @@ import type { ResolvedQuery } from './resolve-query'
 import type { Proposed } from './search-cache'
 
 /** What the legs of a search are asked through. */
-export interface LegPorts extends QueryVectorPorts {
-  readonly vectors: VectorRepository
-  readonly texts: TextRepository
+export interface LegPorts extends QueryVectorPorts, IndexPorts {
   readonly queries: VectorLru
   /** A leg's requests that take long are asked twice. */
   readonly hedges?: Readonly<Record<Leg, Hedge>> | undefined
@@ -34,16 +32,19 @@ export interface LegPorts extends QueryVectorPorts {
 
 /** Asks the vector leg for several queries at once. */
 export type SearchVectors = (
-  index: VectorIndex,
+  generation: Generation,
   queries: readonly VectorQuery[],
   call: CallOptions,
 ) => Promise<readonly IndexHit[][]>
 
-export function searchVectors(vectors: VectorRepository): SearchVectors {
-  return async (index, queries, call) =>
-    vectors.searchMany && queries.length > 1
+export function searchVectors(ports: IndexPorts): SearchVectors {
+  return async (generation, queries, call) => {
+    const vectors = vectorsOf(ports, generation)
+    const index = vectorIndexOf(generation)
+    return vectors.searchMany && queries.length > 1
       ? vectors.searchMany(index, queries, call)
       : Promise.all(queries.map((query) => vectors.search(index, query, call)))
+  }
 }
 
 /** How the legs are asked, where several searches ask together. */
@@ -138,7 +139,7 @@ export class LegRun {
     return this.#within('text', deadline, 'facets', 'facets: ', (call) => {
       const generation = this.#generation('text')
       const index = textIndexOf(generation)
-      return this.#ports.texts.facets(
+      return textsOf(this.#ports, generation).facets(
         index,
         { ...facets!, tenant: this.#scope.tenant, query, match, filter: this.#filterOf(generation) },
         call,
@@ -200,18 +201,16 @@ export class LegRun {
     const index = textIndexOf(generation)
     const { phrasings, match, fields } = this.#query
     const asked = { tenant: this.#scope.tenant, filter: this.#filterOf(generation), limit, match, fields }
-    return Promise.all(
-      phrasings.map((query) => this.#ports.texts.search(index, { ...asked, query: typed(query) }, call)),
-    )
+    const texts = textsOf(this.#ports, generation)
+    return Promise.all(phrasings.map((query) => texts.search(index, { ...asked, query: typed(query) }, call)))
   }
 
   async #nearest(limit: number, vectors: readonly Float32Array[], call: CallOptions): Promise<readonly IndexHit[][]> {
     const generation = this.#generation('vector')
-    const index = vectorIndexOf(generation)
     const asked = { tenant: this.#scope.tenant, filter: this.#filterOf(generation), limit }
-    const ask = this.#seams.searchVectors ?? searchVectors(this.#ports.vectors)
+    const ask = this.#seams.searchVectors ?? searchVectors(this.#ports)
     return ask(
-      index,
+      generation,
       vectors.map((vector) => ({ ...asked, vector })),
       call,
     )

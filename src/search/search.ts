@@ -10,6 +10,7 @@ import { VectorLru } from '../embeddings/lru'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { told } from '../observability/told'
 import type { Generation } from '../repositories/generations'
+import { hasEngine, textsOf } from '../repositories/index-engines'
 import { Hedge, type HedgeOptions } from '../resilience/hedge'
 import { decodeCursor, encodeCursor } from './cursor'
 import { Trace } from './explain'
@@ -161,7 +162,8 @@ export class Searcher {
     const hydrate = seat?.hydrate ?? this.#hydrate(scope, live)
     const filler = new PageFiller((ids, call) => trace.time('hydration', () => hydrate(ids, call)), query)
     const text = generations.find(({ target }) => target === 'text')
-    const find = markFinder(this.#ports.texts, text, query)
+    const texts = text && hasEngine(this.#ports, text) ? textsOf(this.#ports, text) : undefined
+    const find = markFinder(texts, text, query)
     if (query.cursor !== undefined) {
       const candidates = decodeCursor(query.cursor, query.key).map((left) => ({ ...left, document: '', legs: {} }))
       const left = await filler.fill(candidates, deadline.options())

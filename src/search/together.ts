@@ -3,7 +3,7 @@ import type { TenantId } from '../core/ids'
 import type { HydratedChunk } from '../repositories/chunks'
 import type { Generation } from '../repositories/generations'
 import type { IndexHit } from '../repositories/index-entry'
-import type { VectorIndex, VectorQuery } from '../repositories/vectors'
+import type { VectorQuery } from '../repositories/vectors'
 import { type LegPorts, type LegSeams, type SearchVectors, searchVectors } from './legs'
 import type { Hydrate } from './page-filler'
 import { type EmbedTexts, embedTexts } from './query-vector'
@@ -23,7 +23,7 @@ interface Embedding {
 }
 
 interface Nearest {
-  readonly index: VectorIndex
+  readonly generation: Generation
   readonly queries: readonly VectorQuery[]
   readonly call: CallOptions
 }
@@ -41,9 +41,7 @@ export function seats(ports: LegPorts, tenant: TenantId, hydrate: Hydrate, count
   const embedding = new Rendezvous<Embedding, readonly Float32Array[]>(count, (asked) =>
     bySpace(asked, embedTexts(ports, tenant)),
   )
-  const nearest = new Rendezvous<Nearest, readonly IndexHit[][]>(count, (asked) =>
-    byIndex(asked, searchVectors(ports.vectors)),
-  )
+  const nearest = new Rendezvous<Nearest, readonly IndexHit[][]>(count, (asked) => byIndex(asked, searchVectors(ports)))
   const reading = new Rendezvous<Reading, readonly HydratedChunk[]>(count, (asked) => inOneStatement(asked, hydrate))
   return Array.from({ length: count }, () => {
     const stages: { leave(): void }[] = [embedding, nearest, reading]
@@ -58,10 +56,10 @@ export function seats(ports: LegPorts, tenant: TenantId, hydrate: Hydrate, count
         enter(embedding)
           ? abortable(embedding.call({ texts, generation, signal }), signal)
           : embedTexts(ports, tenant)(texts, generation, signal),
-      searchVectors: (index, queries, call) =>
+      searchVectors: (generation, queries, call) =>
         enter(nearest)
-          ? abortable(nearest.call({ index, queries, call }), call.signal)
-          : searchVectors(ports.vectors)(index, queries, call),
+          ? abortable(nearest.call({ generation, queries, call }), call.signal)
+          : searchVectors(ports)(generation, queries, call),
       hydrate: (ids, call) =>
         enter(reading) ? abortable(reading.call({ ids, call }), call.signal) : hydrate(ids, call),
       leave: () => {
@@ -83,8 +81,8 @@ async function bySpace(asked: readonly Embedding[], embed: EmbedTexts): Promise<
 function byIndex(asked: readonly Nearest[], search: SearchVectors): Promise<readonly (readonly IndexHit[][])[]> {
   const { call } = asked.at(-1)!
   return gathered(
-    asked.map(({ index, queries }) => ({ key: index, name: index.name, items: queries })),
-    (index, queries) => search(index, queries, call),
+    asked.map(({ generation, queries }) => ({ key: generation, name: generation.name, items: queries })),
+    (generation, queries) => search(generation, queries, call),
   ) as Promise<readonly (readonly IndexHit[][])[]>
 }
 

@@ -13,6 +13,7 @@ import type { BlobRepository } from '../repositories/blobs'
 import { PostgresTextRepository } from '../repositories/bm25/texts'
 import { DirectoryBlobRepository } from '../repositories/directory/blobs'
 import { ElasticsearchTextRepository } from '../repositories/elasticsearch/texts'
+import type { IndexEngines, OtherEngine, TargetEngines } from '../repositories/index-engines'
 import { MemoryBlobRepository } from '../repositories/memory/blobs'
 import { PostgresVectorRepository } from '../repositories/pgvector/vectors'
 import { QdrantVectorRepository } from '../repositories/qdrant/vectors'
@@ -23,13 +24,15 @@ import { type CachePlace, type Caches, ownCaches, sharedCaches } from './caches'
 import type { StoreOptions } from './store-options'
 import type { ConnectionHealth } from './store-parts'
 
-/** Which store holds each projection, by name; written down in the truth. */
-export type Topology = { vector: string; text: string }
+/** Names of the engines of each target that a process has, that of new indexes first. */
+export type Topology = { readonly vector: readonly string[]; readonly text: readonly string[] }
 
 /** The stores beside the truth: those that the options name, else what Postgres and this process offer. */
 export interface Engines extends Caches {
   readonly vectors: VectorRepository
   readonly texts: TextRepository
+  /** Their names, and what the options allow beside them. */
+  readonly engines: IndexEngines
   readonly blobs: BlobRepository | undefined
   /** Start of the names of vector collections. */
   readonly vectorPrefix: string
@@ -60,10 +63,19 @@ const graceMs = 1_000
 
 export function topologyOf(options: StoreOptions<object>): Topology {
   const { vectors, texts } = options.repositories ?? {}
+  const own = (one: { readonly engine?: string | undefined } | undefined) => (one ? [one.engine ?? 'own'] : [])
   return {
-    vector: vectors ? (vectors.engine ?? 'own') : options.qdrant ? 'qdrant' : 'postgres',
-    text: texts ? (texts.engine ?? 'own') : options.elasticsearch ? 'elasticsearch' : 'postgres',
+    vector: [...own(vectors), ...(options.qdrant ? ['qdrant'] : []), 'postgres'],
+    text: [...own(texts), ...(options.elasticsearch ? ['elasticsearch'] : []), 'postgres'],
   }
+}
+
+/** The first is where new indexes are made; Postgres is the last that there always is. */
+function choiceOf<R>(names: readonly string[], made: Readonly<Record<string, OtherEngine<R>>>, own: R | undefined) {
+  const all = names.map((name) => [name, made[name] ?? { repository: own! }] as const)
+  const [[main, { repository, prefix = '' }], ...others] = all as [(typeof all)[0], ...typeof all]
+  const engines: TargetEngines<R> = { main, others: new Map(others) }
+  return { repository, prefix, engines }
 }
 
 /**
@@ -89,18 +101,27 @@ export function engines(options: StoreOptions<object>, place: EnginePlace): Engi
   }
   const { qdrant, elasticsearch, redis, s3, repositories: own = {} } = options
 
-  let vectors: VectorRepository = own.vectors ?? new PostgresVectorRepository(place.postgres, { schema })
-  if (qdrant) {
-    const { prefix: _prefix, vectors: settings, ...where } = qdrant
-    const connection = open('qdrant', new QdrantConnection(where, ports))
-    vectors = new QdrantVectorRepository(connection, { metadataOf: place.metadataOf, ...settings })
+  const names = topologyOf(options)
+  const vectors: Record<string, OtherEngine<VectorRepository>> = {
+    postgres: { repository: new PostgresVectorRepository(place.postgres, { schema }) },
   }
-  let texts: TextRepository = own.texts ?? new PostgresTextRepository(place.postgres, { schema })
+  if (qdrant) {
+    const { prefix = defaultPrefix, vectors: settings, ...where } = qdrant
+    const connection = open('qdrant', new QdrantConnection(where, ports))
+    const repository = new QdrantVectorRepository(connection, { metadataOf: place.metadataOf, ...settings })
+    vectors['qdrant'] = { repository, prefix: `${prefix}_${installation}_` }
+  }
+  const texts: Record<string, OtherEngine<TextRepository>> = {
+    postgres: { repository: new PostgresTextRepository(place.postgres, { schema }) },
+  }
   if (elasticsearch) {
     const { prefix = defaultPrefix, texts: settings, ...where } = elasticsearch
     const connection = open('elasticsearch', new ElasticsearchConnection(where, ports))
-    texts = new ElasticsearchTextRepository(connection, { ...settings, prefix: `${prefix}_${installation}` })
+    const named = { ...settings, prefix: `${prefix}_${installation}` }
+    texts['elasticsearch'] = { repository: new ElasticsearchTextRepository(connection, named) }
   }
+  const ofVectors = choiceOf(names.vector, vectors, own.vectors)
+  const ofTexts = choiceOf(names.text, texts, own.texts)
   let caches: Caches
   if (redis) {
     const { cache: _cache, vectors: _vectors, ...where } = redis
@@ -116,11 +137,12 @@ export function engines(options: StoreOptions<object>, place: EnginePlace): Engi
   }
 
   return {
-    vectors,
-    texts,
+    vectors: ofVectors.repository,
+    texts: ofTexts.repository,
+    engines: { vector: ofVectors.engines, text: ofTexts.engines },
     ...caches,
     blobs,
-    vectorPrefix: qdrant ? `${qdrant.prefix ?? defaultPrefix}_${installation}_` : '',
+    vectorPrefix: ofVectors.prefix,
     checks: Object.fromEntries(
       Object.entries(connections).map(([name, connection]) => [
         name,

@@ -3,7 +3,6 @@ import { PostgresConnection } from '../connections/postgres/connection'
 import { type Clock, systemClock } from '../core/clock'
 import { HeadwaterError, isHeadwaterError } from '../core/errors'
 import { uuidV7 } from '../core/ids'
-import { canonicalJson } from '../core/json'
 import { limitDefaults } from '../core/limits'
 import { type Random, systemRandom } from '../core/random'
 import { loadStemmers } from '../core/words/languages'
@@ -21,11 +20,12 @@ import { TruncatedChunks } from '../writer/truncated'
 import { recordCache } from './cache-record'
 import { clearPasswords } from './clear-passwords'
 import { keepRevisions } from './embedder-revisions'
-import { checkEngines, engines, type Topology, topologyOf } from './engines'
+import { checkEngines, engines, topologyOf } from './engines'
 import { prepareDatabase } from './prepare-database'
 import { nobody } from './probes'
 import { resolveCollections, type StoreOptions } from './store-options'
 import type { StoreParts } from './store-parts'
+import { checkTopology } from './topology'
 
 const defaultPath = './.headwater'
 /** How long an opening waits for a server to tell its version, ms. */
@@ -62,7 +62,7 @@ export async function openParts(
     notices.push(...clearPasswords(options))
     const { system } = await truth.session({ worker: true }).registry.database()
     if (system === null) notices.push(noSystem)
-    await checkTopology(truth, topologyOf(options))
+    await checkTopology(truth, topologyOf(options), plans)
     await check?.(truth)
     await recordCache(truth.session({ worker: true }).registry, options)
     const installation = await installationOf(truth, random)
@@ -81,6 +81,7 @@ export async function openParts(
       clock,
       random,
       vectorPrefix: beside.vectorPrefix,
+      engines: beside.engines,
       truncated: new TruncatedChunks(),
       entries: new DocumentEntries(beside.cache, { shared: Boolean(options.redis), epoch }),
       searches: beside.searches,
@@ -156,15 +157,4 @@ async function refuseUnsupported(checks: StoreParts['checks']): Promise<void> {
 async function installationOf(truth: PostgresTruth, random: Random): Promise<string> {
   const made = Buffer.from(random.bytes(4)).toString('hex')
   return String(await truth.session({ worker: true }).registry.record('installation', made))
-}
-
-/** Which stores this database feeds is written down once; a process that means others is refused. */
-async function checkTopology(truth: PostgresTruth, configured: Topology): Promise<void> {
-  const recorded = await truth.session({ worker: true }).registry.record('topology', configured)
-  if (canonicalJson(recorded) === canonicalJson(configured)) return
-  throw new HeadwaterError(
-    'HW_TOPOLOGY_MISMATCH',
-    `topology: this database feeds ${canonicalJson(recorded)}, this process is configured for ${canonicalJson(configured)}`,
-    { path: 'topology', details: { recorded, configured } },
-  )
 }

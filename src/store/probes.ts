@@ -2,9 +2,8 @@ import type { CallOptions } from '../core/abort'
 import { asHeadwaterError, type ErrorCode, type HeadwaterError } from '../core/errors'
 import { tenantId } from '../core/ids'
 import { type Generation, textIndexOf, vectorIndexOf } from '../repositories/generations'
-import type { TextRepository } from '../repositories/texts'
+import { type IndexPorts, textsOf, vectorsOf } from '../repositories/index-engines'
 import type { Truth } from '../repositories/truth'
-import type { VectorRepository } from '../repositories/vectors'
 
 /** Holds nothing: what it asks for is found nowhere, and costs next to nothing. */
 export const nobody = tenantId('headwater.health')
@@ -20,23 +19,23 @@ export interface Failing {
 }
 
 /** A search of one live index, by the client and as the role that users' searches take. */
-export async function probeSearch(
-  ports: { readonly vectors: VectorRepository; readonly texts: TextRepository },
-  generation: Generation,
-  call: CallOptions,
-): Promise<void> {
+export async function probeSearch(ports: IndexPorts, generation: Generation, call: CallOptions): Promise<void> {
   if (generation.target === 'text') {
-    await ports.texts.search(textIndexOf(generation), { tenant: nobody, query: 'headwater', limit: 1 }, call)
+    await textsOf(ports, generation).search(
+      textIndexOf(generation),
+      { tenant: nobody, query: 'headwater', limit: 1 },
+      call,
+    )
     return
   }
   const vector = new Float32Array(generation.dimensions ?? 1)
   vector[0] = 1
-  await ports.vectors.search(vectorIndexOf(generation), { tenant: nobody, vector, limit: 1 }, call)
+  await vectorsOf(ports, generation).search(vectorIndexOf(generation), { tenant: nobody, vector, limit: 1 }, call)
 }
 
 /** What is refused of a statement of each kind. What is away, or missing, says so where it is looked for. */
 export async function failingCalls(
-  ports: { readonly truth: Truth; readonly vectors: VectorRepository; readonly texts: TextRepository },
+  ports: IndexPorts & { readonly truth: Truth },
   generations: readonly Generation[],
   more: Readonly<Record<string, (call: CallOptions) => Promise<unknown>>>,
   call: CallOptions,

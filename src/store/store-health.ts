@@ -52,6 +52,8 @@ export interface GenerationsHealth {
    * goes on or can be rolled back.
    */
   readonly chunkings: Readonly<Record<string, readonly string[]>>
+  /** Where the indexes of each collection are: the live one first, then others that are fed beside it. */
+  readonly engines: Readonly<Record<string, Readonly<Record<Target, readonly string[]>>>>
   /** Collections that have no index of a target yet, and those whose live one, `name`, is not in its engine any more. */
   readonly missing: readonly { readonly target: Target; readonly collection: string; readonly name?: string }[]
 }
@@ -162,6 +164,9 @@ async function goneOf(
 /** It answers, and refuses what users ask of it. */
 function refusal({ what, target, error }: Failing): Degradation {
   const meaning = outages[target ?? what] ?? 'It cannot be used.'
+  // Not refused there, but unknown here.
+  if (error.code === 'HW_TOPOLOGY_MISMATCH')
+    return { what, meaning: `${meaning} ${error.message}.`, remedy: error.remedy }
   return {
     what,
     meaning: `${meaning} It refuses them: ${error.code}: ${error.message.replace(/\.?$/, '.')}`,
@@ -213,6 +218,7 @@ function summaryOf(
       .filter(({ error }) => error !== null)
       .map(({ name, target, collection, error }) => ({ name, target, collection, error })),
     chunkings: chunkingsOf(generations),
+    engines: enginesOf(generations),
     missing: [
       ...[...ports.collections.keys()].flatMap((collection) =>
         (['vector', 'text'] as const)
@@ -222,6 +228,18 @@ function summaryOf(
       ...gone.map(({ target, collection, name }) => ({ target, collection, name })),
     ],
   }
+}
+
+/** By collection and target, the live one first. */
+export function enginesOf(generations: readonly Generation[]): Record<string, Record<Target, string[]>> {
+  const found = new Map<string, Record<Target, string[]>>()
+  const liveFirst = [...generations].sort((a, b) => Number(b.state === 'live') - Number(a.state === 'live'))
+  for (const { collection, target, engine } of liveFirst) {
+    const engines = found.get(collection) ?? { vector: [], text: [] }
+    found.set(collection, engines)
+    if (engine !== null && !engines[target].includes(engine)) engines[target].push(engine)
+  }
+  return Object.fromEntries(found)
 }
 
 /** By collection, those of live generations first. */

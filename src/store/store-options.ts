@@ -97,8 +97,9 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
   /** Blobs in an S3-compatible store instead of a folder. */
   s3?: (S3Options & { blobs?: S3BlobOptions | undefined }) | undefined
   /**
-   * Backends of your own, in place of those that the other options would make; they have to pass the contract suites of
-   * `headwater/testing`. They are never closed here, and recorded by the name that their `engine` says.
+   * Backends of your own, where new indexes are made in place of those that the other options would make; they have to
+   * pass the contract suites of `headwater/testing`. They are never closed here, and recorded by the name that their
+   * `engine` says. With \`qdrant\` or \`elasticsearch\` beside it an index can move there: `rebuild({ target, engine })`.
    */
   repositories?:
     | {
@@ -295,8 +296,6 @@ export function checkStoreOptions<C extends object>(given: StoreOptions<C>): Sto
   const options = checkOptions(given as StoreOptions, kinds, '') as StoreOptions<C>
   if (options.embedded && options.postgres) throw invalid('embedded', 'give either embedded or postgres, not both')
   const { vectors, texts, blobs } = options.repositories ?? {}
-  if (vectors && options.qdrant) throw invalid('repositories.vectors', 'give either it or qdrant, not both')
-  if (texts && options.elasticsearch) throw invalid('repositories.texts', 'give either it or elasticsearch, not both')
   if (blobs && (options.blobs || options.s3)) throw invalid('repositories.blobs', 'give it, blobs.path or s3, only one')
   for (const [name, own] of Object.entries({ vectors, texts })) {
     if (own?.engine === undefined) continue

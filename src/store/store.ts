@@ -69,6 +69,11 @@ export interface StoreRebuildOptions extends CommonRebuildOptions {
   target: Target
   splitter?: undefined
   /**
+   * The engine to move to, by its name: 'postgres', 'qdrant', 'elasticsearch', or that of a backend of your own. It must
+   * be configured here. The one that the live index is in when left out.
+   */
+  engine?: string | undefined
+  /**
    * 'standby' keeps what is live and leaves the new generation in step beside it: for the `fallback` of a collection,
    * whose embedder is named here. 'live' by default.
    */
@@ -80,6 +85,7 @@ export interface StoreRecutOptions extends CommonRebuildOptions {
   /** A name of `splitters`, sizes of the default splitter (`{}`: its own), or a splitter. */
   splitter: string | SplitterOptions | Splitter
   target?: undefined
+  engine?: undefined
   as?: undefined
 }
 
@@ -109,6 +115,7 @@ const rebuildKinds = {
   splitter: anything,
   language: text(63),
   folding: flag,
+  engine: text(63),
   as: oneOf('live', 'standby'),
   rate: number(Number.MIN_VALUE, 1e9),
   onProgress: method,
@@ -287,6 +294,8 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
       }
       if (options.splitter !== undefined) {
         if (options.target !== undefined) throw invalid('target', 'leave it out: a splitter cuts for both targets')
+        if (options.engine !== undefined)
+          throw invalid('engine', 'leave it out: another engine is a rebuild of its own')
         const splitter = this.#splitter(options.splitter, embedder)
         ports.embedders.set(embedder.fingerprint, embedder)
         ports.splitters?.set(splitter.id, splitter).set(plan.splitter.id, plan.splitter)
@@ -294,10 +303,11 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
         moved({ embedder, newer: undefined, language, folding, splitter })
         return result
       }
-      const { as } = options
+      const { as, engine } = options
       const target = needed(options.target)
       if (target === 'vector') ports.embedders.set(embedder.fingerprint, embedder)
-      const result = await rebuild(ports, { ...common, target, as })
+      const moving = () => rebuild(ports, { ...common, target, as, engine })
+      const result = engine === undefined ? await moving() : await this.#serving(moving)
       if (target === 'vector' && as !== 'standby') moved({ embedder, newer: undefined })
       if (target === 'text') moved({ language, folding })
       return result
@@ -465,6 +475,19 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     } finally {
       this.#runs.delete(run)
       until.release()
+    }
+  }
+
+  /** Workers elsewhere may not have the engine that is moved to: its jobs are served here as long as `work` lasts. */
+  async #serving<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#background) return work()
+    const done = new AbortController()
+    const serving = this.#run(done.signal)
+    try {
+      return await work()
+    } finally {
+      done.abort()
+      await serving
     }
   }
 

@@ -7,9 +7,8 @@ import type { MetadataDeclaration } from '../filter/metadata'
 import type { Troubles } from '../observability/troubles'
 import type { BlobRepository } from '../repositories/blobs'
 import type { DocumentEntries } from '../repositories/document-entries'
-import type { TextRepository } from '../repositories/texts'
+import type { IndexPorts } from '../repositories/index-engines'
 import type { Truth } from '../repositories/truth'
-import type { VectorRepository } from '../repositories/vectors'
 import type { Splitter } from '../splitter/splitter'
 import type { TruncatedChunks } from './truncated'
 
@@ -37,10 +36,8 @@ export interface CollectionPlan {
 }
 
 /** Everything that the writer, the relay, rebuild and reconcile touch: ports only, so that a simulator can stand in. */
-export interface WriterPorts {
+export interface WriterPorts extends IndexPorts {
   readonly truth: Truth
-  readonly vectors: VectorRepository
-  readonly texts: TextRepository
   /** Undefined where no place for blobs is configured. */
   readonly blobs?: BlobRepository | undefined
   /** A rebuild in another space changes its plan here. */
@@ -51,8 +48,6 @@ export interface WriterPorts {
   readonly splitters?: Map<string, Splitter> | undefined
   readonly clock: Clock
   readonly random: Random
-  /** Start of the physical names of vector generations, where the engine is shared with others. */
-  readonly vectorPrefix?: string | undefined
   readonly options?: Partial<WriterOptions> | undefined
   readonly limits?: Limits | undefined
   /** Cached values that were made of documents: a `cache` job for each document that changes. @internal */

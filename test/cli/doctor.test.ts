@@ -267,12 +267,15 @@ describeWithElasticsearch('doctor of the full profile', (elasticsearch) => {
         expect(bad[0]?.remedy).toContain('Upgrade')
       })
 
-      it('another topology than the recorded one', async () => {
-        const { bad } = await look({ QDRANT_URL: '' })
-        expect(bad.map(({ name }) => name)).toContain('topology')
-        const [topology] = bad.filter(({ name }) => name === 'topology')
-        expect(topology).toMatchObject({ state: 'failed', code: 'HW_TOPOLOGY_MISMATCH' })
-        expect(topology?.detail).toContain('qdrant')
+      it('without the engine of a live index: failed with what to configure', async () => {
+        const { bad, of } = await look({ QDRANT_URL: '' })
+        const [engine] = bad.filter(({ name }) => name === 'engine of documents/vector')
+        expect(engine).toMatchObject({ state: 'failed', code: 'HW_TOPOLOGY_MISMATCH' })
+        expect(engine?.detail).toContain('give `qdrant` (QDRANT_URL)')
+        expect(of('topology')[0]?.detail).toBe(
+          'configured: new vectors in postgres; new texts in elasticsearch, or postgres',
+        )
+        expect(of('engine of documents/text')).toMatchObject([{ state: 'ok', detail: 'live in elasticsearch' }])
       })
 
       it('an index that lost its alias, and one that is gone', async () => {

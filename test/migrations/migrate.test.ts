@@ -275,6 +275,38 @@ function suite(current: () => PostgresConnection): void {
     expect((await migrate(current(), { ...down, withData: true })).changed).toEqual([...names].reverse())
   })
 
+  it('what was recorded of the whole database is written to each index, and back as long as one place is left', async () => {
+    const before = { to: '0009_claims' } as const
+    const topology = () => query(`SELECT value FROM headwater.registry WHERE name = 'topology'`)
+    await migrate(current(), before)
+    await query(`INSERT INTO headwater.registry (name, value) VALUES
+      ('topology', '{"vector": "qdrant", "text": "postgres"}'::jsonb)`)
+    await query(`INSERT INTO headwater.generations (target, collection, name, chunking, format, state, created_at)
+      SELECT t, 'documents', t || s, 'c', '{}'::jsonb, s, 1
+      FROM unnest(ARRAY['vector', 'text']) t, unnest(ARRAY['live', 'dropped']) s`)
+    await migrate(current())
+    expect((await topology()).rows).toEqual([])
+    const engines = await query('SELECT name, engine FROM headwater.generations ORDER BY name')
+    expect(engines.rows.map((row) => [row['name'], row['engine']])).toEqual([
+      ['textdropped', 'postgres'],
+      ['textlive', 'postgres'],
+      ['vectordropped', 'qdrant'],
+      ['vectorlive', 'qdrant'],
+    ])
+
+    const down = { direction: 'down', ...before } as const
+    await query(`INSERT INTO headwater.generations
+      (target, collection, name, chunking, format, state, created_at, engine)
+      VALUES ('vector', 'documents', 'moved', 'c', '{}'::jsonb, 'standby', 1, 'postgres')`)
+    await expect(migrate(current(), down)).rejects.toMatchObject({
+      code: 'HW_MIGRATION_LOSES_DATA',
+      details: { migration: '0010_generation_engines' },
+    })
+    await query(`UPDATE headwater.generations SET state = 'dropped' WHERE name = 'moved'`)
+    await migrate(current(), down)
+    expect((await topology()).rows).toEqual([{ value: { vector: 'qdrant', text: 'postgres' } }])
+  })
+
   it('a migration that fails leaves nothing; those before it stay, and it can be run again', async () => {
     const broken = later(
       ['CREATE TABLE $schema.later_0 (id int)'],

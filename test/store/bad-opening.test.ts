@@ -368,12 +368,10 @@ describeWithPgvector('a server that refuses, or is not as expected', () => {
 
   it('feeds other stores', async () => {
     await (await openStore(at({ schema: 'h_topology' }))).close()
-    await database().admin(
-      `UPDATE h_topology.registry SET value = '{"text":"elasticsearch","vector":"qdrant"}' WHERE name = 'topology'`,
-    )
+    await database().admin(`UPDATE h_topology.generations SET engine = 'elasticsearch' WHERE target = 'text'`)
     const error = await refusal(at({ schema: 'h_topology' }))
     expect(error).toMatchObject({ code: 'HW_TOPOLOGY_MISMATCH', path: 'topology' })
-    expect(error.message).toContain('elasticsearch')
+    expect(error.message).toContain('is in elasticsearch, which this process has not configured: give `elasticsearch`')
   })
 
   it('is another database under the same roof: schemas are apart', async () => {

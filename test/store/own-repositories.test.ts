@@ -26,7 +26,9 @@ describe('repositories of the user’s own', () => {
     }
     await expect(openStore({ ...base, embedded: { path } })).rejects.toMatchObject({
       code: 'HW_TOPOLOGY_MISMATCH',
-      details: { recorded: { vector: 'mine', text: 'own' }, configured: { vector: 'postgres', text: 'postgres' } },
+      path: 'topology',
+      message: expect.stringContaining('`repositories.vectors` named "mine"'),
+      details: { recorded: 'mine', configured: ['postgres'] },
     })
   })
 
@@ -34,7 +36,6 @@ describe('repositories of the user’s own', () => {
     ['repositories.vectors', { repositories: { vectors: {} } }],
     ['repositories.texts', { repositories: { texts: 'lucene' } }],
     ['repositories.lexicon', { repositories: { lexicon: {} } }],
-    ['repositories.vectors', { repositories: { vectors: new MemoryVectorRepository() }, qdrant: { url: 'http://q' } }],
     ['repositories.blobs', { repositories: { blobs: new MemoryBlobRepository() }, blobs: { path: '/tmp/x' } }],
     [
       'repositories.vectors.engine',

@@ -8,6 +8,7 @@ import { targetFrom } from '../target'
 
 interface Flags {
   readonly target?: string
+  readonly engine?: string
   readonly splitter?: string
   readonly rate?: string
 }
@@ -17,6 +18,7 @@ export const registerRebuild: Register = (program, run) => {
     .command('rebuild')
     .description('build an index anew beside the live one, prove it equal, and switch; run again, it resumes')
     .option('--target <target>', 'vector or text')
+    .option('--engine <name>', 'move to it: postgres, qdrant or elasticsearch')
     .option('--splitter <sizes>', 'cut all documents anew and rebuild both: default, SIZE or SIZE,MAX')
     .option('--rate <number>', 'chunks a second at most')
     .action(
@@ -26,6 +28,10 @@ export const registerRebuild: Register = (program, run) => {
         if ((splitter === undefined) === (target === undefined)) {
           throw wrong('--target', 'give vector or text, or --splitter alone, which rebuilds both')
         }
+        const { engine } = flags
+        if (engine !== undefined && target === undefined) {
+          throw wrong('--engine', 'goes with --target: each index moves by itself')
+        }
         const rate = numberFrom('--rate', flags.rate, { least: 0.001, unit: 'chunks a second', fractions: true })
         return context.withStore({ mode: 'write' }, async (store) => {
           const { out, io, signal, collection } = context
@@ -33,10 +39,11 @@ export const registerRebuild: Register = (program, run) => {
           const onProgress = ({ done, total }: RebuildProgress): void => progress.update(done, total)
           const common = { collection, rate, signal, onProgress }
           if (target) {
-            const result = await store.rebuild({ ...common, target }).finally(() => progress.stop())
+            const result = await store.rebuild({ ...common, target, engine }).finally(() => progress.stop())
             const { generation, copied, mended } = result
             out.document({ target, collection, ...result })
-            out.line(`${generation} is live: ${copied} chunks copied, ${mended} mended before the switch`)
+            const where = engine === undefined ? '' : `, in ${engine}`
+            out.line(`${generation} is live${where}: ${copied} chunks copied, ${mended} mended before the switch`)
             return undefined
           }
           const result = await store.rebuild({ ...common, splitter: splitter! }).finally(() => progress.stop())

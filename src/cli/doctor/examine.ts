@@ -106,7 +106,7 @@ async function checkDatabase(
   await postgres.askPath()
   const checks = await attempt('migrations', deadline, () => checkMigrations(postgres, schema))
   const migrated = checks.every(({ state }) => state === 'ok')
-  const vectorsHere = topologyOf(options).vector === 'postgres' && !postgres.embedded
+  const vectorsHere = topologyOf(options).vector[0] === 'postgres' && !postgres.embedded
   if (vectorsHere) {
     checks.push(...(await attempt('pgvector', deadline, () => checkExtension(postgres))))
   }

@@ -1,23 +1,21 @@
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
-import { canonicalJson } from '../../core/json'
 import { PostgresTextRepository } from '../../repositories/bm25/texts'
 import { physicalName, writeAlias } from '../../repositories/elasticsearch/names'
 import { ElasticsearchTextRepository } from '../../repositories/elasticsearch/texts'
-import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { type Generation, type Target, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { hasEngine, type IndexPorts, lacks, textsOf, vectorPrefixOf, vectorsOf } from '../../repositories/index-engines'
 import { assertKnownFormat, describeFormat, isOlderFormat } from '../../repositories/index-format'
 import { PostgresVectorRepository } from '../../repositories/pgvector/vectors'
 import { QdrantVectorRepository } from '../../repositories/qdrant/vectors'
-import type { TextRepository } from '../../repositories/texts'
 import type { TruthSession } from '../../repositories/truth'
-import type { VectorRepository } from '../../repositories/vectors'
 import { cacheMismatch, readCacheRecord } from '../../store/cache-record'
 import { earlierOf } from '../../store/embedder-revisions'
 import { type Topology, topologyOf } from '../../store/engines'
 import { probeSearch } from '../../store/probes'
-import { chunkingsOf } from '../../store/store-health'
+import { chunkingsOf, enginesOf } from '../../store/store-health'
 import type { StoreOptions } from '../../store/store-options'
 import type { CollectionPlan } from '../../writer/ports'
-import { checkLive } from '../../writer/rebuild/generations'
+import { allTargets, checkLive, formatMade } from '../../writer/rebuild/generations'
 import { type Check, failed, ok, unseen, warning } from './check'
 import type { Stores } from './stores'
 
@@ -37,12 +35,12 @@ export interface IndexesPlace {
 export async function checkIndexes(place: IndexesPlace): Promise<Check[]> {
   const { session, options } = place
   const configured = topologyOf(options)
-  const recorded = (await session.registry.read('topology')) as Topology | null
-  const checks = [checkTopology(recorded, configured)]
+  const generations = await session.generations.list()
+  const checks = checkTopology(place, generations, configured)
   const mismatch = cacheMismatch(await readCacheRecord(session.registry), options)
   if (mismatch) checks.push(failed('cache', mismatch))
-  const installation = await session.registry.read('installation')
-  const generations = await session.generations.list()
+  const installation = String(await session.registry.read('installation'))
+  const ports = portsOf(place, configured, installation)
   for (const [collection, [live, ...others]] of Object.entries(chunkingsOf(generations))) {
     if (others.length === 0) continue
     const what = `live: ${live}; beside it, until a rebuild or a way back from it is over: ${others.join(', ')}`
@@ -56,22 +54,70 @@ export async function checkIndexes(place: IndexesPlace): Promise<Check[]> {
       const remedy = `Run \`headwater rebuild --target ${target}\` again.`
       checks.push(warning(`rebuild of ${generation.name}`, `It cannot be switched to: ${generation.error}`, remedy))
     }
-    // Engines that are configured otherwise than recorded hold something else.
-    if (recorded?.[target] !== configured[target]) continue
-    if (state === 'live') checks.push(...checkFormat(place, generation, String(installation)))
-    if (state !== 'building') {
-      checks.push(await checkPhysical(place, generation, configured[target], String(installation)))
+    if (!hasEngine(ports, generation)) continue
+    if (state === 'live') checks.push(...checkFormat(ports, generation))
+    if (state !== 'building') checks.push(await checkPhysical(place, ports, generation, installation))
+  }
+  return checks
+}
+
+/** Which engines are configured, and where each collection's indexes are: the live one first, then others that are fed. */
+function checkTopology(place: IndexesPlace, generations: readonly Generation[], configured: Topology): Check[] {
+  const { plans } = place
+  const shown = allTargets.map((target) => {
+    const [main, ...others] = configured[target]
+    return `new ${plural[target]} in ${main}${others.length > 0 ? `, or ${others.join(', ')}` : ''}`
+  })
+  const checks = [ok('topology', `configured: ${shown.join('; ')}`)]
+  for (const [collection, engines] of Object.entries(enginesOf(generations))) {
+    for (const target of allTargets) {
+      const live = generations.find((one) => {
+        return one.collection === collection && one.target === target && one.state === 'live'
+      })
+      if (!live) continue
+      const name = `engine of ${collection}/${target}`
+      const engine = engineOf(place, live)
+      const fed = engines[target].filter((one) => one !== engine)
+      if (!configured[target].includes(engine)) {
+        const error = lacks(live, configured[target])
+        checks.push(plans.has(collection) ? failed(name, error) : warning(name, error.message, error.remedy))
+        continue
+      }
+      const beside = fed.length > 0 ? `; ${fed.join(', ')} is fed beside it, until a rebuild or a way back is over` : ''
+      const main = configured[target][0]!
+      const move = `\`headwater rebuild --target ${target} --engine ${main} --collection ${collection}\``
+      checks.push(ok(name, `live in ${engine}${beside}${main === engine ? '' : `; ${move} moves it to ${main}`}`))
     }
   }
   return checks
 }
 
-function checkTopology(recorded: Topology | null, configured: Topology): Check {
-  const shown = `vectors in ${configured.vector}, texts in ${configured.text}`
-  if (recorded === null) return ok('topology', `${shown}; written down when a store is opened.`)
-  if (canonicalJson(recorded) === canonicalJson(configured)) return ok('topology', shown)
-  const what = `this database feeds ${canonicalJson(recorded)}, the settings mean ${canonicalJson(configured)}`
-  return failed('topology', new HeadwaterError('HW_TOPOLOGY_MISMATCH', what))
+const plural: Readonly<Record<Target, string>> = { vector: 'vectors', text: 'texts' }
+
+/** The engines as a store would make them, over the connections that are open already. */
+function portsOf(place: IndexesPlace, configured: Topology, installation: string): IndexPorts {
+  const { stores, schema, options } = place
+  const { qdrant, elasticsearch } = stores
+  const inPostgres = {
+    vectors: new PostgresVectorRepository(stores.postgres, { schema }),
+    texts: new PostgresTextRepository(stores.postgres, { schema }),
+  }
+  const texts = elasticsearch
+    ? new ElasticsearchTextRepository(elasticsearch, { prefix: prefixOf(place, installation) })
+    : inPostgres.texts
+  return {
+    vectors: qdrant ? new QdrantVectorRepository(qdrant) : inPostgres.vectors,
+    texts,
+    vectorPrefix: qdrant ? `${options.qdrant?.prefix ?? 'headwater'}_${installation}_` : '',
+    engines: {
+      vector: { main: configured.vector[0]!, others: new Map([['postgres', { repository: inPostgres.vectors }]]) },
+      text: { main: configured.text[0]!, others: new Map([['postgres', { repository: inPostgres.texts }]]) },
+    },
+  }
+}
+
+function engineOf({ options }: IndexesPlace, { target, engine }: Generation): string {
+  return engine ?? topologyOf(options)[target][0]!
 }
 
 /** Embedder, splitter and language. A collection that the settings do not name may be declared in the service. */
@@ -101,10 +147,10 @@ function checkMake({ collection, plans }: IndexesPlace, generation: Generation):
 }
 
 /** Nothing to say of an index that is as one would be made now. */
-function checkFormat(place: IndexesPlace, generation: Generation, installation: string): Check[] {
+function checkFormat(ports: IndexPorts, generation: Generation): Check[] {
   const { name, target, collection, format } = generation
   const check = `format of ${name}`
-  const made = (target === 'vector' ? vectorsOf(place) : textsOf(place, installation)).format
+  const made = formatMade(ports, generation)
   try {
     assertKnownFormat(name, format, made)
   } catch (error) {
@@ -115,34 +161,24 @@ function checkFormat(place: IndexesPlace, generation: Generation, installation: 
   return [warning(check, found, `Run \`headwater rebuild --target ${target} --collection ${collection}\`.`)]
 }
 
-function vectorsOf({ stores: { postgres, qdrant }, schema }: IndexesPlace): VectorRepository {
-  return qdrant ? new QdrantVectorRepository(qdrant) : new PostgresVectorRepository(postgres, { schema })
-}
-
-function textsOf(place: IndexesPlace, installation: string): TextRepository {
-  const { postgres, elasticsearch } = place.stores
-  if (!elasticsearch) return new PostgresTextRepository(postgres, { schema: place.schema })
-  return new ElasticsearchTextRepository(elasticsearch, { prefix: prefixOf(place, installation) })
-}
-
 function prefixOf({ options }: IndexesPlace, installation: string): string {
   return `${options.elasticsearch?.prefix ?? 'headwater'}_${installation}`
 }
 
 async function checkPhysical(
   place: IndexesPlace,
+  ports: IndexPorts,
   generation: Generation,
-  engine: Topology[Generation['target']],
   installation: string,
 ): Promise<Check> {
   const name = `index ${generation.name}`
+  const engine = engineOf(place, generation)
   if ((engine === 'qdrant' || engine === 'elasticsearch') && !place.answers(engine)) return unseen(name, engine)
   try {
-    const flaw = await flawOf(place, generation, installation)
+    const flaw = await flawOf(place, ports, generation, installation)
     if (flaw === undefined) {
-      const ports = { vectors: vectorsOf(place), texts: textsOf(place, installation) }
       if (generation.state === 'live') await probeSearch(ports, generation, {})
-      if (await isLed(place, generation, installation)) return ok(name, `${generation.state}, in ${engine}`)
+      if (await isLed(ports, generation)) return ok(name, `${generation.state}, in ${engine}`)
       const found = `The public alias of ${generation.collection} does not lead to it: other readers find another index, or none.`
       return warning(name, found, 'A worker leads it back within a minute: run `headwater relay`.')
     }
@@ -154,29 +190,33 @@ async function checkPhysical(
 }
 
 /** False when the public alias leads away from the live generation. */
-async function isLed(place: IndexesPlace, generation: Generation, installation: string): Promise<boolean> {
-  const { options } = place
+async function isLed(ports: IndexPorts, generation: Generation): Promise<boolean> {
   const { state, target, collection } = generation
   if (state !== 'live') return true
   if (target === 'vector') {
-    const alias = `${options.qdrant?.prefix ?? 'headwater'}_${installation}_${collection}`
-    const vectors = vectorsOf(place)
+    const alias = `${vectorPrefixOf(ports, generation.engine)}${collection}`
+    const vectors = vectorsOf(ports, generation)
     return !vectors.alias || vectors.alias.leadsTo(alias, vectorIndexOf(generation))
   }
-  const texts = textsOf(place, installation)
+  const texts = textsOf(ports, generation)
   return !texts.alias || texts.alias.leadsTo(collection, textIndexOf(generation))
 }
 
 /** What is missing of an index in its engine. */
-async function flawOf(place: IndexesPlace, generation: Generation, installation: string): Promise<string | undefined> {
+async function flawOf(
+  place: IndexesPlace,
+  ports: IndexPorts,
+  generation: Generation,
+  installation: string,
+): Promise<string | undefined> {
   const { elasticsearch } = place.stores
   const isThere =
     generation.target === 'vector'
-      ? vectorsOf(place).exists(vectorIndexOf(generation))
-      : textsOf(place, installation).exists(textIndexOf(generation))
+      ? vectorsOf(ports, generation).exists(vectorIndexOf(generation))
+      : textsOf(ports, generation).exists(textIndexOf(generation))
   if (!(await isThere)) return 'There is no such index any more'
   if (generation.target === 'vector') return undefined
-  if (!elasticsearch) return undefined
+  if (!elasticsearch || engineOf(place, generation) !== 'elasticsearch') return undefined
   const prefix = prefixOf(place, installation)
   const [index, alias] = [physicalName(prefix, generation.name), writeAlias(prefix, generation.name)]
   const request = { method: 'GET', path: `/${encodeURIComponent(index)}/_alias` }

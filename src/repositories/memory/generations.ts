@@ -34,12 +34,13 @@ export class MemoryGenerations implements GenerationRepository {
     return this.#access.write('generations.lock', undefined, () => {})
   }
 
-  create({ prefix, ...rest }: NewGeneration): Promise<Generation> {
+  create({ prefix, engine = null, ...rest }: NewGeneration): Promise<Generation> {
     return this.#access.write('generations.create', undefined, (changes) => {
       const id = ++this.#access.engine.tables.sequences.generation
       const createdAt = this.#access.engine.clock.now()
       const generation: Generation = {
         ...rest,
+        engine,
         id,
         name: `${prefix}_${id}`,
         checkpoint: null,
@@ -58,10 +59,12 @@ export class MemoryGenerations implements GenerationRepository {
       state,
       checkpoint,
       error,
+      engine,
     }: {
       readonly state?: GenerationState
       readonly checkpoint?: string | null
       readonly error?: string | null
+      readonly engine?: string
     },
   ): Promise<void> {
     return this.#access.write('generations.update', undefined, (changes) => {
@@ -72,6 +75,7 @@ export class MemoryGenerations implements GenerationRepository {
         ...(state !== undefined && { state }),
         ...(checkpoint !== undefined && { checkpoint }),
         ...(error !== undefined && { error }),
+        ...(engine !== undefined && { engine }),
       })
     })
   }

@@ -35,6 +35,7 @@ export class MemoryJobs implements JobRepository {
   claim(
     options: {
       readonly targets: readonly JobTarget[]
+      readonly except?: readonly CollectionName[] | undefined
       readonly limit: number
       readonly token: string
       readonly leaseMs: number
@@ -53,6 +54,7 @@ export class MemoryJobs implements JobRepository {
       for (const [, job] of changes.jobs.entries()) {
         if (due.length >= options.limit) break
         if (job.parked || job.dueAt > now || !options.targets.includes(job.target)) continue
+        if (options.except?.includes(job.collection)) continue
         if (sees(this.#access.view, job.tenant)) due.push(job)
       }
       for (const job of due) changes.jobs.delete(jobKey(job))

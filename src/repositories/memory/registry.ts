@@ -1,5 +1,5 @@
 import { canonicalJson, type Json } from '../../core/json'
-import type { DatabaseIdentity, RegistryRepository } from '../registry'
+import type { DatabaseIdentity, RegistryRepository, SeenWorker } from '../registry'
 import type { Access } from './access'
 import { copyJson } from './copy'
 
@@ -47,12 +47,14 @@ export class MemoryRegistry implements RegistryRepository {
     return this.#access.read('registry.database', undefined, ({ tables }) => ({ ...tables.identity }))
   }
 
-  heartbeat(worker: string): Promise<void> {
+  heartbeat(worker: string, engines: readonly string[] = []): Promise<void> {
     const seenAt = this.#access.engine.clock.now()
-    return this.#access.write('registry.heartbeat', undefined, ({ workers }) => workers.put(worker, { worker, seenAt }))
+    return this.#access.write('registry.heartbeat', undefined, ({ workers }) =>
+      workers.put(worker, { worker, seenAt, engines: [...engines] }),
+    )
   }
 
-  workers(withinMs: number): Promise<{ readonly worker: string; readonly seenAt: number }[]> {
+  workers(withinMs: number): Promise<SeenWorker[]> {
     const since = this.#access.engine.clock.now() - withinMs
     return this.#access.read('registry.workers', undefined, ({ workers }) =>
       [...workers.entries()].flatMap(([, row]) => (row.seenAt >= since ? [{ ...row }] : [])),

@@ -66,6 +66,7 @@ interface StoredReservation {
 
 interface StoredWorker {
   readonly worker: string
+  readonly engines: readonly string[]
   readonly seenAt: number
 }
 

@@ -9,7 +9,7 @@ const takesJobs: readonly GenerationState[] = ['building', 'live', 'standby']
 const generationStatements = statements(({ table }) => {
   const generations = table('generations')
   const fields =
-    'id, target, collection, name, fingerprint, dimensions, language, chunking, format, state, checkpoint, error, ' +
+    'id, target, collection, name, fingerprint, dimensions, language, chunking, engine, format, state, checkpoint, error, ' +
     'created_at, switched_at'
   return {
     list: prepared(
@@ -24,9 +24,9 @@ const generationStatements = statements(({ table }) => {
     create: {
       text: `WITH fresh AS (SELECT nextval(pg_get_serial_sequence('${generations.replaceAll("'", "''")}', 'id')) AS id)
         INSERT INTO ${generations} (id, target, collection, name, fingerprint, dimensions, language, chunking, format,
-          state, created_at, switched_at)
+          state, created_at, switched_at, engine)
         OVERRIDING SYSTEM VALUE
-        SELECT id, $1, $2, $3 || '_' || id, $4, $5, $6, $7, $8::jsonb, $9, ${nowMs}, CASE WHEN $9 = 'live' THEN ${nowMs} END
+        SELECT id, $1, $2, $3 || '_' || id, $4, $5, $6, $7, $8::jsonb, $9, ${nowMs}, CASE WHEN $9 = 'live' THEN ${nowMs} END, $10
         FROM fresh RETURNING ${fields}`,
     },
     update: { text: `UPDATE ${generations} SET` },
@@ -70,9 +70,20 @@ export class PostgresGenerationRepository implements GenerationRepository {
   }
 
   async create(generation: NewGeneration): Promise<Generation> {
-    const { target, collection, prefix, fingerprint, dimensions, language, chunking, format, state } = generation
+    const {
+      target,
+      collection,
+      prefix,
+      fingerprint,
+      dimensions,
+      language,
+      chunking,
+      format,
+      state,
+      engine = null,
+    } = generation
     const made = JSON.stringify(format)
-    const values = [target, collection, prefix, fingerprint, dimensions, language, chunking, made, state]
+    const values = [target, collection, prefix, fingerprint, dimensions, language, chunking, made, state, engine]
     const { rows } = await run<StoredGeneration>(this.#executor, this.#sql.create, values)
     return generationOf(rows[0]!)
   }
@@ -83,10 +94,11 @@ export class PostgresGenerationRepository implements GenerationRepository {
       readonly state?: GenerationState
       readonly checkpoint?: string | null
       readonly error?: string | null
+      readonly engine?: string
     },
   ): Promise<void> {
     const values: unknown[] = [id]
-    const settings = (['state', 'checkpoint', 'error'] as const).flatMap((name) =>
+    const settings = (['state', 'checkpoint', 'error', 'engine'] as const).flatMap((name) =>
       changes[name] === undefined ? [] : `${name} = $${values.push(changes[name])}`,
     )
     if (settings.length === 0) return
@@ -109,6 +121,7 @@ interface StoredGeneration {
   readonly dimensions: number | null
   readonly language: string | null
   readonly chunking: string
+  readonly engine: string | null
   readonly format: unknown
   readonly state: GenerationState
   readonly checkpoint: string | null
@@ -127,6 +140,7 @@ function generationOf(row: StoredGeneration): Generation {
     dimensions: row.dimensions,
     language: row.language,
     chunking: row.chunking,
+    engine: row.engine,
     format: formatOf(row.format),
     state: row.state,
     checkpoint: row.checkpoint,

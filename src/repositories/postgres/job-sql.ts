@@ -160,18 +160,23 @@ export function claimedRows(
 
 /**
  * Chooses and locks in a MATERIALIZED step, which alone keeps to the limit, by a range of one index a target. The limit
- * is text, because a plan for an unknown one reads the whole table. `$4` is a floor below which nothing is looked for;
- * it is compared as a row, for of two bounds of one column the planner guesses so few rows that it sorts them all.
+ * is text, because a plan for an unknown one reads the whole table. `$4` is a floor below which nothing is looked for, or
+ * the collections whose jobs are left; a floor is compared as a row, for of two bounds of one column the planner guesses so few rows that it sorts them all.
  */
-function claimSql({ table, guard }: Dialect): (limit: number, floored: boolean) => string {
+function claimSql({ table, guard }: Dialect): (limit: number, among: 'all' | 'floored' | 'except') => string {
   const queue = table('queue')
   const lock = `FOR UPDATE ${guard('skip-locked', 'SKIP LOCKED')}`
-  return (limit, floored) =>
+  const conditions = {
+    all: '',
+    floored: 'AND (j.due_at, j.first) >= ($4::timestamptz, 0)',
+    except: 'AND j.collection <> ALL($4::text[])',
+  }
+  return (limit, among) =>
     `WITH due AS MATERIALIZED (
        SELECT found.* FROM unnest($1::text[]) AS wanted (target) CROSS JOIN LATERAL (
          SELECT j.target, j.tenant, j.collection, j.document, j.due_at, j.first FROM ${queue} j
          WHERE j.target = wanted.target AND j.parked_at IS NULL AND j.due_at <= ${now}
-           ${floored ? 'AND (j.due_at, j.first) >= ($4::timestamptz, 0)' : ''}
+           ${conditions[among]}
          ORDER BY j.due_at, j.first LIMIT ${limit} ${lock}) found
        ORDER BY found.due_at, found.first LIMIT ${limit}),
      taken AS (

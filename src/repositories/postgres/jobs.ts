@@ -47,13 +47,14 @@ export class PostgresJobRepository implements JobRepository {
   async claim(
     options: {
       readonly targets: readonly JobTarget[]
+      readonly except?: readonly CollectionName[] | undefined
       readonly limit: number
       readonly token: string
       readonly leaseMs: number
     },
     call?: CallOptions,
   ): Promise<ClaimedJob[]> {
-    const { targets, limit, token, leaseMs } = options
+    const { targets, except = [], limit, token, leaseMs } = options
     if (!Number.isInteger(limit) || limit < 1 || limit > 100_000) {
       throw new HeadwaterError('HW_INVALID_ARGUMENT', `limit must be a whole number from 1 to 100,000, got ${limit}`, {
         path: 'limit',
@@ -62,15 +63,20 @@ export class PostgresJobRepository implements JobRepository {
     const values = [targets, token, leaseMs]
     const claimed: StoredClaim[] = []
     const take = async (from: string | undefined): Promise<void> => {
-      const text = this.#sql.claim(limit - claimed.length, from !== undefined)
-      const bound = from === undefined ? values : [...values, from]
+      const isWhole = except.length === 0
+      const text = this.#sql.claim(
+        limit - claimed.length,
+        isWhole ? (from === undefined ? 'all' : 'floored') : 'except',
+      )
+      const bound = isWhole ? (from === undefined ? values : [...values, from]) : [...values, except]
       claimed.push(...(await run<StoredClaim>(this.#executor, { text }, bound, call)).rows)
     }
-    const floor = this.#floor.of(targets)
+    // What is left to others may be older than all that is taken.
+    const floor = except.length > 0 ? undefined : this.#floor.of(targets)
     if (floor !== undefined) await take(floor)
     if (claimed.length < limit) await take(undefined)
     const isFull = claimed.length >= limit
-    this.#floor.note(targets, isFull ? claimed[0]?.was_due : undefined)
+    if (except.length === 0) this.#floor.note(targets, isFull ? claimed[0]?.was_due : undefined)
     // Who has enough to do looks for what others have left from time to time.
     if ((!isFull || this.#floor.looks()) && (await this.#expire(token, call)) && !isFull) await take(undefined)
     return claimed.map((row) => claimOf(row, token))

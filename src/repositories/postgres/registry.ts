@@ -1,6 +1,6 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { Json } from '../../core/json'
-import type { DatabaseIdentity, RegistryRepository } from '../registry'
+import type { DatabaseIdentity, RegistryRepository, SeenWorker } from '../registry'
 import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
 
 const registryStatements = statements(({ table }) => {
@@ -32,10 +32,13 @@ const registryStatements = statements(({ table }) => {
         (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline`,
     },
     heartbeat: {
-      text: `INSERT INTO ${workers} (worker, seen_at) VALUES ($1, ${nowMs})
-        ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at`,
+      text: `INSERT INTO ${workers} (worker, seen_at, engines) VALUES ($1, ${nowMs}, $2)
+        ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at, engines = excluded.engines`,
     },
-    workers: { text: `SELECT worker, seen_at FROM ${workers} WHERE seen_at >= ${nowMs} - $1::bigint ORDER BY worker` },
+    workers: {
+      text: `SELECT worker, seen_at, coalesce(engines, '{}') AS engines FROM ${workers}
+        WHERE seen_at >= ${nowMs} - $1::bigint ORDER BY worker`,
+    },
   }
 })
 
@@ -94,12 +97,13 @@ export class PostgresRegistryRepository implements RegistryRepository {
     return { system: rows[0]!.system, timeline: Number(rows[0]!.timeline), tables }
   }
 
-  async heartbeat(worker: string): Promise<void> {
-    await run(this.#executor, this.#sql.heartbeat, [worker])
+  async heartbeat(worker: string, engines: readonly string[] = []): Promise<void> {
+    await run(this.#executor, this.#sql.heartbeat, [worker, engines])
   }
 
-  async workers(withinMs: number): Promise<{ readonly worker: string; readonly seenAt: number }[]> {
-    const { rows } = await run<{ worker: string; seen_at: number }>(this.#executor, this.#sql.workers, [withinMs])
-    return rows.map((row) => ({ worker: row.worker, seenAt: Number(row.seen_at) }))
+  async workers(withinMs: number): Promise<SeenWorker[]> {
+    type Row = { worker: string; seen_at: number; engines: string[] }
+    const { rows } = await run<Row>(this.#executor, this.#sql.workers, [withinMs])
+    return rows.map(({ worker, seen_at, engines }) => ({ worker, seenAt: Number(seen_at), engines }))
   }
 }

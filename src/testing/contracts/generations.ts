@@ -26,11 +26,22 @@ export function generationRepositoryContract(runner: TestRunner, make: () => Pro
       expect(two.id).toBeGreaterThan(one.id)
       const { id, name, createdAt, ...rest } = one
       const { prefix: _prefix, ...asked } = vector('building')
-      expect(rest).toEqual({ ...asked, checkpoint: null, error: null, switchedAt: null })
+      expect(rest).toEqual({ ...asked, engine: null, checkpoint: null, error: null, switchedAt: null })
       expect(createdAt).toBeGreaterThan(0)
       expect(await generations.list()).toEqual([one, two])
       const third = await generations.create(text('live'))
       expect([third.fingerprint, third.dimensions, third.language]).toEqual([null, null, 'english'])
+    })
+
+    test('keeps the engine that each is in', async ({ generations }) => {
+      const here = await generations.create({ ...vector('live'), engine: 'postgres' })
+      const there = await generations.create({ ...vector('building'), engine: 'qdrant' })
+      await generations.switch(there.id)
+      const engines = (await generations.list()).map(({ id, engine }) => [id, engine])
+      expect(engines).toEqual([
+        [here.id, 'postgres'],
+        [there.id, 'qdrant'],
+      ])
     })
 
     test('lists those that take jobs, or the states, target and collection asked for', async ({ generations }) => {

@@ -82,6 +82,16 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       expect(claimed.map(({ fence }) => fence).sort()).toEqual([1, 2, 3, 4, 5, 6])
     })
 
+    test('leaves the jobs of collections to others, also when they are the oldest', async ({ jobs }) => {
+      await jobs.enqueue([job('a', 1, { collection: questions })])
+      await jobs.enqueue([job('b', 2), job('c', 3, { target: 'text' })])
+      const asked = { targets: all, limit: 1, leaseMs: lasting }
+      expect(names(await jobs.claim({ ...asked, token: 'one', except: [questions] }))).toEqual(['b'])
+      expect(names(await jobs.claim({ ...asked, token: 'two', except: [questions] }))).toEqual(['c'])
+      expect(await jobs.claim({ ...asked, token: 'three', except: [questions] })).toEqual([])
+      expect(names(await jobs.claim({ ...asked, token: 'three', except: [] }))).toEqual(['a'])
+    })
+
     test('coalescing clears the backoff', async ({ jobs }) => {
       await jobs.enqueue([job('a', 1)])
       await claim(jobs, 't')

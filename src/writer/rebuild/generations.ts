@@ -8,6 +8,14 @@ import {
   textIndexOf,
   vectorIndexOf,
 } from '../../repositories/generations'
+import {
+  hasEngine,
+  type IndexPorts,
+  mainEngine,
+  textsOf,
+  vectorPrefixOf,
+  vectorsOf,
+} from '../../repositories/index-engines'
 import { assertKnownFormat, type IndexFormat, isSameFormat } from '../../repositories/index-format'
 import type { TruthSession } from '../../repositories/truth'
 import type { CollectionPlan, WriterPorts } from '../ports'
@@ -33,14 +41,14 @@ export async function createPhysical(ports: WriterPorts, generation: Generation,
 
 /** Makes the index alone, if it is missing. */
 export async function createIndex(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
-  if (generation.target === 'vector') await ports.vectors.create(vectorIndexOf(generation), call)
-  else await ports.texts.create(textIndexOf(generation), call)
+  if (generation.target === 'vector') await vectorsOf(ports, generation).create(vectorIndexOf(generation), call)
+  else await textsOf(ports, generation).create(textIndexOf(generation), call)
 }
 
-export function physicalExists(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<boolean> {
+export async function physicalExists(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<boolean> {
   return generation.target === 'vector'
-    ? ports.vectors.exists(vectorIndexOf(generation), call)
-    : ports.texts.exists(textIndexOf(generation), call)
+    ? vectorsOf(ports, generation).exists(vectorIndexOf(generation), call)
+    : textsOf(ports, generation).exists(textIndexOf(generation), call)
 }
 
 /** Others who set the same alias at the same time, before it is left to the next check. */
@@ -75,12 +83,13 @@ async function leadAlias(ports: WriterPorts, generation: Generation, call: CallO
   const { target, collection } = generation
   const { signal: _, ...sent } = call
   if (target === 'vector') {
-    const { alias } = ports.vectors
-    const [name, index] = [`${ports.vectorPrefix ?? ''}${collection}`, vectorIndexOf(generation)]
+    const { alias } = vectorsOf(ports, generation)
+    const prefix = vectorPrefixOf(ports, generation.engine)
+    const [name, index] = [`${prefix}${collection}`, vectorIndexOf(generation)]
     if (!alias || (await alias.leadsTo(name, index, call))) return false
     await alias.set(name, index, sent)
   } else {
-    const { alias } = ports.texts
+    const { alias } = textsOf(ports, generation)
     const index = textIndexOf(generation)
     if (!alias || (await alias.leadsTo(collection, index, call))) return false
     await alias.set(collection, index, sent)
@@ -107,35 +116,40 @@ export function blueprint(
   plan: CollectionPlan,
   target: Target,
   chunking = plan.splitter.id,
+  engine = mainEngine(ports, target),
 ): NewGeneration {
   const { name, embedder, language, folding } = plan
   // Engines differ in what a name may hold; the id that is added makes it unique.
-  const start = target === 'vector' ? (ports.vectorPrefix ?? '') : ''
+  const start = target === 'vector' ? vectorPrefixOf(ports, engine) : ''
   const prefix = `${start}${target}_${name
     .toLowerCase()
     .replace(/[^a-z0-9]/g, '_')
     .slice(0, 30)}`
-  const common = { target, collection: name, chunking, state: 'building', prefix } as const
+  const common = { target, collection: name, chunking, engine, state: 'building', prefix } as const
+  const place = { target, engine, collection: name, name: prefix }
   return target === 'vector'
     ? {
         ...common,
         fingerprint: embedder.fingerprint,
         dimensions: embedder.dimensions,
         language: null,
-        format: formatMade(ports, target),
+        format: formatMade(ports, place),
       }
     : {
         ...common,
         fingerprint: null,
         dimensions: null,
         language,
-        format: { ...formatMade(ports, target), ...(folding !== undefined && { folding }) },
+        format: { ...formatMade(ports, place), ...(folding !== undefined && { folding }) },
       }
 }
 
-/** What an index of this target is made with now. */
-export function formatMade(ports: Pick<WriterPorts, 'vectors' | 'texts'>, target: Target): IndexFormat {
-  return target === 'vector' ? ports.vectors.format : ports.texts.format
+/** What an index of this target is made with now in its engine. */
+export function formatMade(
+  ports: IndexPorts,
+  place: Pick<Generation, 'target' | 'engine' | 'collection' | 'name'>,
+): IndexFormat {
+  return place.target === 'vector' ? vectorsOf(ports, place).format : textsOf(ports, place).format
 }
 
 /**
@@ -152,7 +166,7 @@ export async function ensureGenerations(ports: WriterPorts): Promise<void> {
       if (row.state !== 'live' && away.has(target)) continue
       try {
         const generation = await makeLive(ports, plan, row)
-        assertKnownFormat(generation.name, generation.format, formatMade(ports, target))
+        assertKnownFormat(generation.name, generation.format, formatMade(ports, generation))
         if (generation.state === 'live') checkLive(generation, plan)
       } catch (error) {
         if (!isAway(error)) throw error
@@ -187,7 +201,10 @@ function ensureRow(ports: WriterPorts, plan: CollectionPlan, target: Target): Pr
     const beside = all.find(({ state }) => state === 'live')
     const wanted = blueprint(ports, plan, target, beside?.chunking)
     const existing = all.filter((one) => one.target === target)
-    const fit = existing.find(({ state }) => state === 'live') ?? existing.find((one) => isAs(one, wanted))
+    // Another process may make it elsewhere at this moment: where this one can go on, it does.
+    const fit =
+      existing.find(({ state }) => state === 'live') ??
+      existing.find((one) => hasEngine(ports, one) && isAs(one, { ...wanted, engine: one.engine }))
     if (fit) return fit
     // Begun with other options by an opening that failed: nothing was ever in it.
     await retire(session, existing)
@@ -220,7 +237,8 @@ function isAway(error: unknown): boolean {
 }
 
 export function isAs(generation: Generation, wanted: NewGeneration): boolean {
-  const { fingerprint, language, chunking, format } = generation
+  const { fingerprint, language, chunking, engine, format } = generation
+  if (engine !== wanted.engine) return false
   const isCut = chunking === wanted.chunking && isSameFormat(format, wanted.format)
   return isCut && fingerprint === wanted.fingerprint && language === wanted.language
 }

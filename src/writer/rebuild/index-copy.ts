@@ -4,6 +4,7 @@ import type { TenantId } from '../../core/ids'
 import type { ChunkContent, ChunkEntry } from '../../repositories/chunks'
 import { stampOf } from '../../repositories/entry-stamp'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { textsOf, vectorsOf } from '../../repositories/index-engines'
 import { leavesHeld } from '../../repositories/index-format'
 import { indexedText, inputText } from '../../splitter/input-text'
 import type { WriterPorts } from '../ports'
@@ -44,14 +45,14 @@ export async function prepareCopy(
       const { id, fence, stamp, payload } = entryOf(generation, one)
       return { id, fence, stamp, payload, title: one.title, heading: one.heading, text: indexedText(one) }
     })
-    return () => ports.texts.upsert(textIndexOf(generation), texts, call)
+    return () => textsOf(ports, generation).upsert(textIndexOf(generation), texts, call)
   }
   const made = await embedMissing(ports, generation.fingerprint!, contents, call)
   const points = contents.map((one) => {
     const { id, fence, stamp, payload } = entryOf(generation, one)
     return { id, fence, stamp, payload, vector: one.vector ?? made.get(one)! }
   })
-  return () => ports.vectors.upsert(vectorIndexOf(generation), points, call)
+  return () => vectorsOf(ports, generation).upsert(vectorIndexOf(generation), points, call)
 }
 
 /**

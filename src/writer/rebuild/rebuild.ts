@@ -5,6 +5,7 @@ import { type CollectionName, collectionName } from '../../core/ids'
 import type { Embedder } from '../../embeddings/embedder'
 import { publish } from '../../observability/channels'
 import type { Generation, NewGeneration, Target } from '../../repositories/generations'
+import { engineNames, mainEngine } from '../../repositories/index-engines'
 import type { Splitter } from '../../splitter/splitter'
 import type { CollectionPlan, WriterPorts } from '../ports'
 import { markerIn, readIndexState } from '../reconcile/index-state'
@@ -39,6 +40,8 @@ export interface RebuildOptions extends CallOptions {
   embedder?: Embedder | undefined
   /** The language to rebuild for; the collection's own when left out. */
   language?: string | undefined
+  /** Name of the engine to rebuild in; the one that the live index is in when left out. */
+  engine?: string | undefined
   /** 'standby' leaves the live generation live: for a fallback of another space. 'live' by default. */
   as?: 'live' | 'standby' | undefined
   /** Chunks a second at most; no limit when left out. */
@@ -49,6 +52,8 @@ export interface RebuildOptions extends CallOptions {
 export interface RebuildResult {
   readonly generation: string
   readonly fingerprint: string | null
+  /** Where it is; null for ports whose engines have no names. */
+  readonly engine: string | null
   /** Chunks copied by this call; fewer than there are where it went on from an earlier run. */
   readonly copied: number
   /** Entries that the verification found different and mended before the switch. */
@@ -83,8 +88,8 @@ export async function rebuild(
   { target, ...options }: RebuildOptions & { target: Target },
 ): Promise<RebuildResult> {
   const { generations, copied, mended } = await build(ports, [target], undefined, options)
-  const { name, fingerprint } = generations[0]!
-  return { generation: name, fingerprint, copied, mended }
+  const { name, fingerprint, engine } = generations[0]!
+  return { generation: name, fingerprint, engine, copied, mended }
 }
 
 /**
@@ -159,6 +164,8 @@ class Rebuild {
       language: options.language ?? collection.language,
     }
     this.#collection = collectionName(collection.name)
+    const { engine } = options
+    if (engine !== undefined) for (const target of targets) assertEngine(ports, target, engine)
   }
 
   async run(): Promise<Built> {
@@ -246,7 +253,9 @@ class Rebuild {
       )
       const rows: Generation[] = []
       for (const target of this.#targets) {
-        const wanted = blueprint(this.#ports, this.#plan, target, chunking)
+        const present = all.find((one) => one.target === target && one.state === 'live')?.engine
+        const engine = this.#options.engine ?? present ?? mainEngine(this.#ports, target)
+        const wanted = blueprint(this.#ports, this.#plan, target, chunking, engine)
         if (this.#to === 'standby') assertOther(wanted, all)
         const same = building.find((one) => one.target === target && isAs(one, wanted) && !lost.includes(one.id))
         rows.push(same ?? (await generations.create(inEpoch(wanted, await registry.epoch()))))
@@ -319,6 +328,16 @@ class Rebuild {
     const target = this.#targets.join('+')
     publish('headwater:rebuild', () => ({ target, collection: this.#plan.name, phase, done, code }))
   }
+}
+
+function assertEngine(ports: WriterPorts, target: Target, engine: string): void {
+  const names = engineNames(ports, target)
+  if (names.includes(engine)) return
+  throw new HeadwaterError(
+    'HW_INVALID_OPTIONS',
+    `engine: ${JSON.stringify(engine)} is not among the engines that this process has for target ${target}: ${names.join(', ') || 'none has a name'}`,
+    { path: 'engine', details: { configured: names } },
+  )
 }
 
 /** A standby generation of the live one's space would serve nobody. */

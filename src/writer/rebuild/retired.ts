@@ -1,5 +1,6 @@
 import type { CallOptions } from '../../core/abort'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { hasEngine, textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { RegistryRepository } from '../../repositories/registry'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
@@ -28,7 +29,8 @@ export async function dropRetired(ports: WriterPorts, call: CallOptions = {}): P
   let failure: unknown
   const dropped: number[] = []
   for (const generation of await generations.list({ states: ['dropped'] })) {
-    if (!ids.includes(generation.id)) continue
+    // What is in an engine that this process has not is left to one that has it.
+    if (!ids.includes(generation.id) || !hasEngine(ports, generation)) continue
     try {
       await dropPhysical(ports, generation, call)
       dropped.push(generation.id)
@@ -41,8 +43,8 @@ export async function dropRetired(ports: WriterPorts, call: CallOptions = {}): P
 }
 
 export async function dropPhysical(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<void> {
-  if (generation.target === 'vector') await ports.vectors.drop(vectorIndexOf(generation), call)
-  else await ports.texts.drop(textIndexOf(generation), call)
+  if (generation.target === 'vector') await vectorsOf(ports, generation).drop(vectorIndexOf(generation), call)
+  else await textsOf(ports, generation).drop(textIndexOf(generation), call)
 }
 
 async function change(

@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { WriterPorts } from '../ports'
 import { findDrift } from '../reconcile/drift'
 import { beginCheck, readIndexState } from '../reconcile/index-state'
@@ -97,8 +98,8 @@ async function verifyAll(ports: WriterPorts, proved: readonly Generation[], opti
 async function verify(ports: WriterPorts, generation: Generation, options: SwitchOptions): Promise<number> {
   const { pace, signal } = options
   const call = { signal }
-  if (generation.target === 'vector') await ports.vectors.refresh(vectorIndexOf(generation), call)
-  else await ports.texts.refresh(textIndexOf(generation), call)
+  if (generation.target === 'vector') await vectorsOf(ports, generation).refresh(vectorIndexOf(generation), call)
+  else await textsOf(ports, generation).refresh(textIndexOf(generation), call)
   let mended = 0
   let compared = 0
   for await (const { checked, drift } of findDrift(ports, generation, { deep: false, signal })) {
@@ -108,8 +109,9 @@ async function verify(ports: WriterPorts, generation: Generation, options: Switc
     if (drift.length === 0) continue
     mended += drift.length
     const removals = drift.flatMap(removalOf)
-    if (generation.target === 'vector') await ports.vectors.remove(vectorIndexOf(generation), removals, call)
-    else await ports.texts.remove(textIndexOf(generation), removals, call)
+    if (generation.target === 'vector')
+      await vectorsOf(ports, generation).remove(vectorIndexOf(generation), removals, call)
+    else await textsOf(ports, generation).remove(textIndexOf(generation), removals, call)
     const entries = drift.flatMap(({ entry }) => entry ?? [])
     await pace.through(async () => {
       try {

@@ -1,6 +1,7 @@
 import type { CallOptions } from '../../core/abort'
 import { isHeadwaterError } from '../../core/errors'
 import type { Generation } from '../../repositories/generations'
+import { hasEngine } from '../../repositories/index-engines'
 import type { WriterPorts } from '../ports'
 import { followAlias } from '../rebuild/generations'
 import { bumpEpoch, checkDatabase } from './epoch'
@@ -10,18 +11,23 @@ import { dueSweep, markerIn, markIndex, readIndexState } from './index-state'
  * Looks whether database and indexes are what they were when they were last seen, and records what is to be done about
  * it: a new epoch, or a sweep of one index. Marks anew what was marked longer than `markMs` ago, so that an older state
  * that comes back later is known by its marker. An engine that is away is passed over; the first such failure is
- * thrown at the end. `gone` gets the live generations whose alias has no index to lead to before a sweep makes it anew.
+ * thrown at the end. An index in an engine that this process has not is
+ * passed over in silence, and `skipped` gets it. `gone` gets the live generations whose alias has no index to lead to before a sweep makes it anew.
  */
 export async function checkIndexes(
   ports: WriterPorts,
   markMs: number,
   call: CallOptions,
-  gone: Set<number>,
+  { gone, skipped }: { readonly gone: Set<number>; readonly skipped: Set<number> },
 ): Promise<void> {
   await checkDatabase(ports)
   const { generations } = ports.truth.session({ worker: true })
   let failure: unknown
   for (const generation of await generations.list({ states: ['live', 'standby'] })) {
+    if (!hasEngine(ports, generation)) {
+      skipped.add(generation.id)
+      continue
+    }
     try {
       await checkIndex(ports, generation, markMs, call)
       if (generation.state !== 'live') continue

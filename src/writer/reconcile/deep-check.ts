@@ -2,6 +2,7 @@ import type { TenantId } from '../../core/ids'
 import { canonicalJson } from '../../core/json'
 import type { ChunkEntry, HydratedChunk } from '../../repositories/chunks'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { IndexEntry, IndexPayload } from '../../repositories/index-entry'
 import { leavesHeld } from '../../repositories/index-format'
 import type { TruthSession } from '../../repositories/truth'
@@ -83,8 +84,8 @@ function sameDirection(held: Float32Array, wanted: Float32Array): boolean {
 
 function read(ports: WriterPorts, generation: Generation, ids: readonly string[]): Promise<Held[]> {
   return generation.target === 'vector'
-    ? ports.vectors.read(vectorIndexOf(generation), ids)
-    : ports.texts.read(textIndexOf(generation), ids)
+    ? vectorsOf(ports, generation).read(vectorIndexOf(generation), ids)
+    : textsOf(ports, generation).read(textIndexOf(generation), ids)
 }
 
 export function byTenant<E extends ChunkEntry>(entries: readonly E[]): Map<TenantId, E[]> {

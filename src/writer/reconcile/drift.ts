@@ -3,6 +3,7 @@ import type { TenantId } from '../../core/ids'
 import type { ChunkEntry } from '../../repositories/chunks'
 import { digestOf, stampOf } from '../../repositories/entry-stamp'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { IndexEntry } from '../../repositories/index-entry'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
@@ -160,15 +161,15 @@ export function scanIndex(
   scan: { after: string | undefined; limit: number },
 ): Promise<IndexEntry[]> {
   return generation.target === 'vector'
-    ? ports.vectors.scan(vectorIndexOf(generation), scan)
-    : ports.texts.scan(textIndexOf(generation), scan)
+    ? vectorsOf(ports, generation).scan(vectorIndexOf(generation), scan)
+    : textsOf(ports, generation).scan(textIndexOf(generation), scan)
 }
 
 async function readIndex(ports: WriterPorts, generation: Generation, ids: readonly string[]): Promise<IndexEntry[]> {
   const held =
     generation.target === 'vector'
-      ? await ports.vectors.read(vectorIndexOf(generation), ids)
-      : await ports.texts.read(textIndexOf(generation), ids)
+      ? await vectorsOf(ports, generation).read(vectorIndexOf(generation), ids)
+      : await textsOf(ports, generation).read(textIndexOf(generation), ids)
   return held.map(({ id, fence, stamp, payload }) => ({
     id,
     fence,

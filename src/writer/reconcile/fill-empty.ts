@@ -1,5 +1,6 @@
 import { HeadwaterError } from '../../core/errors'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { WriterPorts } from '../ports'
 import { GenerationCopy } from '../rebuild/generation-copy'
 import type { Pace } from '../rebuild/pace'
@@ -48,7 +49,7 @@ export async function fillEmpty(
     if (stopped) return null
     throw error
   }
-  if (generation.target === 'vector') await ports.vectors.refresh(vectorIndexOf(generation), { signal })
-  else await ports.texts.refresh(textIndexOf(generation), { signal })
+  if (generation.target === 'vector') await vectorsOf(ports, generation).refresh(vectorIndexOf(generation), { signal })
+  else await textsOf(ports, generation).refresh(textIndexOf(generation), { signal })
   return copied
 }

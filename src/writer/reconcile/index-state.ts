@@ -3,6 +3,7 @@ import { isHeadwaterError } from '../../core/errors'
 import { uuidV7 } from '../../core/ids'
 import type { Json } from '../../core/json'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { IndexMarker } from '../../repositories/index-marker'
 import type { RegistryRepository } from '../../repositories/registry'
 import type { WriterPorts } from '../ports'
@@ -116,8 +117,8 @@ export async function markIndex(
     timeline,
   }
   if (over !== undefined && (await markerIn(ports, generation, call))?.fence !== over) return
-  if (generation.target === 'vector') await ports.vectors.mark(vectorIndexOf(generation), marker, call)
-  else await ports.texts.mark(textIndexOf(generation), marker, call)
+  if (generation.target === 'vector') await vectorsOf(ports, generation).mark(vectorIndexOf(generation), marker, call)
+  else await textsOf(ports, generation).mark(textIndexOf(generation), marker, call)
 }
 
 /** Null where the index is gone, or says nothing. */
@@ -128,8 +129,8 @@ export async function markerIn(
 ): Promise<IndexMarker | null> {
   try {
     return generation.target === 'vector'
-      ? await ports.vectors.marker(vectorIndexOf(generation), call)
-      : await ports.texts.marker(textIndexOf(generation), call)
+      ? await vectorsOf(ports, generation).marker(vectorIndexOf(generation), call)
+      : await textsOf(ports, generation).marker(textIndexOf(generation), call)
   } catch (error) {
     if (isHeadwaterError(error, 'HW_GENERATION_MISSING')) return null
     throw error

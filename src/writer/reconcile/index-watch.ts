@@ -1,6 +1,7 @@
 import { sleep } from '../../core/clock'
 import { asHeadwaterError, type HeadwaterError } from '../../core/errors'
 import type { Json } from '../../core/json'
+import { hasEngine } from '../../repositories/index-engines'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { followAlias } from '../rebuild/generations'
 import { dropExpired } from '../rebuild/retention'
@@ -71,6 +72,7 @@ export class IndexWatch {
     let lease = await this.#take(asked)
     if (!lease) return
     let failure: unknown
+    let leavesSome = false
     const attempt = async (work: Promise<void>): Promise<void> => {
       await work.catch((error: unknown) => {
         failure ??= error
@@ -79,7 +81,9 @@ export class IndexWatch {
     try {
       const call = { signal }
       const gone = new Set<number>()
-      await attempt(checkIndexes(this.#ports, this.#options.markMs, call, gone))
+      const skipped = new Set<number>()
+      await attempt(checkIndexes(this.#ports, this.#options.markMs, call, { gone, skipped }))
+      leavesSome = skipped.size > 0
       const goesOn = async (): Promise<boolean> => {
         lease = lease && (await this.#renew(lease))
         return lease !== undefined && !signal.aborted
@@ -87,12 +91,14 @@ export class IndexWatch {
       const { generations } = this.#ports.truth.session({ worker: true })
       for (const generation of await generations.list({ states: ['live', 'standby'] })) {
         if (!(await goesOn())) break
+        if (!hasEngine(this.#ports, generation)) continue
         await attempt(sweepIndex(this.#ports, generation, this.#options, call, goesOn))
         if (gone.has(generation.id)) await attempt(followAlias(this.#ports, generation, call))
       }
       await attempt(dropExpired(this.#ports, this.#options.retentionMs, call))
     } finally {
-      if (lease) await this.#giveBack(lease)
+      // A worker that has the engines of what was left here does not wait for its turn.
+      if (lease) await this.#giveBack(lease, leavesSome ? 0 : lease.checkedAt)
     }
     if (failure !== undefined) throw failure
   }
@@ -115,9 +121,9 @@ export class IndexWatch {
   }
 
   /** If this fails, its time runs out. */
-  async #giveBack(lease: WatchLease): Promise<void> {
+  async #giveBack(lease: WatchLease, checkedAt: number): Promise<void> {
     const { registry } = this.#ports.truth.session({ worker: true })
-    await registry.replace(leaseName, { ...lease }, { ...lease, holder: null }).catch(() => false)
+    await registry.replace(leaseName, { ...lease }, { ...lease, holder: null, checkedAt }).catch(() => false)
   }
 
   async #idle(signal: AbortSignal): Promise<void> {

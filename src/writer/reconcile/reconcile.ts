@@ -3,6 +3,7 @@ import { withinDeadline } from '../../core/deadline'
 import type { CollectionName } from '../../core/ids'
 import { told } from '../../observability/told'
 import type { Generation, Target } from '../../repositories/generations'
+import { engineNames, hasEngine, lacks } from '../../repositories/index-engines'
 import type { WriterPorts } from '../ports'
 import { physicalExists } from '../rebuild/generations'
 import { Pace } from '../rebuild/pace'
@@ -67,7 +68,10 @@ export interface ReconcileReport {
 
 const mostDifferences = 100
 
-/** Compares the truth with the generations that take jobs, in both directions, and repairs when asked. */
+/**
+ * Compares the truth with the generations that take jobs, in both directions, and repairs when asked. A standby one in an
+ * engine that this process has not is passed over; for a live one it is HW_TOPOLOGY_MISMATCH.
+ */
 export function reconcile(ports: WriterPorts, options: ReconcileOptions = {}): Promise<ReconcileReport> {
   const run = new ReconcileRun(ports, options)
   const whole = (): Promise<ReconcileReport> =>
@@ -79,6 +83,10 @@ export function reconcile(ports: WriterPorts, options: ReconcileOptions = {}): P
       })
       const looked = new Set<string>()
       for (const generation of generations) {
+        if (!hasEngine(ports, generation)) {
+          if (generation.state === 'live') throw lacks(generation, engineNames(ports, generation.target))
+          continue
+        }
         // Both targets have the same chunks.
         const place = `${generation.collection}/${generation.chunking}`
         if (!looked.has(place)) await run.truth(generation, deadline.signal)

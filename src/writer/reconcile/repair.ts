@@ -1,5 +1,6 @@
 import type { Scope } from '../../core/ids'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { IndexRemoval } from '../../repositories/index-entry'
 import type { WriterPorts } from '../ports'
 import { allTargets } from '../rebuild/generations'
@@ -19,8 +20,8 @@ export async function repairDrift(
   for (const one of drift) removals.push(...removalOf(one))
   const allowed = removals.slice(0, Math.max(0, mostDeletes))
   const spared = removals.length - allowed.length
-  if (generation.target === 'vector') await ports.vectors.remove(vectorIndexOf(generation), allowed)
-  else await ports.texts.remove(textIndexOf(generation), allowed)
+  if (generation.target === 'vector') await vectorsOf(ports, generation).remove(vectorIndexOf(generation), allowed)
+  else await textsOf(ports, generation).remove(textIndexOf(generation), allowed)
   let repaired = drift.filter(({ kind }) => kind === 'orphaned').length - spared
 
   const scopes = new Map<string, { scope: Scope; documents: Set<string> }>()

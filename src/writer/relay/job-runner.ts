@@ -6,6 +6,7 @@ import { embedInBatches, isOfEmbedder } from '../../embeddings/batching'
 import { publish } from '../../observability/channels'
 import { told } from '../../observability/told'
 import type { Generation, Target } from '../../repositories/generations'
+import { engineNames, hasEngine, lacks } from '../../repositories/index-engines'
 import type { ClaimedJob, JobKey, JobTarget, SettledJob } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
@@ -13,6 +14,7 @@ import { cutDocuments } from '../rebuild/cut-documents'
 import { jobGenerations, lockTargets } from '../rebuild/generations'
 import { isOfTheStore, isOutageByItself } from '../write/error-scope'
 import { type Change, project } from './projection'
+import { servedEngines, servedName } from './served-engines'
 
 /** What applying a claim came to. */
 export interface RunResult {
@@ -24,6 +26,15 @@ export interface RunResult {
   readonly uncached: number
   /** Why a target cannot be reached at all; its jobs were given back untouched. */
   readonly unavailable: HeadwaterError | null
+  /** Jobs that were left to workers of engines which this process has not. */
+  readonly handedOn: readonly HandedOn[]
+}
+
+/** A target of a collection that another worker has to serve, and why. */
+export interface HandedOn {
+  readonly target: Target
+  readonly collection: CollectionName
+  readonly error: HeadwaterError
 }
 
 /** What a writer knows of its own jobs already, by chunking and document id. */
@@ -49,9 +60,10 @@ interface Applied {
   /** What generations beside the live one have not got. */
   readonly failures: ReadonlyMap<Generation, HeadwaterError>
   readonly unavailable: HeadwaterError | null
+  readonly handedOn: HandedOn | null
 }
 
-const nothing = { refused: new Map(), failures: new Map(), unavailable: null }
+const nothing = { refused: new Map(), failures: new Map(), unavailable: null, handedOn: null }
 
 /**
  * Applies claimed jobs and settles the claims in one step: each job is done, failed (counts an attempt) or released. The
@@ -78,6 +90,7 @@ export class JobRunner {
         failed: sum((one) => one.failed),
         uncached: sum((one) => one.uncached),
         unavailable,
+        handedOn: results.flatMap(({ handedOn }) => handedOn),
       }
     } finally {
       stop()
@@ -103,6 +116,7 @@ export class JobRunner {
       failed: applied.reduce((all, { refused }) => all + refused.size, 0),
       uncached: applied.find(isOf('cache'))?.outcomes.length ?? 0,
       unavailable: applied.find(({ unavailable }) => unavailable)?.unavailable ?? null,
+      handedOn: applied.flatMap(({ handedOn }) => handedOn ?? []),
     }
   }
 
@@ -144,10 +158,16 @@ export class JobRunner {
     preset: Preset | undefined,
   ): Promise<Applied> {
     const { collection } = jobs[0]!
-    const generations = await jobGenerations(this.#ports, target, collection)
+    const all = await jobGenerations(this.#ports, target, collection)
+    const generations = all.filter((one) => hasEngine(this.#ports, one))
+    const absent = await this.#absent(all)
+    const handedOn = absent.wanted && { target, collection, error: absent.wanted }
+    // Without the live one there is nothing to do here.
+    if (absent.live)
+      return { ...nothing, jobs, outcomes: released(jobs, 0), handedOn: { target, collection, error: absent.live } }
     const refusals = new Map<Generation, Map<ClaimedJob, HeadwaterError>>()
     const seen = new Map<ClaimedJob, number>()
-    const failures = new Map<Generation, HeadwaterError>()
+    const failures = new Map<Generation, HeadwaterError>(absent.unserved)
     const left = new Set<ClaimedJob>()
     for (const generation of generations) {
       const tasks = await this.#tasks(jobs, generation, call, preset)
@@ -174,10 +194,12 @@ export class JobRunner {
     for (const [generation, here] of refusals) {
       for (const [job, error] of here) if (!refused.has(job)) failures.set(generation, error)
     }
-    const done = jobs.filter((job) => !refused.has(job) && !left.has(job))
+    const applied = jobs.filter((job) => !refused.has(job) && !left.has(job))
     // Where the cache cannot be told, its own job tells it later.
-    await this.#ports.searches?.changed(done).catch(() => undefined)
+    await this.#ports.searches?.changed(applied).catch(() => undefined)
+    const done = handedOn ? [] : applied
     const outcomes = [
+      ...(handedOn ? released(applied, 0) : []),
       // A document that is gone altogether has fence 0: there is nothing of it to apply, at whatever fence.
       ...done.flatMap((job) => {
         const applied = seen.get(job) || job.fence
@@ -187,7 +209,27 @@ export class JobRunner {
       // What another process has to do: this one looks again later.
       ...released([...left], this.backoff(5)),
     ]
-    return { jobs, outcomes, refused, failures, unavailable: null }
+    return { jobs, outcomes, refused, failures, unavailable: null, handedOn }
+  }
+
+  /**
+   * What of these is in engines that this process has not. With the live one, or beside it where a worker was seen that
+   * has the engine, the jobs are handed on to others. An index that nobody serves keeps no job waiting: it has failed to
+   * follow, as any index beside the live one may.
+   */
+  async #absent(all: readonly Generation[]): Promise<{
+    readonly live: HeadwaterError | null
+    readonly wanted: HeadwaterError | null
+    readonly unserved: readonly (readonly [Generation, HeadwaterError])[]
+  }> {
+    const lacking = all.filter((one) => !hasEngine(this.#ports, one))
+    const errorOf = (one: Generation): HeadwaterError => lacks(one, engineNames(this.#ports, one.target))
+    const live = lacking.find(({ state }) => state === 'live')
+    if (live || lacking.length === 0) return { live: live ? errorOf(live) : null, wanted: null, unserved: [] }
+    const served = await servedEngines(this.#ports)
+    const wanted = lacking.find((one) => served.has(servedName(one)))
+    const unserved = lacking.filter((one) => !served.has(servedName(one)))
+    return { live: null, wanted: wanted ? errorOf(wanted) : null, unserved: unserved.map((one) => [one, errorOf(one)]) }
   }
 
   async #tasks(

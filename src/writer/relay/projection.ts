@@ -4,6 +4,7 @@ import { Turns } from '../../core/turns'
 import type { DocumentState, StateChunk } from '../../repositories/chunks'
 import { stampOf } from '../../repositories/entry-stamp'
 import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { IndexPayload, IndexRemoval } from '../../repositories/index-entry'
 import { assertKnownFormat, leavesHeld } from '../../repositories/index-format'
 import type { TextEntry } from '../../repositories/texts'
@@ -33,18 +34,20 @@ export async function project(
   call: CallOptions,
   vectors: ReadonlyMap<string, Float32Array> = new Map(),
 ): Promise<void> {
-  assertKnownFormat(generation.name, generation.format, formatMade(ports, generation.target))
+  assertKnownFormat(generation.name, generation.format, formatMade(ports, generation))
   const removals = removalsOf(changes)
   const turns = new Turns(ports.clock, call.signal)
   const inTurns = <T>(items: readonly T[]) => partsInTurns(items, turns)
   if (generation.target === 'text') {
+    const texts = textsOf(ports, generation)
     const index = textIndexOf(generation)
-    for await (const part of inTurns(removals)) await ports.texts.remove(index, part, call)
-    for await (const part of inTurns(textEntries(generation, changes))) await ports.texts.upsert(index, part, call)
+    for await (const part of inTurns(removals)) await texts.remove(index, part, call)
+    for await (const part of inTurns(textEntries(generation, changes))) await texts.upsert(index, part, call)
     return
   }
+  const engine = vectorsOf(ports, generation)
   const index = vectorIndexOf(generation)
-  for await (const part of inTurns(removals)) await ports.vectors.remove(index, part, call)
+  for await (const part of inTurns(removals)) await engine.remove(index, part, call)
   // A generation that is being built may not hold the point yet, so that its payload alone would be lost on it.
   const whole = generation.state === 'building'
   const fresh: PendingPoint[] = []
@@ -53,13 +56,13 @@ export async function project(
     if (whole || pending.fresh) fresh.push(pending)
     else payloads.push(pending.point)
   }
-  for await (const part of inTurns(payloads)) await ports.vectors.setPayload(index, part, call)
+  for await (const part of inTurns(payloads)) await engine.setPayload(index, part, call)
   for await (const part of inTurns(fresh)) {
     const found = await vectorsFor(ports, generation.fingerprint!, part, call, vectors)
     const points = part.map(({ point: { id, fence, stamp, payload }, inputHash }) => {
       return { id, fence, stamp, payload, vector: found.get(inputHash)! }
     })
-    await ports.vectors.upsert(index, points, call)
+    await engine.upsert(index, points, call)
   }
 }
 

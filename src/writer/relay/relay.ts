@@ -2,14 +2,15 @@ import { type CallOptions, following } from '../../core/abort'
 import { sleep } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
-import { uuidV7 } from '../../core/ids'
+import { type CollectionName, uuidV7 } from '../../core/ids'
 import { isHeard, publish } from '../../observability/channels'
 import type { ClaimedJob, JobTarget } from '../../repositories/jobs'
 import { purgeExpired } from '../maintenance'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { IndexWatch } from '../reconcile/index-watch'
 import { AdaptiveLimit } from './adaptive-limit'
-import { type JobRunner, parkedJobs } from './job-runner'
+import { type HandedOn, type JobRunner, parkedJobs } from './job-runner'
+import { leftToOthers, ownEngines } from './served-engines'
 
 /** What a drain came to. */
 export interface DrainResult {
@@ -29,6 +30,7 @@ export interface DrainResult {
 const claims = 'claims of jobs'
 const upkeep = 'upkeep of the worker'
 const relayOf = (target: JobTarget): string => `relay of ${target}`
+const enginesOf = (target: JobTarget): string => `engines of ${target}`
 
 const targets: readonly JobTarget[] = ['vector', 'text', 'cache']
 const heartbeatMs = 10_000
@@ -47,7 +49,10 @@ export class Relay {
   readonly #worker: string
   readonly #watch: IndexWatch
   readonly #limits: ReadonlyMap<JobTarget, AdaptiveLimit>
+  readonly #engines: readonly string[]
   readonly #paused = new Map<JobTarget, { since: number; until: number; failures: number; error: HeadwaterError }>()
+  /** Collections whose jobs are left to workers that have their engines, and why. */
+  readonly #left = new Map<JobTarget, ReadonlyMap<CollectionName, HeadwaterError>>()
   /** Targets that jobs could not be claimed of in the last round. */
   readonly #claimless = new Set<JobTarget>()
   /** Nudges so far: a loop that sees another number than before its round has missed one, and looks again. */
@@ -61,6 +66,7 @@ export class Relay {
     this.#runner = runner
     this.#worker = uuidV7(ports.clock, ports.random)
     this.#watch = new IndexWatch(ports, options, this.#worker)
+    this.#engines = ownEngines(ports)
     this.#limits = new Map(targets.map((target) => [target, new AdaptiveLimit(options.maxWorkers)]))
   }
 
@@ -72,7 +78,11 @@ export class Relay {
 
   /** Why this target is left alone at the moment; undefined when it is not. An older pause may be over unnoticed. */
   pausedBy(target: JobTarget): HeadwaterError | undefined {
-    return this.#paused.get(target)?.error
+    return this.#paused.get(target)?.error ?? this.#leftBy(target)
+  }
+
+  #leftBy(target: JobTarget): HeadwaterError | undefined {
+    return this.#left.get(target)?.values().next().value
   }
 
   #wake(): void {
@@ -125,7 +135,7 @@ export class Relay {
       try {
         if (clock.monotonic() - heartbeatAt >= heartbeatMs) {
           const { registry, jobs } = truth.session({ worker: true })
-          await registry.heartbeat(this.#worker)
+          await registry.heartbeat(this.#worker, this.#engines)
           heartbeatAt = clock.monotonic()
           const wanted = targets.filter((target) => this.#ports.troubles?.has(parkedJobs(target)))
           if (isHeard('headwater:backlog') || wanted.length > 0) {
@@ -191,9 +201,11 @@ export class Relay {
 
   /** Which targets have been paused since, and why; undefined when none has. An older pause may be over unnoticed. */
   #keptBack(startedAt: number): HeadwaterError | undefined {
-    const paused = [...this.#paused]
-      .filter(([, { since }]) => since >= startedAt)
-      .map(([target, { error }]) => ({ target, error }))
+    const paused = targets.flatMap((target) => {
+      const pause = this.#paused.get(target)
+      const error = pause && pause.since >= startedAt ? pause.error : this.#leftBy(target)
+      return error ? [{ target, error }] : []
+    })
     const [first] = paused
     if (!first) return undefined
     const { code, retryable, path, retryAfterMs, details } = first.error
@@ -235,10 +247,32 @@ export class Relay {
     return settled + ((await beside) ?? 0)
   }
 
-  #claim(target: JobTarget, token: string): Promise<ClaimedJob[]> {
+  async #claim(target: JobTarget, token: string): Promise<ClaimedJob[]> {
     const { claimBatch, leaseMs } = this.#options
+    // What was left once is asked after again each time: it may be live elsewhere by now, or nobody serves it any more.
+    if (target !== 'cache' && this.#left.has(target)) this.#leave(target, await leftToOthers(this.#ports, target))
+    const except = [...(this.#left.get(target)?.keys() ?? [])]
     const { jobs } = this.#ports.truth.session({ worker: true })
-    return jobs.claim({ targets: [target], limit: claimBatch, token, leaseMs })
+    return jobs.claim({ targets: [target], except, limit: claimBatch, token, leaseMs })
+  }
+
+  /** Told once, until nothing is left to others any more. */
+  #leave(target: JobTarget, left: ReadonlyMap<CollectionName, HeadwaterError>): void {
+    const error = left.values().next().value
+    if (error) {
+      this.#left.set(target, left)
+      this.#ports.troubles?.met(enginesOf(target), error)
+    } else {
+      this.#left.delete(target)
+      this.#ports.troubles?.over(enginesOf(target))
+    }
+  }
+
+  /** So that these are claimed no more by who cannot do them. */
+  #handOn(handedOn: readonly HandedOn[]): void {
+    for (const { target, collection, error } of handedOn) {
+      this.#leave(target, new Map(this.#left.get(target)).set(collection, error))
+    }
   }
 
   #bears(target: JobTarget, lane: number): boolean {
@@ -248,7 +282,8 @@ export class Relay {
   async #apply(target: JobTarget, jobs: readonly ClaimedJob[], token: string, signal: AbortSignal): Promise<number> {
     const { clock } = this.#ports
     const startedAt = clock.monotonic()
-    const { applied, failed, unavailable } = await this.#runner.run(jobs, token, { signal })
+    const { applied, failed, unavailable, handedOn } = await this.#runner.run(jobs, token, { signal })
+    this.#handOn(handedOn)
     const endedAt = clock.monotonic()
     const full = jobs.length === this.#options.claimBatch
     if (!signal.aborted) this.#limits.get(target)!.note({ startedAt, endedAt, full, ok: unavailable === null })

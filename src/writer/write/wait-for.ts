@@ -4,6 +4,7 @@ import { type Deadline, withinDeadline } from '../../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { textIndexOf, vectorIndexOf } from '../../repositories/generations'
+import { hasEngine, textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { JobRow, JobTarget } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
@@ -78,14 +79,17 @@ export async function waitForReceipt(
       if (pollMs >= tellingPollMs && progress.workers === null) progress.workers = await workersOf(ports, session)
       pollMs = Math.min(pollMs * 2, longestPollMs)
     }
-    const live = await session.generations.list({ collection: receipt.collection, states: ['live'] })
+    // What is in an engine that this process has not is not searched here either.
+    const live = (await session.generations.list({ collection: receipt.collection, states: ['live'] })).filter((one) =>
+      hasEngine(ports, one),
+    )
     progress.stage = 'refresh'
     for (const { name } of live) progress.refreshing.add(name)
     await Promise.all(
       live.map(async (generation) => {
         await (generation.target === 'vector'
-          ? ports.vectors.refresh(vectorIndexOf(generation), deadline.options())
-          : ports.texts.refresh(textIndexOf(generation), deadline.options()))
+          ? vectorsOf(ports, generation).refresh(vectorIndexOf(generation), deadline.options())
+          : textsOf(ports, generation).refresh(textIndexOf(generation), deadline.options()))
         progress.refreshing.delete(generation.name)
       }),
     )
