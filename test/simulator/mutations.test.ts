@@ -33,6 +33,7 @@ describe('a run without one guard', () => {
     ['uncut', 13, 18],
     ['both-at-once', 14, 23],
     ['empty-cut', 2, 23],
+    ['engine', 5, 183],
   ] as const)('%s violates invariant %i', { timeout: 300_000 }, async (withoutGuard, invariant, from) => {
     const report = await caught({ withoutGuard }, from)
     expect(report?.violations[0]?.invariant).toBe(invariant)

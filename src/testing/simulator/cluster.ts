@@ -16,7 +16,7 @@ import { type CoordinatedWriter, createWriter } from '../../writer/writer'
 import { Dice } from './dice'
 import type { ModelBlobs } from './model-blobs'
 import { lineSplitter, modelEmbedder, modelSplitters } from './model-embedder'
-import type { ModelTextEngine, ModelVectorEngine } from './model-engines'
+import type { TextSites, VectorSites } from './model-engines'
 import type { ModelRedis } from './model-redis'
 import type { ModelTruth } from './model-truth'
 import type { Network } from './network'
@@ -41,8 +41,8 @@ export interface Node {
 
 export interface Backends {
   readonly truth: ModelTruth
-  readonly vectors: ModelVectorEngine
-  readonly texts: ModelTextEngine
+  readonly vectors: VectorSites
+  readonly texts: TextSites
   readonly embedding: Network
   readonly redis: ModelRedis
   readonly blobs: ModelBlobs
@@ -96,8 +96,12 @@ export class Cluster {
     const entries = cache && new DocumentEntries(cache, { shared: this.#plan.cache === 'shared', epoch })
     const ports: WriterPorts = {
       truth,
-      vectors: this.#backends.vectors.for(process),
-      texts: this.#backends.texts.for(process),
+      vectors: this.#backends.vectors.near(process),
+      texts: this.#backends.texts.near(process),
+      engines: {
+        vector: this.#backends.vectors.engines(process, this.#plan.far[number]!),
+        text: this.#backends.texts.engines(process, this.#plan.far[number]!),
+      },
       collections: new Map([[name, plan]]),
       embedders: new Map([[embedder.fingerprint, embedder]]),
       splitters: new Map(this.#plan.splitters[number] ? modelSplitters.map((one) => [one.id, one]) : []),

@@ -5,7 +5,7 @@ import type { CommitCheck } from './commit-check'
 import type { Damage } from './damage'
 import type { History } from './history'
 import type { IndexCheck } from './index-check'
-import type { ModelTextEngine, ModelVectorEngine } from './model-engines'
+import type { TextSites, VectorSites } from './model-engines'
 import type { ModelTruth } from './model-truth'
 import type { World } from './world'
 
@@ -14,7 +14,7 @@ interface DisasterContext {
   readonly damage: readonly Damage[]
   readonly cluster: Cluster
   readonly truth: ModelTruth
-  readonly engines: { readonly vector: ModelVectorEngine; readonly text: ModelTextEngine }
+  readonly engines: { readonly vector: VectorSites; readonly text: TextSites }
   readonly history: History
   readonly commits: CommitCheck
   readonly indexes: IndexCheck
@@ -89,10 +89,14 @@ export class Disasters {
       for (const generation of this.#generations('live')) if (generation.target === damage.of) strike(generation)
       if (damage.what !== 'alias') indexes.damaged(damage.of)
     }
-    if (damage.what === 'alias') return hit((generation) => engine.loseAlias(generation))
-    if (damage.what !== 'rollback') return hit((generation) => engine.wipe(generation, damage.what === 'exchange'))
+    if (damage.what === 'alias') return hit((generation) => engine.of(generation).loseAlias(generation))
+    if (damage.what !== 'rollback') {
+      return hit((generation) => engine.of(generation).wipe(generation, damage.what === 'exchange'))
+    }
     const earlier = new Map(
-      this.#generations('live').flatMap((one) => (one.target === damage.of ? [[one.id, engine.snapshot(one)]] : [])),
+      this.#generations('live').flatMap((one) =>
+        one.target === damage.of ? [[one.id, engine.of(one).snapshot(one)]] : [],
+      ),
     )
     return hit(({ id }) => earlier.get(id)?.())
   }

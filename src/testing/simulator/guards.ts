@@ -21,6 +21,7 @@ export type SplitGuard = (typeof splitGuards)[number]
  * `hydration`: a search shows what the truth says, not what an index does. `cache-lease`: a loaded value is stored only
  * by who still holds its lease. `uncut`: no document is left uncut at a switch. `both-at-once`: both targets are switched
  * to another splitter's chunks in one step. `empty-cut`: who does not know a splitter leaves no chunks of it standing.
+ * `engine`: who has not the engine of an index leaves its jobs to others.
  * @internal
  */
 export const guards = [
@@ -30,6 +31,7 @@ export const guards = [
   'hydration',
   'cache-lease',
   ...splitGuards,
+  'engine',
 ] as const
 /** @internal */
 export type AnyGuard = (typeof guards)[number]

@@ -11,6 +11,7 @@ import { type HeldText, MemoryTextRepository } from '../../repositories/memory/t
 import { type HeldPoint, MemoryVectorRepository } from '../../repositories/memory/vectors'
 import type { TextIndex, TextRepository } from '../../repositories/texts'
 import type { VectorIndex, VectorRepository } from '../../repositories/vectors'
+import type { ModelSites } from './model-sites'
 import type { Network } from './network'
 import type { SimProcess } from './sim-process'
 
@@ -228,3 +229,6 @@ export class ModelTextEngine extends ModelEngine<TextIndex, HeldText, MemoryText
     return this.memory.upsert(index, entries)
   }
 }
+
+export type VectorSites = ModelSites<VectorRepository, HeldPoint>
+export type TextSites = ModelSites<TextRepository, HeldText>

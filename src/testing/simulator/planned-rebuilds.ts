@@ -8,6 +8,8 @@ export interface PlannedRebuild {
   readonly of: Target
   /** Of a recut: the splitter to move to. */
   readonly to: 'lines' | 'couples'
+  /** Of a rebuild: the engine to move to; undefined where it stays. */
+  readonly engine?: 'near' | 'far' | undefined
   /** Chunks a second. */
   readonly rate: number
   readonly timeoutMs: number
@@ -20,6 +22,8 @@ export function planRebuilds(seed: number, spanMs: number): PlannedRebuild[] {
   const of = dice.pick(['vector', 'text'] as const)
   const cutting = new Dice(seed, 'recuts')
   const recuts = cutting.chance(0.6)
+  const moving = new Dice(seed, 'engines')
+  const moves = moving.chance(0.5)
   const planned: Omit<PlannedRebuild, 'to'>[] = Array.from({ length: dice.between(1, 4) }, (_, at) => ({
     at: dice.between(0, spanMs),
     // One that goes back needs one that went ahead.
@@ -34,7 +38,10 @@ export function planRebuilds(seed: number, spanMs: number): PlannedRebuild[] {
   }
   return planned.map((one) => {
     const to = cutting.weighted({ couples: 3, lines: 1 })
-    if (one.what !== 'rebuild' || !recuts || cutting.chance(0.3)) return { ...one, to }
+    if (one.what !== 'rebuild' || !recuts || cutting.chance(0.3)) {
+      const engine = moves && one.what === 'rebuild' ? moving.pick(['far', 'far', 'near'] as const) : undefined
+      return { ...one, to, engine }
+    }
     // It has more to do than the rebuild of one target.
     return {
       ...one,
@@ -50,4 +57,10 @@ export function planRebuilds(seed: number, spanMs: number): PlannedRebuild[] {
 export function planSplitters(seed: number, processes: number): boolean[] {
   const dice = new Dice(seed, 'splitters')
   return Array.from({ length: processes }, (_, at) => at === 0 || dice.chance(0.7))
+}
+
+/** For each process, whether it has the engine that is moved to; the first one does. */
+export function planFar(seed: number, processes: number): boolean[] {
+  const dice = new Dice(seed, 'far')
+  return Array.from({ length: processes }, (_, at) => at === 0 || dice.chance(0.5))
 }

@@ -1,5 +1,6 @@
 import { stampOf } from '../../repositories/entry-stamp'
 import type { Generation, Target } from '../../repositories/generations'
+import type { TargetEngines } from '../../repositories/index-engines'
 import type { Tables } from '../../repositories/memory/tables'
 import type { WriterPorts } from '../../writer/ports'
 import { rebuild, recut } from '../../writer/rebuild/rebuild'
@@ -54,7 +55,7 @@ export class Rebuilds {
       const [begun] = this.#generations('building')
       if (!begun) return
       const { target } = begun
-      const answer = await this.#caller.call<unknown>((node) => this.#resume(node, begun))
+      const answer = await this.#caller.call<unknown>((node) => this.#resume(this.#able(node), begun))
       // A restore that is noticed only now gives up what was begun before it: then nothing is left to do.
       if (!isValue(answer) && attempt === 3) {
         const why = answer === 'crashed' ? answer : String(answer.error)
@@ -73,7 +74,7 @@ export class Rebuilds {
     this.#caller.doing = one.what
     const ask = () =>
       this.#caller.call<unknown>((node) => {
-        if (one.what === 'rebuild') return this.#rebuild(node, one.of, { timeoutMs, rate })
+        if (one.what === 'rebuild') return this.#rebuild(node, one.of, { timeoutMs, rate, engine: one.engine })
         if (one.what === 'recut') return this.#recut(node, one.to, { timeoutMs, rate })
         const ports = this.#portsOf(node)
         if (one.what === 'rollback') return rollback(ports, one.of, node.plan.name, { timeoutMs })
@@ -89,14 +90,20 @@ export class Rebuilds {
     if (!isValue(answer)) this.#caller.legitimate(answer)
   }
 
-  #rebuild(node: Node, target: Target, options: { timeoutMs?: number; rate?: number }) {
+  /** That node, or the first, which has every engine. */
+  #able(node: Node): Node {
+    const { nodes } = this.#context.cluster
+    return node.ports.engines?.vector.others.has('far') ? node : (nodes[0] ?? node)
+  }
+
+  #rebuild(node: Node, target: Target, options: { timeoutMs?: number; rate?: number; engine?: string | undefined }) {
     return rebuild(this.#portsOf(node), { target, collection: node.plan, ...options })
   }
 
   /** As it was begun: what is not cut as the live one is of both targets. */
-  #resume(node: Node, { target, chunking }: Generation): Promise<unknown> {
+  #resume(node: Node, { target, chunking, engine }: Generation): Promise<unknown> {
     const isOther = this.#generations('live').some((one) => one.chunking !== chunking)
-    return isOther ? this.#recut(node, chunking, {}) : this.#rebuild(node, target, {})
+    return isOther ? this.#recut(node, chunking, {}) : this.#rebuild(node, target, { engine: engine ?? undefined })
   }
 
   #recut(node: Node, chunking: string, options: { timeoutMs?: number; rate?: number }) {
@@ -116,7 +123,13 @@ export class Rebuilds {
         return { id, tenant, document, fence, stamp: stampOf(inputHash, payloadHash, (fingerprint ?? language)!) }
       })
     }
-    return { ...ports, vectors: { ...ports.vectors, scan }, texts: { ...ports.texts, scan } }
+    const { vector, text } = ports.engines!
+    const blind = <R extends object>({ main, others }: TargetEngines<R>): TargetEngines<R> => ({
+      main,
+      others: new Map([...others].map(([name, { repository }]) => [name, { repository: { ...repository, scan } }])),
+    })
+    const engines = { vector: blind(vector), text: blind(text) }
+    return { ...ports, vectors: { ...ports.vectors, scan }, texts: { ...ports.texts, scan }, engines }
   }
 
   #generations(state?: Generation['state']): Generation[] {

@@ -16,6 +16,7 @@ import { IndexCheck } from './index-check'
 import { ModelBlobs } from './model-blobs'
 import { ModelTextEngine, ModelVectorEngine, type WriteObserver } from './model-engines'
 import { ModelRedis } from './model-redis'
+import { ModelSites } from './model-sites'
 import { ModelTruth } from './model-truth'
 import { Network } from './network'
 import { Rebuilds } from './rebuilds'
@@ -94,15 +95,24 @@ class Simulation {
       },
       withoutGuard: ofTruth,
     })
-    const network = (name: 'vector' | 'text' | 'embedder' | 'redis' | 'blobs'): Network =>
-      new Network(name, this.#world, this.#plan[name] ?? none, new Dice(seed, name), () => this.#isDown(name))
+    const network = (name: 'vector' | 'text' | 'embedder' | 'redis' | 'blobs', part: string = name): Network =>
+      new Network(part, this.#world, this.#plan[name] ?? none, new Dice(seed, part), () => this.#isDown(name))
     const observe: WriteObserver = (target, index, before) => this.#indexes.written(target, index, before)
     const [toVectors, toTexts, embedding] = [network('vector'), network('text'), network('embedder')]
     const [toRedis, toBlobs] = [network('redis'), network('blobs')]
-    this.#networks = [toVectors, toTexts, embedding, toRedis, toBlobs]
+    const [toFarVectors, toFarTexts] = [network('vector', 'far vector'), network('text', 'far text')]
+    this.#networks = [toVectors, toTexts, toFarVectors, toFarTexts, embedding, toRedis, toBlobs]
     const blobs = new ModelBlobs(toBlobs, this.#world, this.#truth.tables, this.#clock, this.#history)
-    const vectors = new ModelVectorEngine(toVectors, observe, ofIndex)
-    const texts = new ModelTextEngine(toTexts, observe, ofIndex)
+    const vectors = new ModelSites(
+      new ModelVectorEngine(toVectors, observe, ofIndex),
+      new ModelVectorEngine(toFarVectors, observe, ofIndex),
+      withoutGuard === 'engine',
+    )
+    const texts = new ModelSites(
+      new ModelTextEngine(toTexts, observe, ofIndex),
+      new ModelTextEngine(toFarTexts, observe, ofIndex),
+      withoutGuard === 'engine',
+    )
     this.#indexes = new IndexCheck(this.#world, this.#truth.tables, { vector: vectors, text: texts })
     const commits = new CommitCheck({
       world: this.#world,

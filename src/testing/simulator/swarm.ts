@@ -1,7 +1,7 @@
 import type { WriterOptions } from '../../writer/ports'
 import { type Damage, planDamage } from './damage'
 import { Dice } from './dice'
-import { type PlannedRebuild, planRebuilds, planSplitters } from './planned-rebuilds'
+import { type PlannedRebuild, planFar, planRebuilds, planSplitters } from './planned-rebuilds'
 
 /** How often the truth's connection fails. Rates are per operation or COMMIT. */
 export interface TruthFaultPlan {
@@ -90,6 +90,8 @@ export interface SwarmPlan {
   readonly rebuilds: readonly PlannedRebuild[]
   /** For each process, whether it knows the splitter that a rebuild moves to. */
   readonly splitters: readonly boolean[]
+  /** For each process, whether it has the engine that a rebuild moves to. */
+  readonly far: readonly boolean[]
   readonly writer: Partial<WriterOptions>
 }
 
@@ -166,6 +168,7 @@ export function planSwarm(seed: number): SwarmPlan {
     damage,
     rebuilds,
     splitters: planSplitters(seed, processes),
+    far: planFar(seed, processes),
     writer: {
       ...watching(seed, damage),
       ...(rebuilds.length > 0 && { markMs: 4_000 }),

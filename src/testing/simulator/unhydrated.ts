@@ -1,10 +1,14 @@
 import type { HydratedChunk } from '../../repositories/chunks'
 import type { Tables } from '../../repositories/memory/tables'
+import type { HeldText } from '../../repositories/memory/texts'
 import type { Truth, TruthSession } from '../../repositories/truth'
-import type { ModelTextEngine } from './model-engines'
 
 /** The truth as a search would see it that believed its index: what it reads of chunks is what the text index holds. */
-export function unhydrated(truth: Truth, tables: Tables, texts: ModelTextEngine): Truth {
+export function unhydrated(
+  truth: Truth,
+  tables: Tables,
+  texts: { raw(name: string): ReadonlyMap<string, HeldText> },
+): Truth {
   const hydrate = async (_scope: unknown, _chunking: string, ids: readonly string[]): Promise<HydratedChunk[]> => {
     const live = [...tables.generations.rows.values()].find((one) => one.target === 'text' && one.state === 'live')
     const held = texts.raw(live?.name ?? '')
