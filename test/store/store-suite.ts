@@ -12,6 +12,8 @@ type AnyStore = Store<any>
 
 export interface OpenedStore {
   readonly store: AnyStore
+  /** Work on whole indexes, while nobody else does such work. */
+  alone?(work: () => Promise<void>): Promise<void>
   dispose(): Promise<void>
 }
 
@@ -28,6 +30,7 @@ export function storeSuite(name: string, open: (options: StoreOptions<object>) =
     })
     afterAll(() => opened?.dispose())
     const tenant = () => store.forTenant(`t${++tenants}`)
+    const alone = (work: () => Promise<void>) => () => (opened.alone ? opened.alone(work) : work())
     const handbook = (more: Partial<DocumentInput> = {}): DocumentInput => ({
       id: 'handbook',
       title: 'Handbook',
@@ -471,21 +474,24 @@ export function storeSuite(name: string, open: (options: StoreOptions<object>) =
         expect(() => acme.collection('undeclared')).toThrow(expect.objectContaining({ code: 'HW_COLLECTION_UNKNOWN' }))
       })
 
-      it('one changed paragraph touches one chunk', async () => {
-        const acme = tenant()
-        const paragraphs = Array.from(
-          { length: 60 },
-          (_, at) => `Paragraph ${at}. ${`words of part ${at} `.repeat(25)}`,
-        )
-        await acme.documents.put({ id: 'long', text: paragraphs.join('\n\n') })
-        const before = await acme.documents.chunks('long')
-        paragraphs[30] = paragraphs[30]!.replace('part 30', 'piece 30')
-        await acme.documents.put({ id: 'long', text: paragraphs.join('\n\n') })
-        const after = await acme.documents.chunks('long')
-        const kept = new Set(before.map(({ id }) => id))
-        expect(after.filter(({ id }) => !kept.has(id))).toHaveLength(1)
-        expect((await store.reconcile({ deep: true })).differences).toEqual([])
-      })
+      it(
+        'one changed paragraph touches one chunk',
+        alone(async () => {
+          const acme = tenant()
+          const paragraphs = Array.from(
+            { length: 60 },
+            (_, at) => `Paragraph ${at}. ${`words of part ${at} `.repeat(25)}`,
+          )
+          await acme.documents.put({ id: 'long', text: paragraphs.join('\n\n') })
+          const before = await acme.documents.chunks('long')
+          paragraphs[30] = paragraphs[30]!.replace('part 30', 'piece 30')
+          await acme.documents.put({ id: 'long', text: paragraphs.join('\n\n') })
+          const after = await acme.documents.chunks('long')
+          const kept = new Set(before.map(({ id }) => id))
+          expect(after.filter(({ id }) => !kept.has(id))).toHaveLength(1)
+          expect((await store.reconcile({ deep: true })).differences).toEqual([])
+        }),
+      )
     })
 
     describe('cache and blobs', () => {
@@ -512,78 +518,89 @@ export function storeSuite(name: string, open: (options: StoreOptions<object>) =
     })
 
     describe('rebuild and reconcile', () => {
-      it('rebuilds in another space without a gap and stays equal', async () => {
-        const acme = tenant()
-        const questions = acme.collection('questions')
-        await questions.documents.put({ id: 'q', text: 'how many weeks of leave' })
-        const progress: string[] = []
-        const result = await store.rebuild({
-          target: 'vector',
-          collection: 'questions',
-          embedder: { hashing: { dimensions: 96 } },
-          onProgress: ({ phase }) => progress.push(phase),
-        })
-        expect(result.copied).toBeGreaterThan(0)
-        expect(progress).toContain('switch')
-        const page = await questions.search({ query: 'weeks of leave', mode: 'vector' })
-        expect(page.hits.map((hit) => hit.documentId)).toEqual(['q'])
-        await questions.documents.put({ id: 'r', text: 'weeks of leave after the switch' })
-        expect((await questions.search({ query: 'leave switch', mode: 'vector' })).hits[0]!.documentId).toBe('r')
-        await store.rebuild({ target: 'text', collection: 'questions' })
-        expect((await questions.search({ query: 'weeks', mode: 'text' })).hits).toHaveLength(2)
-        const report = await store.reconcile({ collection: 'questions', deep: true })
-        expect(report).toMatchObject({ missing: 0, stale: 0, orphaned: 0, foreign: 0 })
-        // Back to the space that was declared, so that other tests find it so.
-        await store.rebuild({ target: 'vector', collection: 'questions', embedder: { hashing: { dimensions: 64 } } })
-      })
+      it(
+        'rebuilds in another space without a gap and stays equal',
+        alone(async () => {
+          const acme = tenant()
+          const questions = acme.collection('questions')
+          await questions.documents.put({ id: 'q', text: 'how many weeks of leave' })
+          const progress: string[] = []
+          const result = await store.rebuild({
+            target: 'vector',
+            collection: 'questions',
+            embedder: { hashing: { dimensions: 96 } },
+            onProgress: ({ phase }) => progress.push(phase),
+          })
+          expect(result.copied).toBeGreaterThan(0)
+          expect(progress).toContain('switch')
+          const page = await questions.search({ query: 'weeks of leave', mode: 'vector' })
+          expect(page.hits.map((hit) => hit.documentId)).toEqual(['q'])
+          await questions.documents.put({ id: 'r', text: 'weeks of leave after the switch' })
+          expect((await questions.search({ query: 'leave switch', mode: 'vector' })).hits[0]!.documentId).toBe('r')
+          await store.rebuild({ target: 'text', collection: 'questions' })
+          expect((await questions.search({ query: 'weeks', mode: 'text' })).hits).toHaveLength(2)
+          const report = await store.reconcile({ collection: 'questions', deep: true })
+          expect(report).toMatchObject({ missing: 0, stale: 0, orphaned: 0, foreign: 0 })
+          // Back to the space that was declared, so that other tests find it so.
+          await store.rebuild({ target: 'vector', collection: 'questions', embedder: { hashing: { dimensions: 64 } } })
+        }),
+      )
     })
 
     describe('another splitter', () => {
-      it('cuts anew without a gap, both targets at once, and back again', async () => {
-        const acme = tenant()
-        const text = Array.from({ length: 12 }, (_, at) => `Paragraph ${at} of the long one, about rivers.`).join(
-          '\n\n',
-        )
-        await acme.documents.put({ id: 'long', text })
-        await acme.documents.put({
-          id: 'own',
-          text: 'Mine and mine.',
-          chunks: [{ text: 'Mine' }, { text: 'and mine.' }],
-        })
-        const before = await acme.documents.chunks('long')
-        const seen = new Set<string>()
-        const result = await store.rebuild({ splitter: { size: 40 }, onProgress: ({ phase }) => seen.add(phase) })
-        expect([...seen]).toEqual(['cut', 'copy', 'verify', 'switch'])
-        expect(result.cut).toBeGreaterThan(0)
-        const after = await acme.documents.chunks('long')
-        expect(after.length).toBeGreaterThan(before.length)
-        expect((await acme.documents.chunks('own')).map((chunk) => chunk.text)).toEqual(['Mine', 'and mine.'])
-        expect(await acme.documents.put({ id: 'long', text })).toMatchObject({ unchanged: true, version: 1 })
-        const found = await acme.search({ query: 'paragraph 7 rivers', limit: 50 })
-        const ofLong = found.hits.filter(({ documentId }) => documentId === 'long')
-        expect(ofLong.map(({ chunkId }) => chunkId).sort()).toEqual(after.map(({ id }) => id).sort())
-        const late = await acme.documents.put({ id: 'late', text: 'Written after the switch, about lakes.' })
-        await acme.waitFor(late, { timeoutMs: 20_000 })
-        expect(await store.reconcile({ collection: 'documents', deep: true })).toMatchObject({
-          missing: 0,
-          stale: 0,
-          orphaned: 0,
-        })
-        await expect(store.rebuild({ splitter: {}, target: 'text' } as never)).rejects.toMatchObject({ path: 'target' })
+      it(
+        'cuts anew without a gap, both targets at once, and back again',
+        alone(async () => {
+          const acme = tenant()
+          const text = Array.from({ length: 12 }, (_, at) => `Paragraph ${at} of the long one, about rivers.`).join(
+            '\n\n',
+          )
+          await acme.documents.put({ id: 'long', text })
+          await acme.documents.put({
+            id: 'own',
+            text: 'Mine and mine.',
+            chunks: [{ text: 'Mine' }, { text: 'and mine.' }],
+          })
+          const before = await acme.documents.chunks('long')
+          const seen = new Set<string>()
+          const result = await store.rebuild({ splitter: { size: 40 }, onProgress: ({ phase }) => seen.add(phase) })
+          expect([...seen]).toEqual(['cut', 'copy', 'verify', 'switch'])
+          expect(result.cut).toBeGreaterThan(0)
+          const after = await acme.documents.chunks('long')
+          expect(after.length).toBeGreaterThan(before.length)
+          expect((await acme.documents.chunks('own')).map((chunk) => chunk.text)).toEqual(['Mine', 'and mine.'])
+          expect(await acme.documents.put({ id: 'long', text })).toMatchObject({ unchanged: true, version: 1 })
+          const found = await acme.search({ query: 'paragraph 7 rivers', limit: 50 })
+          const ofLong = found.hits.filter(({ documentId }) => documentId === 'long')
+          expect(ofLong.map(({ chunkId }) => chunkId).sort()).toEqual(after.map(({ id }) => id).sort())
+          const late = await acme.documents.put({ id: 'late', text: 'Written after the switch, about lakes.' })
+          await acme.waitFor(late, { timeoutMs: 20_000 })
+          expect(await store.reconcile({ collection: 'documents', deep: true })).toMatchObject({
+            missing: 0,
+            stale: 0,
+            orphaned: 0,
+          })
+          await expect(store.rebuild({ splitter: {}, target: 'text' } as never)).rejects.toMatchObject({
+            path: 'target',
+          })
 
-        const back = await store.rollback({ target: 'vector' })
-        expect(back.beside).toBeDefined()
-        expect((await acme.documents.chunks('long')).map(({ id }) => id)).toEqual(before.map(({ id }) => id))
-        const lakes = await acme.search({ query: 'lakes', limit: 5 })
-        expect(lakes.hits.map(({ documentId }) => documentId)).toContain('late')
-        expect((await store.dropStandby({ target: 'text' })).length).toBe(2)
-      })
+          const back = await store.rollback({ target: 'vector' })
+          expect(back.beside).toBeDefined()
+          expect((await acme.documents.chunks('long')).map(({ id }) => id)).toEqual(before.map(({ id }) => id))
+          const lakes = await acme.search({ query: 'lakes', limit: 5 })
+          expect(lakes.hits.map(({ documentId }) => documentId)).toContain('late')
+          expect((await store.dropStandby({ target: 'text' })).length).toBe(2)
+        }),
+      )
     })
 
-    it('health says how things stand', async () => {
-      const health = await store.health()
-      expect(health.status).toBe('ok')
-      expect(health.backlog).toMatchObject({ parked: 0 })
-    })
+    it(
+      'health says how things stand',
+      alone(async () => {
+        const health = await store.health()
+        expect(health.status).toBe('ok')
+        expect(health.backlog).toMatchObject({ parked: 0 })
+      }),
+    )
   })
 }
