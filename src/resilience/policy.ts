@@ -240,7 +240,8 @@ export function judgeOutcome(error: unknown, elapsedMs: number): Outcome {
   if (!(error instanceof HeadwaterError)) return 'ignored'
   switch (error.code) {
     case 'HW_UNAVAILABLE':
-      return 'failure'
+      // Read-only: a standby, a demoted primary, a disk near its end. Reads go on.
+      return error.details?.['sqlState'] === '25006' ? 'success' : 'failure'
     case 'HW_TIMEOUT':
       if (error.details?.['sqlState'] !== undefined) return 'success'
       return elapsedMs >= tellingTimeoutMs ? 'failure' : 'ignored'

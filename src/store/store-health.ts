@@ -66,6 +66,8 @@ const headStartMs = 50
 const vectorsAway = "Hybrid searches answer from words alone and mode 'vector' fails; new vectors wait as jobs."
 const textsAway = "Hybrid searches answer from vectors alone and mode 'text' fails; new texts wait as jobs."
 
+const readOnly = 'It is read-only: reads and searches go on, writes fail, and the indexes follow nothing.'
+
 /** What users notice while a connection is down. */
 export const outages: Readonly<Record<string, string>> = Object.freeze({
   postgres: 'Nothing can be read, searched or written.',
@@ -259,7 +261,7 @@ function degradationsOf(
   idle: boolean,
 ): Degradation[] {
   const found: Degradation[] = []
-  for (const [what, { status, breaker, error }] of Object.entries(connections)) {
+  for (const [what, { status, breaker, error, ...facts }] of Object.entries(connections)) {
     const meaning = outages[what] ?? 'It cannot be used.'
     if (status === 'down') {
       found.push({ what, meaning, remedy: error?.remedy ?? errorCatalogue.HW_UNAVAILABLE.remedy })
@@ -273,6 +275,8 @@ function degradationsOf(
         meaning: `It answers again, but the circuit is ${breaker}. Until it closes: ${meaning}`,
         remedy,
       })
+    } else if (facts['readOnly'] === true) {
+      found.push({ what, meaning: readOnly, remedy: 'Point the store at the primary, or let the server take writes.' })
     }
   }
   if (backlog && backlog.parked > 0) {

@@ -25,6 +25,8 @@ export interface PostgresHealth {
   readonly target: string
   readonly latencyMs: number
   readonly serverVersion: string | undefined
+  /** It refuses writes: a standby, or told so. Undefined while it does not answer. */
+  readonly readOnly: boolean | undefined
   readonly pool: PoolStats
   readonly breaker: BreakerState
   readonly error: HeadwaterError | undefined
@@ -150,15 +152,18 @@ export class PostgresConnection implements AsyncDisposable {
   async health(options: CallOptions = {}): Promise<PostgresHealth> {
     const startedAt = this.#clock.monotonic()
     let serverVersion: string | undefined
+    let readOnly: boolean | undefined
     let error: HeadwaterError | undefined
     try {
-      serverVersion = await withDeadline(this.#clock, options, healthTimeoutMs, async ({ signal }) => {
+      await withDeadline(this.#clock, options, healthTimeoutMs, async ({ signal }) => {
         this.#assertOpen()
         const lease = await this.#lessor.lease(signal)
         try {
-          const text = "SELECT pg_catalog.current_setting('server_version') AS version"
+          const setting = (name: string): string => `pg_catalog.current_setting('${name}')`
+          const text = `SELECT ${setting('server_version')} AS version, ${setting('transaction_read_only')} AS read_only`
           const { rows } = await lease.query({ text }, signal)
-          return String(rows[0]?.['version'])
+          serverVersion = String(rows[0]?.['version'])
+          readOnly = rows[0]?.['read_only'] === 'on'
         } finally {
           lease.release()
         }
@@ -171,6 +176,7 @@ export class PostgresConnection implements AsyncDisposable {
       target: describeTarget(this.options),
       latencyMs: this.#clock.monotonic() - startedAt,
       serverVersion,
+      readOnly,
       pool: this.stats,
       breaker: this.#loaded?.breaker.state ?? 'closed',
       error,
