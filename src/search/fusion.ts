@@ -91,8 +91,11 @@ function reciprocalRanks(leg: Leg, hits: readonly IndexHit[], { k, weights }: Fu
   return { of: hits.map((_, at) => weights[leg] / (k + at + 1)), lacking: 0 }
 }
 
-/** What likeness counts of a candidate that has none of the words, where others have some. */
-const wordless = 0.9
+/**
+ * What likeness counts of a candidate that has none of the words, where others have some: enough to lose a tie, and no
+ * more. With 0.9 what a model is sure of fell behind what has a common word of the question.
+ */
+const wordless = 0.999
 
 /** From so many hits on, the last one of the vector leg is taken for what has nothing to do with the query. */
 const wholeList = 50

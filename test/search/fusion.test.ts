@@ -57,6 +57,14 @@ describe('weighted fusion', () => {
     expect(fused.find(({ id }) => id === 'b')!.legs.vector!.part).toBeCloseTo(0.5, 12)
   })
 
+  it('what has a rare word comes before the likest that has none, and before no other for it', () => {
+    const scores = Array.from({ length: 50 }, (_, i) => [`v${i}`, 0.4 - i * 0.005] as const)
+    const fused = fuse([list('text', ['z', 3], ['v20', 2.9]), list('vector', ...scores)], weighted)
+    // Both are best in one leg and nothing in the other.
+    expect(fused.slice(0, 4).map(({ id }) => id)).toEqual(['v20', 'z', 'v0', 'v1'])
+    expect(fused[1]!.score - fused[2]!.score).toBeLessThan(0.001)
+  })
+
   it('takes weights as shares, and survives scores below 0, equal ones and empty legs', () => {
     const shares = fuse([text, vector], { ...weighted, weights: { text: 3, vector: 1 } })
     expect(shares.find(({ id }) => id === 'a')!.score).toBeCloseTo(0.75 + 0.25 * second, 12)
