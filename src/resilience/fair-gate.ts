@@ -1,6 +1,12 @@
 import { abortError, offAbort, onAbort, type Signal, throwIfAborted } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
-import type { BulkheadOptions } from './bulkhead'
+
+export interface GateOptions {
+  /** Calls that run at once. */
+  readonly concurrency: number
+  /** Calls that may wait for their turn; one more is HW_OVERLOADED. */
+  readonly queue: number
+}
 
 interface Waiter {
   readonly turn: () => void
@@ -14,16 +20,18 @@ interface Waiter {
  */
 export class FairGate {
   readonly #what: string
-  readonly #options: BulkheadOptions
+  readonly #options: GateOptions
+  readonly #store: string | undefined
   /** By party, the one whose turn it is first. */
   readonly #waiting = new Map<string, Set<Waiter>>()
   #active = 0
   #count = 0
 
-  /** `what` names the calls: `searches`. */
-  constructor(what: string, options: BulkheadOptions) {
+  /** `what` names the calls: `searches`; `store` whose they are, if they are one's own. */
+  constructor(what: string, options: GateOptions, store?: string) {
     this.#what = what
     this.#options = options
+    this.#store = store
   }
 
   get active(): number {
@@ -115,10 +123,12 @@ export class FairGate {
 
   #overloaded(): HeadwaterError {
     const { concurrency, queue } = this.#options
+    const store = this.#store
+    const whose = store === undefined ? '' : `${store}: `
     return new HeadwaterError(
       'HW_OVERLOADED',
-      `${concurrency} ${this.#what} are running and ${queue} are waiting, which is the limit`,
-      { details: { active: this.#active, waiting: this.#count } },
+      `${whose}${concurrency} ${this.#what} are running and ${queue} are waiting, which is the limit`,
+      { details: { ...(store !== undefined && { store }), active: this.#active, waiting: this.#count } },
     )
   }
 }

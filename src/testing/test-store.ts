@@ -17,6 +17,7 @@ import { ownCaches } from '../store/caches'
 import { Store } from '../store/store'
 import { checkStoreOptions, resolveCollections, type StoreOptions } from '../store/store-options'
 import type { ConnectionHealth } from '../store/store-parts'
+import type { WriterPortsOptions } from '../store/writer-ports'
 import type { WriterPorts } from '../writer/ports'
 import { ensureGenerations } from '../writer/rebuild/generations'
 import { TruncatedChunks } from '../writer/truncated'
@@ -32,22 +33,8 @@ export interface Faults {
 
 /** Options of `createTestStore`: those of `openStore` that mean something in memory, a seed and a clock. */
 export interface TestStoreOptions<C extends object>
-  extends Pick<
-    StoreOptions<C>,
-    | 'collections'
-    | 'embedders'
-    | 'embedder'
-    | 'fallback'
-    | 'splitter'
-    | 'splitters'
-    | 'relay'
-    | 'writer'
-    | 'limits'
-    | 'cache'
-    | 'search'
-    | 'logger'
-    | 'onError'
-  > {
+  extends Omit<WriterPortsOptions<C>, 'clock' | 'random'>,
+    Pick<StoreOptions<C>, 'cache' | 'search'> {
   /** Equal seeds give equal ids and jitter; 1 by default. */
   seed?: number | undefined
   /** The system's by default. With a clock that stands still, nothing polls: writes still apply their own jobs. */
