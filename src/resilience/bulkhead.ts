@@ -1,7 +1,7 @@
 import type { Signal } from '../core/abort'
-import { FairGate, type GateOptions } from './fair-gate'
+import { type BulkheadOptions, FairGate } from './fair-gate'
 
-export type BulkheadOptions = GateOptions
+export type { BulkheadOptions }
 
 /** All callers of a store are one party: who came first is served first. */
 const everybody = ''

@@ -1,7 +1,7 @@
 import { abortError, offAbort, onAbort, type Signal, throwIfAborted } from '../core/abort'
 import { HeadwaterError } from '../core/errors'
 
-export interface GateOptions {
+export interface BulkheadOptions {
   /** Calls that run at once. */
   readonly concurrency: number
   /** Calls that may wait for their turn; one more is HW_OVERLOADED. */
@@ -20,7 +20,7 @@ interface Waiter {
  */
 export class FairGate {
   readonly #what: string
-  readonly #options: GateOptions
+  readonly #options: BulkheadOptions
   readonly #store: string | undefined
   /** By party, the one whose turn it is first. */
   readonly #waiting = new Map<string, Set<Waiter>>()
@@ -28,7 +28,7 @@ export class FairGate {
   #count = 0
 
   /** `what` names the calls: `searches`; `store` whose they are, if they are one's own. */
-  constructor(what: string, options: GateOptions, store?: string) {
+  constructor(what: string, options: BulkheadOptions, store?: string) {
     this.#what = what
     this.#options = options
     this.#store = store
