@@ -59,6 +59,9 @@ export function throwIfAborted(signal: Signal | undefined): void {
   if (signal?.aborted) throw abortError(signal)
 }
 
+/** Of listeners. 0 would say so too, but `fetch` of Node 20 takes it for no target of events, by an error each time. */
+export const anyNumber = Number.MAX_SAFE_INTEGER
+
 interface Shared {
   readonly listeners: Set<() => void>
   readonly fire: () => void
@@ -101,7 +104,7 @@ export function offAbort(signal: Signal | undefined, listener: () => void): void
 /** A signal that fires when one of these does. Any number may listen: to a caller's own, more than ten look like a leak. */
 export function following(...sources: AbortSignal[]): { readonly signal: AbortSignal; release(): void } {
   const own = new AbortController()
-  setMaxListeners(0, own.signal)
+  setMaxListeners(anyNumber, own.signal)
   const stop = (): void => own.abort()
   for (const source of sources) {
     if (source.aborted) stop()

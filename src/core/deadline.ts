@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { abortable, type CallOptions, offAbort, onAbort, type Signal, throwIfAborted } from './abort'
+import { abortable, anyNumber, type CallOptions, offAbort, onAbort, type Signal, throwIfAborted } from './abort'
 import type { Clock } from './clock'
 import { describeValue } from './describe-value'
 import { HeadwaterError } from './errors'
@@ -53,7 +53,7 @@ export class Deadline implements Disposable, Signal {
     if (!this.#controller) {
       this.#controller = new AbortController()
       // All that a call does at once waits for it: many listeners are no leak, and Node would warn of them.
-      setMaxListeners(0, this.#controller.signal)
+      setMaxListeners(anyNumber, this.#controller.signal)
       if (this.#aborted) this.#controller.abort(this.#reason)
     }
     return this.#controller.signal

@@ -51,36 +51,51 @@ interface Parts {
  */
 export function fuse(lists: readonly LegList[], options: FusionOptions): Candidate[] {
   const alone = (options.asked.text ?? 0) + (options.asked.vector ?? 0) === 1
-  const found = new Map<string, { id: string; document: string; score: number; legs: Partial<Record<Leg, LegRank>> }>()
+  const found = new Map<string, Mutable<Candidate, LegParts>>()
   const lacking = new Map<Leg, number>()
   for (const { leg, hits } of lists) {
     const parts = alone ? { of: hits.map(({ score }) => score), lacking: 0 } : partsOf(leg, hits, options)
     lacking.set(leg, (lacking.get(leg) ?? 0) + parts.lacking)
-    hits.forEach(({ id, document, score }, at) => {
-      const candidate = found.get(id) ?? { id, document, score: 0, legs: {} }
-      found.set(id, candidate)
-      const before = candidate.legs[leg]
+    for (const [at, { id, document, score }] of hits.entries()) {
       // What the lists that lack it give is added to all below, so that it is taken off here.
-      const part = (before?.part ?? 0) + parts.of[at]! - parts.lacking
-      const better = before && before.rank <= at + 1 ? before : { rank: at + 1, score }
-      candidate.legs[leg] = { rank: better.rank, score: better.score, part }
-    })
-  }
-  const least = [...lacking.values()].reduce((sum, part) => sum + part, 0)
-  const worded = options.method === 'weighted' && [...found.values()].some(({ legs }) => legs.text)
-  for (const candidate of found.values()) {
-    candidate.score = least
-    for (const leg of lacking.keys()) {
-      const given = candidate.legs[leg]
-      if (!given) continue
-      // The best of what has none of the words comes after the best that has them, also where a model sees noise alone.
-      const rank = worded && !candidate.legs.text ? { ...given, part: given.part * wordless } : given
-      candidate.score += rank.part
-      candidate.legs[leg] = { ...rank, part: rank.part + lacking.get(leg)! }
+      const part = parts.of[at]! - parts.lacking
+      const candidate = found.get(id)
+      if (!candidate) {
+        found.set(id, { id, document, score: 0, legs: { [leg]: { rank: at + 1, score, part } } })
+        continue
+      }
+      const before = candidate.legs[leg]
+      if (!before) {
+        candidate.legs[leg] = { rank: at + 1, score, part }
+        continue
+      }
+      before.part += part
+      if (before.rank <= at + 1) continue
+      before.rank = at + 1
+      before.score = score
     }
   }
-  return [...found.values()].sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
+  const all = [...found.values()]
+  const least = [...lacking.values()].reduce((sum, part) => sum + part, 0)
+  const worded = options.method === 'weighted' && all.some(({ legs }) => legs.text)
+  for (const candidate of all) {
+    candidate.score = least
+    // The best of what has none of the words comes after the best that has them, also where a model sees noise alone.
+    const share = worded && !candidate.legs.text ? wordless : 1
+    for (const [leg, lacked] of lacking) {
+      const given = candidate.legs[leg]
+      if (!given) continue
+      given.part *= share
+      candidate.score += given.part
+      given.part += lacked
+    }
+  }
+  return all.sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
 }
+
+/** While they are made, nothing is copied: there are hundreds, of which ten are shown. */
+type LegParts = Partial<Record<Leg, { -readonly [K in keyof LegRank]: LegRank[K] }>>
+type Mutable<C extends Candidate, L> = { -readonly [K in keyof C]: K extends 'legs' ? L : C[K] }
 
 function partsOf(leg: Leg, hits: readonly IndexHit[], options: FusionOptions): Parts {
   return options.method === 'rrf' ? reciprocalRanks(leg, hits, options) : normalisedScores(leg, hits, options)

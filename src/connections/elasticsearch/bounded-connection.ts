@@ -1,6 +1,4 @@
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { StringDecoder } from 'node:string_decoder'
 import { createUnzip } from 'node:zlib'
 import type { errors as Errors, UndiciConnection } from '@elastic/elasticsearch'
 
@@ -35,24 +33,28 @@ export function boundedConnection(base: Base, errors: typeof Errors): Base {
 }
 
 async function textOf(body: Readable, packed: boolean, most: number): Promise<string> {
-  let text = ''
+  const pieces: Buffer[] = []
   let size = 0
-  const take = async (pieces: AsyncIterable<Buffer>): Promise<void> => {
-    const decoder = new StringDecoder('utf8')
-    for await (const piece of pieces) {
+  await new Promise<void>((resolve, reject) => {
+    const take = (piece: Buffer): void => {
       size += piece.length
-      if (size > most) throw tooLong()
-      text += decoder.write(piece)
+      if (size <= most) pieces.push(piece)
+      else end(new RangeError(`the answer is larger than elasticsearch.maxAnswerBytes (${most})`))
     }
-    text += decoder.end()
-  }
-  const tooLong = (): Error => new RangeError(`the answer is larger than elasticsearch.maxAnswerBytes (${most})`)
-  body.on('error', () => {})
-  try {
-    await (packed ? pipeline(body, createUnzip(), take) : pipeline(body, take))
-  } catch (error) {
-    // Which of the streams is told first that reading has ended is theirs to say.
-    throw size > most ? tooLong() : error
-  }
-  return text
+    const plain = packed ? body.pipe(createUnzip()) : body
+    const end = (error: Error): void => {
+      reject(error)
+      body.destroy()
+      plain.destroy()
+    }
+    for (const stream of new Set<Readable>([body, plain])) {
+      stream.on('error', end)
+      stream.on('close', () => {
+        if (!stream.readableEnded) end(new Error('the answer ended before its end'))
+      })
+    }
+    plain.on('data', take)
+    plain.on('end', resolve)
+  })
+  return Buffer.concat(pieces, size).toString('utf8')
 }

@@ -24,6 +24,7 @@ export function isBegun(term: string, prefix: string): boolean {
 export function wantedBy(clauses: readonly Clause[]): (term: string) => boolean {
   const wanted = new Set(clauses.flatMap(({ slots }) => slots.flatMap(({ any }) => any)))
   const prefixes = clauses.flatMap(({ prefix }) => prefix ?? [])
+  if (prefixes.length === 0) return (term) => wanted.has(term)
   return (term) => wanted.has(term) || prefixes.some((prefix) => isBegun(term, prefix))
 }
 

@@ -7,7 +7,7 @@ import { describeFault, type ElasticsearchFault } from '../../resilience/classif
 export interface BulkOperation {
   readonly id: string
   readonly kind: 'index' | 'delete'
-  readonly lines: string
+  readonly lines: readonly string[]
 }
 
 export interface BulkLimits {
@@ -54,7 +54,7 @@ async function apply(
   let left = batch
   try {
     await connection.retrying(async (deadline) => {
-      const bulkBody = left.map(({ lines }) => lines).join('')
+      const bulkBody = `${left.flatMap(({ lines }) => lines).join('\n')}\n`
       const request = { method: 'POST', path: '/_bulk', querystring, bulkBody }
       const answer = await connection.request(request, { ...deadline.options(), idempotent: false })
       const { again, error } = judge(left, itemsOf(answer, left.length), refused)
@@ -123,7 +123,7 @@ function* batches(operations: readonly BulkOperation[], limits: BulkLimits): Gen
   let batch: BulkOperation[] = []
   let bytes = 0
   for (const operation of operations) {
-    const size = Buffer.byteLength(operation.lines)
+    const size = operation.lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0)
     if (batch.length > 0 && (batch.length >= limits.batchSize || bytes + size > limits.batchBytes)) {
       yield batch
       batch = []

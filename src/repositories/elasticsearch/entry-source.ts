@@ -44,6 +44,8 @@ export interface SearchAnswer<H = SearchHit> {
 export function searchAnswer<H>(answer: unknown): SearchAnswer<H> {
   const hits: unknown = Reflect.get(Object(answer), 'hits')
   if (Array.isArray(Reflect.get(Object(hits), 'hits'))) return answer as SearchAnswer<H>
+  // Of no hits nothing is left where parts of them were asked for.
+  if (hits === undefined && Reflect.get(Object(answer), 'timed_out') === false) return { hits: { hits: [] } }
   throw new HeadwaterError('HW_UNAVAILABLE', 'Elasticsearch answered a search without hits', { cause: answer })
 }
 

@@ -38,7 +38,7 @@ export async function removalOperations(
 }
 
 function deletion(id: string, action: Record<string, unknown>): BulkOperation {
-  return { id, kind: 'delete', lines: `${JSON.stringify({ delete: action })}\n` }
+  return { id, kind: 'delete', lines: [JSON.stringify({ delete: action })] }
 }
 
 async function readExactly(

@@ -43,6 +43,11 @@ export interface HighlightedHit extends IndexHit {
 const mostHits = 10_000
 const readAtOnce = 500
 const byId = [{ id: 'asc' }]
+/** Of hundreds of hits, what is looked at: without their index, their id twice, their route and how they were sorted. */
+const rankedPath = [
+  'timed_out',
+  ...['_score', '_version', 'fields', '_source', 'highlight'].map((name) => `hits.hits.${name}`),
+].join()
 /** What is only there to be searched. */
 const searched = ['filter', 'stems', 'words']
 
@@ -99,7 +104,7 @@ export class ElasticsearchTextRepository implements TextRepository {
       const target = { _index, _id: engineId(payload.tenant, id), routing: payload.tenant }
       const action = { index: { ...target, version: fence, version_type: 'external_gte' } }
       const source = sourceOf(entry, library ? wordsOf(index, entry) : undefined)
-      return { id, kind: 'index' as const, lines: `${JSON.stringify(action)}\n${JSON.stringify(source)}\n` }
+      return { id, kind: 'index' as const, lines: [JSON.stringify(action), JSON.stringify(source)] }
     })
     await this.#connection.within(call, (inner) => runBulk(this.#connection, operations, this.#options.limits, inner))
   }
@@ -253,7 +258,7 @@ export class ElasticsearchTextRepository implements TextRepository {
     const asked = { query: found ?? { match_none: {} }, size, sort, version: true, track_total_hits: false }
     // From columns: the source of every candidate would be read whole, texts and all.
     const body = { ...asked, _source: false, docvalue_fields: ['id', 'document'], ...more }
-    return (await this.#searchRaw<RankedHit>(index, body, query.tenant, call)).hits.hits
+    return (await this.#searchRaw<RankedHit>(index, body, query.tenant, call, rankedPath)).hits.hits
   }
 
   async #hits(index: TextIndex, body: Query, tenant: TenantId | undefined, call: CallOptions | undefined) {
@@ -265,11 +270,13 @@ export class ElasticsearchTextRepository implements TextRepository {
     body: Query,
     tenant: TenantId | undefined,
     call: CallOptions | undefined,
+    filter_path?: string,
   ): Promise<SearchAnswer<H>> {
     const querystring = {
       // Half an answer would look like a whole one.
       allow_partial_search_results: false,
       ...(tenant !== undefined && { routing: tenant }),
+      ...(filter_path !== undefined && { filter_path }),
     }
     const request = { method: 'POST', path: `${this.#indexes.path(index)}/_search`, querystring, body }
     return searchAnswer(await this.#connection.request(request, { ...call, idempotent: true }))

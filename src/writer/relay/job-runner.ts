@@ -1,5 +1,4 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
-import { sleep } from '../../core/clock'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { CollectionName } from '../../core/ids'
 import { embedInBatches, isOfEmbedder } from '../../embeddings/batching'
@@ -388,15 +387,20 @@ export class JobRunner {
   #renew(token: string): () => void {
     const { clock, truth } = this.#ports
     const { leaseMs } = this.#options
-    const stopped = new AbortController()
-    const loop = async (): Promise<void> => {
-      for (;;) {
-        await sleep(clock, leaseMs / 3, stopped.signal, { background: true })
-        await truth.session({ worker: true }).jobs.renew(token, leaseMs)
-      }
+    let over = false
+    let cancel = (): void => undefined
+    const renew = async (): Promise<void> => {
+      await truth.session({ worker: true }).jobs.renew(token, leaseMs)
+      if (!over) wait()
     }
-    loop().catch(() => undefined)
-    return () => stopped.abort()
+    const wait = (): void => {
+      cancel = clock.timer(leaseMs / 3, () => renew().catch(() => undefined), { background: true })
+    }
+    wait()
+    return () => {
+      over = true
+      cancel()
+    }
   }
 }
 

@@ -37,8 +37,8 @@ export interface BatchTally {
   ids: string[] | undefined
 }
 
-/** Batches that may be under way at once: one is prepared while the other is committed or applied. */
-const inFlight = 2
+/** Batches that may be under way at once: while one is prepared, another is committed and a third is applied. */
+const inFlight = 3
 
 /**
  * One call for many documents: batches by count and bytes, the last of equal ids wins, a document that is refused
