@@ -43,7 +43,10 @@ function onElasticsearch9(url: string): TestProjectInlineConfiguration[] {
   const suites = elasticsearchSuites()
   return [
     { extends: true, test: { name: 'all', include: every } },
-    { extends: true, test: { name: 'elasticsearch-9', include: suites, env: { HW_TEST_ELASTICSEARCH_URL: url } } },
+    {
+      extends: true,
+      test: { name: 'elasticsearch-9', include: suites, env: { HW_TEST_ELASTICSEARCH_URL: url, HW_TEST_AGAIN: '1' } },
+    },
   ]
 }
 

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore, settingsFromEnv, storeOptionsFrom } from '../../index'
 import type { Check } from '../../src/cli/doctor/check'
-import { describeWithElasticsearch } from '../support/elasticsearch'
+import { describeWithElasticsearch, once } from '../support/elasticsearch'
 import { describeWithS3 } from '../support/minio'
 import { useDatabase } from '../support/postgres'
 import { clearFaults, type QdrantDouble, startQdrantDouble } from '../support/qdrant-double'
@@ -38,7 +38,7 @@ async function doctor(options: CliOptions, ...args: string[]): Promise<Diagnosis
   return { code, status, checks, bad, of: (name) => checks.filter((check) => check.name === name) }
 }
 
-describe('doctor of settings and folders', () => {
+once(describe)('doctor of settings and folders', () => {
   const folder = useFolder()
 
   it('names every problem of the settings at once', async () => {

@@ -10,7 +10,7 @@ import type { Clock } from '../../src/core/clock'
 import type { HeadwaterError } from '../../src/core/errors'
 import type { BreakerState } from '../../src/resilience/breaker'
 import type { PolicyOptions } from '../../src/resilience/policy'
-import { describeWithElasticsearch } from '../support/elasticsearch'
+import { describeWithElasticsearch, once } from '../support/elasticsearch'
 import { describeWithS3 } from '../support/minio'
 import { useDatabase } from '../support/postgres'
 import { type QdrantDouble, startQdrantDouble } from '../support/qdrant-double'
@@ -51,11 +51,11 @@ export interface Client {
 
 /** One suite over all five clients; those whose server is missing are skipped, and say so. */
 export function describeClients(title: string, suite: (client: Client) => void): void {
-  describe(`Postgres: ${title}`, () => {
+  once(describe)(`Postgres: ${title}`, () => {
     const database = useDatabase()
     suite({ name: 'postgres', url: () => database().url, open: openPostgres })
   })
-  describe(`Qdrant: ${title}`, () => {
+  once(describe)(`Qdrant: ${title}`, () => {
     let double: QdrantDouble
     beforeAll(async () => {
       double = await startQdrantDouble()
@@ -66,13 +66,13 @@ export function describeClients(title: string, suite: (client: Client) => void):
   describeWithElasticsearch(`Elasticsearch: ${title}`, (url) => {
     suite({ name: 'elasticsearch', url: () => url, open: openElasticsearch })
   })
-  describeWithRedis(`Redis: ${title}`, (redis) => {
+  once(describeWithRedis)(`Redis: ${title}`, (redis) => {
     beforeAll(async () => {
       await redis().raw.set('faults', 'x'.repeat(300), 'EX', 600)
     })
     suite({ name: 'redis', url: () => redis().url, open: openRedis })
   })
-  describeWithS3(`S3: ${title}`, (s3) => {
+  once(describeWithS3)(`S3: ${title}`, (s3) => {
     const bucket = `hw-test-${randomBytes(8).toString('hex')}`
     beforeAll(async () => {
       const connection = new S3Connection(s3().options)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type DocumentInput, defineMetadata, type Filter, openStore, type StoreOptions } from '../../index'
-import { describeWithElasticsearch } from '../support/elasticsearch'
+import { describeWithElasticsearch, once } from '../support/elasticsearch'
 import { describeWithPgvector, pgvectorUrl, type TestDatabase, useDatabase } from '../support/postgres'
 import { type QdrantDouble, startQdrantDouble } from '../support/qdrant-double'
 
@@ -177,7 +177,7 @@ function suite(database: () => TestDatabase, options: () => StoreOptions, refres
   })
 }
 
-describeWithPgvector('a store of 0.1.0 in Postgres alone', () => {
+once(describeWithPgvector)('a store of 0.1.0 in Postgres alone', () => {
   const database = useDatabase(() => pgvectorUrl()!)
   beforeAll(async () => {
     await database().admin('CREATE EXTENSION vector')
@@ -224,7 +224,7 @@ describeWithElasticsearch('a store of 0.1.0 on the full profile', (elasticsearch
   )
 })
 
-describe('the fixture', () => {
+once(describe)('the fixture', () => {
   it('holds no name of a machine', () => {
     for (const file of ['alone.sql', 'full.sql', 'qdrant.jsonl', 'elasticsearch.jsonl']) {
       expect(read(file)).not.toMatch(/127\.0\.0\.1|localhost|\/tmp|\/root/)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore, type Store, type StoreOptions } from '../../index'
 import { createTestStore } from '../../src/testing/test-store'
-import { describeWithElasticsearch } from '../support/elasticsearch'
+import { describeWithElasticsearch, once } from '../support/elasticsearch'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 
 const apart = { embedder: { hashing: { dimensions: 16 } }, collections: { documents: { folding: false } } } as const
@@ -58,9 +58,9 @@ function suite(open: () => Promise<Unfolded>): void {
   })
 }
 
-describe('folding in memory', () => suite(() => createTestStore(apart)))
+once(describe)('folding in memory', () => suite(() => createTestStore(apart)))
 
-describeWithPgvector('folding on Postgres', () => {
+once(describeWithPgvector)('folding on Postgres', () => {
   const database = useDatabase(() => pgvectorUrl()!)
   suite(() => openStore({ postgres: { url: database().url }, ...apart }))
 

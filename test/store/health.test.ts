@@ -4,7 +4,7 @@ import { openStore, type Store, type StoreHealth, type StoreOptions } from '../.
 import { ElasticsearchConnection } from '../../src/connections/elasticsearch/connection'
 import { RedisConnection } from '../../src/connections/redis/connection'
 import { createTestStore } from '../../src/testing/test-store'
-import { describeWithElasticsearch } from '../support/elasticsearch'
+import { describeWithElasticsearch, once } from '../support/elasticsearch'
 import { describeWithS3 } from '../support/minio'
 import { useDatabase } from '../support/postgres'
 import { type QdrantDouble, startQdrantDouble } from '../support/qdrant-double'
@@ -201,7 +201,7 @@ describeWithElasticsearch('health of five stores', (elasticsearch) => {
   })
 })
 
-describe('health of jobs, workers and indexes', () => {
+once(describe)('health of jobs, workers and indexes', () => {
   it('says that jobs wait and nobody does them', async () => {
     await using store = await createTestStore({ relay: 'external' })
     const idle = await store.health()

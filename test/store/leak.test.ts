@@ -5,6 +5,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CallerTransaction, openStore, type Store } from '../../index'
 import { createTestStore } from '../../src/testing/test-store'
+import { once } from '../support/elasticsearch'
 import { describeFullProfile } from '../support/full-profile'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 import { StrippedPool } from '../support/stripped-pool'
@@ -170,17 +171,17 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-leakSuite('memory', async () => {
+once(leakSuite)('memory', async () => {
   const store = await createTestStore({ ...options, search: { cache: true } })
   return { store, close: () => store.close() }
 })
 
-leakSuite('PGlite', async () => {
+once(leakSuite)('PGlite', async () => {
   const store = await openStore({ ...options, embedded: { path: ':memory:' } })
   return { store, close: () => store.close() }
 })
 
-describeWithPgvector('on a server', () => {
+once(describeWithPgvector)('on a server', () => {
   const database = useDatabase(() => pgvectorUrl()!)
 
   leakSuite('a server', async () => {

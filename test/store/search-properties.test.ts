@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { SearchPage, StoreOptions, TenantHandle } from '../../index'
 import { openStore } from '../../index'
 import { createTestStore } from '../../src/testing/test-store'
+import { once } from '../support/elasticsearch'
 import { describeFullProfile } from '../support/full-profile'
 import type { OpenedStore } from './store-suite'
 
@@ -133,7 +134,7 @@ function propertySuite(name: string, runs: number, open: (options: StoreOptions)
   })
 }
 
-describe('search with every feature on', () => {
+once(describe)('search with every feature on', () => {
   propertySuite('memory', 150, async ({ embedder, relay, search, writer }) => {
     const store = await createTestStore({ embedder, relay, search, writer })
     return { store, dispose: () => store.close() }

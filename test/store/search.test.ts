@@ -2,16 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { openStore } from '../../index'
 import { lastResortReason } from '../../src/search/last-resort'
 import { createTestStore } from '../../src/testing/test-store'
+import { once } from '../support/elasticsearch'
 import { describeFullProfile } from '../support/full-profile'
 import { TcpProxy } from '../support/tcp-proxy'
 import { searchSuite } from './search-suite'
 
-searchSuite('memory', async ({ collections, embedder }) => {
+once(searchSuite)('memory', async ({ collections, embedder }) => {
   const store = await createTestStore({ collections: collections as never, embedder })
   return { store, dispose: () => store.close() }
 })
 
-searchSuite('PGlite', async (options) => {
+once(searchSuite)('PGlite', async (options) => {
   const store = await openStore({ ...options, embedded: { path: ':memory:' } })
   return { store, dispose: () => store.close() }
 })
@@ -70,7 +71,7 @@ describeFullProfile('the full profile', (profile) => {
   })
 })
 
-describe('both legs down', () => {
+once(describe)('both legs down', () => {
   it('in memory too: fills pages by cursor', async () => {
     const store = await createTestStore()
     const acme = store.forTenant('acme')
@@ -85,7 +86,7 @@ describe('both legs down', () => {
   })
 })
 
-describe('a last resort that looked at some chunks only', () => {
+once(describe)('a last resort that looked at some chunks only', () => {
   it('says so', () => {
     expect(lastResortReason({ hits: [], bounded: false })).toBe('both legs down: Postgres text search answered')
     expect(lastResortReason({ hits: [], bounded: true })).toBe(
@@ -94,7 +95,7 @@ describe('a last resort that looked at some chunks only', () => {
   })
 })
 
-describe('a reranker of the store', () => {
+once(describe)('a reranker of the store', () => {
   it('orders every search that brings none, and can be left out', async () => {
     const rank = (_: string, hits: readonly { readonly text: string }[]) => hits.map(({ text }) => -text.length)
     const store = await createTestStore({ search: { rerank: { rank }, cache: true } })

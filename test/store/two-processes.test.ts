@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openStore, type Store } from '../../index'
 import type { StoreOptions } from '../../src/store/store-options'
 import { startChild } from '../support/child'
+import { once } from '../support/elasticsearch'
 import { describeFullProfile } from '../support/full-profile'
 import { describeWithPgvector, pgvectorUrl, type TestDatabase, useDatabase } from '../support/postgres'
 import { projectionsOf } from '../support/projections'
@@ -95,7 +96,7 @@ function contentionSuite(
   })
 }
 
-describeWithPgvector('two processes that write and relay the same documents', () => {
+once(describeWithPgvector)('two processes that write and relay the same documents', () => {
   const database = useDatabase(() => pgvectorUrl()!)
 
   // The effective fence is the larger of the chunk's own and its document's for payloads.

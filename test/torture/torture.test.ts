@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { elasticsearchUrl } from '../support/elasticsearch'
+import { again, elasticsearchUrl } from '../support/elasticsearch'
 import { lacking, type Profile } from './servers'
 import { torture } from './torture'
 
 /** On a second Elasticsearch as many as it takes to come by each kind of kill. */
-const rounds = elasticsearchUrl && elasticsearchUrl === process.env['HW_TEST_ELASTICSEARCH9_URL'] ? 16 : 30
+const rounds = again ? 16 : 30
 /** Both where they can be had; an Elasticsearch of its own would take longer to start than all rounds take. */
 const possible: readonly Profile[] = [
   ...(elasticsearchUrl && !lacking('full', elasticsearchUrl) ? (['full'] as const) : []),

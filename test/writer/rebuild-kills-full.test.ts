@@ -1,4 +1,5 @@
 import type { Target } from '../../src/repositories/generations'
+import { again } from '../support/elasticsearch'
 import { describeFullProfile } from '../support/full-profile'
 import { cutKillSuite, killable, killSuite } from './rebuild-kills-suite'
 
@@ -15,8 +16,7 @@ describeFullProfile('a rebuild that is killed, on Qdrant and Elasticsearch', (pr
     return Object.keys(found)
   }
   // The vectors of a second Elasticsearch are those of the first.
-  const second = profile.elasticsearchUrl === process.env['HW_TEST_ELASTICSEARCH9_URL']
-  const targets: readonly Target[] = second ? ['text'] : ['vector', 'text']
+  const targets: readonly Target[] = again ? ['text'] : ['vector', 'text']
   killSuite(targets, () => ({ ...profile.options(), ...killable }), profile.database, aliases)
 })
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { openStore, type Store, type StoreOptions } from '../../index'
+import { once } from '../support/elasticsearch'
 import { describeFullProfile } from '../support/full-profile'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 
@@ -77,7 +78,7 @@ function liveSuite(options: () => StoreOptions): void {
   })
 }
 
-describeWithPgvector('a rebuild under load, on Postgres alone', () => {
+once(describeWithPgvector)('a rebuild under load, on Postgres alone', () => {
   const database = useDatabase(() => pgvectorUrl()!)
   liveSuite(() => ({ postgres: { url: database().url } }))
 })
