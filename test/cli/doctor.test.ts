@@ -217,6 +217,26 @@ describeWithElasticsearch('doctor of the full profile', (elasticsearch) => {
         expect([...double.collections().keys()].filter((name) => name.includes('canary'))).toEqual([])
       })
 
+      it('an index that moves to another engine: live there, and the one before is fed beside it', async () => {
+        const move = async (engine: string): Promise<unknown> => {
+          const args = ['rebuild', '--target', 'text', '--engine', engine, '--json']
+          return (await cli(args, { cwd: folder(), env })).json()
+        }
+        expect(await move('postgres')).toMatchObject({ target: 'text', engine: 'postgres', copied: 1 })
+        const { bad, of } = await look()
+        expect(bad).toEqual([])
+        expect(of('engine of documents/text')[0]?.detail).toBe(
+          'live in postgres; elasticsearch is fed beside it, until a rebuild or a way back is over; ' +
+            '`headwater rebuild --target text --engine elasticsearch --collection documents` moves it to elasticsearch',
+        )
+        expect(of('engine of documents/vector')[0]?.detail).toBe('live in qdrant')
+        const wrong = await cli(['rebuild', '--engine', 'postgres', '--splitter', 'default'], { cwd: folder(), env })
+        expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('--engine') })
+        expect(await move('elasticsearch')).toMatchObject({ engine: 'elasticsearch' })
+        await cli(['rollback', '--target', 'text', '--drop'], { cwd: folder(), env })
+        expect((await look()).of('engine of documents/text')[0]?.detail).toBe('live in elasticsearch')
+      })
+
       it('an index of an older format is named with its remedy, one of a later version is failed', async () => {
         const format = (made: object) =>
           database().admin(

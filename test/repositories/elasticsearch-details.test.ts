@@ -171,6 +171,16 @@ describeWithElasticsearch('texts on Elasticsearch, in detail', (url) => {
     expect(await texts.analyze(old, ['dog', 'dogs'])).toBeUndefined()
   })
 
+  it('a removal for an index that is not made yet makes none, also where this process has made none', async () => {
+    const fresh = freshPrefix(connection)
+    const unmade = new ElasticsearchTextRepository(connection, { prefix: fresh.prefix })
+    const removal = { id: entryId('a'), tenant: acme, fence: 1, when: 'atMost' } as const
+    expect(await codeOf(unmade.remove(index, [removal]))).toBe('HW_GENERATION_MISSING')
+    await unmade.create(index)
+    expect(await unmade.count(index)).toBe(0)
+    await fresh.dispose()
+  })
+
   it('an index made for another language or analysis is refused', async () => {
     expect(await codeOf(texts.create({ ...index, language: 'simple' }))).toBe('HW_TOPOLOGY_MISMATCH')
     const unfolded = { ...index, format: { ...texts.format, folding: false } }

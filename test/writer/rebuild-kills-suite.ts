@@ -7,7 +7,7 @@ import type { TestDatabase } from '../support/postgres'
 type Line = { readonly halted?: string; readonly done?: object }
 
 /** Where the process is killed, and what of the copy the next run has to do. */
-const kills: readonly (readonly [string, string, 'all' | 'rest'])[] = [
+export const kills: readonly (readonly [string, string, 'all' | 'rest'])[] = [
   ['before its index is made', 'create', 'all'],
   ['before its index is marked', 'mark', 'all'],
   ['in the copy, before a batch is written', 'upsert 6', 'rest'],
@@ -31,10 +31,10 @@ const cutKills: readonly (readonly [string, string])[] = [
   ['after both were switched, before anybody hears of it', 'after generations.switch 2'],
 ]
 
-const chunks = 300
+export const chunks = 300
 const copyBatch = 35
 /** Of the batches before a kill in the copy, those that at least have their checkpoint. */
-const copiedBefore = 2 * copyBatch
+export const copiedBefore = 2 * copyBatch
 
 /** What makes the rebuilds of these suites small enough to be killed often. */
 export const killable = {
@@ -46,7 +46,7 @@ function documents(of: string, count: number) {
   return Array.from({ length: count }, (_, at) => ({ id: `${of}${at}`, text: `Text number ${at} of ${of}.` }))
 }
 
-async function filled(options: StoreOptions): Promise<Store> {
+export async function filled(options: StoreOptions): Promise<Store> {
   const store = await openStore(options)
   await store.forTenant('acme').documents.putMany(documents('a', chunks - 40))
   await store.forTenant('blue').documents.putMany(documents('b', 40))
@@ -54,9 +54,9 @@ async function filled(options: StoreOptions): Promise<Store> {
   return store
 }
 
-/** Runs a rebuild in a process of its own and kills that with SIGKILL at a step. */
-async function kill(options: StoreOptions, what: string, halt: string): Promise<void> {
-  const child = startChild<Line>('writer/children/rebuild.ts', JSON.stringify(options), what, halt)
+/** Runs a rebuild, into this engine, in a process of its own and kills that with SIGKILL at a step. */
+export async function kill(options: StoreOptions, what: string, halt: string, engine = ''): Promise<void> {
+  const child = startChild<Line>('writer/children/rebuild.ts', JSON.stringify(options), what, halt, engine)
   await child.line(({ halted }) => halted !== undefined)
   child.process.kill('SIGKILL')
   await child.ended

@@ -40,15 +40,19 @@ export class TextIndexes {
     return writeAlias(this.#prefix, name)
   }
 
+  /** A delete makes the index that it names, whatever it requires: a template forbids that, before anything is sent. */
+  async guard(call: CallOptions | undefined): Promise<void> {
+    if (this.#guarded) return
+    const template = `/_index_template/${this.#prefix}-guard`
+    const request = { method: 'PUT', path: template, body: indexTemplate(this.#prefix) }
+    await this.#connection.request(request, { ...call, idempotent: true })
+    this.#guarded = true
+  }
+
   async create(index: TextIndex, call: CallOptions | undefined): Promise<void> {
     const { analysis, synonyms } = this.#settings
     const modes = modesOf(analysis, index.language, synonyms)
-    if (!this.#guarded) {
-      const template = `/_index_template/${this.#prefix}-guard`
-      const request = { method: 'PUT', path: template, body: indexTemplate(this.#prefix) }
-      await this.#connection.request(request, { ...call, idempotent: true })
-      this.#guarded = true
-    }
+    await this.guard(call)
     for (const mode of modes) {
       const body = indexDefinition(index, this.alias(index), this.#settings, mode)
       try {

@@ -112,6 +112,7 @@ export class ElasticsearchTextRepository implements TextRepository {
   async remove(index: TextIndex, removals: readonly IndexRemoval[], call?: CallOptions): Promise<void> {
     throwIfAborted(call?.signal)
     await this.#connection.within(call, async (inner) => {
+      await this.#indexes.guard(inner)
       const operations = await removalOperations(this.#connection, this.#indexes.alias(index), removals, inner)
       await runBulk(this.#connection, operations, this.#options.limits, inner)
     })

@@ -84,7 +84,8 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
 
     test('leaves the jobs of collections to others, also when they are the oldest', async ({ jobs }) => {
       await jobs.enqueue([job('a', 1, { collection: questions })])
-      await jobs.enqueue([job('b', 2), job('c', 3, { target: 'text' })])
+      await jobs.enqueue([job('b', 2)])
+      await jobs.enqueue([job('c', 3, { target: 'text' })])
       const asked = { targets: all, limit: 1, leaseMs: lasting }
       expect(names(await jobs.claim({ ...asked, token: 'one', except: [questions] }))).toEqual(['b'])
       expect(names(await jobs.claim({ ...asked, token: 'two', except: [questions] }))).toEqual(['c'])
