@@ -296,18 +296,18 @@ export type { ChunkDraft, Splitter, SplitterInput } from './src/splitter/splitte
 export type { TokenReader } from './src/splitter/token-reader'
 export type { ModelInfo } from './src/store/available-models'
 export { type OpenTruthOptions, openTruth } from './src/store/open-truth'
-export type { CommonRebuildOptions, JobFilterOptions } from './src/store/store'
-export {
-  openStore,
-  type RollbackOptions,
-  type Store,
-  type StoreRebuildOptions,
-  type StoreRecutOptions,
-} from './src/store/store'
+export { openStore, type Store } from './src/store/store'
 export type { Degradation, GenerationsHealth, StoreHealth } from './src/store/store-health'
 export type { CollectionOptions, StoreOptions } from './src/store/store-options'
 export type { ConnectionHealth } from './src/store/store-parts'
 export { storeOptionsFrom } from './src/store/store-settings'
+export type {
+  CommonRebuildOptions,
+  JobFilterOptions,
+  RollbackOptions,
+  StoreRebuildOptions,
+  StoreRecutOptions,
+} from './src/store/work-options'
 export { type WriterPortsOptions, type WrittenPorts, writerPorts } from './src/store/writer-ports'
 export type { TenantBlobs } from './src/tenant/blobs-handle'
 export type { CacheDocument, CacheLoadOptions, TenantCache } from './src/tenant/cache-handle'

@@ -1,158 +1,46 @@
 import type { Settings } from '../config/settings'
 import { type CallOptions, callKinds, following } from '../core/abort'
 import { withinDeadline } from '../core/deadline'
-import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { collectionName, tenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import { settledWithin } from '../core/lifecycle'
 import { limitDefaults } from '../core/limits'
-import {
-  anything,
-  checkOptions,
-  flag,
-  method,
-  milliseconds,
-  number,
-  type OptionKinds,
-  oneOf,
-  type Taken,
-  text,
-  whole,
-} from '../core/option-kinds'
-import type { Embedder } from '../embeddings/embedder'
-import { openEmbedder } from '../embeddings/open-models'
-import type { EmbedderOption } from '../embeddings/select'
-import type { Generation, Target } from '../repositories/generations'
-import type { Backlog, JobRow, JobTarget } from '../repositories/jobs'
+import type { Generation } from '../repositories/generations'
+import type { Backlog, JobRow } from '../repositories/jobs'
 import type { Truth, TruthSession } from '../repositories/truth'
 import { FairGate } from '../resilience/fair-gate'
 import { Searcher } from '../search/search'
-import { type SplitterOptions, splitterOf } from '../splitter/select'
-import type { Splitter } from '../splitter/splitter'
 import type { TenantContext } from '../tenant/tenant-context'
 import { TenantHandle } from '../tenant/tenant-handle'
 import { type CollectBlobsOptions, type CollectBlobsReport, collectBlobs } from '../writer/blobs/collect-blobs'
-import type { CollectionPlan } from '../writer/ports'
-import { type RebuildProgress, type RebuildResult, type RecutResult, rebuild, recut } from '../writer/rebuild/rebuild'
+import type { RebuildResult, RecutResult } from '../writer/rebuild/rebuild'
 import { dropStandby } from '../writer/rebuild/retention'
-import { type RollbackResult, rollback } from '../writer/rebuild/rollback'
+import type { RollbackResult } from '../writer/rebuild/rollback'
 import { bumpEpoch } from '../writer/reconcile/epoch'
 import { type ReconcileOptions, type ReconcileReport, reconcile } from '../writer/reconcile/reconcile'
 import type { DrainResult } from '../writer/relay/relay'
-import { knownSplitter } from '../writer/write/known-splitter'
 import { type CoordinatedWriter, createWriter } from '../writer/writer'
 import { AvailableModels, type ModelInfo } from './available-models'
+import { IndexMoves } from './index-moves'
 import { type StoreHealth, storeHealth } from './store-health'
 import { checkStoreOptions, type StoreOptions } from './store-options'
 import type { StoreParts } from './store-parts'
 import { storeOptionsFrom } from './store-settings'
-
-export interface CommonRebuildOptions extends CallOptions {
-  /** `documents` by default. */
-  collection?: string | undefined
-  /** The space to move to: a name of `embedders`, or an embedder. The collection's own when left out. */
-  embedder?: string | EmbedderOption | undefined
-  /** The language to move to, for target 'text'; docs/search.md has their names. */
-  language?: string | undefined
-  /** For target 'text': whether words are found without regard to case and accents. The collection's own when left out. */
-  folding?: boolean | undefined
-  /** Chunks a second at most; no limit when left out. */
-  rate?: number | undefined
-  /** Called after each batch, each check and the switch. */
-  onProgress?: ((progress: RebuildProgress) => void) | undefined
-}
-
-/** What to rebuild, and in which space. */
-export interface StoreRebuildOptions extends CommonRebuildOptions {
-  /** 'vector' or 'text'. */
-  target: Target
-  splitter?: undefined
-  /**
-   * The engine to move to, by its name: 'postgres', 'qdrant', 'elasticsearch', or that of a backend of your own. It must
-   * be configured here. The one that the live index is in when left out.
-   */
-  engine?: string | undefined
-  /**
-   * 'standby' keeps what is live and leaves the new generation in step beside it: for the `fallback` of a collection,
-   * whose embedder is named here. 'live' by default.
-   */
-  as?: 'live' | 'standby' | undefined
-}
-
-/** How to cut anew; both targets follow, also in another space or language. */
-export interface StoreRecutOptions extends CommonRebuildOptions {
-  /** A name of `splitters`, sizes of the default splitter (`{}`: its own), or a splitter. */
-  splitter: string | SplitterOptions | Splitter
-  target?: undefined
-  engine?: undefined
-  as?: undefined
-}
-
-/** Which target to roll back, or to drop the standby generation of. */
-export interface RollbackOptions extends CallOptions {
-  /**
-   * 'vector' or 'text'. What was cut by another splitter goes back, or is dropped, with its counterpart of the other
-   * target; for a rollback the target may then be left out.
-   */
-  target: Target
-  /** `documents` by default. */
-  collection?: string | undefined
-}
-
-/** Which jobs. */
-export interface JobFilterOptions {
-  tenant?: string | undefined
-  target?: JobTarget | undefined
-}
-
-const target = oneOf('vector', 'text')
-const name = text(128)
-const indexKinds = { ...callKinds, target, collection: name } satisfies OptionKinds<RollbackOptions>
-const rebuildKinds = {
-  ...indexKinds,
-  embedder: anything,
-  splitter: anything,
-  language: text(63),
-  folding: flag,
-  engine: text(63),
-  as: oneOf('live', 'standby'),
-  rate: number(Number.MIN_VALUE, 1e9),
-  onProgress: method,
-} satisfies OptionKinds<StoreRebuildOptions | StoreRecutOptions>
-const reconcileKinds = {
-  ...indexKinds,
-  repair: flag,
-  deep: flag,
-  maxDeletes: whole(0, Number.MAX_SAFE_INTEGER),
-  rate: number(Number.MIN_VALUE, 1e9),
-  onProgress: method,
-} satisfies OptionKinds<ReconcileOptions>
-const collectKinds = {
-  ...callKinds,
-  tenant: name,
-  dryRun: flag,
-  graceMs: milliseconds(),
-  limit: whole(0, Number.MAX_SAFE_INTEGER),
-  deep: flag,
-  onProgress: method,
-} satisfies OptionKinds<CollectBlobsOptions>
-const jobKinds = { tenant: name, target: oneOf('vector', 'text', 'cache') } satisfies OptionKinds<JobFilterOptions>
-const parkedKinds = { ...jobKinds, limit: whole(1, 10_000) }
-
-function checkCall<O extends object>(options: O | undefined, kinds: OptionKinds<O>): Taken<O> {
-  return checkOptions(options, kinds, '', 'HW_INVALID_ARGUMENT')
-}
-
-/** Of work on whole indexes, whose options are all that it is given. */
-function checkWork<O extends object>(options: O | undefined, kinds: OptionKinds<O>): Taken<O> {
-  return checkOptions(options, kinds, '', 'HW_INVALID_OPTIONS')
-}
-
-function needed(target: Target | undefined): Target {
-  if (target !== undefined) return target
-  throw new HeadwaterError('HW_INVALID_OPTIONS', "target: give 'vector' or 'text'", { path: 'target' })
-}
+import {
+  checkCall,
+  checkWork,
+  collectKinds,
+  indexKinds,
+  type JobFilterOptions,
+  jobKinds,
+  needed,
+  parkedKinds,
+  type RollbackOptions,
+  reconcileKinds,
+  type StoreRebuildOptions,
+  type StoreRecutOptions,
+} from './work-options'
 
 const closeDrainMs = 5_000
 const closeGraceMs = 1_000
@@ -204,8 +92,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   readonly #stop = new AbortController()
   readonly #calls = new Set<Promise<unknown>>()
   readonly #runs = new Set<Promise<void>>()
-  /** Embedders that a rebuild made from options. */
-  readonly #made = new Set<Embedder>()
+  readonly #moves: IndexMoves
   readonly #models: AvailableModels
   #background: Promise<void> | undefined
   #closed: Promise<void> | undefined
@@ -215,6 +102,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     this.#parts = parts
     this.#models = new AvailableModels(parts)
     this.#writer = createWriter(ports)
+    this.#moves = new IndexMoves(parts, this.#writer, this.#stop.signal, (work) => this.#serving(work))
     this.#context = {
       truth: ports.truth,
       writer: this.#writer,
@@ -280,38 +168,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   rebuild(options: StoreRebuildOptions): Promise<RebuildResult>
   rebuild(options: StoreRecutOptions): Promise<RecutResult>
   rebuild(given: StoreRebuildOptions | StoreRecutOptions): Promise<RebuildResult | RecutResult> {
-    return this.#enter(async () => {
-      const options = checkWork<Partial<StoreRebuildOptions | StoreRecutOptions>>(given, rebuildKinds)
-      const plan = this.#writer.plan(options.collection ?? 'documents')
-      const embedder = (await this.#embedder(options.embedder)) ?? plan.newer ?? plan.embedder
-      const { ports } = this.#parts
-      const { signal = this.#stop.signal, timeoutMs, rate, language = plan.language, onProgress } = options
-      const { folding = plan.folding } = options
-      const common = { collection: { ...plan, folding }, embedder, language, rate, onProgress, signal, timeoutMs }
-      // From here on new chunks are embedded for the space that is live, and documents prepared as what is live is cut.
-      const moved = (change: Partial<CollectionPlan>): void => {
-        ports.collections.set(plan.name, { ...this.#writer.plan(plan.name), ...change })
-      }
-      if (options.splitter !== undefined) {
-        if (options.target !== undefined) throw invalid('target', 'leave it out: a splitter cuts for both targets')
-        if (options.engine !== undefined)
-          throw invalid('engine', 'leave it out: another engine is a rebuild of its own')
-        const splitter = this.#splitter(options.splitter, embedder)
-        ports.embedders.set(embedder.fingerprint, embedder)
-        ports.splitters?.set(splitter.id, splitter).set(plan.splitter.id, plan.splitter)
-        const result = await recut(ports, { ...common, as: options.as, splitter })
-        moved({ embedder, newer: undefined, language, folding, splitter })
-        return result
-      }
-      const { as, engine } = options
-      const target = needed(options.target)
-      if (target === 'vector') ports.embedders.set(embedder.fingerprint, embedder)
-      const moving = () => rebuild(ports, { ...common, target, as, engine })
-      const result = engine === undefined ? await moving() : await this.#serving(moving)
-      if (target === 'vector' && as !== 'standby') moved({ embedder, newer: undefined })
-      if (target === 'text') moved({ language, folding })
-      return result
-    })
+    return this.#enter(() => this.#moves.rebuild(given))
   }
 
   /**
@@ -321,26 +178,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
    * HW_TOPOLOGY_MISMATCH where its embedder or splitter is not configured here, HW_REBUILD_FAILED.
    */
   rollback(given?: Partial<RollbackOptions>): Promise<RollbackResult> {
-    return this.#enter(async () => {
-      const options = checkWork<Partial<RollbackOptions>>(given, indexKinds)
-      const plan = this.#writer.plan(options.collection ?? 'documents')
-      const { target, signal = this.#stop.signal, timeoutMs } = options
-      const { made, ...result } = await rollback(this.#parts.ports, target, plan.name, { signal, timeoutMs })
-      const { ports } = this.#parts
-      for (const { fingerprint, language, chunking, format } of made) {
-        const now = this.#writer.plan(plan.name)
-        ports.collections.set(plan.name, {
-          ...now,
-          embedder: ports.embedders.get(fingerprint ?? '') ?? now.embedder,
-          language: language ?? now.language,
-          folding: format.folding ?? now.folding,
-          splitter: knownSplitter(ports, plan.name, chunking) ?? now.splitter,
-        })
-        // So that it can go ahead again.
-        ports.splitters?.set(now.splitter.id, now.splitter)
-      }
-      return result
-    })
+    return this.#enter(() => this.#moves.rollback(given))
   }
 
   /**
@@ -461,7 +299,7 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     await this.#parts.cache.close()
     await this.#parts.searches?.close()
     await this.#parts.close()
-    await Promise.all([...this.#made].map((embedder) => embedder.close?.()))
+    await this.#moves.close()
   }
 
   /** Not one of the calls that `close` waits for: it ends when the store closes. */
@@ -511,27 +349,4 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
     const { tenant, target } = options
     return { tenant: tenant === undefined ? undefined : tenantId(tenant), target }
   }
-
-  #splitter(choice: string | SplitterOptions | Splitter, embedder: Embedder): Splitter {
-    const { splitters } = this.#parts
-    const option = typeof choice === 'string' && Object.hasOwn(splitters, choice) ? splitters[choice] : choice
-    if (typeof option === 'string') throw invalid('splitter', `no ${JSON.stringify(option)} in splitters`)
-    return splitterOf(option, 'splitter', embedder)
-  }
-
-  async #embedder(choice: string | EmbedderOption | undefined): Promise<Embedder | undefined> {
-    if (choice === undefined) return undefined
-    if (typeof choice !== 'string') {
-      const embedder = await openEmbedder(choice)
-      if (embedder !== choice) this.#made.add(embedder)
-      return embedder
-    }
-    const found = this.#parts.named.get(choice)
-    if (found) return found
-    throw invalid('embedder', `no ${describeValue(choice)} in embedders`)
-  }
-}
-
-function invalid(path: string, problem: string): HeadwaterError {
-  return new HeadwaterError('HW_INVALID_OPTIONS', `${path}: ${problem}`, { path })
 }
