@@ -33,7 +33,14 @@ describe('an upsert that is delivered again after the delete', () => {
         inTruth: async (call, args, go) => {
           if (call !== 'chunks.hydrate' || guarded) return go()
           // What the index says is believed.
-          return args[2].map((id: string) => ({ id, document: 'd', text: 'first words', leaves: {}, metadata: {} }))
+          return args[2].map((id: string) => ({
+            id,
+            document: 'd',
+            text: 'first words',
+            leaves: {},
+            metadata: {},
+            chunkMetadata: {},
+          }))
         },
       })
       await writer.put(scope, { id: 'd', text: 'first words' })

@@ -89,10 +89,9 @@ export class MemoryDocuments implements DocumentRepository {
     return this.#write('documents.insert', scope, (changes) => {
       const { engine } = this.#access
       const fences = new Map<string, number>()
+      const fence = engine.tables.epoch * 2 ** 40 + ++engine.tables.sequences.fence
       for (const row of documents) {
         const key = documentKey(scope, row.id)
-        // A sequence goes on for what is there already, too.
-        const fence = engine.tables.epoch * 2 ** 40 + ++engine.tables.sequences.fence
         if (changes.documents.get(key)) continue
         fences.set(row.id, fence)
         const copy = { ...row, metadata: copyJson(row.metadata), leaves: copyLeaves(row.leaves) }

@@ -32,7 +32,8 @@ export const insertStatements = statements(({ table }) => {
   const chunks = `unnest(${arrays(chunkColumns)}) AS i (${cut.join(', ')})`
   const written = `WITH gate AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${purgeLock(documents)})),
      stamp AS MATERIALIZED (
-       SELECT (r.value #>> '{}')::bigint AS epoch, (
+       SELECT (r.value #>> '{}')::bigint AS epoch, (r.value #>> '{}')::bigint * 1099511627776
+         + nextval('${table('fences').replaceAll("'", "''")}'::regclass) AS fence, (
          SELECT string_agg(DISTINCT chunking, '/') FROM ${table('generations')}
          WHERE collection = $2 AND state <> 'dropped') AS used
        FROM ${table('registry')} r, gate WHERE r.name = 'epoch'),
@@ -40,8 +41,7 @@ export const insertStatements = statements(({ table }) => {
        INSERT INTO ${documents} (tenant, collection, id, ${names.join(', ')}, deleted_at, version, fence, payload_fence)
        SELECT $1::text, $2::text, f.id, ${names.map((name) => `f.${name}`).join(', ')}, NULL, 1, f.fence, f.fence
        FROM (
-         SELECT u.*, s.epoch * 1099511627776 + nextval('${table('fences').replaceAll("'", "''")}'::regclass) AS fence
-         FROM ${given}, stamp s ORDER BY u.id COLLATE "C") f
+         SELECT u.*, s.fence FROM ${given}, stamp s ORDER BY u.id COLLATE "C") f
        ON CONFLICT DO NOTHING RETURNING id, fence),
      cut AS (
        INSERT INTO ${table('chunks')} (tenant, collection, fence, ${cut.join(', ')})

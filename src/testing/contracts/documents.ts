@@ -386,6 +386,18 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       expect(again.fences.size).toBe(0)
     })
 
+    test('what is inserted together has one fence, above all that were before', async ({ truth }) => {
+      const insert = (...ids: string[]) =>
+        truth.transaction({ tenant: scope.tenant }, (session) => {
+          const rows = ids.map((id) => newRow(documentRow(id, 0)))
+          return session.documents.insert(scope, rows, { chunks: [], targets: ['text'] })
+        })
+      const first = [...(await insert('a', 'b', 'c')).fences.values()]
+      const then = [...(await insert('c', 'd', 'e')).fences.values()]
+      expect([new Set(first).size, new Set(then).size, first.length, then.length]).toEqual([1, 1, 3, 2])
+      expect(then[0]).toBeGreaterThan(first[0]!)
+    })
+
     test('insert with a claim makes no jobs but the claim', async ({ truth }) => {
       const claim = { token: 't', leaseMs: 600_000 }
       const rows = [newRow(documentRow('a', 0)), newRow(documentRow('b', 0))]
