@@ -214,6 +214,7 @@ export {
   textIndexOf,
   vectorIndexOf,
 } from './src/repositories/generations'
+export type { IndexPorts } from './src/repositories/index-engines'
 export type { IndexEntry, IndexHit, IndexPayload, IndexRemoval, IndexScan } from './src/repositories/index-entry'
 export type { IndexFormat } from './src/repositories/index-format'
 export type { IndexAlias, IndexMarker } from './src/repositories/index-marker'
@@ -261,7 +262,7 @@ export type { RedisKeyOptions } from './src/repositories/redis/keys'
 export { type MetricMinute, RedisMetrics, type RedisMetricsOptions } from './src/repositories/redis/metrics'
 export type { RedisServerStats } from './src/repositories/redis/server-stats'
 export { RedisVectorCache, type RedisVectorCacheOptions } from './src/repositories/redis/vectors'
-export type { DatabaseIdentity, RegistryRepository } from './src/repositories/registry'
+export type { DatabaseIdentity, RegistryRepository, SeenWorker } from './src/repositories/registry'
 export { type S3BlobOptions, S3BlobRepository } from './src/repositories/s3/blobs'
 export type { S3BucketOptions } from './src/repositories/s3/bucket'
 export type { ReadWord, TextEntry, TextIndex, TextQuery, TextRepository } from './src/repositories/texts'
