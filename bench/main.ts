@@ -42,6 +42,12 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     needs: 'DATABASE_URL of a Postgres with pgvector; with --engines ELASTICSEARCH_URL and QDRANT_URL, else the double',
     load: () => import('./rebuild'),
   },
+  engine: {
+    about:
+      'a change of engine under searches and writes, there and back: vectors to Qdrant, texts to Elasticsearch: [chunks] [dimensions]',
+    needs: 'DATABASE_URL of a Postgres with pgvector, ELASTICSEARCH_URL; QDRANT_URL, else the double',
+    load: () => import('./engine'),
+  },
   mend: {
     about:
       'an index that is gone or empty, mended by reconcile and drain, against a rebuild: [chunks] [dimensions] [runs] [--engines]',

@@ -35,7 +35,7 @@ export async function entriesOf(url: string, index: string): Promise<Projected[]
     const body = {
       size: page,
       version: true,
-      sort: ['id', 'tenant'],
+      sort: ['id'],
       ...(after !== undefined && { search_after: after }),
     }
     const { hits } = (await ask(`${url}/${index}/_search`, body)).hits

@@ -3,6 +3,14 @@ import { entriesOf, type Projected, pointsOf } from '../support/projections'
 import type { StoredDocument } from './check-history'
 import type { Servers } from './servers'
 
+interface Place {
+  readonly target: string
+  readonly name: string
+  readonly state: string
+  readonly chunking: string
+  readonly engine: string
+}
+
 /** What the projections hold against what they should. */
 export interface Comparison {
   readonly chunks: number
@@ -60,8 +68,8 @@ export class RawStores {
   /** Every live and standby generation against the truth. Nothing may be writing. */
   async compare(): Promise<Comparison> {
     const found: Comparison = { chunks: 0, missing: [], stale: [], orphaned: [], broken: [] }
-    const generations = await this.ask<{ target: string; name: string; state: string; chunking: string }>(
-      `SELECT target, name, state, chunking FROM headwater.generations
+    const generations = await this.ask<Place>(
+      `SELECT target, name, state, chunking, engine FROM headwater.generations
        WHERE state = 'live' OR (state = 'standby' AND error IS NULL) ORDER BY id`,
     )
     for (const target of ['vector', 'text']) {
@@ -81,8 +89,9 @@ export class RawStores {
        WHERE c.removed_at IS NULL AND d.deleted_at IS NULL`,
     )
     const wanted = new Map(chunks.map((chunk) => [`${chunk.tenant}/${chunk.id}`, chunk]))
-    for (const { target, name, state } of generations) {
-      const held = target === 'vector' ? await this.#points(name) : await this.#entries(name)
+    for (const place of generations) {
+      const { target, name, state } = place
+      const held = target === 'vector' ? await this.#points(place) : await this.#entries(place)
       const seen = new Map(held.map((entry) => [`${entry.tenant}/${entry.id}`, entry]))
       const at = `${state} ${name}`
       const vectors = new Map<string, string>()
@@ -106,13 +115,20 @@ export class RawStores {
     return { ...found, chunks: wanted.size }
   }
 
-  /** Public aliases that do not lead to the live index alone. */
+  /** Public aliases that do not lead to the live index; in an engine that has it not, they may lead to what is kept. */
   async strayAliases(): Promise<string[]> {
     if (!this.#servers.qdrantUrl) return []
     const prefix = await this.#prefix()
-    const live = await this.ask<{ target: string; name: string }>(
-      `SELECT target, name FROM headwater.generations WHERE state = 'live' AND collection = 'documents'`,
+    const places = await this.ask<Place>(
+      `SELECT target, name, state, chunking, engine FROM headwater.generations
+       WHERE state IN ('live', 'standby') AND collection = 'documents'`,
     )
+    const live = places.filter(({ state }) => state === 'live')
+    const kept = places.filter((one) => {
+      return (
+        one.state === 'standby' && live.some(({ target, engine }) => target === one.target && engine !== one.engine)
+      )
+    })
     const { result } = await this.#get<{ result: { aliases: { alias_name: string; collection_name: string }[] } }>(
       `${this.#servers.qdrantUrl}/aliases`,
     )
@@ -121,9 +137,10 @@ export class RawStores {
       .map(({ collection_name }) => collection_name)
     const indexes = await this.#get<Record<string, unknown>>(`${this.#servers.elasticsearchUrl}/_alias/${prefix}*.live`)
     found.push(...Object.keys(indexes).map((index) => index.slice(prefix.length + 1)))
-    const names = live.map(({ name }) => name)
+    const names = live.filter(({ engine }) => engine !== 'postgres').map(({ name }) => name)
+    const allowed = [...live, ...kept].map(({ name }) => name)
     return [
-      ...found.filter((name) => !names.includes(name)).map((name) => `an alias leads to ${name}`),
+      ...found.filter((name) => !allowed.includes(name)).map((name) => `an alias leads to ${name}`),
       ...names.filter((name) => !found.includes(name)).map((name) => `no alias leads to ${name}`),
     ]
   }
@@ -140,18 +157,17 @@ export class RawStores {
   }
 
   async #physical(): Promise<string[]> {
-    if (!this.#servers.qdrantUrl) {
-      const tables = await this.ask<{ name: string }>(
-        `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'headwater' AND tablename ~ '^(vector|text)_.*_\\d+$'`,
-      )
-      return tables.map(({ name }) => name)
-    }
+    const tables = await this.ask<{ name: string }>(
+      `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'headwater' AND tablename ~ '^(vector|text)_.*_\\d+$'`,
+    )
+    if (!this.#servers.qdrantUrl) return tables.map(({ name }) => name)
     const prefix = await this.#prefix()
     const { result } = await this.#get<{ result: { collections: { name: string }[] } }>(
       `${this.#servers.qdrantUrl}/collections`,
     )
     const ours = (name: string): boolean => name.startsWith(prefix) || name.startsWith('headwater_canary_')
     return [
+      ...tables.map(({ name }) => name),
       ...result.collections.map(({ name }) => name).filter(ours),
       ...(await this.#indexes(prefix)).map((index) => index.slice(prefix.length + 1)),
     ]
@@ -169,15 +185,15 @@ export class RawStores {
     return `headwater_${row!.value}`
   }
 
-  async #points(name: string): Promise<Projected[]> {
-    if (this.#servers.qdrantUrl) return pointsOf(this.#servers.qdrantUrl, name)
+  async #points({ name, engine }: Place): Promise<Projected[]> {
+    if (engine === 'qdrant') return pointsOf(this.#servers.qdrantUrl, name)
     return this.ask(
       `SELECT id::text, tenant, document, fence::float8, embedding::text AS content FROM headwater."${name}"`,
     )
   }
 
-  async #entries(name: string): Promise<Projected[]> {
-    if (this.#servers.qdrantUrl) return entriesOf(this.#servers.elasticsearchUrl, `${await this.#prefix()}-${name}`)
+  async #entries({ name, engine }: Place): Promise<Projected[]> {
+    if (engine === 'elasticsearch') return entriesOf(this.#servers.elasticsearchUrl, `${await this.#prefix()}-${name}`)
     return this.ask(
       `SELECT id::text, tenant, document, fence::float8, json_build_object('title', title, 'text', text) AS content
        FROM headwater."${name}"`,

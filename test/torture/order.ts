@@ -14,6 +14,10 @@ export interface Order {
   readonly journal: string
   /** Of a rebuilder. */
   readonly target?: 'vector' | 'text'
+  /** Of a rebuilder: where to; where the index is when left out. */
+  readonly engine?: string | undefined
+  /** Opens without the engines beside Postgres, unless one of them has a live index. */
+  readonly narrow?: boolean
   /** Of a writer: what the one before it left without an answer. */
   readonly doubt?: readonly Operation[]
 }

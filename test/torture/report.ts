@@ -10,6 +10,8 @@ export interface TortureReport {
   readonly pauses: Partial<Record<ServerName, number>>
   readonly restarts: Partial<Record<ServerName, number>>
   rebuilds: number
+  /** Rebuilds that were begun into an engine by its name. */
+  readonly changes: Record<string, number>
   acknowledged: number
   searches: number
   hits: number
@@ -47,6 +49,7 @@ export function newReport(seed: number, profile: Profile): TortureReport {
     pauses: {},
     restarts: {},
     rebuilds: 0,
+    changes: {},
     acknowledged: 0,
     searches: 0,
     hits: 0,

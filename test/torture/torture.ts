@@ -74,6 +74,8 @@ class Torture {
   readonly #log: (line: string) => void
   readonly #actors = new Set<Actor>()
   readonly #faults = new Set<Promise<unknown>>()
+  /** Those that were told to open with Postgres alone. */
+  readonly #narrow = new WeakSet<Actor>()
   #spare: Actor[] = []
   #servers: Servers | undefined
   #stores: RawStores | undefined
@@ -95,7 +97,7 @@ class Torture {
     this.#servers = await Servers.start({ profile, qdrantScript, elasticsearchUrl })
     this.#stores = new RawStores(this.#servers)
     this.#log(`servers are up after ${seconds(startedAt)} s`)
-    await this.#cast(['worker', 'writer', 'searcher'])
+    await this.#cast(['worker', 'worker', 'writer', 'searcher'])
     for (let round = 1; round <= rounds && this.#report.violations.length === 0; round++) {
       await this.#round(round)
       this.#report.rounds = round
@@ -138,6 +140,8 @@ class Torture {
     if (this.#spare.length === 0) this.#spare.push(new Actor(script))
     const name = `${role[0]}${++this.#named}`
     const journal = path.join(this.#folder, `${name}.jsonl`)
+    const narrow = this.#mayBeNarrow(role) && this.#below(2) === 0
+    if (narrow) this.#narrow.add(actor)
     if (role === 'writer') this.#readJournals()
     actor.play({
       role,
@@ -152,7 +156,8 @@ class Torture {
         splitter: { size: 300 },
         writer: { pollMs: 50, leaseMs: 2_000, backoffMs: 50, backoffMaxMs: 500, checkMs: 5_000, claimBatch: 8 },
       },
-      ...(target && { target }),
+      narrow,
+      ...(target && { target, engine: this.#engineFor(target) }),
       ...(role === 'writer' && {
         doubt: this.#history
           .open()
@@ -161,6 +166,20 @@ class Torture {
     })
     this.#actors.add(actor)
     return actor
+  }
+
+  /** Somebody has to serve every engine. */
+  #mayBeNarrow(role: Role): boolean {
+    if (role === 'searcher') return true
+    return role === 'worker' && [...this.#actors].some((one) => one.role === 'worker' && !this.#narrow.has(one))
+  }
+
+  /** Half of them stay where they are. */
+  #engineFor(target: 'vector' | 'text'): string | undefined {
+    const engines = this.#servers!.enginesOf(target)
+    const engine = engines[this.#below(2 * engines.length)]
+    if (engine) this.#report.changes[engine] = (this.#report.changes[engine] ?? 0) + 1
+    return engine
   }
 
   #of(role: Role): Actor | undefined {

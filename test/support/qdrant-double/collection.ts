@@ -41,13 +41,15 @@ export class Collection {
   }
 
   put(point: Point): void {
-    if (!this.#points.has(point.id)) this.#ordered = undefined
-    else if (this.#ordered) this.#ordered[this.#position(point.id)] = point
+    // Kept in order: sorting a hundred thousand after every write would be all that the double does.
+    this.#ordered?.splice(this.#position(point.id), this.#points.has(point.id) ? 1 : 0, point)
     this.#points.set(point.id, point)
   }
 
   remove(id: PointId): void {
-    if (this.#points.delete(id)) this.#ordered = undefined
+    if (!this.#points.has(id)) return
+    this.#ordered?.splice(this.#position(id), 1)
+    this.#points.delete(id)
   }
 
   /** All points by ascending id. */

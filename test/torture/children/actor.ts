@@ -26,10 +26,16 @@ process.on('disconnect', () => process.exit(1))
 say({ ready: true })
 
 async function open(order: Order): Promise<Store> {
+  let { narrow = false } = order
   for (;;) {
     try {
-      return await openStore(order.store)
+      const { qdrant, elasticsearch, ...rest } = order.store
+      return await openStore({ ...rest, ...(!narrow && { qdrant, elasticsearch }) })
     } catch (error) {
+      if (narrow && (error as { code?: string }).code === 'HW_TOPOLOGY_MISMATCH') {
+        narrow = false
+        continue
+      }
       // Stores are down now and then; whoever opens meanwhile tries again.
       if (!(error as { retryable?: boolean }).retryable || stop.signal.aborted) throw error
       await delay(100)
@@ -45,7 +51,7 @@ async function play(order: Order): Promise<void> {
     if (order.role === 'writer') await write(store, order, random, stop.signal)
     else if (order.role === 'searcher') await search(store, order, random, stop.signal)
     else if (order.role === 'worker') await store.relay.run({ signal: stop.signal })
-    else if (order.role === 'rebuilder') say({ rebuilt: await rebuildOnce(store, order.target!, stop.signal) })
+    else if (order.role === 'rebuilder') say({ rebuilt: await rebuildOnce(store, order, stop.signal) })
     else say({ reconciled: await reconcileOnce(store) })
     await store.close()
     say({ ended: true })
