@@ -214,7 +214,7 @@ export {
   textIndexOf,
   vectorIndexOf,
 } from './src/repositories/generations'
-export type { IndexEngines, IndexPorts } from './src/repositories/index-engines'
+export type { IndexEngines, IndexPorts, OtherEngine, TargetEngines } from './src/repositories/index-engines'
 export type { IndexEntry, IndexHit, IndexPayload, IndexRemoval, IndexScan } from './src/repositories/index-entry'
 export type { IndexFormat } from './src/repositories/index-format'
 export type { IndexAlias, IndexMarker } from './src/repositories/index-marker'

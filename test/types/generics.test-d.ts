@@ -30,17 +30,20 @@ import type {
   LooseFilter,
   MetadataDeclaration,
   MetadataOfFields,
+  OtherEngine,
   S3Call,
   ScalarOf,
   SearchQuery,
   SimilarQuery,
   StatementResult,
   StoreOptions,
+  TargetEngines,
   TenantHandle,
   TransactionDocuments,
   TransactionHandle,
   TypedFilter,
   VectorIndex,
+  VectorRepository,
   WriterPorts,
   WriterPortsOptions,
 } from '../../index'
@@ -160,3 +163,8 @@ export const write = async () => {
   // @ts-expect-error a truth is needed
   await writerPorts({ vectors: ports.vectors, texts: ports.texts })
 }
+
+// Engines of a target are of its port.
+declare const engines: TargetEngines<VectorRepository>
+expectTypeOf(engines.others.get('qdrant')).toEqualTypeOf<OtherEngine<VectorRepository> | undefined>()
+expectTypeOf<NonNullable<WriterPorts['engines']>['vector']>().toEqualTypeOf<TargetEngines<VectorRepository>>()
