@@ -33,6 +33,25 @@ export function vectorsFromBytes(many: readonly (Uint8Array | null)[]): (Float32
   })
 }
 
+/** Vectors by their hashes as one run of bytes, which pg sends as it is; an array of them would be sent as hex. */
+export function oneRun(vectors: ReadonlyMap<string, Float32Array>): {
+  readonly hashes: string[]
+  /** From 1, as SQL counts. */
+  readonly starts: number[]
+  readonly lengths: number[]
+  readonly bytes: Buffer
+} {
+  const parts = Array.from(vectors.values(), vectorToBytes)
+  const lengths = parts.map((part) => part.byteLength)
+  const starts: number[] = []
+  let at = 1
+  for (const length of lengths) {
+    starts.push(at)
+    at += length
+  }
+  return { hashes: [...vectors.keys()], starts, lengths, bytes: Buffer.concat(parts) }
+}
+
 /** pgvector's text form, `[1,2,3]`, with digits enough to give the same float32 back. */
 export function vectorToLiteral(vector: Float32Array): string {
   return `[${vector.join(',')}]`

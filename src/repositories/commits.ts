@@ -22,8 +22,8 @@ export interface CommitRepository {
    * false that it did.
    */
   refute(tenant: TenantId, key: string): Promise<boolean>
-  /** True when a committed row of this key exists and was not refuted. */
-  exists(tenant: TenantId, key: string): Promise<boolean>
+  /** What a committed write left under this key; null where there is none, or it was refuted. */
+  find(tenant: TenantId, key: string): Promise<{ readonly receipt: Json } | null>
   /** Forgets keys made before `before` (epoch ms). Worker's view. */
   purge(options: { before: number; limit: number }): Promise<number>
 }

@@ -66,22 +66,75 @@ export interface UncutDocument {
 /** A document that nobody has written yet; its version is 1 and its fence is drawn when it is written. */
 export type NewDocument = Omit<DocumentRow, 'version' | 'fence' | 'payloadFence'>
 
-/** What comes with new documents in one statement. */
-export interface InsertOptions {
-  /** Chunks of the documents, each in its chunking; their fence is the document's. */
-  readonly chunks: readonly Omit<ChunkRow, 'fence'>[]
+/** What goes with the write of documents in one statement. */
+export interface WithWrite {
   /** Each document that is written gets a job for each of them. */
   readonly targets: readonly JobTarget[]
-  /** Claims the jobs at once. */
+  /** Claims the jobs at once, and what waits of the same documents. */
   readonly claim?: { readonly token: string; readonly leaseMs: number } | undefined
+  /** Key of a commit row that is made where anything is written; its receipt is a `WrittenRow` for each document. */
+  readonly marker?: string | undefined
+}
+
+/** A row as a write has left it. */
+export interface WrittenRow {
+  readonly id: string
+  readonly version: number
+  readonly fence: number
+}
+
+export interface WithContent extends WithWrite {
+  /** Those that the chunks are cut in. Where the generations of the collection use others, nothing is written. */
+  readonly chunkings: readonly string[]
+  /** Vectors to store, in the space of `fingerprint`; those that are stored already are left alone. */
+  readonly vectors?: { readonly fingerprint: string; readonly byHash: ReadonlyMap<string, Float32Array> } | undefined
+}
+
+export interface InsertOptions extends WithContent {
+  /** Chunks of the documents, each in its chunking; their fence is the document's. */
+  readonly chunks: readonly Omit<ChunkRow, 'fence'>[]
 }
 
 export interface Inserted {
   /** By id; those that were there already, alive or as tombstones, are left alone and not in it. */
   readonly fences: ReadonlyMap<string, number>
   readonly claimed: readonly ClaimedJob[]
-  /** As of `stamps`. */
-  readonly chunkings: readonly string[]
+  /** What generations use where that is other than what was asked: then nothing was written. */
+  readonly otherChunkings?: readonly string[] | undefined
+}
+
+/** The next version of a document that is there, as long as it is at the fence `since`. */
+export interface DocumentChange {
+  readonly document: NewDocument
+  readonly version: number
+  readonly since: number
+  /** What indexes hold beside texts and vectors is as it was: the payload keeps its fence. */
+  readonly samePayload: boolean
+  readonly upsert: readonly Omit<ChunkRow, 'fence' | 'document'>[]
+  readonly move: readonly Pick<ChunkRow, 'chunking' | 'id' | 'ordinal' | 'start' | 'end'>[]
+  readonly remove: readonly Pick<ChunkRow, 'chunking' | 'id'>[]
+}
+
+export interface Changed {
+  readonly fence: number
+  readonly claimed: readonly ClaimedJob[]
+}
+
+export interface EraseOptions extends WithWrite {
+  /** Epoch ms. */
+  readonly at: number
+  /** Nothing is done at any other version. */
+  readonly ifVersion?: number | undefined
+}
+
+export interface Erased {
+  /** As it was; null where there is none. */
+  readonly head: (WrittenRow & { readonly deleted: boolean }) | null
+  /** Null where nothing was to be done, or somebody else has written it since. */
+  readonly tombstone: WrittenRow | null
+  /** Chunks that went with it. */
+  readonly chunks: readonly Pick<ChunkRow, 'chunking' | 'id'>[]
+  readonly claimed: readonly ClaimedJob[]
 }
 
 export interface DocumentQuery {
@@ -111,7 +164,14 @@ export interface DocumentRepository {
    * Writes documents that are not there, with their chunks and jobs, each row once. Fences are drawn while no tombstone
    * is being purged, so that none is below one that there was.
    */
-  insert(scope: Scope, documents: readonly NewDocument[], options: InsertOptions): Promise<Inserted>
+  insert(scope: Scope, documents: readonly NewDocument[], options: InsertOptions, call?: CallOptions): Promise<Inserted>
+  /**
+   * Writes a document that is there, with its chunks and jobs, without a lock that was taken before: null, and nothing is
+   * written, where it is not at the fence `since` any more or where generations use other chunkings.
+   */
+  change(scope: Scope, change: DocumentChange, options: WithContent, call?: CallOptions): Promise<Changed | null>
+  /** Buries a document and its chunks, without a lock that was taken before. */
+  erase(scope: Scope, id: string, options: EraseOptions, call?: CallOptions): Promise<Erased>
   /** Fresh fences, ascending: epoch x 2^40 + a sequence value. Call it while the rows are locked. */
   fences(count: number): Promise<number[]>
   /**

@@ -40,5 +40,24 @@ export interface Truth {
   /** Undefined where processes cannot wake each other. */
   readonly hints?: Hints | undefined
   session(view: TruthView): TruthSession
+  /** As `readTogether`, in one round trip where that can be had. */
+  together?<T extends readonly unknown[]>(view: TruthView, reads: Reads<T>, options?: CallOptions): Promise<T>
   transaction<T>(view: TruthView, work: (session: TruthSession) => Promise<T>, options?: CallOptions): Promise<T>
+}
+
+/** What each answers. */
+export type Reads<T extends readonly unknown[]> = { readonly [K in keyof T]: (session: TruthSession) => Promise<T[K]> }
+
+/** Reads of which each sees all that the one before it saw. */
+export async function readTogether<T extends readonly unknown[]>(
+  truth: Pick<Truth, 'session' | 'together'>,
+  view: TruthView,
+  reads: Reads<T>,
+  options?: CallOptions,
+): Promise<T> {
+  if (truth.together) return truth.together(view, reads, options)
+  const session = truth.session(view)
+  const answers: unknown[] = []
+  for (const read of reads) answers.push(await read(session))
+  return answers as unknown as T
 }

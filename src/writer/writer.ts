@@ -8,8 +8,9 @@ import { checkOptions } from '../core/option-kinds'
 import { filterLimitsOf, parseFilter } from '../filter/parse'
 import type { ParsedFilter } from '../filter/parsed'
 import { told } from '../observability/told'
+import type { ChunkHead } from '../repositories/chunks'
 import type { DocumentHead, DocumentRow } from '../repositories/documents'
-import type { TruthSession } from '../repositories/truth'
+import { readTogether, type TruthSession } from '../repositories/truth'
 import { type CollectionPlan, type WriterOptions, type WriterPorts, writerDefaults } from './ports'
 import { JobRunner } from './relay/job-runner'
 import { Relay } from './relay/relay'
@@ -17,7 +18,16 @@ import { BatchWrite } from './write/batch-write'
 import { committed, markerKey, once } from './write/committed'
 import { resolveBlob } from './write/document-blobs'
 import { checkId, type DocumentInput, type DocumentPatch, documentLimits, takePatch } from './write/document-input'
-import { cutAhead, embedAhead, headsOf, presetOf, unchangedAmong } from './write/embed-ahead'
+import {
+  cutAhead,
+  embedAhead,
+  headsOf,
+  type KnownContent,
+  knownOf,
+  knownOfBatch,
+  presetOf,
+  unchangedAmong,
+} from './write/embed-ahead'
 import { insertDocuments, joined } from './write/insert-documents'
 import { Nesting } from './write/nesting'
 import { ownChunksOf } from './write/own-chunks'
@@ -27,7 +37,8 @@ import { isUnchanged, type PreparedDocument } from './write/prepared-document'
 import type { BatchResult, DocumentReceipt, Receipt } from './write/receipt'
 import { notFound, WriterTransaction } from './write/transaction'
 import { waitForReceipt } from './write/wait-for'
-import { buryDocuments, type WriteContext, type Written, writeDocuments } from './write/write-documents'
+import { changeDocument, eraseDocument } from './write/write-alone'
+import { buryDocuments, storeVectors, type WriteContext, type Written, writeDocuments } from './write/write-documents'
 import {
   type BatchWriteOptions,
   batchKinds,
@@ -36,7 +47,7 @@ import {
   type WriteOptions,
   writeKinds,
 } from './write/write-options'
-import { WritePath } from './write/write-path'
+import { type Alone, WritePath } from './write/write-path'
 
 const patchAttempts = 5
 const unborn = { deleted: true, contentHash: '', cut: false }
@@ -77,7 +88,10 @@ export class CoordinatedWriter {
     const options = checkOptions(given, callKinds, '', 'HW_INVALID_ARGUMENT')
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const prepared = await this.#prepare(scope, input, deadline.options())
-      await this.#makeReady(scope, [prepared], {}, deadline.options())
+      const call = deadline.options()
+      await this.#makeBatchReady(scope, [prepared], {}, call, [prepared])
+      // It may be written in a transaction of the caller's, or not at all.
+      await this.#storeVectors(scope, [prepared], deadline)
       return prepared
     })
   }
@@ -91,8 +105,12 @@ export class CoordinatedWriter {
     const options = checkOptions(given, documentKinds, '', 'HW_INVALID_ARGUMENT')
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const prepared = await this.#prepare(scope, input, deadline.options())
+      const plan = this.plan(scope.collection)
+      const chunkings = this.#chunkingsOf(plan)
+      const embeds = options.embed !== 'deferred'
+      const known = await knownOf(this.#ports, scope, plan, chunkings, prepared, embeds, deadline.options())
       const { id } = prepared.document
-      const [head] = await this.#ports.truth.session(scope).documents.heads(scope, [id], deadline.options())
+      const { head } = known
       const unchanged = head && isUnchanged(head, prepared)
       if (unchanged && options.idempotencyKey === undefined && options.ifVersion === undefined) {
         const outcome = { id, version: head.version, fence: head.fence, unchanged: true }
@@ -103,16 +121,14 @@ export class CoordinatedWriter {
           (ended) => ({ ...ended, ...scope, by: 'call' as const, written: 0, unchanged: 1, truncated: 0 }),
         )
       }
-      if (!unchanged) await this.#makeReady(scope, [prepared], options, deadline.options(), head ? [prepared] : [])
-      const request = sha256(
-        'put',
-        scope.collection,
-        prepared.document.id,
-        prepared.contentHash,
-        String(options.ifVersion),
-      )
-      return this.#path.one(scope, options, deadline, request, presetOf([prepared]), (context) =>
-        this.#write(context, [prepared], head === undefined),
+      if (!unchanged) await this.#makeReady(scope, [prepared], options, known, deadline.options())
+      const request = sha256('put', scope.collection, id, prepared.contentHash, String(options.ifVersion))
+      return this.#keeping(scope, [prepared], deadline, () =>
+        this.#path.one(scope, options, deadline, request, presetOf([prepared]), {
+          locked: (context) => this.#write(context, [prepared], head === undefined),
+          alone: (context) =>
+            head ? changeDocument(context, prepared, head, known.chunks, chunkings) : this.#insert(context, [prepared]),
+        }),
       )
     })
   }
@@ -135,7 +151,17 @@ export class CoordinatedWriter {
       for (let attempt = 1; ; attempt++) {
         throwIfAborted(deadline.signal)
         const session = this.#ports.truth.session(scope)
-        const row = await session.documents.get(scope, id, deadline.options())
+        const chunkings = this.#chunkingsOf(plan)
+        const call = deadline.options()
+        const [row, chunks] = await readTogether(
+          this.#ports.truth,
+          { tenant: scope.tenant },
+          [
+            ({ documents }) => documents.get(scope, id, call),
+            ({ chunks }) => chunks.heads(scope, [id], chunkings, call),
+          ],
+          call,
+        )
         const request = sha256(
           'patch',
           scope.collection,
@@ -145,7 +171,8 @@ export class CoordinatedWriter {
         )
         if (!row) {
           // A repetition under its key is answered even when the document is gone by now.
-          return await this.#path.one(scope, options, deadline, request, undefined, () => Promise.reject(notFound(id)))
+          const locked = (): Promise<never> => Promise.reject(notFound(id))
+          return await this.#path.one(scope, options, deadline, request, undefined, { locked })
         }
         const own = await ownChunksOf(this.#ports, session, scope, row, deadline.options())
         if (own && (await this.#hasMoved(scope, row, deadline))) {
@@ -155,16 +182,17 @@ export class CoordinatedWriter {
         const body = patched(row, patch, own)
         const kept = blob === undefined ? row.blob : blob
         const prepared = prepareDocument(limits, scope.tenant, plan, body, kept)
-        await this.#makeReady(scope, [prepared], options, deadline.options())
+        const head = headOf(row, chunks)
+        const unchanged = isUnchanged(head, prepared)
+        const known = { chunks, vectors: undefined }
+        await this.#makeReady(scope, [prepared], options, known, deadline.options())
+        const guarded = { ...options, ifVersion: options.ifVersion ?? row.version }
         try {
-          const ifVersion = options.ifVersion ?? row.version
-          return await this.#path.one(
-            scope,
-            { ...options, ifVersion },
-            deadline,
-            request,
-            presetOf([prepared]),
-            (context) => this.#write(context, [prepared], false),
+          return await this.#keeping(scope, [prepared], deadline, () =>
+            this.#path.one(scope, guarded, deadline, request, presetOf([prepared]), {
+              locked: (context) => writeDocuments(context, [prepared]),
+              alone: unchanged ? undefined : (context) => changeDocument(context, prepared, head, chunks, chunkings),
+            }),
           )
         } catch (error) {
           const conflict = error instanceof HeadwaterError && error.code === 'HW_VERSION_CONFLICT'
@@ -182,7 +210,10 @@ export class CoordinatedWriter {
     this.plan(scope.collection)
     const request = sha256('delete', scope.collection, id, String(options.ifVersion))
     return withDeadline(this.#ports.clock, options, undefined, (deadline) =>
-      this.#path.one(scope, options, deadline, request, undefined, (context) => buryDocuments(context, [id])),
+      this.#path.one(scope, options, deadline, request, undefined, {
+        locked: (context) => buryDocuments(context, [id]),
+        alone: (context) => eraseDocument(context, id),
+      }),
     )
   }
 
@@ -208,23 +239,18 @@ export class CoordinatedWriter {
           if (options.embed === 'deferred' && !embedder.countTokens) return
           const changed = batch.filter((prepared) => !isUnchanged(known.get(prepared) ?? unborn, prepared))
           const there = changed.filter((prepared) => known.has(prepared))
-          await this.#makeReady(scope, changed, options, deadline.options(), there)
+          await this.#makeBatchReady(scope, changed, options, deadline.options(), there)
         },
         commit: async (batch, number) => {
           const unchanged = options.idempotencyKey === undefined && unchangedAmong(batch, heads)
           if (unchanged) return this.#path.unchanged(scope, unchanged)
-          return this.#path.batch(
-            scope,
-            options,
-            deadline,
-            number,
-            sha256('putMany', scope.collection, ...batch.flatMap((p) => [p.document.id, p.contentHash])),
-            (context) =>
-              this.#write(
-                context,
-                batch,
-                batch.every((prepared) => !heads.has(prepared)),
-              ),
+          const request = sha256('putMany', scope.collection, ...batch.flatMap((p) => [p.document.id, p.contentHash]))
+          const absent = batch.every((prepared) => !heads.has(prepared))
+          return this.#keeping(scope, batch, deadline, () =>
+            this.#path.batch(scope, options, deadline, number, request, {
+              locked: (context) => this.#write(context, batch, absent),
+              alone: absent ? (context) => this.#insert(context, batch) : undefined,
+            }),
           )
         },
         apply: (written, token, batch) => this.#path.apply(written, token, deadline, presetOf(batch)),
@@ -245,9 +271,9 @@ export class CoordinatedWriter {
       const write = this.#batch(scope, options)
       const result = await write.delete(ids, deadline.signal, {
         commit: (batch, number) =>
-          this.#path.batch(scope, options, deadline, number, sha256('deleteMany', scope.collection, ...batch), (c) =>
-            buryDocuments(c, batch),
-          ),
+          this.#path.batch(scope, options, deadline, number, sha256('deleteMany', scope.collection, ...batch), {
+            locked: (context) => buryDocuments(context, batch),
+          }),
         apply: (written, token) => this.#path.apply(written, token, deadline),
       })
       return this.#path.settledBatch(scope, result, deadline)
@@ -278,16 +304,18 @@ export class CoordinatedWriter {
       const request = sha256('deleteWhere', scope.collection, requestJson(parsed))
       const result = await write.delete(matching(), deadline.signal, {
         commit: (batch, number) =>
-          this.#path.batch(scope, options, deadline, number, request, async (context) => {
-            await context.session.documents.lock(scope, batch, { create: false })
-            const still = await context.session.documents.list(scope, {
-              filter: { kind: 'all', of: [parsed, idFilter(batch)] },
-              limit: batch.length,
-            })
-            return buryDocuments(
-              context,
-              still.map((row) => row.id),
-            )
+          this.#path.batch(scope, options, deadline, number, request, {
+            locked: async (context) => {
+              await context.session.documents.lock(scope, batch, { create: false })
+              const still = await context.session.documents.list(scope, {
+                filter: { kind: 'all', of: [parsed, idFilter(batch)] },
+                limit: batch.length,
+              })
+              return buryDocuments(
+                context,
+                still.map((row) => row.id),
+              )
+            },
           }),
         apply: (written, token) => this.#path.apply(written, token, deadline),
       })
@@ -345,33 +373,85 @@ export class CoordinatedWriter {
 
   /** `absent`: none of them was there a moment ago. */
   async #write(context: WriteContext, documents: readonly PreparedDocument[], absent: boolean): Promise<Written> {
-    const isNew = absent && (context.ifVersion ?? 0) === 0
-    const written = isNew ? await this.#insert(context, documents) : await writeDocuments(context, documents)
-    if (written.states.size > 0) this.#chunkings.set(context.scope.collection, [...written.states.keys()])
+    const inserted = absent ? await this.#insert(context, documents) : undefined
+    if (inserted) return inserted.more ? inserted.more(context) : inserted.written
+    const written = await writeDocuments(context, documents)
+    this.#learn(context.scope, written)
     return written
   }
 
-  async #insert(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Written> {
-    const { collection } = context.scope
-    const chunkings = this.#chunkings.get(collection) ?? [context.chunking]
-    const inserted = await insertDocuments(context, documents, chunkings)
-    if (!inserted) return writeDocuments(context, documents)
+  /** Undefined where none of them can be written so. */
+  async #insert(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Alone | undefined> {
+    const { scope, ifVersion = 0 } = context
+    if (ifVersion !== 0) return undefined
+    const inserted = await insertDocuments(context, documents, this.#chunkingsOf(this.plan(scope.collection)))
+    if (!inserted || inserted.rest.length === documents.length) return undefined
     const { written, rest } = inserted
-    return rest.length === 0 ? written : joined(documents, written, await writeDocuments(context, rest))
+    this.#learn(scope, written)
+    if (rest.length === 0) return { written }
+    return { written, more: async (locked) => joined(documents, written, await writeDocuments(locked, rest)) }
   }
 
-  /** Cuts, and embeds unless that is the relay's: what a transaction should not wait for. Those not `there` are new. */
+  #learn({ collection }: Scope, { states }: Written): void {
+    if (states.size > 0) this.#chunkings.set(collection, [...states.keys()])
+  }
+
+  #chunkingsOf({ name, splitter }: CollectionPlan): readonly string[] {
+    return this.#chunkings.get(name) ?? [splitter.id]
+  }
+
+  /** Vectors that were made for a write that then failed are stored all the same: nobody is to pay for them twice. */
+  async #keeping<T>(
+    scope: Scope,
+    documents: readonly PreparedDocument[],
+    deadline: Deadline,
+    write: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await write()
+    } catch (error) {
+      if (deadline.remaining() > 0) await this.#storeVectors(scope, documents, deadline)
+      throw error
+    }
+  }
+
+  /** Where they cannot be stored they are made once more, when they are needed. */
+  async #storeVectors(scope: Scope, documents: readonly PreparedDocument[], deadline: Deadline): Promise<void> {
+    try {
+      await storeVectors(this.#ports.truth.session(scope), scope.tenant, documents, deadline.options())
+    } catch {
+      throwIfAborted(deadline.signal)
+    }
+  }
+
+  /** Cuts, and embeds unless that is the relay's: what a transaction should not wait for. */
   async #makeReady(
     scope: Scope,
     documents: readonly PreparedDocument[],
     { embed }: Pick<WriteOptions, 'embed'>,
+    known: KnownContent,
     call: CallOptions,
-    there: readonly PreparedDocument[] = documents,
   ): Promise<void> {
     const plan = this.plan(scope.collection)
-    const chunkings = this.#chunkings.get(scope.collection) ?? [plan.splitter.id]
+    const chunkings = this.#chunkingsOf(plan)
     await cutAhead(this.#ports, plan, chunkings, documents)
-    if (embed !== 'deferred') await embedAhead(this.#ports, scope, plan, chunkings, documents, call, there)
+    if (embed !== 'deferred') await embedAhead(this.#ports, scope, plan, chunkings, documents, known, call)
+  }
+
+  /** As `makeReady`; of these, those `there` have chunks already. */
+  async #makeBatchReady(
+    scope: Scope,
+    documents: readonly PreparedDocument[],
+    options: Pick<WriteOptions, 'embed'>,
+    call: CallOptions,
+    there: readonly PreparedDocument[],
+  ): Promise<void> {
+    const plan = this.plan(scope.collection)
+    const chunkings = this.#chunkingsOf(plan)
+    await cutAhead(this.#ports, plan, chunkings, documents)
+    if (options.embed === 'deferred' || documents.length === 0) return
+    const known = await knownOfBatch(this.#ports, scope, plan, chunkings, documents, there, call)
+    await embedAhead(this.#ports, scope, plan, chunkings, documents, known, call)
   }
 
   /** True when somebody has written since `row` was read: then what was read after it may not belong to it. */
@@ -408,6 +488,12 @@ function requestJson(value: unknown): string {
     if (isHeadwaterError(cause)) throw cause
     throw new HeadwaterError('HW_INVALID_ARGUMENT', 'The request cannot be written as JSON', { cause })
   }
+}
+
+function headOf(row: DocumentRow, chunks: readonly ChunkHead[]): DocumentHead {
+  const { id, contentHash, payloadHash, version, fence, payloadFence, createdAt, blob } = row
+  const rest = { blobKey: blob?.hash ?? null, deleted: false, cut: chunks.length > 0 }
+  return { id, contentHash, payloadHash, version, fence, payloadFence, createdAt, ...rest }
 }
 
 function idFilter(ids: readonly string[]): ParsedFilter {

@@ -23,13 +23,10 @@ describe('a cache invalidation lost with the process', () => {
         options: { relay: 'background', leaseMs: 1 },
         entries: stepped(entries, (call, _args, go) => (call === 'forget' ? killed.pass() : go())),
         inTruth: async (call, args, go) => {
-          if (guarded) return go()
-          if (call === 'documents.insert') {
-            const targets = args[2].targets.filter((target: string) => target !== 'cache')
-            return go(args[0], args[1], { ...args[2], targets })
-          }
-          const answer = await go()
-          if (call === 'transaction') await killed.pass()
+          if (guarded || call !== 'documents.insert') return go()
+          const targets = args[2].targets.filter((target: string) => target !== 'cache')
+          const answer = await go(args[0], args[1], { ...args[2], targets })
+          await killed.pass()
           return answer
         },
       })

@@ -54,7 +54,8 @@ describe('a writer in flight across a generation switch', () => {
       })
       // It knows the generations by now, if it remembers anything.
       await slow.writer.put(scope, { id: 'e', text: 'other words' })
-      const writing = slow.writer.put(scope, { id: 'd', text: 'second words' })
+      // Under a key it is more than one statement.
+      const writing = slow.writer.put(scope, { id: 'd', text: 'second words' }, { idempotencyKey: 'k' })
       await enqueued.reached
       await rebuild(ports, { target: 'text', collection: stage.plan })
       enqueued.open()

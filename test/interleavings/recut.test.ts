@@ -31,7 +31,8 @@ describe('a writer in flight while documents are cut anew', () => {
           return answer
         },
       })
-      const writing = slow.writer.put(scope, { id: 'd', text: 'second' })
+      // Under a key it is more than one statement.
+      const writing = slow.writer.put(scope, { id: 'd', text: 'second' }, { idempotencyKey: 'k' })
       await read.reached
       const cutter = stage.process({
         splitters: splitters(),
@@ -51,6 +52,41 @@ describe('a writer in flight while documents are cut anew', () => {
     {
       safe: { chunks: ['second'], index: ['second'], jobs: 0 },
       broken: { chunks: ['first', 'words'], index: ['first', 'words'], jobs: 0 },
+    },
+  )
+
+  trap(
+    'one statement that was made for the chunkings of before is none, and the document is cut for the new one',
+    'the look at the chunkings in the statement',
+    async (guarded) => {
+      const stage = await Stage.open()
+      const { ports, writer } = stage.process({ splitters: splitters() })
+      await writer.put(scope, { id: 'd', text: 'first words' })
+      await writer.relay.drain()
+      const asked = new Gate()
+      const slow = stage.process({
+        splitters: splitters(),
+        inTruth: async (call, args, go) => {
+          if (call !== 'documents.change') return go()
+          await asked.pass()
+          if (guarded) return go()
+          const [row] = await ports.truth.session(scope).documents.heads(scope, ['d'])
+          const chunkings = [...args[2].chunkings, 'words']
+          return go(args[0], { ...args[1], since: row!.fence }, { ...args[2], chunkings })
+        },
+      })
+      const writing = slow.writer.put(scope, { id: 'd', text: 'second' })
+      await asked.reached
+      await recut(ports, { splitter: words, collection: stage.plan })
+      asked.open()
+      await writing
+      await writer.relay.drain()
+      const chunks = await ports.truth.session(scope).chunks.ofDocument(scope, 'd', 'words')
+      return { chunks: chunks.map(({ text }) => text), index: await stage.texted() }
+    },
+    {
+      safe: { chunks: ['second'], index: ['second'] },
+      broken: { chunks: ['first', 'words'], index: ['first', 'words'] },
     },
   )
 

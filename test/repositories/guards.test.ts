@@ -246,6 +246,59 @@ describe('guards in SQL', () => {
   )
 
   guarded(
+    'change-fence',
+    'a change of what another has just written waits for it and is none',
+    async (without) => {
+      await a.run('BEGIN')
+      await a.session().documents.lock(scope, ['e'], { create: true })
+      await a.session().documents.save(scope, [documentRow('e', 1, { version: 1 })])
+      await a.run('COMMIT')
+      await a.run('BEGIN')
+      await a.session().documents.lock(scope, ['e'], { create: false })
+      await a.session().documents.save(scope, [documentRow('e', 2, { version: 2, title: 'another' })])
+      const { version: _version, fence: _fence, payloadFence: _payloadFence, ...document } = documentRow('e', 0)
+      const change = { document, version: 2, since: 1, samePayload: false, upsert: [], move: [], remove: [] }
+      const changing = b.session(without).documents.change(scope, change, { targets: [], chunkings: [] })
+      const step = await untilStill(b, changing)
+      await a.run('COMMIT')
+      const changed = (await changing) !== null
+      const row = await c.session().documents.get(scope, 'e')
+      return { step, changed, title: row!.title }
+    },
+    {
+      safe: { step: 'blocked', changed: false, title: 'another' },
+      // Another's acknowledged write is gone, at the version that it had.
+      broken: { step: 'blocked', changed: true, title: 'Title of e' },
+    },
+  )
+
+  guarded(
+    'purge-gate',
+    'a new document that waits with its fence does not go in below a tombstone that was',
+    async (without) => {
+      const row = (id: string) => {
+        const { version: _version, fence: _fence, payloadFence: _payloadFence, ...document } = documentRow(id, 0)
+        return document
+      }
+      const going = { targets: [], chunks: [], chunkings: [] }
+      await a.run('BEGIN')
+      await a.session(without).documents.insert(scope, [row('x')], going)
+      const inserting = b.session(without).documents.insert(scope, [row('x'), row('y')], going)
+      await untilStill(b, inserting)
+      await c.session().documents.insert(scope, [row('y')], going)
+      const { tombstone } = await c.session().documents.erase(scope, 'y', { targets: [], at: 1 })
+      const purging = c.session().documents.purge({ before: 2, limit: 10 })
+      const step = await untilStill(c, purging)
+      await a.run('COMMIT')
+      const { fences } = await inserting
+      await purging
+      const fence = fences.get('y')
+      return { step, below: fence !== undefined && fence < tombstone!.fence }
+    },
+    { safe: { step: 'blocked', below: false }, broken: { step: 'done', below: true } },
+  )
+
+  guarded(
     'refute-by-insert',
     'a COMMIT under way is waited for before it is called lost',
     async (without) => {
@@ -254,7 +307,7 @@ describe('guards in SQL', () => {
       const refuting = b.session(without).commits.refute(acme, 'marker')
       const step = await untilStill(b, refuting)
       await a.run('COMMIT')
-      return { step, refuted: await refuting, committed: await c.session().commits.exists(acme, 'marker') }
+      return { step, refuted: await refuting, committed: (await c.session().commits.find(acme, 'marker')) !== null }
     },
     {
       safe: { step: 'blocked', refuted: false, committed: true },

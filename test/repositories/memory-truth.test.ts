@@ -106,9 +106,9 @@ describe('faults', () => {
   it.each([
     ['lost-ack', 1],
     ['fail', null],
-  ] as const)('a statement of its own whose answer is lost (%s) is HW_UNAVAILABLE', async (outcome, value) => {
+  ] as const)('a statement of its own whose answer is lost (%s) is HW_COMMIT_UNKNOWN', async (outcome, value) => {
     const { registry } = new MemoryTruth({ faults: faultsOf({ commits: [outcome] }) }).session(worker)
-    await expect(registry.write('n', 1)).rejects.toMatchObject({ code: 'HW_UNAVAILABLE' })
+    await expect(registry.write('n', 1)).rejects.toMatchObject({ code: 'HW_COMMIT_UNKNOWN' })
     expect(await registry.read('n')).toBe(value)
   })
 
@@ -250,6 +250,13 @@ describe('without a guard, what it prevents happens', () => {
       const { jobs } = truth.session(worker)
       await jobs.enqueue([job], { claim: { token: 'holder', leaseMs: 1000 } })
       return (await jobs.claim({ targets: ['text'], limit: 1, token: 'thief', leaseMs: 1000 })).length
+    },
+    'change-fence': async (truth) => {
+      await save(truth, scope, [documentRow('c', 2)], [])
+      const { version: _version, fence: _fence, payloadFence: _payloadFence, ...document } = documentRow('c', 0)
+      const change = { document, version: 2, since: 1, samePayload: false, upsert: [], move: [], remove: [] }
+      const { documents } = truth.session(mine)
+      return (await documents.change(scope, change, { targets: [], chunkings: [] })) ? 1 : 0
     },
     idempotency: async (truth) => {
       const { commits } = truth.session(mine)

@@ -3,7 +3,8 @@ import { openStore, type Store, type TenantHandle } from '../../index'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 import { TcpProxy, type Verdict } from '../support/tcp-proxy'
 
-const commit = Buffer.from('COMMIT\0')
+/** COMMIT, and the marker of an attempt, which goes with the one statement of a write that is no more than that. */
+const ends = [Buffer.from('COMMIT\0'), Buffer.from('attempt:')]
 /** 'before': the server never hears of COMMIT; 'after': it commits, and its answer is lost. */
 const moments = [
   ['before', 'cut-before'],
@@ -57,7 +58,7 @@ describeWithPgvector('a connection that is lost at COMMIT', () => {
   function cutAt(nth: number, verdict: Verdict, also?: () => void): () => boolean {
     let seen = 0
     proxy.onRequest = (bytes) => {
-      for (let at = bytes.indexOf(commit); at >= 0; at = bytes.indexOf(commit, at + 1)) seen++
+      for (const end of ends) for (let at = bytes.indexOf(end); at >= 0; at = bytes.indexOf(end, at + 1)) seen++
       if (seen < nth) return 'pass'
       proxy.onRequest = () => 'pass'
       also?.()

@@ -9,7 +9,7 @@ import type { BreakerState, Outcome } from '../../resilience/breaker'
 import { judgeOutcome, Policy } from '../../resilience/policy'
 import type { PostgresPool, PostgresQuery, PostgresResult } from './client'
 import type { ConnectionCore } from './core'
-import type { Executor, Identity, Session, StatementResult } from './executor'
+import type { Executor, Identity, Session, StatementResult, Together } from './executor'
 import { PostgresHints } from './hints'
 import { Lessor, type PoolStats } from './lessor'
 import { type PostgresOptions, type ResolvedPostgresOptions, resolvePostgresOptions } from './options'
@@ -123,7 +123,7 @@ export class PostgresConnection implements AsyncDisposable {
   }
 
   /** Statements that commit on their own. */
-  session(as: Identity): Session {
+  session(as: Identity): Session & Together {
     return new SessionExecutor(this.#core, as)
   }
 

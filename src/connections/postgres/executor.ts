@@ -8,6 +8,11 @@ export type Identity = { readonly tenant: TenantId } | { readonly worker: true }
 export interface StatementOptions extends CallOptions {
   /** Makes it a prepared statement; the same name always goes with the same text. */
   name?: string | undefined
+  /**
+   * Every row is looked for by a key of an index. Where it can be had for nothing, such a statement is planned once and
+   * by indexes alone, whatever its tables hold at the moment; else as the server thinks best.
+   */
+  byKey?: boolean | undefined
 }
 
 export interface SessionStatementOptions extends StatementOptions {
@@ -41,4 +46,13 @@ export interface Session extends Executor {
     values?: readonly unknown[],
     options?: SessionStatementOptions,
   ): Promise<StatementResult<R>>
+}
+
+/** Asks for several things in one round trip. */
+export interface Together {
+  /**
+   * Reads on one connection: those that `work` asks for before it first waits go out in one piece. Each sees what is
+   * committed by then. What is repeated after a failure is `work`.
+   */
+  together<T>(work: (executor: Executor) => Promise<T>, options?: CallOptions): Promise<T>
 }

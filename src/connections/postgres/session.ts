@@ -1,11 +1,11 @@
-import type { Signal } from '../../core/abort'
-import { type HeadwaterError, isHeadwaterError } from '../../core/errors'
+import type { CallOptions, Signal } from '../../core/abort'
+import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { commitIsUnknown } from '../../resilience/classify-postgres'
 import type { Policy } from '../../resilience/policy'
-import type { PostgresQuery, PostgresResult } from './client'
+import type { PostgresQuery, PostgresResult, Setting } from './client'
 import { commit, unknownCommit } from './commit'
 import type { ConnectionCore } from './core'
-import type { Identity, Session, SessionStatementOptions, StatementResult } from './executor'
+import type { Executor, Identity, Session, SessionStatementOptions, StatementResult, Together } from './executor'
 import type { Answer, Lease } from './lease'
 import { isRead, limitsOf, needsOpening, openingStatement, settingsOf } from './statement'
 
@@ -24,7 +24,7 @@ interface Progress {
  * Repeated after a failure: what never left, what the server refused, and reads. A change whose answer was lost is
  * HW_COMMIT_UNKNOWN, never a plain failure.
  */
-export class SessionExecutor implements Session {
+export class SessionExecutor implements Session, Together {
   readonly #core: ConnectionCore
   readonly #as: Identity
 
@@ -40,6 +40,48 @@ export class SessionExecutor implements Session {
   ): Promise<StatementResult<R>> {
     const query = this.#core.statement(text, values, options.name)
     return this.#core.result<R>(await this.#core.call((policy) => this.#run(query, options, policy)))
+  }
+
+  together<T>(work: (executor: Executor) => Promise<T>, options: CallOptions = {}): Promise<T> {
+    return this.#core.call(async (policy) => {
+      try {
+        return await policy.call((signal) => this.#together(work, signal), {
+          signal: options.signal,
+          timeoutMs: options.timeoutMs ?? this.#core.options.queryTimeoutMs,
+          idempotent: (error) => error.code !== 'HW_TIMEOUT',
+          prompt: true,
+        })
+      } catch (error) {
+        throw this.#core.explain(error)
+      }
+    })
+  }
+
+  async #together<T>(work: (executor: Executor) => Promise<T>, signal: Signal): Promise<T> {
+    const lease = await this.#core.lease(signal)
+    const asked: Promise<unknown>[] = []
+    let turn: Promise<unknown> = Promise.resolve()
+    const query = async <R>(
+      text: string,
+      values?: readonly unknown[],
+      options: SessionStatementOptions = {},
+    ): Promise<StatementResult<R>> => {
+      const progress: Progress = { read: isRead(text), sent: false }
+      if (!progress.read) throw new HeadwaterError('HW_INTERNAL', 'Only reads go together')
+      const statement = this.#core.statement(text, values, options.name)
+      const ask = (): Promise<PostgresResult> => this.#on(lease, statement, signal, { byKey: options.byKey }, progress)
+      const answer = lease.pipelined ? ask() : turn.then(ask, ask)
+      turn = answer
+      asked.push(answer)
+      return this.#core.result<R>(await answer)
+    }
+    try {
+      return await lease.together(() => work({ query }))
+    } finally {
+      // An answer that is still to come must not meet who holds the connection next.
+      await Promise.allSettled(asked)
+      lease.release()
+    }
   }
 
   async #run(query: PostgresQuery, options: SessionStatementOptions, policy: Policy): Promise<PostgresResult> {
@@ -67,12 +109,22 @@ export class SessionExecutor implements Session {
     progress.sent = false
     const lease = await this.#core.lease(signal)
     try {
-      return this.#needsTransaction(options)
-        ? await this.#enclosed(lease, query, signal, options, progress)
-        : await this.#alone(progress, () => lease.ask(query, signal))
+      return await this.#on(lease, query, signal, options, progress)
     } finally {
       lease.release()
     }
+  }
+
+  #on(
+    lease: Lease,
+    query: PostgresQuery,
+    signal: Signal,
+    options: SessionStatementOptions,
+    progress: Progress,
+  ): Promise<PostgresResult> {
+    return this.#needsTransaction(options, progress.read) || (options.byKey && lease.canScope(query))
+      ? this.#enclosed(lease, query, signal, options, progress)
+      : this.#alone(progress, () => lease.ask(query, signal))
   }
 
   async #alone(progress: Progress, ask: () => Promise<Answer>): Promise<PostgresResult> {
@@ -102,10 +154,11 @@ export class SessionExecutor implements Session {
       pinned: this.#core.pinned,
     }
     if (lease.canScope(query)) {
-      return this.#alone(progress, () => lease.askScoped(settingsOf(needed), query, signal))
+      const settings = options.byKey ? [...plannedByKey, ...settingsOf(needed)] : settingsOf(needed)
+      return this.#alone(progress, () => lease.askScoped(settings, query, signal))
     }
     const opening = { text: openingStatement(needed) }
-    if (lease.pipelined) return this.#together(lease, opening, query, signal, progress)
+    if (lease.pipelined) return this.#inOnePiece(lease, opening, query, signal, progress)
     const opened = await lease.ask(opening, signal)
     const answer = opened.ok ? await lease.ask(query, signal) : opened
     if (!answer.ok) {
@@ -118,7 +171,7 @@ export class SessionExecutor implements Session {
     return answer.result
   }
 
-  async #together(
+  async #inOnePiece(
     lease: Lease,
     opening: PostgresQuery,
     query: PostgresQuery,
@@ -153,12 +206,34 @@ export class SessionExecutor implements Session {
     }
   }
 
-  /** Also for the path of names, and for settings, one of which is the time a call allows above the connection's statement_timeout. */
-  #needsTransaction(options: SessionStatementOptions): boolean {
+  /**
+   * Also for the path of names, and for settings, one of which is the time a call allows: above the connection's
+   * statement_timeout, and for a change also below it, so that the server ends it and it is known what became of it.
+   */
+  #needsTransaction(options: SessionStatementOptions, read: boolean): boolean {
     const { target, statementTimeoutMs } = this.#core.options
-    const longer = target.kind !== 'embedded' && (options.timeoutMs ?? 0) > statementTimeoutMs
-    return !this.#core.pinned || longer || options.settings !== undefined || needsOpening(this.#as, this.#core.security)
+    const { timeoutMs } = options
+    const own = timeoutMs !== undefined && (timeoutMs > statementTimeoutMs || !read)
+    return (
+      !this.#core.pinned ||
+      (own && target.kind !== 'embedded') ||
+      options.settings !== undefined ||
+      needsOpening(this.#as, this.#core.security)
+    )
   }
 }
+
+/**
+ * A plan for the very values would be made anew at each call, which costs more than most statements by key themselves;
+ * one for any values, made while a table is small, would read all of it, also when it has grown.
+ */
+const plannedByKey: readonly Setting[] = [
+  ['plan_cache_mode', 'force_generic_plan'],
+  ['enable_seqscan', 'off'],
+  ['enable_hashjoin', 'off'],
+  ['enable_mergejoin', 'off'],
+  // Before 18 a scan that is switched off, and taken for want of an index, counts as so dear that it would be compiled.
+  ['jit', 'off'],
+]
 
 const nothing: PostgresResult = { rows: [], rowCount: 0 }

@@ -93,7 +93,7 @@ export class StatementAccess implements Access {
           changes.commit()
           faults?.committed?.()
         }
-        if (outcome !== 'ok') throw new HeadwaterError('HW_UNAVAILABLE', `The connection was lost during ${op}`)
+        if (outcome !== 'ok') throw new HeadwaterError('HW_COMMIT_UNKNOWN', `The connection was lost during ${op}`)
         return result
       } finally {
         release()

@@ -21,9 +21,11 @@ import { digestOf, stampOf } from '../entry-stamp'
 import { WordRanking } from '../word-ranking'
 import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
-import { chunkKey, documentKey, live } from './documents'
+import { live } from './documents'
 import { usedChunkings } from './generations'
+import { chunkKey, documentKey, embeddingKey } from './keys'
 import type { Changes, StoredChunk, StoredDocument } from './tables'
+import { buryChunk } from './tombstones'
 
 export class MemoryChunks implements ChunkRepository {
   readonly #access: Access
@@ -76,7 +78,7 @@ export class MemoryChunks implements ChunkRepository {
       for (const { id, fence } of remove) {
         const key = chunkKey(scope, chunking, id)
         const held = changes.chunks.get(key)
-        if (held && held.buriedAt === null) this.#bury(changes, key, held, fence)
+        if (held && held.buriedAt === null) buryChunk(this.#access.engine, changes, key, held, fence)
       }
     })
   }
@@ -89,7 +91,7 @@ export class MemoryChunks implements ChunkRepository {
       for (const { document, fence } of documents) {
         for (const chunk of changes.chunks.group(documentKey(scope, document))) {
           if (chunk.buriedAt !== null) continue
-          this.#bury(changes, chunkKey(scope, chunk.chunking, chunk.id), chunk, fence)
+          buryChunk(this.#access.engine, changes, chunkKey(scope, chunk.chunking, chunk.id), chunk, fence)
         }
       }
     })
@@ -257,21 +259,6 @@ export class MemoryChunks implements ChunkRepository {
     }
   }
 
-  #bury(changes: Changes, key: string, chunk: StoredChunk, fence: number): void {
-    const { clock, withoutGuard } = this.#access.engine
-    if (withoutGuard === 'tombstone') changes.chunks.delete(key)
-    else
-      changes.chunks.put(key, {
-        ...chunk,
-        text: '',
-        heading: '',
-        tableHeader: '',
-        metadata: {},
-        fence,
-        buriedAt: clock.now(),
-      })
-  }
-
   #read<T>(op: string, scope: Scope, call: CallOptions | undefined, work: (changes: Changes) => T): Promise<T> {
     return this.#access.read(op, call, (changes) => {
       checkSight(this.#access.view, scope.tenant)
@@ -285,11 +272,6 @@ export class MemoryChunks implements ChunkRepository {
       return work(changes)
     })
   }
-}
-
-/** The length keeps a fingerprint that holds a slash from running into the hash. */
-export function embeddingKey(tenant: TenantId, fingerprint: string, inputHash: string): string {
-  return `${tenant}/${fingerprint.length}:${fingerprint}/${inputHash}`
 }
 
 /** Ids are UUIDs, so that JavaScript's own order is the order of the bytes. */

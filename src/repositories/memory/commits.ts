@@ -48,10 +48,11 @@ export class MemoryCommits implements CommitRepository {
     })
   }
 
-  exists(tenant: TenantId, key: string): Promise<boolean> {
-    return this.#access.read('commits.exists', undefined, (changes) => {
+  find(tenant: TenantId, key: string): Promise<{ readonly receipt: Json } | null> {
+    return this.#access.read('commits.find', undefined, (changes) => {
       checkSight(this.#access.view, tenant)
-      return changes.commits.get(keyOf(tenant, key))?.refuted === false
+      const held = changes.commits.get(keyOf(tenant, key))
+      return held?.refuted === false ? { receipt: copyJson(held.receipt) } : null
     })
   }
 

@@ -5,20 +5,26 @@ import { documentLeaves } from '../../filter/entry-leaves'
 import type { ParsedFilter } from '../../filter/parsed'
 import { matches } from '../../filter/predicate'
 import type {
+  Changed,
+  DocumentChange,
   DocumentHead,
   DocumentQuery,
   DocumentRepository,
   DocumentRow,
+  Erased,
+  EraseOptions,
   Inserted,
   InsertOptions,
   NewDocument,
   UncutDocument,
+  WithContent,
 } from '../documents'
 import type { TruthView } from '../truth'
 import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
+import { changeIn, eraseIn, insertIn } from './document-writes'
 import { usedChunkings } from './generations'
-import { enqueueIn } from './jobs'
+import { documentKey } from './keys'
 import type { Changes, StoredDocument } from './tables'
 import { purgeTombstones } from './tombstones'
 
@@ -84,31 +90,36 @@ export class MemoryDocuments implements DocumentRepository {
     })
   }
 
-  insert(scope: Scope, documents: readonly NewDocument[], options: InsertOptions): Promise<Inserted> {
-    const { chunks, targets, claim } = options
-    return this.#write('documents.insert', scope, (changes) => {
-      const { engine } = this.#access
-      const fences = new Map<string, number>()
-      const fence = engine.tables.epoch * 2 ** 40 + ++engine.tables.sequences.fence
-      for (const row of documents) {
-        const key = documentKey(scope, row.id)
-        if (changes.documents.get(key)) continue
-        fences.set(row.id, fence)
-        const copy = { ...row, metadata: copyJson(row.metadata), leaves: copyLeaves(row.leaves) }
-        changes.documents.put(key, { ...copy, ...scope, version: 1, fence, payloadFence: fence, buriedAt: null })
-      }
-      for (const row of chunks) {
-        const fence = fences.get(row.document)
-        if (fence === undefined) continue
-        const key = chunkKey(scope, row.chunking, row.id)
-        changes.chunks.put(key, { ...row, ...scope, fence, metadata: copyJson(row.metadata), buriedAt: null })
-      }
-      const jobs = [...fences].flatMap(([document, fence]) =>
-        targets.map((target) => ({ target, ...scope, document, fence, since: 0 })),
-      )
-      const claimed = enqueueIn(engine, changes, jobs, { claim })
-      return { fences, claimed, chunkings: usedChunkings(changes, scope.collection) }
-    })
+  insert(
+    scope: Scope,
+    documents: readonly NewDocument[],
+    options: InsertOptions,
+    call?: CallOptions,
+  ): Promise<Inserted> {
+    return this.#write(
+      'documents.insert',
+      scope,
+      (changes) => insertIn(this.#access.engine, changes, scope, documents, options),
+      call,
+    )
+  }
+
+  change(scope: Scope, change: DocumentChange, options: WithContent, call?: CallOptions): Promise<Changed | null> {
+    return this.#write(
+      'documents.change',
+      scope,
+      (changes) => changeIn(this.#access.engine, changes, scope, change, options),
+      call,
+    )
+  }
+
+  erase(scope: Scope, id: string, options: EraseOptions, call?: CallOptions): Promise<Erased> {
+    return this.#write(
+      'documents.erase',
+      scope,
+      (changes) => eraseIn(this.#access.engine, changes, scope, id, options),
+      call,
+    )
   }
 
   fences(count: number): Promise<number[]> {
@@ -208,16 +219,12 @@ export class MemoryDocuments implements DocumentRepository {
     })
   }
 
-  #write<T>(op: string, scope: Scope, work: (changes: Changes) => T): Promise<T> {
-    return this.#access.write(op, undefined, (changes) => {
+  #write<T>(op: string, scope: Scope, work: (changes: Changes) => T, call?: CallOptions): Promise<T> {
+    return this.#access.write(op, call, (changes) => {
       checkSight(this.#access.view, scope.tenant)
       return work(changes)
     })
   }
-}
-
-export function documentKey({ tenant, collection }: Scope, id: string): string {
-  return `${tenant}/${collection}/${id}`
 }
 
 export function live(changes: Changes, scope: Scope, id: string): StoredDocument | undefined {
@@ -275,9 +282,4 @@ function unborn(id: string, createdAt: number): DocumentHead {
 function rowOf(row: StoredDocument): DocumentRow {
   const { tenant: _tenant, collection: _collection, buriedAt: _buriedAt, ...rest } = row
   return { ...rest, metadata: copyJson(rest.metadata), leaves: copyLeaves(rest.leaves) }
-}
-
-/** Chunk ids hold no slash, a chunking may. */
-export function chunkKey({ tenant, collection }: Scope, chunking: string, id: string): string {
-  return `${tenant}/${collection}/${id}/${chunking}`
 }

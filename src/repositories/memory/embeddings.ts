@@ -2,8 +2,7 @@ import type { CallOptions } from '../../core/abort'
 import type { Scope, TenantId } from '../../core/ids'
 import type { EmbeddingRepository } from '../embeddings'
 import { type Access, checkSight, sees } from './access'
-import { embeddingKey } from './chunks'
-import { chunkKey } from './documents'
+import { chunkKey, embeddingKey } from './keys'
 
 export class MemoryEmbeddings implements EmbeddingRepository {
   readonly #access: Access

@@ -19,7 +19,15 @@ export interface TruthFaults {
  * `claim-token`: only who holds a claim ends it. `overlap`: a job whose document was written again
  * meanwhile is kept. `completion-epoch`: so is a claim of another epoch.
  * `lease`: a claim is nobody else's until its lease ends. `expansion`: then its jobs are in the queue again.
- * `idempotency`: a commit key begins once. `tombstone`: a removed chunk leaves its id and the fence of its removal.
+ * `change-fence`: a change of what somebody else has written since is none. `idempotency`: a commit key begins once. `tombstone`: a removed chunk leaves its id and the fence of its removal.
  * @internal
  */
-export type Guard = 'claim-token' | 'overlap' | 'completion-epoch' | 'lease' | 'expansion' | 'idempotency' | 'tombstone'
+export type Guard =
+  | 'claim-token'
+  | 'change-fence'
+  | 'overlap'
+  | 'completion-epoch'
+  | 'lease'
+  | 'expansion'
+  | 'idempotency'
+  | 'tombstone'

@@ -1,8 +1,23 @@
 import type { Scope } from '../../core/ids'
 import type { TruthView } from '../truth'
-import { sees } from './access'
+import { type Engine, sees } from './access'
 import { everyJob } from './claimed-jobs'
-import type { Changes } from './tables'
+import type { Changes, StoredChunk } from './tables'
+
+/** Turns a chunk into a tombstone at this fence. */
+export function buryChunk(
+  { clock, withoutGuard }: Pick<Engine, 'clock' | 'withoutGuard'>,
+  changes: Changes,
+  key: string,
+  chunk: StoredChunk,
+  fence: number,
+): void {
+  if (withoutGuard === 'tombstone') changes.chunks.delete(key)
+  else {
+    const empty = { text: '', heading: '', tableHeader: '', metadata: {} }
+    changes.chunks.put(key, { ...chunk, ...empty, fence, buriedAt: clock.now() })
+  }
+}
 
 /**
  * Removes tombstones buried before `before` that no job needs: up to `limit` documents, each with all its chunks, and

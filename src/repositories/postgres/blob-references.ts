@@ -3,7 +3,7 @@ import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import type { CollectionName, TenantId } from '../../core/ids'
 import { type BlobReference, type BlobReferenceRepository, removalMs } from '../blob-references'
-import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
+import { byKey, nowMs, type PostgresRepositoryOptions, run, statements } from './statements'
 
 const referenceStatements = statements(({ table, guard }) => {
   const documents = table('documents')
@@ -23,7 +23,7 @@ const referenceStatements = statements(({ table, guard }) => {
       text: `SELECT key FROM ${removals}
         WHERE tenant = $1 AND key = ANY($2::text[]) AND begun_at > ${nowMs} - ${removalMs}`,
     },
-    referenced: prepared(
+    referenced: byKey(
       `SELECT DISTINCT blob_key AS key FROM ${documents} WHERE tenant = $1 AND blob_key = ANY($2::text[])`,
     ),
     /** Never waits: whoever holds a key is about to own it. */
@@ -40,7 +40,7 @@ const referenceStatements = statements(({ table, guard }) => {
       text: `DELETE FROM ${removals}
         WHERE tenant = $1 AND (key = ANY($2::text[]) OR begun_at <= ${nowMs} - ${removalMs})`,
     },
-    list: prepared(
+    list: byKey(
       `SELECT blob_key, collection, id, blob_size FROM ${documents}
        WHERE tenant = $1 AND blob_key IS NOT NULL AND (blob_key, collection, id) > ($2, $3, $4)
        ORDER BY blob_key, collection, id LIMIT $5::bigint`,

@@ -1,5 +1,5 @@
 import { frequencySql } from '../word-ranking'
-import { type Dialect, nowMs, prepared, statements } from './statements'
+import { byKey, type Dialect, nowMs, statements } from './statements'
 
 const payload = 'd.title, d.source, d.status, d.content_type, d.leaves, d.version, d.created_at, d.updated_at'
 
@@ -16,12 +16,12 @@ export const chunkStatements = statements((dialect) => {
       SELECT * FROM ${documents} d WHERE d.tenant = c.tenant AND d.collection = c.collection AND d.id = c.document
         AND d.deleted_at IS NULL OFFSET 0) d`
   return {
-    ofDocument: prepared(
+    ofDocument: byKey(
       `SELECT c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.text, c.heading,
          c.table_header, c.metadata, c.input_hash, c.fence ${living}
        WHERE ${inScope} AND c.document = $4 AND c.removed_at IS NULL ORDER BY c.ordinal`,
     ),
-    heads: prepared(
+    heads: byKey(
       // Each document by itself, and by a condition that fits no partial index: that would lead through all there are.
       `SELECT c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.input_hash
        FROM unnest($4::text[]) AS d (id) CROSS JOIN unnest($3::text[]) AS k (chunking)
@@ -30,7 +30,7 @@ export const chunkStatements = statements((dialect) => {
        ORDER BY c.document, c.ordinal`,
     ),
     // One look-up by key for each id, whatever the planner knows: before the first ANALYZE it would read every chunk.
-    hydrate: prepared(
+    hydrate: byKey(
       `SELECT c.id, c.document, c.ordinal, c.start_unit, c.end_unit, c.text, c.heading, c.table_header, c.fence,
          c.metadata AS chunk_metadata, d.metadata, ${payload} FROM unnest($4::uuid[]) AS wanted (id)
        CROSS JOIN LATERAL (
@@ -65,7 +65,7 @@ export const chunkStatements = statements((dialect) => {
         GROUP BY f.id, f.document, f.fence ORDER BY score DESC, f.id LIMIT $6::bigint) h ON true
       ORDER BY h.score DESC, h.id`,
     apply: applySql(chunks),
-    bury: prepared(
+    bury: byKey(
       `UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'
        FROM unnest($3::text[], $4::bigint[]) AS i (document, fence)
        WHERE c.tenant = $1 AND c.collection = $2 AND c.document = i.document AND c.removed_at IS NULL`,
@@ -104,7 +104,7 @@ export const chunkStatements = statements((dialect) => {
 
 /** The three changes touch different rows, so that one statement makes them all. */
 function applySql(chunks: string) {
-  return prepared(
+  return byKey(
     `WITH upserted AS (
        INSERT INTO ${chunks} (tenant, collection, chunking, id, document, ordinal, start_unit, end_unit, text, metadata,
          input_hash, fence, heading, table_header)
@@ -131,7 +131,7 @@ function applySql(chunks: string) {
  */
 function statesSql({ table }: Dialect) {
   // By key for each document, whatever the planner guesses: a batch is not to read all that there are.
-  return prepared(
+  return byKey(
     `WITH asked AS MATERIALIZED (
         SELECT i.at, i.since, i.tenant, i.collection, i.document, d.fence, d.payload_fence, d.payload_hash, ${payload},
           d.deleted_at IS NULL AND d.id IS NOT NULL AS live

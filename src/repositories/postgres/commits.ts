@@ -3,14 +3,14 @@ import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { Json } from '../../core/json'
 import type { CommitRepository } from '../commits'
-import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
+import { byKey, nowMs, type PostgresRepositoryOptions, run, statements } from './statements'
 
 const commitStatements = statements(({ table, guard }) => {
   const commits = table('commits')
   const found = `SELECT request_hash, receipt, refuted FROM ${commits} WHERE tenant = $1 AND key = $2`
   return {
     // ON CONFLICT waits for a transaction that holds the key, so that the answer is final.
-    begin: prepared(
+    begin: byKey(
       guard(
         'idempotency',
         `INSERT INTO ${commits} (tenant, key, request_hash, created_at) VALUES ($1, $2, $3, ${nowMs})
@@ -19,9 +19,9 @@ const commitStatements = statements(({ table, guard }) => {
          WHERE NOT EXISTS (SELECT FROM ${commits} c WHERE c.tenant = i.tenant AND c.key = i.key)`,
       ),
     ),
-    found: prepared(found),
-    finish: prepared(`UPDATE ${commits} SET receipt = $3::jsonb WHERE tenant = $1 AND key = $2`),
-    refute: prepared(
+    found: byKey(found),
+    finish: byKey(`UPDATE ${commits} SET receipt = $3::jsonb WHERE tenant = $1 AND key = $2`),
+    refute: byKey(
       guard(
         'refute-by-insert',
         `INSERT INTO ${commits} (tenant, key, request_hash, refuted, created_at) VALUES ($1, $2, '', true, ${nowMs})
@@ -74,9 +74,9 @@ export class PostgresCommitRepository implements CommitRepository {
     return held?.refuted ?? true
   }
 
-  async exists(tenant: TenantId, key: string): Promise<boolean> {
+  async find(tenant: TenantId, key: string): Promise<{ readonly receipt: Json } | null> {
     const held = await this.#found(tenant, key)
-    return held?.refuted === false
+    return held?.refuted === false ? { receipt: held.receipt } : null
   }
 
   async purge({ before, limit }: { before: number; limit: number }): Promise<number> {

@@ -1,5 +1,5 @@
 import { heldBy } from './job-sql'
-import { type Dialect, prepared, statements } from './statements'
+import { byKey, type Dialect, statements } from './statements'
 
 const fields =
   'id, title, text, metadata, leaves, source, content_type, status, content_hash, payload_hash, version, fence, ' +
@@ -33,11 +33,12 @@ export const savedColumns = [
 
 export const documentStatements = statements((dialect) => {
   const documents = dialect.table('documents')
-  // The look for a chunk fits no partial index, which would lead through all that there are.
+  // The look for a chunk fits no partial index, which would lead through all that there are; nor is it an EXISTS, of which
+  // a plan that was made while there were few would read them all.
   const head = `SELECT d.id, d.content_hash, d.payload_hash, d.version, d.fence, d.payload_fence, d.created_at, d.blob_key,
-      d.deleted_at IS NOT NULL AS deleted, EXISTS (
-        SELECT FROM ${dialect.table('chunks')} c WHERE c.tenant = d.tenant AND c.collection = d.collection
-          AND c.document = d.id AND coalesce(c.removed_at, -1) = -1) AS cut`
+      d.deleted_at IS NOT NULL AS deleted, (
+        SELECT true FROM ${dialect.table('chunks')} c WHERE c.tenant = d.tenant AND c.collection = d.collection
+          AND c.document = d.id AND coalesce(c.removed_at, -1) = -1 LIMIT 1) IS NOT NULL AS cut`
   /** Each by itself, in order: before the first ANALYZE a list of ids would read all that the tenant has. */
   const each = (condition: string): string => `FROM (
         SELECT u.id FROM unnest($3::text[]) AS u (id) ORDER BY u.id COLLATE "C") wanted
@@ -45,33 +46,33 @@ export const documentStatements = statements((dialect) => {
         WHERE t.tenant = $1 AND t.collection = $2 AND t.id = wanted.id ${condition}) d`
   const inScope = 'tenant = $1 AND collection = $2'
   return {
-    get: prepared(`SELECT ${fields} FROM ${documents} WHERE ${inScope} AND id = $3 AND deleted_at IS NULL`),
-    getMany: prepared(`SELECT d.* ${each('AND t.deleted_at IS NULL OFFSET 0')}`),
+    get: byKey(`SELECT ${fields} FROM ${documents} WHERE ${inScope} AND id = $3 AND deleted_at IS NULL`),
+    getMany: byKey(`SELECT d.* ${each('AND t.deleted_at IS NULL OFFSET 0')}`),
     /** The filter's condition and the limit follow. */
     list: `SELECT ${fields} FROM ${documents} WHERE ${inScope} AND deleted_at IS NULL`,
     count: `SELECT count(*) AS count FROM ${documents} WHERE ${inScope} AND deleted_at IS NULL`,
-    heads: prepared(`${head} ${each('AND t.version > 0 OFFSET 0')}`),
+    heads: byKey(`${head} ${each('AND t.version > 0 OFFSET 0')}`),
     /** Rows to hold on to where there are none yet; `lock` follows. */
-    place: prepared(
+    place: byKey(
       `INSERT INTO ${documents} (tenant, collection, id)
        SELECT $1::text, $2::text, u.id FROM unnest($3::text[]) AS u (id) ORDER BY u.id COLLATE "C" ON CONFLICT DO NOTHING`,
     ),
-    lock: prepared(`${head} ${each(`OFFSET 0 ${dialect.guard('row-lock', 'FOR UPDATE OF t')}`)}`),
-    fences: prepared(
+    lock: byKey(`${head} ${each(`OFFSET 0 ${dialect.guard('row-lock', 'FOR UPDATE OF t')}`)}`),
+    fences: byKey(
       `SELECT (r.value #>> '{}')::bigint * 1099511627776
          + nextval('${dialect.table('fences').replaceAll("'", "''")}'::regclass) AS fence
        FROM ${dialect.table('registry')} r, generate_series(1, $1::int) WHERE r.name = 'epoch'`,
     ),
-    stamps: prepared(
+    stamps: byKey(
       `SELECT (r.value #>> '{}')::bigint * 1099511627776
          + nextval('${dialect.table('fences').replaceAll("'", "''")}'::regclass) AS fence, g.used
        FROM ${dialect.table('registry')} r, generate_series(1, $2::int), (
-         SELECT string_agg(DISTINCT chunking, '/') AS used FROM ${dialect.table('generations')}
+         SELECT to_jsonb(array_agg(DISTINCT chunking)) AS used FROM ${dialect.table('generations')}
          WHERE collection = $1 AND state <> 'dropped') g
        WHERE r.name = 'epoch'`,
     ),
     save: saveSql(documents),
-    bury: prepared(
+    bury: byKey(
       `UPDATE ${documents} d
        SET version = i.version, fence = i.fence, deleted_at = i.at, updated_at = i.at,
          title = '', text = '', metadata = '{}', leaves = '{}', source = NULL,
@@ -79,12 +80,12 @@ export const documentStatements = statements((dialect) => {
        FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS i (id, version, fence, at)
        WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id`,
     ),
-    restamp: prepared(
+    restamp: byKey(
       `UPDATE ${documents} d SET fence = i.fence, payload_fence = i.fence
        FROM unnest($3::text[], $4::bigint[]) AS i (id, fence)
        WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id AND d.deleted_at IS NULL`,
     ),
-    advance: prepared(
+    advance: byKey(
       `UPDATE ${documents} d SET fence = i.fence FROM unnest($3::text[], $4::bigint[]) AS i (id, fence)
        WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id AND d.deleted_at IS NULL`,
     ),
@@ -116,7 +117,7 @@ function uncutSql({ table }: Dialect) {
 function saveSql(documents: string) {
   const names = savedColumns.map(([name]) => name)
   const arrays = savedColumns.map(([, type], at) => `$${at + 4}::${type}[]`)
-  return prepared(
+  return byKey(
     `UPDATE ${documents} d SET ${names.map((name) => `${name} = i.${name}`).join(', ')}, deleted_at = NULL
      FROM unnest($3::text[], ${arrays.join(', ')}) AS i (id, ${names.join(', ')})
      WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id`,

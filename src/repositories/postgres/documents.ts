@@ -1,24 +1,32 @@
-import type { Executor } from '../../connections/postgres/executor'
+import type { Executor, StatementResult } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { type CollectionName, type Scope, type TenantId, tenantId } from '../../core/ids'
 import type { JsonObject } from '../../core/json'
+import { oneRun } from '../../embeddings/vector-codec'
 import type { Leaves, ParsedFilter } from '../../filter/parsed'
+import type { ChunkRow } from '../chunks'
 import type {
+  Changed,
+  DocumentChange,
   DocumentHead,
   DocumentQuery,
   DocumentRepository,
   DocumentRow,
+  Erased,
+  EraseOptions,
   Inserted,
   InsertOptions,
   NewDocument,
   UncutDocument,
+  WithContent,
+  WithWrite,
 } from '../documents'
-import type { ClaimedJob } from '../jobs'
+import type { ClaimedJob, JobTarget } from '../jobs'
 import { documentStatements } from './document-sql'
 import { compileFilter, type FilterColumns } from './filter-sql'
-import { insertStatements } from './insert-sql'
-import { type PostgresRepositoryOptions, run } from './statements'
+import { type PostgresRepositoryOptions, run, type Statement } from './statements'
+import { writeStatements } from './write-sql'
 
 const columns: FilterColumns = {
   leaves: 'leaves',
@@ -38,12 +46,12 @@ const chunksPerDocument = 10
 export class PostgresDocumentRepository implements DocumentRepository {
   readonly #executor: Executor
   readonly #sql: ReturnType<typeof documentStatements>
-  readonly #inserts: ReturnType<typeof insertStatements>
+  readonly #writes: ReturnType<typeof writeStatements>
 
   constructor(executor: Executor, options?: PostgresRepositoryOptions) {
     this.#executor = executor
     this.#sql = documentStatements(options)
-    this.#inserts = insertStatements(options)
+    this.#writes = writeStatements(options)
   }
 
   async get({ tenant, collection }: Scope, id: string, call?: CallOptions): Promise<DocumentRow | null> {
@@ -112,45 +120,113 @@ export class PostgresDocumentRepository implements DocumentRepository {
   async insert(
     { tenant, collection }: Scope,
     documents: readonly NewDocument[],
-    { chunks, targets, claim }: InsertOptions,
+    { chunks, ...options }: InsertOptions,
+    call?: CallOptions,
   ): Promise<Inserted> {
-    const { held, queued } = this.#inserts
-    const values = [
-      tenant,
-      collection,
-      targets,
-      documents.map(({ id }) => id),
-      ...contentArrays(documents),
-      chunks.map(({ chunking }) => chunking),
-      chunks.map(({ id }) => id),
-      chunks.map(({ document }) => document),
-      chunks.map(({ ordinal }) => ordinal),
-      chunks.map(({ start }) => start),
-      chunks.map(({ end }) => end),
-      chunks.map(({ text }) => text),
-      chunks.map(({ metadata }) => JSON.stringify(metadata)),
-      chunks.map(({ inputHash }) => inputHash),
-      chunks.map(({ heading }) => heading),
-      chunks.map(({ tableHeader }) => tableHeader),
-      ...(claim ? [claim.token, claim.leaseMs] : []),
-    ]
-    const { rows } = await run<{
+    const { targets, claim } = options
+    const { rows } = await this.#write<{
       id: string | null
       fence: number | string
-      used: string | null
+      used: string[] | null
       epoch: number | string
-    }>(this.#executor, claim ? held : queued, values)
+    }>(this.#writes.insert, { tenant, collection }, options, call, [
+      options.chunkings,
+      ...vectorValues(options),
+      documents.map(({ id }) => id),
+      ...contentArrays(documents),
+      ...chunkArrays(chunks),
+    ])
     const fences = new Map(rows.flatMap(({ id, fence }) => (id === null ? [] : [[id, Number(fence)] as const])))
+    const epoch = Number(rows[0]!.epoch)
     const claimed: ClaimedJob[] = []
     if (claim) {
       const { token } = claim
-      const epoch = Number(rows[0]!.epoch)
       for (const [document, fence] of fences) {
         for (const target of targets)
           claimed.push({ target, tenant, collection, document, since: 0, fence, token, epoch, attempts: 0 })
       }
     }
-    return { fences, claimed, chunkings: rows[0]!.used?.split('/') ?? [] }
+    const otherChunkings = rows[0]!.used
+    return { fences, claimed, ...(otherChunkings && { otherChunkings }) }
+  }
+
+  async change(
+    { tenant, collection }: Scope,
+    { document, version, since, samePayload, upsert, move, remove }: DocumentChange,
+    options: WithContent,
+    call?: CallOptions,
+  ): Promise<Changed | null> {
+    const { rows } = await this.#write<StoredHeld & { fence: number | string }>(
+      this.#writes.change,
+      { tenant, collection },
+      options,
+      call,
+      [
+        options.chunkings,
+        ...vectorValues(options),
+        document.id,
+        ...contentArrays([document]).map(([value]) => value),
+        version,
+        since,
+        samePayload,
+        ...chunkArrays(upsert.map((chunk) => ({ ...chunk, document: document.id }))),
+        move.map(({ chunking }) => chunking),
+        move.map(({ id }) => id),
+        move.map(({ ordinal }) => ordinal),
+        move.map(({ start }) => start),
+        move.map(({ end }) => end),
+        remove.map(({ chunking }) => chunking),
+        remove.map(({ id }) => id),
+      ],
+    )
+    if (rows.length === 0) return null
+    const fence = Number(rows[0]!.fence)
+    const { claim } = options
+    const claimed = claim
+      ? rows.map((row) => heldJob({ tenant, collection }, document.id, fence, claim.token, row))
+      : []
+    return { fence, claimed }
+  }
+
+  async erase(scope: Scope, id: string, options: EraseOptions, call?: CallOptions): Promise<Erased> {
+    const { at, ifVersion, claim } = options
+    const { rows } = await this.#write<StoredErasure>(this.#writes.erase, scope, options, call, [
+      id,
+      at,
+      ifVersion ?? null,
+    ])
+    const row = rows[0]
+    if (!row) return { head: null, tombstone: null, chunks: [], claimed: [] }
+    const head = { id, version: Number(row.was_version), fence: Number(row.was_fence), deleted: row.deleted }
+    if (row.fence === null) return { head, tombstone: null, chunks: [], claimed: [] }
+    const fence = Number(row.fence)
+    const claimed = (row.claimed ?? []).map(([target, since, attempts]) =>
+      heldJob(scope, id, fence, claim!.token, { target, since, attempts, epoch: row.epoch }),
+    )
+    return {
+      head,
+      tombstone: { id, version: Number(row.version), fence },
+      chunks: (row.chunks ?? []).map(([chunking, chunk]) => ({ chunking, id: chunk })),
+      claimed,
+    }
+  }
+
+  #write<R>(
+    { queued, held }: { readonly queued: Statement; readonly held: Statement },
+    { tenant, collection }: Scope,
+    { targets, marker, claim }: WithWrite,
+    call: CallOptions | undefined,
+    values: readonly unknown[],
+  ): Promise<StatementResult<R>> {
+    const bound = [
+      tenant,
+      collection,
+      targets,
+      marker ?? null,
+      ...values,
+      ...(claim ? [claim.token, claim.leaseMs] : []),
+    ]
+    return run<R>(this.#executor, claim ? held : queued, bound, call)
   }
 
   async fences(count: number): Promise<number[]> {
@@ -161,12 +237,12 @@ export class PostgresDocumentRepository implements DocumentRepository {
 
   async stamps(collection: CollectionName, count: number): Promise<{ fences: number[]; chunkings: string[] }> {
     if (count === 0) return { fences: [], chunkings: [] }
-    const { rows } = await run<{ fence: number; used: string | null }>(this.#executor, this.#sql.stamps, [
+    const { rows } = await run<{ fence: number; used: string[] | null }>(this.#executor, this.#sql.stamps, [
       collection,
       count,
     ])
     const fences = rows.map(({ fence }) => Number(fence)).sort((a, b) => a - b)
-    return { fences, chunkings: rows[0]!.used?.split('/') ?? [] }
+    return { fences, chunkings: rows[0]!.used ?? [] }
   }
 
   async save({ tenant, collection }: Scope, rows: readonly DocumentRow[]): Promise<void> {
@@ -268,6 +344,57 @@ function contentArrays(rows: readonly NewDocument[]): unknown[][] {
     rows.map(({ blob }) => blob?.size ?? null),
     rows.map(({ blob }) => blob?.contentType ?? null),
   ]
+}
+
+/** In the order of the columns of chunks. */
+function chunkArrays(chunks: readonly Omit<ChunkRow, 'fence'>[]): unknown[][] {
+  return [
+    chunks.map(({ chunking }) => chunking),
+    chunks.map(({ id }) => id),
+    chunks.map(({ document }) => document),
+    chunks.map(({ ordinal }) => ordinal),
+    chunks.map(({ start }) => start),
+    chunks.map(({ end }) => end),
+    chunks.map(({ text }) => text),
+    chunks.map(({ metadata }) => JSON.stringify(metadata)),
+    chunks.map(({ inputHash }) => inputHash),
+    chunks.map(({ heading }) => heading),
+    chunks.map(({ tableHeader }) => tableHeader),
+  ]
+}
+
+function vectorValues({ vectors }: WithContent): unknown[] {
+  const { hashes, starts, lengths, bytes } = oneRun(vectors?.byHash ?? new Map())
+  return [vectors?.fingerprint ?? '', bytes, hashes, starts, lengths]
+}
+
+/** A job as a claim holds it, beside what all of its document share. */
+interface StoredHeld {
+  readonly target: JobTarget
+  readonly since: number | string
+  readonly attempts: number
+  readonly epoch: number | string
+}
+
+interface StoredErasure {
+  readonly was_version: number | string
+  readonly was_fence: number | string
+  readonly deleted: boolean
+  readonly version: number | string | null
+  readonly fence: number | string | null
+  readonly epoch: number | string
+  readonly chunks: [chunking: string, id: string][] | null
+  readonly claimed: [target: JobTarget, since: number, attempts: number][] | null
+}
+
+function heldJob(
+  { tenant, collection }: Scope,
+  document: string,
+  fence: number,
+  token: string,
+  { target, since, attempts, epoch }: StoredHeld,
+): ClaimedJob {
+  return { target, tenant, collection, document, since: Number(since), fence, token, epoch: Number(epoch), attempts }
 }
 
 /** As pg gives it; a caller's own driver may leave bigints as text. */

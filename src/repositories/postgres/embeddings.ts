@@ -1,21 +1,21 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import type { Scope, TenantId } from '../../core/ids'
-import { vectorFromBytes, vectorToBytes } from '../../embeddings/vector-codec'
+import { oneRun, vectorFromBytes } from '../../embeddings/vector-codec'
 import type { EmbeddingRepository } from '../embeddings'
-import { now, nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
+import { byKey, now, nowMs, type PostgresRepositoryOptions, run, statements } from './statements'
 
 const embeddingStatements = statements(({ table }) => {
   const embeddings = table('embeddings')
   const reservations = table('embedding_reservations')
   return {
     // Each by itself: before the first ANALYZE a list of hashes would read all that the tenant has.
-    get: prepared(
+    get: byKey(
       `SELECT e.input_hash, e.vector FROM unnest($3::text[]) AS wanted (hash)
        CROSS JOIN LATERAL (SELECT t.input_hash, t.vector FROM ${embeddings} t
          WHERE t.tenant = $1 AND t.fingerprint = $2 AND t.input_hash = wanted.hash OFFSET 0) e`,
     ),
-    ofChunks: prepared(
+    ofChunks: byKey(
       `SELECT c.id, e.vector FROM unnest($5::uuid[]) AS wanted (id)
        CROSS JOIN LATERAL (
          SELECT c.tenant, c.id, c.input_hash FROM ${table('chunks')} c
@@ -24,8 +24,7 @@ const embeddingStatements = statements(({ table }) => {
        CROSS JOIN LATERAL (SELECT t.vector FROM ${embeddings} t
          WHERE t.tenant = c.tenant AND t.fingerprint = $4 AND t.input_hash = c.input_hash OFFSET 0) e`,
     ),
-    // All vectors come as one run of bytes, which pg sends as it is; an array of them would be sent as hex.
-    set: prepared(
+    set: byKey(
       `INSERT INTO ${embeddings} (tenant, fingerprint, input_hash, stored_at, vector)
        SELECT $1::text, $2::text, i.input_hash, ${nowMs}, substring($6::bytea FROM i.start FOR i.length)
        FROM unnest($3::text[], $4::int[], $5::int[]) AS i (input_hash, start, length)
@@ -103,16 +102,9 @@ export class PostgresEmbeddingRepository implements EmbeddingRepository {
     call?: CallOptions,
   ): Promise<void> {
     if (entries.length === 0) return
-    const parts = entries.map(({ vector }) => vectorToBytes(vector))
-    const lengths = parts.map((part) => part.byteLength)
-    const starts: number[] = []
-    let at = 1
-    for (const length of lengths) {
-      starts.push(at)
-      at += length
-    }
-    const hashes = entries.map(({ inputHash }) => inputHash)
-    const values = [tenant, fingerprint, hashes, starts, lengths, Buffer.concat(parts)]
+    const byHash = new Map(entries.map(({ inputHash, vector }) => [inputHash, vector]))
+    const { hashes, starts, lengths, bytes } = oneRun(byHash)
+    const values = [tenant, fingerprint, hashes, starts, lengths, bytes]
     await run(this.#executor, this.#sql.set, values, call)
   }
 

@@ -2,7 +2,7 @@ import type { Executor } from '../../connections/postgres/executor'
 import { type CollectionName, collectionName } from '../../core/ids'
 import type { Generation, GenerationRepository, GenerationState, NewGeneration, Target } from '../generations'
 import { formatOf } from '../index-format'
-import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
+import { byKey, nowMs, type PostgresRepositoryOptions, run, statements } from './statements'
 
 const takesJobs: readonly GenerationState[] = ['building', 'live', 'standby']
 
@@ -12,7 +12,7 @@ const generationStatements = statements(({ table }) => {
     'id, target, collection, name, fingerprint, dimensions, language, chunking, engine, format, state, checkpoint, error, ' +
     'created_at, switched_at'
   return {
-    list: prepared(
+    list: byKey(
       `SELECT ${fields} FROM ${generations}
         WHERE ($1::text IS NULL OR target = $1) AND ($2::text IS NULL OR collection = $2) AND state = ANY($3::text[])
         ORDER BY id`,

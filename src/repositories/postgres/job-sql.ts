@@ -1,4 +1,4 @@
-import { type Dialect, now, nowMs, prepared, statements } from './statements'
+import { byKey, type Dialect, now, nowMs, statements } from './statements'
 
 const key = 'target, tenant, collection, document'
 /** Joins jobs with a list of keys of which each may be there once. */
@@ -38,7 +38,7 @@ export const jobStatements = statements((dialect) => {
     claim: claimSql(dialect),
     ...expireSql(dialect),
     settle: settleSql(dialect),
-    renew: prepared(
+    renew: byKey(
       `WITH renewed AS (
          UPDATE ${claims} SET lease_until = ${now} + ${ms('$2::bigint')} WHERE token = $1 RETURNING ${count} AS jobs)
        SELECT coalesce(sum(jobs), 0) AS jobs FROM renewed`,
@@ -53,10 +53,10 @@ export const jobStatements = statements((dialect) => {
       FROM ${claims} c CROSS JOIN LATERAL unnest(c.targets) AS t (target) CROSS JOIN LATERAL ${claimedDocuments}
       WHERE ${condition}`,
     marksOf,
-    covered: prepared(
-      `SELECT EXISTS (
-          SELECT FROM ${queue} j
-          WHERE j.target = $1 AND j.collection = $2 AND j.tenant = i.tenant AND j.document = i.document)
+    covered: byKey(
+      `SELECT (
+          SELECT true FROM ${queue} j
+          WHERE j.target = $1 AND j.collection = $2 AND j.tenant = i.tenant AND j.document = i.document) IS NOT NULL
         OR EXISTS (
           SELECT ${heldBy(dialect, 'i.tenant', '$2', 'i.document')} AND $1 = ANY(held.targets)) AS covered
        FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS i (tenant, document, at) ORDER BY i.at`,
@@ -107,30 +107,34 @@ export function coalescing(mends: string): string {
 
 /** `$7` keeps the attempts. */
 function enqueueSql(dialect: Dialect) {
-  return prepared(
+  return byKey(
     `INSERT INTO ${dialect.table('queue')} AS j (${key}, since, fence, first, created_at, due_at)
      SELECT w.*, clock_timestamp(), clock_timestamp() FROM (${wantedSql(dialect)}) w ${coalescing('$7::boolean')}`,
   )
 }
 
-/** `$7` and `$8` are the claim's token and lease, `$9` keeps the attempts. What waits of the same keys is taken along. */
+/** `$7` and `$8` are the claim's token and lease, `$9` keeps the attempts. */
 function holdSql(dialect: Dialect) {
+  return byKey(
+    `WITH wanted AS MATERIALIZED (${wantedSql(dialect)}), ${heldJobs(dialect, 'wanted', '$7', '$8::bigint', '$9::boolean')}
+     SELECT ${key}, since, fence, attempts, ${epochOf(dialect.table('registry'))} AS epoch FROM held`,
+  )
+}
+
+/** Claims the jobs of a step, and takes along what waits of the same keys: `held` is what the claim holds. */
+export function heldJobs(dialect: Dialect, wanted: string, token: string, lease: string, mends: string): string {
   const { table } = dialect
-  return prepared(
-    `WITH wanted AS MATERIALIZED (${wantedSql(dialect)}),
-     waiting AS MATERIALIZED (
-       SELECT j.* FROM wanted w CROSS JOIN LATERAL (
+  return `waiting AS MATERIALIZED (
+       SELECT j.* FROM ${wanted} w CROSS JOIN LATERAL (
          SELECT * FROM ${table('queue')} j WHERE ${sameKey('j', 'w')} FOR UPDATE) j),
      taken AS (DELETE FROM ${table('queue')} j USING waiting w WHERE ${sameKey('j', 'w')}),
      held AS MATERIALIZED (
        SELECT w.target, w.tenant, w.collection, w.document, least(w.since, j.since) AS since,
          greatest(w.fence, j.fence) AS fence, least(w.first, j.first) AS first,
-         CASE WHEN $9::boolean THEN coalesce(j.attempts, 0) ELSE 0 END AS attempts,
-         CASE WHEN $9::boolean THEN j.reason END AS reason
-       FROM wanted w LEFT JOIN waiting j ON ${sameKey('j', 'w')}),
-     ${claimedRows(table('claims'), 'held', '$7', '$8::bigint', table('registry'), '(SELECT clock_timestamp())')}
-     SELECT ${key}, since, fence, attempts, ${epochOf(table('registry'))} AS epoch FROM held`,
-  )
+         CASE WHEN ${mends} THEN coalesce(j.attempts, 0) ELSE 0 END AS attempts,
+         CASE WHEN ${mends} THEN j.reason END AS reason
+       FROM ${wanted} w LEFT JOIN waiting j ON ${sameKey('j', 'w')}),
+     ${claimedRows(table('claims'), 'held', token, lease, table('registry'), '(SELECT clock_timestamp())')}`
 }
 
 /** Rows of claims for jobs: one for targets whose documents, fences and attempts are the same, of a tenant and collection. */
@@ -207,7 +211,7 @@ function expireSql(dialect: Dialect) {
   const lapsed = guard('lease', `AND lease_until <= ${now}`)
   const lease = "coalesce($1::timestamptz, '-infinity')"
   return {
-    expire: prepared(
+    expire: byKey(
       `${back(`DELETE FROM ${claims} WHERE ctid = (
           SELECT ctid FROM ${claims} WHERE lease_until >= ${lease} AND token <> $2 ${lapsed}
           ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED) ${lapsed} RETURNING *`)}
@@ -246,11 +250,11 @@ function settleSql(dialect: Dialect) {
   const epoch = guard('completion-epoch', `AND c.epoch = ${epochOf(table('registry'))}`)
   const moved = guard(
     'overlap',
-    `OR d.at > coalesce(o.applied, d.fence) AND NOT EXISTS (
-       SELECT FROM ${table('queue')} j WHERE j.target = t.target AND j.tenant = d.tenant AND j.collection = $2
-         AND j.document = d.document AND j.fence >= d.at)`,
+    `OR d.at > coalesce(o.applied, d.fence) AND (
+       SELECT true FROM ${table('queue')} j WHERE j.target = t.target AND j.tenant = d.tenant AND j.collection = $2
+         AND j.document = d.document AND j.fence >= d.at) IS NULL`,
   )
-  return prepared(
+  return byKey(
     `WITH gone AS (
        DELETE FROM ${table('claims')} c WHERE ${token} c.collection = $2 ${epoch} RETURNING c.*),
      documents AS MATERIALIZED (

@@ -1,14 +1,14 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { Json } from '../../core/json'
 import type { DatabaseIdentity, RegistryRepository, SeenWorker } from '../registry'
-import { nowMs, type PostgresRepositoryOptions, prepared, run, statements } from './statements'
+import { byKey, nowMs, type PostgresRepositoryOptions, run, statements } from './statements'
 
 const registryStatements = statements(({ table }) => {
   const registry = table('registry')
   const workers = table('workers')
   return {
     now: { text: `SELECT ${nowMs} AS now` },
-    read: prepared(`SELECT value FROM ${registry} WHERE name = $1`),
+    read: byKey(`SELECT value FROM ${registry} WHERE name = $1`),
     record: { text: `INSERT INTO ${registry} (name, value) VALUES ($1, $2::jsonb) ON CONFLICT DO NOTHING` },
     write: {
       text: `INSERT INTO ${registry} (name, value) VALUES ($1, $2::jsonb)

@@ -15,6 +15,7 @@ export interface PostgresRepositoryOptions {
 export interface Statement {
   readonly text: string
   readonly name?: string | undefined
+  readonly byKey?: true | undefined
 }
 
 /** Those whose texts are made anew for each call, of tables of indexes, are a few each. */
@@ -31,14 +32,19 @@ export function prepared(text: string): Statement {
   return made
 }
 
+/** As `prepared`, of a statement that looks for every row by a key of an index. */
+export function byKey(text: string): Statement {
+  return { ...prepared(text), byKey: true }
+}
+
 export function run<R = Record<string, unknown>>(
   executor: Executor,
   statement: Statement,
   values: readonly unknown[] = [],
   call?: CallOptions,
 ): Promise<StatementResult<R>> {
-  const { text, name } = statement
-  return executor.query<R>(text, values, { signal: call?.signal, timeoutMs: call?.timeoutMs, name })
+  const { text, name, byKey } = statement
+  return executor.query<R>(text, values, { signal: call?.signal, timeoutMs: call?.timeoutMs, name, byKey })
 }
 
 /** Where the tables are, and whether a guard is kept. */

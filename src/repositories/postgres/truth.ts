@@ -1,6 +1,6 @@
-import type { Executor, Identity } from '../../connections/postgres/executor'
+import type { Executor, Identity, Together } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
-import type { Hints, Truth, TruthSession, TruthView } from '../truth'
+import { type Hints, type Reads, readTogether, type Truth, type TruthSession, type TruthView } from '../truth'
 import { PostgresBlobReferenceRepository } from './blob-references'
 import { PostgresChunkRepository } from './chunks'
 import { ClaimFloor } from './claim-floor'
@@ -14,7 +14,7 @@ import type { PostgresRepositoryOptions } from './statements'
 
 /** The part of a Postgres connection that the truth uses. */
 export interface TruthConnection {
-  session(as: Identity): Executor
+  session(as: Identity): Executor & Partial<Together>
   transaction<T>(
     as: Identity,
     work: (executor: Executor) => Promise<T>,
@@ -41,6 +41,13 @@ export class PostgresTruth implements Truth {
 
   session(view: TruthView): TruthSession {
     return this.over(this.#connection.session(view))
+  }
+
+  together<T extends readonly unknown[]>(view: TruthView, reads: Reads<T>, options?: CallOptions): Promise<T> {
+    const session = this.#connection.session(view)
+    if (!session.together) return readTogether({ session: () => this.over(session) }, view, reads)
+    const all = (executor: Executor) => Promise.all(reads.map((read) => read(this.over(executor))))
+    return session.together(all, options) as Promise<unknown> as Promise<T>
   }
 
   transaction<T>(view: TruthView, work: (session: TruthSession) => Promise<T>, options?: CallOptions): Promise<T> {

@@ -97,7 +97,7 @@ export function truthContract(runner: TestRunner, make: () => Promise<TruthFixtu
       const session = truth.session(worker)
       expect(await session.documents.get(scope, 'a')).toBe(null)
       expect(await session.jobs.pending({ tenant: acme, upTo: 9 })).toEqual([])
-      expect(await session.commits.exists(acme, 'key')).toBe(false)
+      expect(await session.commits.find(acme, 'key')).toBe(null)
       expect((await session.embeddings.getMany(acme, 'f', ['h'])).size).toBe(0)
       expect(await session.registry.read('name')).toBe(null)
     })

@@ -13,18 +13,41 @@ export async function embedStored(
   inputs: ReadonlyMap<string, string>,
   call: CallOptions,
 ): Promise<Map<string, Float32Array>> {
-  const { embeddings } = ports.truth.session({ tenant })
+  return embedWith(ports, fingerprint, inputs, storedVectors(ports, tenant, fingerprint, call), call)
+}
+
+/** As `embedStored`, over what is stored elsewhere. HW_FINGERPRINT_MISMATCH where there is no embedder to make what is missing. */
+export async function embedWith(
+  ports: WriterPorts,
+  fingerprint: string,
+  inputs: ReadonlyMap<string, string>,
+  store: VectorCache,
+  { signal }: CallOptions,
+): Promise<Map<string, Float32Array>> {
   const hashes = [...inputs.keys()]
   const embedder = ports.embedders.get(fingerprint)
   if (!embedder) {
-    const stored = await embeddings.getMany(tenant, fingerprint, hashes, call)
+    const stored = await store.getMany(hashes)
     if (stored.size === inputs.size) return stored
     throw new HeadwaterError('HW_FINGERPRINT_MISMATCH', `embedders: none is configured for ${fingerprint}`, {
       path: 'embedders',
     })
   }
-  const store: VectorCache = {
-    getMany: (wanted) => embeddings.getMany(tenant, fingerprint, wanted, call),
+  const texts = [...inputs].map(([hash, text]) => ({ hash, text }))
+  const vectors = await embedAll(embedder, store, texts, { kind: 'passage', signal })
+  return new Map(hashes.map((hash, at) => [hash, vectors[at]!]))
+}
+
+/** A tenant's embeddings in the truth. */
+export function storedVectors(
+  ports: WriterPorts,
+  tenant: TenantId,
+  fingerprint: string,
+  call: CallOptions,
+): VectorCache {
+  const { embeddings } = ports.truth.session({ tenant })
+  return {
+    getMany: (hashes) => embeddings.getMany(tenant, fingerprint, hashes, call),
     setMany: (entries) =>
       embeddings.setMany(
         tenant,
@@ -33,7 +56,4 @@ export async function embedStored(
         call,
       ),
   }
-  const texts = [...inputs].map(([hash, text]) => ({ hash, text }))
-  const vectors = await embedAll(embedder, store, texts, { kind: 'passage', signal: call.signal })
-  return new Map(hashes.map((hash, at) => [hash, vectors[at]!]))
 }

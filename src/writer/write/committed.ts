@@ -41,25 +41,74 @@ export async function committed<T>(
     } catch (error) {
       if (!isHeadwaterError(error, 'HW_COMMIT_UNKNOWN') || !result) throw error
       if (!(await neverCommitted(ports, tenant, marker, error, options))) return result.value
-      if (attempt === attempts) {
-        throw new HeadwaterError('HW_TRANSACTION_ABORTED', `Not committed after ${attempts} attempts`, { cause: error })
-      }
+      if (attempt === attempts) throw notCommitted(error)
     }
   }
 }
 
-async function neverCommitted(
+/**
+ * As `committed`, of a write that is one statement and leaves its marker itself. What it wrote is read from there when its
+ * answer was lost.
+ */
+export async function committedAlone<T>(
+  ports: WriterPorts,
+  tenant: TenantId,
+  options: CallOptions,
+  work: (session: TruthSession, marker: string) => Promise<T>,
+  read: (receipt: Json) => T,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const marker = markerKey(ports)
+    try {
+      return await work(ports.truth.session({ tenant }), marker)
+    } catch (error) {
+      if (!isHeadwaterError(error, 'HW_COMMIT_UNKNOWN')) throw error
+      if (!(await neverCommitted(ports, tenant, marker, error, options))) {
+        const left = await found(ports, tenant, marker, error, options)
+        if (left) return read(left.receipt)
+      }
+      if (attempt === attempts) throw notCommitted(error)
+    }
+  }
+}
+
+function notCommitted(cause: HeadwaterError): HeadwaterError {
+  return new HeadwaterError('HW_TRANSACTION_ABORTED', `Not committed after ${attempts} attempts`, { cause })
+}
+
+function neverCommitted(
   ports: WriterPorts,
   tenant: TenantId,
   marker: string,
   unknown: HeadwaterError,
   options: CallOptions,
 ): Promise<boolean> {
+  // Taking it twice gives the same answer, so an answer that is lost here too may be asked for again.
+  return settled(ports, tenant, marker, unknown, options, (commits) => commits.refute(tenant, marker))
+}
+
+function found(
+  ports: WriterPorts,
+  tenant: TenantId,
+  marker: string,
+  unknown: HeadwaterError,
+  options: CallOptions,
+): Promise<{ readonly receipt: Json } | null> {
+  return settled(ports, tenant, marker, unknown, options, (commits) => commits.find(tenant, marker))
+}
+
+async function settled<T>(
+  ports: WriterPorts,
+  tenant: TenantId,
+  marker: string,
+  unknown: HeadwaterError,
+  options: CallOptions,
+  ask: (commits: TruthSession['commits']) => Promise<T>,
+): Promise<T> {
   let last: unknown = unknown
   for (let attempt = 1; attempt <= attempts && !options.signal?.aborted; attempt++) {
     try {
-      // Taking it twice gives the same answer, so an answer that is lost here too may be asked for again.
-      return await abortable(ports.truth.session({ tenant }).commits.refute(tenant, marker), options.signal)
+      return await abortable(ask(ports.truth.session({ tenant }).commits), options.signal)
     } catch (error) {
       last = error
       if (!asHeadwaterError(error).retryable && !isHeadwaterError(error, 'HW_COMMIT_UNKNOWN')) break

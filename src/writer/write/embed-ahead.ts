@@ -1,9 +1,12 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import type { Scope } from '../../core/ids'
+import type { VectorCache } from '../../embeddings/vector-cache'
+import type { ChunkHead } from '../../repositories/chunks'
 import type { DocumentHead } from '../../repositories/documents'
+import { readTogether } from '../../repositories/truth'
 import { inputText } from '../../splitter/input-text'
 import type { CollectionPlan, WriterPorts } from '../ports'
-import { embedStored } from '../relay/embed-stored'
+import { embedWith, storedVectors } from '../relay/embed-stored'
 import type { Preset } from '../relay/job-runner'
 import { knownSplitter } from './known-splitter'
 import { isUnchanged, type PreparedDocument } from './prepared-document'
@@ -59,44 +62,140 @@ export async function cutAhead(
   await Promise.allSettled(cuts)
 }
 
-/** Makes the vectors that chunks not stored yet will need; only documents that are `there` have stored ones. Failure is no failure: the relay embeds later. */
+/** What is stored already of what documents are about to become. */
+export interface KnownContent {
+  /** Of those that are there. */
+  readonly chunks: readonly ChunkHead[]
+  /** By input hash; undefined where it was not asked for. */
+  readonly vectors: ReadonlyMap<string, Float32Array> | undefined
+}
+
+/** A document that turns out to be unchanged is not to be cut: a text up to this length, in units, is cut all the same. */
+const cutUnseen = 20_000
+
+/**
+ * What is stored of a document that is about to be put, in one round trip. Its vectors are asked for where it is
+ * cut before it is known whether it has changed.
+ */
+export async function knownOf(
+  ports: WriterPorts,
+  scope: Scope,
+  plan: CollectionPlan,
+  chunkings: readonly string[],
+  prepared: PreparedDocument,
+  embeds: boolean,
+  call: CallOptions,
+): Promise<KnownContent & { readonly head: DocumentHead | undefined }> {
+  const { id, text } = prepared.document
+  const cuts = text.length <= cutUnseen
+  if (cuts) await cutAhead(ports, plan, chunkings, [prepared])
+  const hashes = cuts && embeds ? [...(await missingVectors(ports, plan, chunkings, [prepared])).inputs.keys()] : []
+  const [[head], chunks, vectors] = await readTogether(
+    ports.truth,
+    { tenant: scope.tenant },
+    [
+      // The chunks are those of this head or of a later one, which the write would notice.
+      ({ documents }) => documents.heads(scope, [id], call),
+      (session) => session.chunks.heads(scope, [id], chunkings, call),
+      ({ embeddings }) => embeddings.getMany(scope.tenant, plan.embedder.fingerprint, hashes, call),
+    ],
+    call,
+  )
+  return { head, chunks, vectors: cuts ? vectors : undefined }
+}
+
+/** What is stored of documents that are cut and about to be written, in one round trip; only those `there` have chunks. */
+export async function knownOfBatch(
+  ports: WriterPorts,
+  scope: Scope,
+  plan: CollectionPlan,
+  chunkings: readonly string[],
+  documents: readonly PreparedDocument[],
+  there: readonly PreparedDocument[],
+  call: CallOptions,
+): Promise<KnownContent> {
+  const ids = there.map((prepared) => prepared.document.id)
+  const hashes = [...(await missingVectors(ports, plan, chunkings, documents)).inputs.keys()]
+  const [chunks, vectors] = await readTogether(
+    ports.truth,
+    { tenant: scope.tenant },
+    [
+      (session) => session.chunks.heads(scope, ids, chunkings, call),
+      ({ embeddings }) => embeddings.getMany(scope.tenant, plan.embedder.fingerprint, hashes, call),
+    ],
+    call,
+  )
+  return { chunks, vectors }
+}
+
+/**
+ * Makes the vectors that chunks will need and that are not stored; they are to be stored with the documents. Failure is
+ * no failure: the relay embeds later.
+ */
 export async function embedAhead(
   ports: WriterPorts,
   scope: Scope,
   plan: CollectionPlan,
   chunkings: readonly string[],
   documents: readonly PreparedDocument[],
+  known: KnownContent,
   call: CallOptions,
-  there: readonly PreparedDocument[],
 ): Promise<void> {
-  if (documents.length === 0) return
+  const unstored = new Map<string, Float32Array>()
+  const found = new Map<string, Float32Array>()
+  const { inputs, wanted } = await missingVectors(ports, plan, chunkings, documents)
+  for (const { inputHash } of known.chunks) inputs.delete(inputHash)
+  if (inputs.size === 0) return
   try {
-    const ids = there.map((prepared) => prepared.document.id)
-    const heads = ids.length === 0 ? [] : await ports.truth.session(scope).chunks.heads(scope, ids, chunkings, call)
-    const splitters = chunkings.map((chunking) => [chunking, knownSplitter(ports, plan.name, chunking)] as const)
-    const stored = new Set(heads.map((head) => head.inputHash))
-    const inputs = new Map<string, string>()
-    const wanted: { readonly inputHash: string; readonly by: PreparedDocument }[] = []
-    for (const prepared of documents) {
-      const { document, vectors } = prepared
-      for (const [chunking, splitter] of splitters) {
-        for (const chunk of (await prepared.chunksIn(chunking, splitter)) ?? []) {
-          const { inputHash } = chunk
-          if (stored.has(inputHash) || vectors.has(inputHash)) continue
-          if (!inputs.has(inputHash)) inputs.set(inputHash, inputText(document.title, chunk))
-          wanted.push({ inputHash, by: prepared })
-        }
-      }
+    const { fingerprint } = plan.embedder
+    const stored = storedVectors(ports, scope.tenant, fingerprint, call)
+    const store: VectorCache = {
+      getMany: async (hashes) => (known.vectors ? new Map(known.vectors) : stored.getMany(hashes)),
+      setMany: async (entries) => {
+        for (const { hash, vector } of entries) unstored.set(hash, vector)
+      },
     }
-    if (inputs.size === 0) return
-    const made = await embedStored(ports, scope.tenant, plan.embedder.fingerprint, inputs, call)
-    for (const { inputHash, by } of wanted) {
-      const vector = made.get(inputHash)
-      if (vector) by.vectors.set(inputHash, vector)
-    }
+    for (const [hash, vector] of await embedWith(ports, fingerprint, inputs, store, call)) found.set(hash, vector)
   } catch {
     throwIfAborted(call.signal)
+  } finally {
+    for (const { inputHash, by } of wanted) {
+      const vector = found.get(inputHash) ?? unstored.get(inputHash)
+      if (vector) by.vectors.set(inputHash, vector)
+      if (vector && unstored.has(inputHash)) by.unstored.set(inputHash, vector)
+    }
   }
+}
+
+interface Missing {
+  /** Texts to embed, by input hash. */
+  readonly inputs: Map<string, string>
+  readonly wanted: readonly { readonly inputHash: string; readonly by: PreparedDocument }[]
+}
+
+/** What documents have no vectors for. One that cannot be cut wants none: the write finds that out. */
+async function missingVectors(
+  ports: WriterPorts,
+  plan: CollectionPlan,
+  chunkings: readonly string[],
+  documents: readonly PreparedDocument[],
+): Promise<Missing> {
+  const splitters = chunkings.map((chunking) => [chunking, knownSplitter(ports, plan.name, chunking)] as const)
+  const inputs = new Map<string, string>()
+  const wanted: { inputHash: string; by: PreparedDocument }[] = []
+  for (const prepared of documents) {
+    const { document, vectors } = prepared
+    for (const [chunking, splitter] of splitters) {
+      const cut = prepared.chunksIn(chunking, splitter)
+      for (const chunk of (cut instanceof Promise ? await cut.catch(() => undefined) : cut) ?? []) {
+        const { inputHash } = chunk
+        if (vectors.has(inputHash)) continue
+        if (!inputs.has(inputHash)) inputs.set(inputHash, inputText(document.title, chunk))
+        wanted.push({ inputHash, by: prepared })
+      }
+    }
+  }
+  return { inputs, wanted }
 }
 
 /** What this process knows of its own jobs, so that applying them needs no reading back. */

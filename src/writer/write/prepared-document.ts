@@ -38,6 +38,8 @@ export class PreparedDocument {
   readonly payloadHash: string
   /** By input hash, in the space of `fingerprint`; what is missing is embedded by the relay. @internal */
   readonly vectors: Map<string, Float32Array>
+  /** Those of them that are to be stored when it is written. @internal */
+  readonly unstored: Map<string, Float32Array>
   /** @internal */
   readonly fingerprint: string
   /** Id of the splitter. @internal */
@@ -63,6 +65,7 @@ export class PreparedDocument {
     this.vectors = new Map()
     const payload = payloadParts(document)
     this.payloadHash = sha256(...payload, document.status, document.contentType)
+    this.unstored = new Map()
     const cut = own ? canonicalJson(own.map((chunk) => ({ ...chunk }) as JsonObject)) : firstCut(plan)
     this.contentHash = contentHashOf(document, cut, payload)
   }

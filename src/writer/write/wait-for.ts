@@ -157,7 +157,7 @@ async function stillStands(session: TruthSession, receipt: Receipt, deadline: De
 async function awaitCommit(ports: WriterPorts, tenant: TenantId, marker: string, call: CallOptions): Promise<void> {
   let rolledBack = false
   const { commits } = ports.truth.session({ tenant })
-  if (await commits.exists(tenant, marker)) return
+  if (await commits.find(tenant, marker)) return
   await ports.truth.transaction(
     { tenant },
     async (session) => {

@@ -1,9 +1,9 @@
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
-import type { Scope } from '../../core/ids'
+import type { Scope, TenantId } from '../../core/ids'
 import type { BlobRepository } from '../../repositories/blobs'
 import type { ChunkHead, ChunkRow, DocumentState, StateChunk } from '../../repositories/chunks'
-import type { DocumentHead, DocumentRow } from '../../repositories/documents'
+import type { DocumentHead, DocumentRow, NewDocument, WithContent } from '../../repositories/documents'
 import type { ClaimedJob, JobTarget, NewJob } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { Splitter } from '../../splitter/splitter'
@@ -55,11 +55,13 @@ export interface WriteContext {
   readonly ifVersion?: number | undefined
   /** Something may have been cached that was made of documents. */
   readonly cached: boolean
+  /** Key by which it is found out whether a write of one statement has committed. */
+  readonly marker?: string | undefined
 }
 
 /**
- * Puts documents inside a transaction: rows, chunks changed only where their hash changed, jobs. Their embeddings were
- * stored when they were made, so that a write that fails need not pay for them again; the relay makes what is missing.
+ * Puts documents inside a transaction: rows, chunks changed only where their hash changed, jobs, and the vectors that were
+ * made for them; the relay makes what is missing.
  * Each chunking that a generation uses is cut. Where this process does not know how, the document is left without chunks
  * in it, never with those of before: who applies its job cuts it.
  */
@@ -106,16 +108,8 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
     const head = heads.get(document.id)!
     const fence = fences[at]!
     const samePayload = !head.deleted && head.payloadHash === prepared.payloadHash
-    const row: DocumentRow = {
-      ...document,
-      contentHash: prepared.contentHash,
-      payloadHash: prepared.payloadHash,
-      version: head.version + 1,
-      fence,
-      payloadFence: samePayload ? head.payloadFence : fence,
-      createdAt: head.deleted ? context.now : head.createdAt,
-      updatedAt: context.now,
-    }
+    const content = contentOf(prepared, head.deleted ? context.now : head.createdAt, context.now)
+    const row = { ...content, version: head.version + 1, fence, payloadFence: samePayload ? head.payloadFence : fence }
     rows.push(row)
     for (const [chunking, cut] of cuts) {
       const old = before.get(`${chunking}/${document.id}`) ?? new Map<string, ChunkHead>()
@@ -123,15 +117,12 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
       cut.add(chunks, row, head.fence, samePayload, old)
     }
     jobs.push(...jobsOf(context, document.id, fence, head.fence))
-    const truncated = await prepared.truncated()
-    outcomes.set(document.id, {
-      ...{ id: document.id, version: row.version, fence, unchanged: false },
-      ...(truncated > 0 && { truncated }),
-    })
+    outcomes.set(document.id, await outcomeOf(prepared, row.version, fence))
   }
 
   await session.documents.save(scope, rows)
   for (const [chunking, { changes }] of cuts) await session.chunks.apply(scope, chunking, changes)
+  await storeVectors(session, scope.tenant, changed)
   const claimed = await session.jobs.enqueue(jobs, { claim: context.claim })
   return written(documents, outcomes, claimed, new Map([...cuts].map(([chunking, { states }]) => [chunking, states])))
 }
@@ -154,32 +145,113 @@ class Cut {
     row: DocumentRow,
     since: number,
     samePayload: boolean,
-    old: Map<string, ChunkHead>,
+    old: ReadonlyMap<string, ChunkHead>,
   ): void {
     const { fence, id: document } = row
-    const sent: StateChunk[] = []
-    for (const chunk of chunks ?? []) {
-      const was = old.get(chunk.id)
-      old.delete(chunk.id)
-      const fresh = was === undefined || was.inputHash !== chunk.inputHash
-      if (fresh) this.changes.upsert.push({ ...chunk, document, chunking: this.#chunking, fence })
-      else if (was.ordinal !== chunk.ordinal || was.start !== chunk.start || was.end !== chunk.end) {
-        this.changes.move.push({ ...was, ordinal: chunk.ordinal, start: chunk.start, end: chunk.end })
-      }
-      if (fresh || !samePayload) {
-        // A chunk that did not change keeps its own fence, which is at most the head's: no new vector for it.
-        const { id, text, heading, tableHeader, inputHash, metadata } = chunk
-        sent.push({ id, text, heading, tableHeader, inputHash, metadata, fence: fresh ? fence : since })
-      }
+    const difference = differenceOf(chunks ?? [], old)
+    for (const chunk of difference.fresh) {
+      this.changes.upsert.push({ ...chunk, document, chunking: this.#chunking, fence })
     }
-    const removed = [...old.keys()].map((id) => ({ id, fence }))
-    this.changes.remove.push(...removed)
-    if (!chunks) return
-    this.states.set(document, {
-      since,
-      state: { ...this.#scope, document, fence, payload: row, chunks: sent, removed },
-    })
+    this.changes.move.push(...difference.moved)
+    this.changes.remove.push(...difference.gone.map(({ id }) => ({ id, fence })))
+    if (chunks) this.states.set(document, changeOf(this.#scope, difference, row, since, samePayload))
   }
+}
+
+/** Chunks of a document against those before. */
+export interface Difference {
+  readonly fresh: readonly PreparedChunk[]
+  /** Their input is as it was. */
+  readonly kept: readonly PreparedChunk[]
+  /** Of those, the ones that stand elsewhere now. */
+  readonly moved: readonly ChunkHead[]
+  readonly gone: readonly ChunkHead[]
+}
+
+export function differenceOf(chunks: readonly PreparedChunk[], old: ReadonlyMap<string, ChunkHead>): Difference {
+  const fresh: PreparedChunk[] = []
+  const kept: PreparedChunk[] = []
+  const moved: ChunkHead[] = []
+  const gone = new Map(old)
+  for (const chunk of chunks) {
+    const was = old.get(chunk.id)
+    gone.delete(chunk.id)
+    if (!was || was.inputHash !== chunk.inputHash) {
+      fresh.push(chunk)
+      continue
+    }
+    kept.push(chunk)
+    const { ordinal, start, end } = chunk
+    if (was.ordinal !== ordinal || was.start !== start || was.end !== end) moved.push({ ...was, ordinal, start, end })
+  }
+  return { fresh, kept, moved, gone: [...gone.values()] }
+}
+
+/** What indexes are to be told: a chunk that did not change keeps its own fence, which is at most `since`. */
+export function changeOf(
+  scope: Scope,
+  { fresh, kept, gone }: Difference,
+  row: DocumentRow,
+  since: number,
+  samePayload: boolean,
+): Change {
+  const { id: document, fence } = row
+  const sent = fresh.map((chunk) => sentChunk(chunk, fence))
+  if (!samePayload) sent.push(...kept.map((chunk) => sentChunk(chunk, since)))
+  const removed = gone.map(({ id }) => ({ id, fence }))
+  return { since, state: { ...scope, document, fence, payload: row, chunks: sent, removed } }
+}
+
+export function sentChunk(
+  { id, text, heading, tableHeader, inputHash, metadata }: PreparedChunk,
+  fence: number,
+): StateChunk {
+  return { id, text, heading, tableHeader, inputHash, metadata, fence }
+}
+
+/** The row of a document but for what the truth gives it. */
+export function contentOf(
+  { document, contentHash, payloadHash }: PreparedDocument,
+  createdAt: number,
+  updatedAt: number,
+): NewDocument {
+  const { id, title, text, metadata, leaves, source, contentType, status, blob } = document
+  const content = { id, title, text, metadata, leaves, source, contentType, status, blob }
+  return { ...content, contentHash, payloadHash, createdAt, updatedAt }
+}
+
+export async function outcomeOf(prepared: PreparedDocument, version: number, fence: number): Promise<DocumentOutcome> {
+  const truncated = await prepared.truncated()
+  const { id } = prepared.document
+  return { id, version, fence, unchanged: false, ...(truncated > 0 && { truncated }) }
+}
+
+/** What goes with a write of these documents in its one statement. */
+export function withContent(
+  context: WriteContext,
+  documents: readonly PreparedDocument[],
+  chunkings: readonly string[],
+): WithContent {
+  const byHash = unstoredOf(documents)
+  const vectors = byHash.size > 0 ? { fingerprint: documents[0]!.fingerprint, byHash } : undefined
+  return { targets: jobTargets(context), claim: context.claim, marker: context.marker, chunkings, vectors }
+}
+
+/** Stores what was made for these documents and is not stored yet. */
+export async function storeVectors(
+  { embeddings }: Pick<TruthSession, 'embeddings'>,
+  tenant: TenantId,
+  documents: readonly PreparedDocument[],
+  call?: CallOptions,
+): Promise<void> {
+  const entries = [...unstoredOf(documents)].map(([inputHash, vector]) => ({ inputHash, vector }))
+  if (entries.length > 0) await embeddings.setMany(tenant, documents[0]!.fingerprint, entries, call)
+}
+
+function unstoredOf(documents: readonly PreparedDocument[]): ReadonlyMap<string, Float32Array> {
+  const [first, ...others] = documents
+  if (first && others.length === 0) return first.unstored
+  return new Map(documents.flatMap(({ unstored }) => [...unstored]))
 }
 
 /** Buries documents inside a transaction. Those that are gone already count as unchanged. */
@@ -252,7 +324,7 @@ export function jobTargets({ cached }: WriteContext): readonly JobTarget[] {
 }
 
 /** By chunking and document. */
-function byPlace(heads: readonly ChunkHead[]): Map<string, Map<string, ChunkHead>> {
+export function byPlace(heads: readonly ChunkHead[]): Map<string, Map<string, ChunkHead>> {
   const grouped = new Map<string, Map<string, ChunkHead>>()
   for (const head of heads) {
     const place = `${head.chunking}/${head.document}`

@@ -2,11 +2,12 @@ import { abortable } from '../../core/abort'
 import { type Deadline, withDeadline } from '../../core/deadline'
 import { type Scope, uuidV7 } from '../../core/ids'
 import { told } from '../../observability/told'
+import type { WrittenRow } from '../../repositories/documents'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
 import type { JobRunner, Preset } from '../relay/job-runner'
 import type { BatchTally } from './batch-write'
-import { committed, once } from './committed'
+import { committed, committedAlone, once } from './committed'
 import { knownSplitter } from './known-splitter'
 import { type BatchResult, type Delivery, type DocumentReceipt, epochOf, type Receipt } from './receipt'
 import type { Claim, DocumentOutcome, WriteContext, Written } from './write-documents'
@@ -14,6 +15,19 @@ import type { Claim, DocumentOutcome, WriteContext, Written } from './write-docu
 interface KeyedOptions {
   readonly idempotencyKey?: string | undefined
   readonly ifVersion?: number | undefined
+}
+
+/** How a write goes: in a transaction, or in one statement where that may do. */
+export interface Way {
+  locked(context: WriteContext): Promise<Written>
+  /** Undefined, and nothing is written, where what it was made for no longer holds. */
+  readonly alone?: ((context: WriteContext) => Promise<Alone | undefined>) | undefined
+}
+
+export interface Alone {
+  readonly written: Written
+  /** Writes in a transaction what somebody else was at; returns all that was written. */
+  readonly more?: ((context: WriteContext) => Promise<Written>) | undefined
 }
 
 /** The way of every write: one transaction to a known end, then its own jobs within a small deadline. */
@@ -37,20 +51,29 @@ export class WritePath {
     deadline: Deadline,
     request: string,
     preset: ((written: Written) => Preset) | undefined,
-    write: (context: WriteContext) => Promise<Written>,
+    way: Way,
   ): Promise<DocumentReceipt> {
     let written: Written | undefined
     const claim = this.#claim()
-    const receipt = await this.#committed(
+    const receiptOfOne = ({ outcomes }: Written): DocumentReceipt => {
+      const outcome = outcomes[0]!
+      return { ...receiptOf(scope, outcome.fence, [outcome.id]), ...outcome }
+    }
+    const receipt = await this.#told(
       scope,
-      deadline,
       () => written?.outcomes,
-      async (session) => {
-        written = undefined
-        return once(session, scope.tenant, options.idempotencyKey, request, async (): Promise<DocumentReceipt> => {
-          written = await write(this.#context(session, scope, claim, deadline, options.ifVersion))
-          const outcome = written.outcomes[0]!
-          return { ...receiptOf(scope, outcome.fence, [outcome.id]), ...outcome }
+      async () => {
+        const alone = await this.#alone(scope, options, deadline, claim, way)
+        if (alone && !alone.more) {
+          written = alone.written
+          return receiptOfOne(written)
+        }
+        return committed(this.#ports, scope.tenant, deadline.options(), (session) => {
+          written = undefined
+          return once(session, scope.tenant, options.idempotencyKey, request, async () => {
+            written = await way.locked(this.#context(session, scope, claim, deadline, options.ifVersion))
+            return receiptOfOne(written)
+          })
         })
       },
     )
@@ -69,22 +92,27 @@ export class WritePath {
     deadline: Deadline,
     number: string,
     request: string,
-    write: (context: WriteContext) => Promise<Written>,
+    way: Way,
   ): Promise<{ written: Written; token: string | undefined }> {
     const claim = this.#claim()
     const key = options.idempotencyKey === undefined ? undefined : `${options.idempotencyKey}#${number}`
     let fresh: Written | undefined
-    const written = await this.#committed(
+    const written = await this.#told(
       scope,
-      deadline,
       () => fresh?.outcomes,
-      async (session) => {
-        fresh = undefined
-        const outcomes = await once(session, scope.tenant, key, request, async () => {
-          fresh = await write(this.#context(session, scope, claim, deadline))
-          return fresh.outcomes
+      async () => {
+        const alone = await this.#alone(scope, options, deadline, claim, way)
+        fresh = alone?.written
+        if (alone && !alone.more) return alone.written
+        const locked = alone?.more ?? way.locked
+        return committed(this.#ports, scope.tenant, deadline.options(), async (session) => {
+          fresh = undefined
+          const outcomes = await once(session, scope.tenant, key, request, async () => {
+            fresh = await locked(this.#context(session, scope, claim, deadline))
+            return fresh.outcomes
+          })
+          return fresh ?? withoutJobs(outcomes)
         })
-        return fresh ?? { outcomes, claimed: [], states: new Map() }
       },
     )
     if (fresh) this.#ports.truncated?.add(scope.collection, truncatedIn(written.outcomes))
@@ -99,7 +127,7 @@ export class WritePath {
     return told(
       'headwater:write',
       this.#ports.clock,
-      async () => ({ written: { outcomes, claimed: [], states: new Map() }, token: undefined }),
+      async () => ({ written: withoutJobs(outcomes), token: undefined }),
       (ended) => {
         const counts = { written: 0, unchanged: outcomes.length, truncated: 0 }
         return { ...ended, ...scope, by: 'call' as const, ...counts }
@@ -107,24 +135,36 @@ export class WritePath {
     )
   }
 
-  /** One transaction to a known end, and what is told of it. */
-  #committed<T>(
+  /** Undefined where the write must go the other way: under a caller's key, or because something else was found. */
+  async #alone(
     scope: Scope,
+    options: KeyedOptions,
     deadline: Deadline,
-    outcomes: () => Written['outcomes'] | undefined,
-    work: (session: TruthSession) => Promise<T>,
-  ): Promise<T> {
-    return told(
-      'headwater:write',
-      this.#ports.clock,
-      () => committed(this.#ports, scope.tenant, deadline.options(), work),
-      (ended) => {
-        const done = ended.code === null ? (outcomes() ?? []) : []
-        const unchanged = done.filter((outcome) => outcome.unchanged).length
-        const truncated = truncatedIn(done)
-        return { ...ended, ...scope, by: 'call' as const, written: done.length - unchanged, unchanged, truncated }
+    claim: Claim | undefined,
+    { alone }: Way,
+  ): Promise<Alone | undefined> {
+    if (!alone || options.idempotencyKey !== undefined) return undefined
+    return committedAlone<Alone | undefined>(
+      this.#ports,
+      scope.tenant,
+      deadline.options(),
+      (session, marker) => alone({ ...this.#context(session, scope, claim, deadline, options.ifVersion), marker }),
+      // What it claimed is not known: its lease runs out.
+      (receipt) => {
+        const rows = receipt as unknown as WrittenRow[]
+        return { written: withoutJobs(rows.map((row) => ({ ...row, unchanged: false }))) }
       },
     )
+  }
+
+  /** What is told of a write that comes to a known end. */
+  #told<T>(scope: Scope, outcomes: () => Written['outcomes'] | undefined, work: () => Promise<T>): Promise<T> {
+    return told('headwater:write', this.#ports.clock, work, (ended) => {
+      const done = ended.code === null ? (outcomes() ?? []) : []
+      const unchanged = done.filter((outcome) => outcome.unchanged).length
+      const truncated = truncatedIn(done)
+      return { ...ended, ...scope, by: 'call' as const, written: done.length - unchanged, unchanged, truncated }
+    })
   }
 
   #context(
@@ -217,6 +257,10 @@ export class WritePath {
     const delivery = (target: string): Delivery => (pending.some((job) => job.target === target) ? 'queued' : 'applied')
     return { vector: delivery('vector'), text: delivery('text') }
   }
+}
+
+function withoutJobs(outcomes: readonly DocumentOutcome[]): Written {
+  return { outcomes, claimed: [], states: new Map() }
 }
 
 function truncatedIn(outcomes: Written['outcomes']): number {

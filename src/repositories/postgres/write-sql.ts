@@ -1,0 +1,238 @@
+import { contentColumns, purgeLock } from './document-sql'
+import { claimedRows, coalescing, heldJobs } from './job-sql'
+import { byKey, type Dialect, nowMs, type Statement, statements } from './statements'
+
+const chunkColumns = [
+  ['chunking', 'text'],
+  ['id', 'uuid'],
+  ['document', 'text'],
+  ['ordinal', 'int'],
+  ['start_unit', 'int'],
+  ['end_unit', 'int'],
+  ['text', 'text'],
+  ['metadata', 'jsonb'],
+  ['input_hash', 'text'],
+  ['heading', 'text'],
+  ['table_header', 'text'],
+] as const
+
+/** A statement that leaves its jobs in the queue, and one that claims them. */
+interface Leaving {
+  readonly queued: Statement
+  readonly held: Statement
+}
+
+/**
+ * Writes that are one statement each, and so a transaction by themselves where they are in none: rows, chunks, vectors,
+ * the marker, and jobs or a claim, made of what the write of the documents returns. Parameters stand in the order in
+ * which they are first named; the scope, the targets and the marker come first, a claim's token and lease last.
+ */
+export const writeStatements = statements((dialect) => ({
+  insert: insertSql(dialect),
+  change: changeSql(dialect),
+  erase: eraseSql(dialect),
+}))
+
+/** Gives parameters their numbers. */
+function parameters(): { (type: string): string; all(columns: readonly (readonly [string, string])[]): string } {
+  let bound = 0
+  const next = (type: string): string => `$${++bound}::${type}`
+  return Object.assign(next, {
+    all: (columns: readonly (readonly [string, string])[]) => columns.map(([, type]) => next(`${type}[]`)).join(', '),
+  })
+}
+
+/** The fence of all is drawn behind the lock, so that it did not wait while the tombstone of a document went. */
+function insertSql(dialect: Dialect): Leaving {
+  const { table, guard } = dialect
+  const documents = table('documents')
+  const next = parameters()
+  const scope = `${next('text')}, ${next('text')}`
+  const targets = next('text[]')
+  const marker = next('text')
+  const stamp = stampSql(dialect, next('text[]'), 'gate')
+  const vectors = vectorsSql(dialect, next)
+  const names = contentColumns.map(([name]) => name)
+  const given = `unnest(${next('text[]')}, ${next.all(contentColumns)}) AS u (id, ${names.join(', ')})`
+  const cut = chunkColumns.map(([name]) => name)
+  const chunks = `unnest(${next.all(chunkColumns)}) AS i (${cut.join(', ')})`
+  const written = `WITH gate AS MATERIALIZED (SELECT ${guard('purge-gate', `pg_advisory_xact_lock_shared(${purgeLock(documents)})`, 'true')}),
+     ${stamp},
+     drawn AS MATERIALIZED (SELECT ${fenceSql(dialect)} AS fence FROM stamp s WHERE s.as_asked),
+     fresh AS (
+       INSERT INTO ${documents} (tenant, collection, id, ${names.join(', ')}, deleted_at, version, fence, payload_fence)
+       SELECT ${scope}, f.id, ${names.map((name) => `f.${name}`).join(', ')}, NULL, 1, f.fence, f.fence
+       FROM (
+         SELECT u.*, n.fence FROM ${given}, drawn n ORDER BY u.id COLLATE "C") f
+       ON CONFLICT DO NOTHING RETURNING id, version, fence, 0::bigint AS since),
+     cut AS (${upsertSql(dialect, cut, `SELECT ${scope}, f.fence, i.* FROM ${chunks} JOIN fresh f ON f.id = i.document`)}),
+     ${vectors},
+     ${markerSql(dialect, marker)},
+     ${jobsSql(scope, targets)}`
+  const answer = `SELECT f.id, f.fence, s.epoch, CASE WHEN NOT s.as_asked THEN to_jsonb(s.used) END AS used
+     FROM stamp s LEFT JOIN fresh f ON true`
+  const rows = claimedRows(table('claims'), 'jobs', next('text'), next('bigint'), table('registry'), clock)
+  return { queued: queuedSql(dialect, written, answer), held: byKey(`${written}, ${rows} ${answer}`) }
+}
+
+/**
+ * A row that is not at the fence any more, also where the statement has waited for who changed it, is left alone, and
+ * then nothing else is written either: what was read with that fence no longer holds.
+ */
+function changeSql(dialect: Dialect): Leaving {
+  const { table, guard } = dialect
+  const documents = table('documents')
+  const chunks = table('chunks')
+  const next = parameters()
+  const [tenant, collection] = [next('text'), next('text')]
+  const scope = `${tenant}, ${collection}`
+  const targets = next('text[]')
+  const marker = next('text')
+  const stamp = stampSql(dialect, next('text[]'))
+  const vectors = vectorsSql(dialect, next)
+  const id = next('text')
+  const content = contentColumns.map(([name, type]) => `${name} = ${next(type)}`).join(', ')
+  const [version, since, samePayload] = [next('bigint'), next('bigint'), next('boolean')]
+  const cut = chunkColumns.map(([name]) => name)
+  const upsert = `unnest(${next.all(chunkColumns)}) AS i (${cut.join(', ')})`
+  const move = `unnest(${next('text[]')}, ${next('uuid[]')}, ${next('int[]')}, ${next('int[]')}, ${next('int[]')})
+    AS i (chunking, id, ordinal, start_unit, end_unit)`
+  const remove = `unnest(${next('text[]')}, ${next('uuid[]')}) AS i (chunking, id)`
+  const isChunk = `c.tenant = ${tenant} AND c.collection = ${collection} AND c.chunking = i.chunking AND c.id = i.id
+         AND c.removed_at IS NULL`
+  const written = `WITH ${stamp},
+     fresh AS (
+       UPDATE ${documents} d SET ${content}, deleted_at = NULL, version = ${version}, fence = s.fence,
+         payload_fence = CASE WHEN ${samePayload} THEN d.payload_fence ELSE s.fence END
+       FROM (SELECT ${fenceSql(dialect)} AS fence FROM stamp s WHERE s.as_asked) s
+       WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = ${id}
+         ${guard('change-fence', `AND d.fence = ${since}`)}
+       RETURNING d.id, d.version, d.fence, ${since} AS since),
+     cut AS (${upsertSql(dialect, cut, `SELECT ${scope}, f.fence, i.* FROM fresh f, ${upsert}`)}),
+     moved AS (
+       UPDATE ${chunks} c SET ordinal = i.ordinal, start_unit = i.start_unit, end_unit = i.end_unit
+       FROM fresh f, ${move} WHERE ${isChunk}),
+     removed AS (UPDATE ${chunks} c SET fence = f.fence, ${buried} FROM fresh f, ${remove} WHERE ${isChunk}),
+     ${vectors},
+     ${markerSql(dialect, marker)},
+     ${jobsSql(scope, targets)}`
+  const answer = 'SELECT f.fence, s.epoch FROM stamp s JOIN fresh f ON true'
+  const held = heldJobs(dialect, 'jobs', next('text'), next('bigint'), 'false')
+  return {
+    queued: queuedSql(dialect, written, answer),
+    held: byKey(
+      `${written}, ${held} SELECT f.fence, s.epoch, h.target, h.since, h.attempts FROM stamp s, fresh f, held h`,
+    ),
+  }
+}
+
+/** As of `changeSql`; what the row must be is what this very statement sees of it. */
+function eraseSql(dialect: Dialect): Leaving {
+  const { table, guard } = dialect
+  const documents = table('documents')
+  const chunks = table('chunks')
+  const next = parameters()
+  const [tenant, collection] = [next('text'), next('text')]
+  const targets = next('text[]')
+  const marker = next('text')
+  const [id, at, ifVersion] = [next('text'), next('bigint'), next('bigint')]
+  const written = `WITH stamp AS MATERIALIZED (SELECT ${epochSql} AS epoch FROM ${table('registry')} r WHERE r.name = 'epoch'),
+     seen AS MATERIALIZED (
+       SELECT version, fence, deleted_at IS NOT NULL AS deleted FROM ${documents}
+       WHERE tenant = ${tenant} AND collection = ${collection} AND id = ${id} AND version > 0),
+     fresh AS (
+       UPDATE ${documents} d
+       SET version = d.version + 1, fence = n.fence, deleted_at = ${at}, updated_at = ${at}, title = '', text = '',
+         metadata = '{}', leaves = '{}', source = NULL, blob_key = NULL, blob_size = NULL, blob_type = NULL
+       FROM (SELECT ${fenceSql(dialect)} AS fence, seen.fence AS since FROM stamp s, seen
+         WHERE NOT seen.deleted AND (${ifVersion} IS NULL OR seen.version = ${ifVersion})) n
+       WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = ${id}
+         ${guard('change-fence', 'AND d.fence = n.since')}
+       RETURNING d.id, d.version, d.fence, n.since),
+     doomed AS MATERIALIZED (
+       SELECT c.chunking, c.id, f.fence FROM fresh f CROSS JOIN LATERAL (
+         SELECT * FROM ${chunks} t WHERE t.tenant = ${tenant} AND t.collection = ${collection} AND t.document = f.id
+           AND coalesce(t.removed_at, -1) = -1 OFFSET 0) c),
+     removed AS (
+       UPDATE ${chunks} c SET fence = i.fence, ${buried} FROM doomed i
+       WHERE c.tenant = ${tenant} AND c.collection = ${collection} AND c.chunking = i.chunking AND c.id = i.id),
+     ${markerSql(dialect, marker)},
+     ${jobsSql(`${tenant}, ${collection}`, targets)}`
+  const answer = (
+    claimed: string,
+  ): string => `SELECT e.version AS was_version, e.fence AS was_fence, e.deleted, f.version,
+       f.fence, s.epoch, (SELECT jsonb_agg(jsonb_build_array(chunking, id)) FROM doomed) AS chunks, ${claimed} AS claimed
+     FROM stamp s JOIN seen e ON true LEFT JOIN fresh f ON true`
+  const held = heldJobs(dialect, 'jobs', next('text'), next('bigint'), 'false')
+  return {
+    queued: queuedSql(dialect, written, answer('NULL::jsonb')),
+    held: byKey(
+      `${written}, ${held} ${answer('(SELECT jsonb_agg(jsonb_build_array(target, since, attempts)) FROM held)')}`,
+    ),
+  }
+}
+
+const clock = '(SELECT clock_timestamp())'
+
+const epochSql = "(r.value #>> '{}')::bigint"
+
+/** What a chunk becomes that is removed, beside its fence. */
+const buried = `removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'`
+
+/** A fence of the epoch of `s`. */
+function fenceSql({ table }: Dialect): string {
+  return `s.epoch * 1099511627776 + nextval('${table('fences').replaceAll("'", "''")}'::regclass)`
+}
+
+/** The epoch, and whether the chunkings that generations use are those that are asked for, or none yet. */
+function stampSql({ table }: Dialect, chunkings: string, after?: string): string {
+  return `stamp AS MATERIALIZED (
+       SELECT ${epochSql} AS epoch, u.used, u.used IS NULL OR u.used <@ ${chunkings} AND u.used @> ${chunkings} AS as_asked
+       FROM ${table('registry')} r${after ? `, ${after}` : ''}, (
+         SELECT array_agg(DISTINCT chunking) AS used FROM ${table('generations')}
+         WHERE collection = $2 AND state <> 'dropped') u
+       WHERE r.name = 'epoch')`
+}
+
+/** All vectors come as one run of bytes. They are stored whatever becomes of the documents. */
+function vectorsSql({ table }: Dialect, next: (type: string) => string): string {
+  const [fingerprint, bytes] = [next('text'), next('bytea')]
+  return `vectors AS (
+       INSERT INTO ${table('embeddings')} (tenant, fingerprint, input_hash, stored_at, vector)
+       SELECT $1::text, ${fingerprint}, i.input_hash, ${nowMs}, substring(${bytes} FROM i.start FOR i.length)
+       FROM unnest(${next('text[]')}, ${next('int[]')}, ${next('int[]')}) AS i (input_hash, start, length)
+       ORDER BY i.input_hash COLLATE "C" ON CONFLICT DO NOTHING)`
+}
+
+function upsertSql({ table }: Dialect, columns: readonly string[], rows: string): string {
+  const set = [...columns, 'fence'].filter((name) => name !== 'chunking' && name !== 'id')
+  return `INSERT INTO ${table('chunks')} (tenant, collection, fence, ${columns.join(', ')}) ${rows}
+       ON CONFLICT (tenant, collection, chunking, id) DO UPDATE SET
+         ${set.map((name) => `${name} = excluded.${name}`).join(', ')}, removed_at = NULL`
+}
+
+/** Only where something is written: it says that the write has committed. A key that is taken fails the whole. */
+function markerSql({ table }: Dialect, marker: string): string {
+  return `marked AS (
+       INSERT INTO ${table('commits')} (tenant, key, request_hash, receipt, created_at)
+       SELECT $1::text, ${marker}, '', jsonb_agg(jsonb_build_object('id', id, 'version', version, 'fence', fence)), ${nowMs}
+       FROM fresh WHERE ${marker} IS NOT NULL HAVING count(*) > 0)`
+}
+
+function jobsSql(scope: string, targets: string): string {
+  const [tenant, collection] = scope.split(', ')
+  return `jobs AS (
+       SELECT t.target, ${tenant} AS tenant, ${collection} AS collection, f.id AS document, f.since, f.fence,
+         f.fence AS first, 0 AS attempts, NULL::text AS reason
+       FROM fresh f CROSS JOIN unnest(${targets}) AS t (target))`
+}
+
+function queuedSql({ table }: Dialect, written: string, answer: string): Statement {
+  return byKey(
+    `${written}, queued AS (
+       INSERT INTO ${table('queue')} AS j (target, tenant, collection, document, since, fence, first, created_at, due_at)
+       SELECT target, tenant, collection, document, since, fence, first, clock_timestamp(), clock_timestamp()
+       FROM jobs ORDER BY target COLLATE "C", tenant COLLATE "C", collection COLLATE "C", document COLLATE "C"
+       ${coalescing('false')}) ${answer}`,
+  )
+}
