@@ -46,6 +46,7 @@ export type {
   SessionStatementOptions,
   StatementOptions,
   StatementResult,
+  Together,
 } from './src/connections/postgres/executor'
 export type { PoolStats } from './src/connections/postgres/lessor'
 export type {
@@ -188,15 +189,22 @@ export type { DirectoryBlobOptions } from './src/repositories/directory/blobs'
 export { DirectoryBlobRepository } from './src/repositories/directory/blobs'
 export { documentTag } from './src/repositories/document-entries'
 export type {
+  Changed,
   DocumentBlob,
+  DocumentChange,
   DocumentHead,
   DocumentQuery,
   DocumentRepository,
   DocumentRow,
+  Erased,
+  EraseOptions,
   Inserted,
   InsertOptions,
   NewDocument,
   UncutDocument,
+  WithContent,
+  WithWrite,
+  WrittenRow,
 } from './src/repositories/documents'
 export type { AnalysisChoice, AnalysisMode, Synonyms } from './src/repositories/elasticsearch/analysis'
 export type { ElasticsearchTextOptions } from './src/repositories/elasticsearch/options'
@@ -266,7 +274,7 @@ export type { DatabaseIdentity, RegistryRepository, SeenWorker } from './src/rep
 export { type S3BlobOptions, S3BlobRepository } from './src/repositories/s3/blobs'
 export type { S3BucketOptions } from './src/repositories/s3/bucket'
 export type { ReadWord, TextEntry, TextIndex, TextQuery, TextRepository } from './src/repositories/texts'
-export type { Hints, Truth, TruthSession, TruthView } from './src/repositories/truth'
+export type { Hints, Reads, Truth, TruthSession, TruthView } from './src/repositories/truth'
 export type { FieldWeights, TextMatch, TypedQuery } from './src/repositories/typed-query'
 export type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from './src/repositories/vectors'
 export type { BackoffOptions } from './src/resilience/backoff'
