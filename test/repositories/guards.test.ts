@@ -272,20 +272,32 @@ describe('guards in SQL', () => {
     },
   )
 
-  it('no tombstone goes while new documents are written, which may have drawn fences that are older', async () => {
-    const insert = (party: Party, id: string) => {
-      const { version: _version, fence: _fence, payloadFence: _payloadFence, ...document } = documentRow(id, 0)
-      return party.session().documents.insert(scope, [document], { targets: [], chunks: [], chunkings: [] })
-    }
-    await insert(c, 'old')
-    await c.session().documents.erase(scope, 'old', { targets: [], at: 1 })
-    await a.run('BEGIN')
-    await insert(a, 'x')
-    const purging = c.session().documents.purge({ before: 2, limit: 10 })
-    expect(await untilStill(c, purging)).toBe('blocked')
-    await a.run('COMMIT')
-    expect(await purging).toBe(1)
-  })
+  guarded(
+    'purge-gate',
+    'a new document that waits with its fence does not go in below a tombstone that was',
+    async (without) => {
+      const insert = (party: Party, ...ids: string[]) => {
+        const rows = ids.map((id) => {
+          const { version: _version, fence: _fence, payloadFence: _payloadFence, ...document } = documentRow(id, 0)
+          return document
+        })
+        return party.session(without).documents.insert(scope, rows, { targets: [], chunks: [], chunkings: [] })
+      }
+      await a.run('BEGIN')
+      await insert(a, 'x')
+      const inserting = insert(b, 'x', 'y')
+      await untilStill(b, inserting)
+      await insert(c, 'y')
+      const { tombstone } = await c.session().documents.erase(scope, 'y', { targets: [], at: 1 })
+      const purging = c.session().documents.purge({ before: 2, limit: 10 })
+      const step = await untilStill(c, purging)
+      await a.run('COMMIT')
+      const fence = (await inserting).fences.get('y')
+      await purging
+      return { step, below: fence !== undefined && fence < tombstone!.fence }
+    },
+    { safe: { step: 'blocked', below: false }, broken: { step: 'done', below: true } },
+  )
 
   guarded(
     'refute-by-insert',

@@ -44,7 +44,7 @@ function parameters(): { (type: string): string; all(columns: readonly (readonly
 
 /** The fence of all is drawn behind the lock, so that it did not wait while the tombstone of a document went. */
 function insertSql(dialect: Dialect): Leaving {
-  const { table } = dialect
+  const { table, guard } = dialect
   const documents = table('documents')
   const next = parameters()
   const scope = `${next('text')}, ${next('text')}`
@@ -56,7 +56,8 @@ function insertSql(dialect: Dialect): Leaving {
   const given = `unnest(${next('text[]')}, ${next.all(contentColumns)}) AS u (id, ${names.join(', ')})`
   const cut = chunkColumns.map(([name]) => name)
   const chunks = `unnest(${next.all(chunkColumns)}) AS i (${cut.join(', ')})`
-  const written = `WITH gate AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${purgeLock(documents)})),
+  const gate = guard('purge-gate', `pg_advisory_xact_lock_shared(${purgeLock(documents)})`, 'true')
+  const written = `WITH gate AS MATERIALIZED (SELECT ${gate}),
      ${stamp},
      drawn AS MATERIALIZED (SELECT ${fenceSql(dialect)} AS fence FROM stamp s WHERE s.as_asked),
      fresh AS (
