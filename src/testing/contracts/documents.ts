@@ -394,7 +394,7 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       const insert = (...ids: string[]) =>
         truth.transaction({ tenant: scope.tenant }, (session) => {
           const rows = ids.map((id) => newRow(documentRow(id, 0)))
-          return session.documents.insert(scope, rows, { chunks: [], targets: ['text'] })
+          return session.documents.insert(scope, rows, { chunks: [], chunkings: [chunking], targets: ['text'] })
         })
       const first = [...(await insert('a', 'b', 'c')).fences.values()]
       const then = [...(await insert('c', 'd', 'e')).fences.values()]
