@@ -43,6 +43,8 @@ async function changed(options: Place, target: Target, engine: string) {
 }
 
 interface Phase {
+  failed: number
+  degraded: number
   readonly times: number[]
   readonly writes: number[]
 }
@@ -51,10 +53,9 @@ class Load {
   readonly #store: Store
   readonly #target: Target
   readonly #running: Promise<unknown>
-  #phase: Phase = { times: [], writes: [] }
+  #phase = calmly()
   #over = false
   failed = 0
-  degraded = 0
 
   constructor(store: Store, target: Target) {
     this.#store = store
@@ -66,7 +67,7 @@ class Load {
   /** What was measured until now; the next begins. */
   turn(): Phase {
     const phase = this.#phase
-    this.#phase = { times: [], writes: [] }
+    this.#phase = calmly()
     return phase
   }
 
@@ -79,16 +80,17 @@ class Load {
     for (let turn = of; !this.#over; turn++) {
       const acme = this.#store.forTenant(`tenant-${turn % 20}`)
       const query = `w${(turn * 37) % 5000} w${(turn * 101) % 5000}`
-      const { times } = this.#phase
+      const phase = this.#phase
       const startedAt = performance.now()
       try {
         const page = await acme.search({ query, mode: this.#target, limit: 10 })
-        if (page.degraded.length > 0) this.degraded++
+        if (page.degraded.length > 0) phase.degraded++
       } catch (error) {
         this.failed++
-        console.error(error)
+        phase.failed++
+        note('failed', String(error))
       }
-      times.push(performance.now() - startedAt)
+      phase.times.push(performance.now() - startedAt)
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
@@ -106,9 +108,14 @@ class Load {
   }
 }
 
-function told({ times, writes }: Phase): string {
+function calmly(): Phase {
+  return { failed: 0, degraded: 0, times: [], writes: [] }
+}
+
+function told({ times, writes, failed, degraded }: Phase): string {
   const shown = (of: number[]): string => `${median(of).toFixed(1)} / ${percentile(of, 0.99).toFixed(1)} ms`
-  return `searches ${shown(times)} of ${times.length}, writes ${shown(writes)} of ${writes.length}`
+  const searches = `${shown(times)} of ${times.length}, ${failed} failed, ${degraded} degraded`
+  return `searches ${searches}; writes ${shown(writes)} of ${writes.length}`
 }
 
 async function main(): Promise<void> {
@@ -149,17 +156,18 @@ async function main(): Promise<void> {
       await calm()
       const after = load.turn()
       const back = await changed(options, target, 'postgres')
+      const duringBack = load.turn()
       await load.end()
       const { remaining } = await store.relay.drain({ timeoutMs: 60_000 })
       const { missing, stale, orphaned, foreign } = await store.reconcile({ target })
       const change = ({ ms, copied, mended }: typeof there): string =>
         `${(ms / 1_000).toFixed(1)} s, ${Math.round((copied / ms) * 1_000)} chunks/s with opening, check and switch; ${mended} mended`
       note(`${target} to ${engines[target]}`, change(there))
-      note('  searches that failed, or were degraded', `${load.failed}, ${load.degraded}`)
       note('  before, median / p99', told(before))
       note('  during', told(during))
       note('  after', told(after))
       note(`${target} back to postgres`, change(back))
+      note('  during', told(duringBack))
       note('  left after it', JSON.stringify({ remaining, missing, stale, orphaned, foreign }))
       if (load.failed > 0) process.exitCode = 1
       await store.close()

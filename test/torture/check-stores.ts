@@ -51,6 +51,13 @@ export class RawStores {
     }
   }
 
+  async liveEngine(target: 'vector' | 'text'): Promise<string | undefined> {
+    const [live] = await this.ask<{ engine: string }>(
+      `SELECT engine FROM headwater.generations WHERE target = '${target}' AND state = 'live'`,
+    )
+    return live?.engine
+  }
+
   documents(): Promise<StoredDocument[]> {
     return this.ask(`SELECT tenant, id, version::float8, deleted_at IS NOT NULL AS deleted, text, metadata ->> 'op' AS op
       FROM headwater.documents WHERE version > 0`)

@@ -10,7 +10,7 @@ export interface TortureReport {
   readonly pauses: Partial<Record<ServerName, number>>
   readonly restarts: Partial<Record<ServerName, number>>
   rebuilds: number
-  /** Rebuilds that were begun into an engine by its name. */
+  /** Rebuilds into another engine that came to their end, under the faults of a round, by the engine's name. */
   readonly changes: Record<string, number>
   acknowledged: number
   searches: number

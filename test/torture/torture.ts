@@ -134,7 +134,7 @@ class Torture {
     if (opened.some((one) => !one)) this.#violate('a process could not open the store')
   }
 
-  #enlist(role: Role, target?: 'vector' | 'text'): Actor {
+  #enlist(role: Role, target?: 'vector' | 'text', engine = target && this.#engineFor(target)): Actor {
     const script = path.join(this.#bundle, 'actor.js')
     const actor = this.#spare.shift() ?? new Actor(script)
     if (this.#spare.length === 0) this.#spare.push(new Actor(script))
@@ -157,7 +157,7 @@ class Torture {
         writer: { pollMs: 50, leaseMs: 2_000, backoffMs: 50, backoffMaxMs: 500, checkMs: 5_000, claimBatch: 8 },
       },
       narrow,
-      ...(target && { target, engine: this.#engineFor(target) }),
+      ...(target && { target, engine }),
       ...(role === 'writer' && {
         doubt: this.#history
           .open()
@@ -177,9 +177,25 @@ class Torture {
   /** Half of them stay where they are. */
   #engineFor(target: 'vector' | 'text'): string | undefined {
     const engines = this.#servers!.enginesOf(target)
-    const engine = engines[this.#below(2 * engines.length)]
-    if (engine) this.#report.changes[engine] = (this.#report.changes[engine] ?? 0) + 1
-    return engine
+    return engines[this.#below(2 * engines.length)]
+  }
+
+  /** A change of engine that nobody kills, while all others write, search and work; what a fault ends is run again. */
+  async #change(target: 'vector' | 'text'): Promise<void> {
+    const engines = this.#servers!.enginesOf(target)
+    const live = await this.#stores!.liveEngine(target).catch(() => undefined)
+    const engine = engines.find((one) => one !== live)
+    if (!engine) return
+    for (let tries = 1; ; tries++) {
+      const actor = this.#enlist('rebuilder', target, engine)
+      const heard = await actor.heard(({ rebuilt, failed }) => Boolean(rebuilt ?? failed), settleMs)
+      await this.#bury(actor)
+      const failed = heard?.rebuilt ? heard.rebuilt.failed : (heard?.failed ?? 'no answer')
+      this.#log(`  ${target} to ${engine}: ${failed ?? 'done'}`)
+      if (failed === undefined) break
+      if (tries === 8) return this.#violate(`${target} could not be moved to ${engine}: ${JSON.stringify(heard)}`)
+    }
+    this.#report.changes[engine] = (this.#report.changes[engine] ?? 0) + 1
   }
 
   #of(role: Role): Actor | undefined {
@@ -200,6 +216,7 @@ class Torture {
       `round ${round}: ${phase ?? `a ${role} anywhere`}${aim ? ` #${aim.nth}` : ''}; ${faults.map(({ name }) => name).join()}`,
     )
     for (const { run } of faults) this.#during(run)
+    if (round % 5 === 3) await this.#change(round % 2 === 0 ? 'vector' : 'text')
     const victim = role === 'rebuilder' ? this.#enlist('rebuilder', target) : this.#of(role)!
     // What a single fault leaves of a copy is little: the first writes are the ones to meet.
     if (aim) victim.aim(role === 'rebuilder' && aim.phase === 'copy' ? { ...aim, nth: 1 + (aim.nth % 3) } : aim)
