@@ -121,6 +121,7 @@ function told({ times, writes, failed, degraded }: Phase): string {
 async function main(): Promise<void> {
   const chunks = Number(argument(0) ?? 20_000)
   const dimensions = Number(argument(1) ?? 64)
+  const only = argument(2)
   const url = process.env['DATABASE_URL'] ?? process.env['HW_TEST_PGVECTOR_URL']
   const elasticsearchUrl = process.env['ELASTICSEARCH_URL'] ?? process.env['HW_TEST_ELASTICSEARCH_URL']
   if (!url || !elasticsearchUrl) throw new Error('bench engine: set DATABASE_URL (with pgvector) and ELASTICSEARCH_URL')
@@ -132,6 +133,7 @@ async function main(): Promise<void> {
   note('vectors go to', qdrantNames[qdrant.kind])
   try {
     for (const target of ['vector', 'text'] as const) {
+      if (only !== undefined && only !== target) continue
       const schema = `${name}_${target}`
       const options: Place = {
         postgres: { url, schema },

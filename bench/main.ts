@@ -44,7 +44,7 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
   },
   engine: {
     about:
-      'a change of engine under searches and writes, there and back: vectors to Qdrant, texts to Elasticsearch: [chunks] [dimensions]',
+      'a change of engine under searches and writes, there and back: vectors to Qdrant, texts to Elasticsearch: [chunks] [dimensions] [vector|text]',
     needs: 'DATABASE_URL of a Postgres with pgvector, ELASTICSEARCH_URL; QDRANT_URL, else the double',
     load: () => import('./engine'),
   },
