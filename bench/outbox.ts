@@ -10,7 +10,7 @@ export async function timedClaim(truth: PostgresTruth, target: JobTarget, limit:
   const at = performance.now()
   await jobs.claim({ targets: [target], limit, token, leaseMs: 30_000 })
   const took = performance.now() - at
-  const done = await jobs.settle(token, collectionName('documents'))
+  const done = await jobs.settle([token], collectionName('documents'))
   if (done !== limit) throw new Error(`${done} of ${limit} jobs were completed`)
   return took
 }

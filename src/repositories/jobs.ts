@@ -106,12 +106,12 @@ export interface JobRepository {
   /** Extends the lease of the claims of `token`; returns how many jobs they hold. */
   renew(token: string, leaseMs: number): Promise<number>
   /**
-   * Ends the claims of `token` in a collection: its jobs are done, but for those in `outcomes` that are not. Back to the
+   * Ends the claims of these tokens in a collection: their jobs are done, but for those in `outcomes` that are not. Back to the
    * queue also goes a job whose document has been written again since, unless it waits there anew: what was applied late
    * may have undone what was applied meanwhile. Does nothing where the claims are gone (their lease ran out) or are of an
    * earlier epoch. Returns how many jobs are done.
    */
-  settle(token: string, collection: CollectionName, outcomes?: readonly SettledJob[]): Promise<number>
+  settle(tokens: readonly string[], collection: CollectionName, outcomes?: readonly SettledJob[]): Promise<number>
   /** Jobs that a receipt still waits for, parked ones first; at most `limit` (1,000) rows. */
   pending(query: PendingQuery, call?: CallOptions): Promise<JobRow[]>
   /** True for each document that has a job (claimed or parked too) for the target: what reconcile leaves alone. */

@@ -130,7 +130,7 @@ describe('a failure on the building generation only', () => {
         inTruth: async (call, args, go) => {
           if (call === 'transaction' && !guarded) return args[1](stage.truth.session({ worker: true }))
           if (call === 'jobs.claim' && args[0].targets[0] === 'text') ofTexts.add(args[0].token)
-          if (call === 'jobs.settle' && ofTexts.has(args[0])) await noted.pass()
+          if (call === 'jobs.settle' && ofTexts.has(args[0][0])) await noted.pass()
           return go()
         },
       })

@@ -107,7 +107,7 @@ describe('guards in SQL', () => {
       await a.session().jobs.enqueue([job('d', 5)])
       await claim(a.session(), 'late', 0)
       await claim(b.session(), 'current')
-      await a.session(without).jobs.settle('late', scope.collection)
+      await a.session(without).jobs.settle(['late'], scope.collection)
       return { left: await count('claims'), current: await b.session().jobs.renew('current', lasting) }
     },
     { safe: { left: 1, current: 1 }, broken: { left: 0, current: 0 } },
@@ -131,8 +131,8 @@ describe('guards in SQL', () => {
       const second = await write(2)
       const mine = { claim: { token: 'b', leaseMs: lasting } }
       await b.session().jobs.enqueue([{ ...job('d', second), since: first }], mine)
-      const newer = await b.session().jobs.settle('b', scope.collection)
-      const older = await a.session(without).jobs.settle('a', scope.collection)
+      const newer = await b.session().jobs.settle(['b'], scope.collection)
+      const older = await a.session(without).jobs.settle(['a'], scope.collection)
       const left = await claim(c.session(), 'c')
       return { newer, older, left: left.map(({ fence, since }) => [fence === second, since]) }
     },
@@ -146,7 +146,7 @@ describe('guards in SQL', () => {
       await a.session().jobs.enqueue([job('d', 5)])
       await claim(a.session(), 'a')
       await b.session().registry.write('epoch', 2)
-      await a.session(without).jobs.settle('a', scope.collection)
+      await a.session(without).jobs.settle(['a'], scope.collection)
       return count('claims')
     },
     { safe: 1, broken: 0 },

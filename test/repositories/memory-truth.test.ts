@@ -195,7 +195,7 @@ describe('time', () => {
     expect((await claim('two')).length).toBe(0)
     await clock.advance(1)
     expect((await claim('two')).length).toBe(1)
-    await jobs.settle('two', job.collection, [{ ...job, reason: 'no', delayMs: 500, parks: false }])
+    await jobs.settle(['two'], job.collection, [{ ...job, reason: 'no', delayMs: 500, parks: false }])
     await clock.advance(499)
     expect((await claim('three')).length).toBe(0)
     expect((await jobs.backlog()).oldestMs).toBe(1499)
@@ -215,9 +215,9 @@ describe('time', () => {
     expect(truth.bumpEpoch()).toBe(2)
     expect(await registry.epoch()).toBe(2)
     expect((await documents.fences(1))[0]).toBeGreaterThan(before! + 2 ** 39)
-    expect(await jobs.settle('t', job.collection)).toBe(0)
+    expect(await jobs.settle(['t'], job.collection)).toBe(0)
     await jobs.enqueue([job], { claim: { token: 'u', leaseMs: 1000 } })
-    expect(await jobs.settle('u', job.collection)).toBe(1)
+    expect(await jobs.settle(['u'], job.collection)).toBe(1)
   })
 })
 
@@ -227,19 +227,19 @@ describe('without a guard, what it prevents happens', () => {
     'claim-token': async (truth) => {
       const { jobs } = truth.session(worker)
       await jobs.enqueue([job], { claim: { token: 'holder', leaseMs: 1000 } })
-      return jobs.settle('thief', job.collection)
+      return jobs.settle(['thief'], job.collection)
     },
     overlap: async (truth) => {
       const { jobs } = truth.session(worker)
       await save(truth, scope, [documentRow(job.document, job.fence + 1)], [])
       await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
-      return jobs.settle('t', job.collection)
+      return jobs.settle(['t'], job.collection)
     },
     'completion-epoch': async (truth) => {
       const { jobs } = truth.session(worker)
       await jobs.enqueue([job], { claim: { token: 't', leaseMs: 1000 } })
       ;(truth as MemoryTruth).bumpEpoch()
-      return jobs.settle('t', job.collection)
+      return jobs.settle(['t'], job.collection)
     },
     expansion: async (truth) => {
       const { jobs } = truth.session(worker)

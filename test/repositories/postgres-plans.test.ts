@@ -161,8 +161,8 @@ describe('plans', () => {
     const mine = { claim: { token: 't', leaseMs: 1000 } }
     for (const work of [
       (session: TruthSession) => session.jobs.enqueue(jobs, mine),
-      (session: TruthSession) => session.jobs.settle('t', scope.collection),
-      (session: TruthSession) => session.jobs.settle('t', scope.collection, failures),
+      (session: TruthSession) => session.jobs.settle(['t'], scope.collection),
+      (session: TruthSession) => session.jobs.settle(['t'], scope.collection, failures),
       (session: TruthSession) => session.jobs.renew('t', 1),
       (session: TruthSession) => session.jobs.enqueue(jobs),
       (session: TruthSession) => session.jobs.covered('text', documents, keys),

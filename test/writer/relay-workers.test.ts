@@ -132,10 +132,10 @@ describe.each([{ hints: false }, { hints: true }])('workers over one Postgres, h
       expect(again).toMatchObject([{ document: 'a', token: 'other' }])
     }, patience)
     const key = { target: 'text' as const, ...scope, document: 'a' }
-    expect(await slow.jobs.settle('slow', scope.collection)).toBe(0)
-    await slow.jobs.settle('slow', scope.collection, [{ ...key, reason: 'late', delayMs: 0, parks: true }])
+    expect(await slow.jobs.settle(['slow'], scope.collection)).toBe(0)
+    await slow.jobs.settle(['slow'], scope.collection, [{ ...key, reason: 'late', delayMs: 0, parks: true }])
     expect(await slow.jobs.backlog()).toMatchObject({ claimed: 1, parked: 0 })
-    await other.jobs.settle('other', scope.collection, [{ ...key, releasedMs: 0 }])
+    await other.jobs.settle(['other'], scope.collection, [{ ...key, releasedMs: 0 }])
     expect(await other.writer.relay.drain(everything)).toMatchObject({ remaining: 0 })
   })
 

@@ -66,7 +66,7 @@ export class MemoryJobs implements JobRepository {
     return this.#access.write('jobs.renew', undefined, (changes) => {
       const leaseUntil = this.#now() + leaseMs
       let jobs = 0
-      for (const [key, claim] of this.#claimsOf(changes, token)) {
+      for (const [key, claim] of this.#claimsOf(changes, [token])) {
         changes.claims.put(key, { ...claim, leaseUntil })
         jobs += claim.jobs.length
       }
@@ -74,13 +74,13 @@ export class MemoryJobs implements JobRepository {
     })
   }
 
-  settle(token: string, collection: CollectionName, outcomes: readonly SettledJob[] = []): Promise<number> {
+  settle(tokens: readonly string[], collection: CollectionName, outcomes: readonly SettledJob[] = []): Promise<number> {
     return this.#access.write('jobs.settle', undefined, (changes) => {
       const { withoutGuard, tables } = this.#access.engine
       const byKey = new Map(outcomes.map((one) => [jobKey(one), one]))
       let done = 0
       const claims =
-        withoutGuard === 'claim-token' ? this.#heldLikewise(changes, token) : this.#claimsOf(changes, token)
+        withoutGuard === 'claim-token' ? this.#heldLikewise(changes, tokens) : this.#claimsOf(changes, tokens)
       for (const [key, claim] of claims) {
         if (claim.collection !== collection) continue
         if (claim.epoch !== tables.epoch && withoutGuard !== 'completion-epoch') continue
@@ -222,15 +222,15 @@ export class MemoryJobs implements JobRepository {
     for (const job of claim.jobs) putBack(changes, { ...job, dueAt: this.#now() })
   }
 
-  #claimsOf(changes: Changes, token: string): [string, StoredClaim][] {
+  #claimsOf(changes: Changes, tokens: readonly string[]): [string, StoredClaim][] {
     return [...changes.claims.entries()].filter(
-      ([, claim]) => claim.token === token && sees(this.#access.view, claim.tenant),
+      ([, claim]) => tokens.includes(claim.token) && sees(this.#access.view, claim.tenant),
     )
   }
 
   /** Without its guard, a late token ends whatever claims there are. */
-  #heldLikewise(changes: Changes, token: string): [string, StoredClaim][] {
-    const own = this.#claimsOf(changes, token)
+  #heldLikewise(changes: Changes, tokens: readonly string[]): [string, StoredClaim][] {
+    const own = this.#claimsOf(changes, tokens)
     return own.length > 0 ? own : [...changes.claims.entries()]
   }
 

@@ -246,7 +246,7 @@ function putBack({ table }: Dialect): string {
  */
 function settleSql(dialect: Dialect) {
   const { table, guard } = dialect
-  const token = guard('claim-token', 'c.token = $1 AND', '$1::text IS NOT NULL AND')
+  const token = guard('claim-token', 'c.token = ANY($1::text[]) AND', '$1::text[] IS NOT NULL AND')
   const epoch = guard('completion-epoch', `AND c.epoch = ${epochOf(table('registry'))}`)
   const moved = guard(
     'overlap',

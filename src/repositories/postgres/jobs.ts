@@ -99,13 +99,17 @@ export class PostgresJobRepository implements JobRepository {
     return Number(rows[0]!.jobs)
   }
 
-  async settle(token: string, collection: CollectionName, outcomes: readonly SettledJob[] = []): Promise<number> {
+  async settle(
+    tokens: readonly string[],
+    collection: CollectionName,
+    outcomes: readonly SettledJob[] = [],
+  ): Promise<number> {
     const delayOf = (one: SettledJob): number | null => {
       if ('delayMs' in one) return one.delayMs
       return 'releasedMs' in one ? one.releasedMs : null
     }
     const { rows } = await run<{ done: number | string }>(this.#executor, this.#sql.settle, [
-      token,
+      tokens,
       collection,
       outcomes.map(({ target }) => target),
       outcomes.map(({ tenant }) => tenant),

@@ -368,7 +368,7 @@ export function chunkRepositoryContract(runner: TestRunner, make: () => Promise<
       expect(await rows.purge({ before: farFuture, limit: 10 })).toBe(1)
       expect((await state(chunks, 0, 'b')).removed).toEqual([])
       expect((await state(chunks, 0)).removed.length).toBe(1)
-      expect(await jobs.settle('t', scope.collection)).toBe(1)
+      expect(await jobs.settle(['t'], scope.collection)).toBe(1)
       expect(await rows.purge({ before: 0, limit: 10 })).toBe(0)
       expect((await state(chunks, 0)).removed.length).toBe(1)
       expect(await rows.purge({ before: farFuture, limit: 10 })).toBe(0)

@@ -420,7 +420,7 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       ])
       const { jobs } = truth.session(worker)
       expect((await jobs.backlog()).claimed).toBe(4)
-      expect(await jobs.settle('t', scope.collection)).toBe(4)
+      expect(await jobs.settle(['t'], scope.collection)).toBe(4)
     })
 
     test('a rolled back insert leaves nothing', async ({ documents, truth }) => {
@@ -600,7 +600,7 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       expect(await documents.purge({ before: farFuture, limit: 10 })).toBe(1)
       expect((await documents.heads(scope, ['a'])).length).toBe(1)
       expect(await documents.heads(otherTenant, ['a'])).toEqual([])
-      expect(await jobs.settle('t', scope.collection)).toBe(1)
+      expect(await jobs.settle(['t'], scope.collection)).toBe(1)
       expect(await documents.purge({ before: farFuture, limit: 10 })).toBe(1)
     })
 

@@ -22,7 +22,7 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
   const names = (list: readonly { readonly document: string }[]): string[] => list.map(({ document }) => document)
   const pending = (jobs: JobRepository, upTo = Number.MAX_SAFE_INTEGER) => jobs.pending({ tenant: acme, upTo })
   const settle = (jobs: JobRepository, token: string, outcomes: readonly SettledJob[] = []): Promise<number> =>
-    jobs.settle(token, documents, outcomes)
+    jobs.settle([token], documents, outcomes)
   const failed = (document: string, { reason = 'HW_X: no', delayMs = 0, parks = false } = {}): SettledJob => {
     return { ...keyOf(job(document, 1)), reason, delayMs, parks }
   }
@@ -215,7 +215,7 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       await claim(jobs, 't')
       expect(await settle(jobs, 't')).toBe(2)
       expect(await jobs.renew('t', lasting)).toBe(1)
-      expect(await jobs.settle('t', questions)).toBe(1)
+      expect(await jobs.settle(['t'], questions)).toBe(1)
     })
 
     test('a foreign token settles and renews nothing', async ({ jobs }) => {
@@ -434,7 +434,7 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       await mine.enqueue([job('a', 2)], { claim: { token: 't', leaseMs: lasting } })
       await jobs.enqueue([job('c', 1, { tenant: globex })], { claim: { token: 'theirs', leaseMs: lasting } })
       expect((await mine.pending({ tenant: acme, upTo: 9 })).length).toBe(1)
-      expect(await mine.settle('t', documents)).toBe(1)
+      expect(await mine.settle(['t'], documents)).toBe(1)
       expect(names(await claim(jobs, 'u'))).toEqual(['b'])
     })
 
@@ -446,7 +446,7 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       })
       expect((await claim(jobs, 'u')).map(({ document, fence }) => [document, fence])).toEqual([['a', 1]])
       await rolledBack(truth, worker, async (session) => {
-        expect(await session.jobs.settle('u', documents)).toBe(1)
+        expect(await session.jobs.settle(['u'], documents)).toBe(1)
       })
       expect((await pending(jobs)).length).toBe(1)
     })
@@ -493,7 +493,7 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
     )
     for (const collection of [documents, questions]) {
       await jobs.settle(
-        'parking',
+        ['parking'],
         collection,
         outcomes.filter((one) => one.collection === collection),
       )

@@ -238,7 +238,7 @@ export class CommitCheck {
   #jobsThatChanged(): void {
     // A lease that had run out may seem to last again when the clock has gone back since.
     const now = this.#clock.highest
-    const settled = new Set([...this.#completions].map(({ token }) => token))
+    const settled = new Set([...this.#completions].flatMap(({ tokens }) => tokens))
     for (const [key, { token, leaseUntil }] of this.#claims) {
       if (this.#tables.claims.rows.has(key) || settled.has(token) || leaseUntil <= now) continue
       this.#world.violate(11, `The claim ${key} was taken away while its lease lasts`)

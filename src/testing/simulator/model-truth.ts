@@ -12,7 +12,7 @@ import type { World } from './world'
 
 /** The end of a claim that a process asks for; the checker holds it against what the truth then does. */
 export interface Completion {
-  readonly token: string
+  readonly tokens: readonly string[]
 }
 
 interface OpenTransaction {
@@ -166,7 +166,7 @@ export class ModelTruth {
     run: () => Promise<unknown>,
     open: OpenTransaction | undefined,
   ): Promise<unknown> {
-    const completion = { token: args[0] } as Completion
+    const completion = { tokens: args[0] } as Completion
     this.completions.add(completion)
     open?.completions.push(completion)
     try {

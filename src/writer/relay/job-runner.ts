@@ -23,6 +23,10 @@ export interface RunResult {
   readonly failed: number
   /** Jobs of the cache that went back: what it forgets later. */
   readonly uncached: number
+  /** Jobs of indexes that went back, for whatever reason. */
+  readonly undone: ReadonlySet<ClaimedJob>
+  /** How many more are not done: their claims were gone, or their documents were written again. */
+  readonly lost: number
   /** Why a target cannot be reached at all; its jobs were given back untouched. */
   readonly unavailable: HeadwaterError | null
   /** Jobs that were left to workers of engines which this process has not. */
@@ -36,9 +40,9 @@ export interface HandedOn {
   readonly error: HeadwaterError
 }
 
-/** What a writer knows of its own jobs already, by chunking and document id. */
+/** What a writer knows of its own jobs already. */
 export interface Preset {
-  readonly changes: ReadonlyMap<string, ReadonlyMap<string, Change>>
+  changeOf(job: ClaimedJob, chunking: string): Change | undefined
   readonly vectors: ReadonlyMap<string, Float32Array>
   readonly fingerprint: string
 }
@@ -77,17 +81,19 @@ export class JobRunner {
     this.#options = options
   }
 
-  async run(jobs: readonly ClaimedJob[], token: string, call: CallOptions, preset?: Preset): Promise<RunResult> {
-    const stop = this.#renew(token)
+  async run(jobs: readonly ClaimedJob[], call: CallOptions, preset?: Preset): Promise<RunResult> {
+    const stop = this.#renew(tokensOf(jobs))
     try {
       const collections = grouped(jobs, ({ collection }) => collection)
-      const results = await Promise.all(collections.map((group) => this.#runCollection(group, token, call, preset)))
+      const results = await Promise.all(collections.map((group) => this.#runCollection(group, call, preset)))
       const sum = (count: (result: RunResult) => number): number => results.reduce((all, one) => all + count(one), 0)
       const unavailable = results.find((result) => result.unavailable)?.unavailable ?? null
       return {
         applied: sum((one) => one.applied),
         failed: sum((one) => one.failed),
         uncached: sum((one) => one.uncached),
+        undone: new Set(results.flatMap(({ undone }) => [...undone])),
+        lost: sum((one) => one.lost),
         unavailable,
         handedOn: results.flatMap(({ handedOn }) => handedOn),
       }
@@ -97,25 +103,31 @@ export class JobRunner {
   }
 
   /** One target must not wait for another to be applied; all are settled together. */
-  async #runCollection(
-    jobs: readonly ClaimedJob[],
-    token: string,
-    call: CallOptions,
-    preset: Preset | undefined,
-  ): Promise<RunResult> {
+  async #runCollection(jobs: readonly ClaimedJob[], call: CallOptions, preset: Preset | undefined): Promise<RunResult> {
     const targets = grouped(jobs, ({ target }) => target)
     const runs = targets.map((group) => this.#runAlone(group, call, preset))
-    const settling = Promise.all(runs).then((applied) => this.#settle(jobs[0]!.collection, token, applied))
+    const settling = Promise.all(runs).then((applied) => this.#settle(jobs, applied))
     const tellings = targets.map((group) => this.#tell(group, settling))
     const { done, applied } = await settling
     await Promise.all(tellings)
     const isOf = (target: JobTarget) => (one: Applied) => one.jobs[0]!.target === target
+    const uncached = applied.find(isOf('cache'))?.outcomes.length ?? 0
+    const undone = undoneOf(applied)
     return {
       applied: done,
       failed: applied.reduce((all, { refused }) => all + refused.size, 0),
-      uncached: applied.find(isOf('cache'))?.outcomes.length ?? 0,
+      uncached,
+      undone,
+      lost: jobs.length - done - uncached - undone.size,
       unavailable: applied.find(({ unavailable }) => unavailable)?.unavailable ?? null,
       handedOn: applied.flatMap(({ handedOn }) => handedOn ?? []),
+    }
+  }
+
+  /** Gives claims back as they are. If even that fails, their leases run out. */
+  async release(jobs: readonly ClaimedJob[]): Promise<void> {
+    for (const group of grouped(jobs, ({ collection }) => collection)) {
+      await this.#settle(group, [{ ...nothing, jobs: group, outcomes: released(group, 0) }])
     }
   }
 
@@ -238,7 +250,7 @@ export class JobRunner {
     preset: Preset | undefined,
   ): Promise<Task[]> {
     const known = jobs.map((job) => {
-      const change = preset?.changes.get(generation.chunking)?.get(job.document)
+      const change = preset?.changeOf(job, generation.chunking)
       // Coalesced with an older job, or overtaken by a newer write: then what the writer knows is not enough.
       return change && change.since === job.since && change.state.fence === job.fence ? change : undefined
     })
@@ -344,21 +356,22 @@ export class JobRunner {
    * the jobs go back for the generation that has become the live one.
    */
   async #settle(
-    collection: CollectionName,
-    token: string,
+    claimed: readonly ClaimedJob[],
     applied: readonly Applied[],
   ): Promise<{ done: number; applied: readonly Applied[] }> {
+    const { collection } = claimed[0]!
+    const tokens = tokensOf(claimed)
     const outcomesOf = (of: readonly Applied[]): SettledJob[] => of.flatMap(({ outcomes }) => outcomes)
     try {
       if (applied.every(({ failures }) => failures.size === 0)) {
         const { jobs } = this.#ports.truth.session({ worker: true })
-        const done = await jobs.settle(token, collection, outcomesOf(applied))
+        const done = await jobs.settle(tokens, collection, outcomesOf(applied))
         this.#tellParked(applied)
         return { done, applied }
       }
       const settled = await this.#ports.truth.transaction({ worker: true }, async (session) => {
         const noted = await noteFailures(session, collection, applied)
-        return { done: await session.jobs.settle(token, collection, outcomesOf(noted)), applied: noted }
+        return { done: await session.jobs.settle(tokens, collection, outcomesOf(noted)), applied: noted }
       })
       this.#tellParked(settled.applied)
       return settled
@@ -384,13 +397,14 @@ export class JobRunner {
   }
 
   /** Keeps the lease alive while the work lasts; a failed renewal is left to the fences. */
-  #renew(token: string): () => void {
+  #renew(tokens: readonly string[]): () => void {
     const { clock, truth } = this.#ports
     const { leaseMs } = this.#options
     let over = false
     let cancel = (): void => undefined
     const renew = async (): Promise<void> => {
-      await truth.session({ worker: true }).jobs.renew(token, leaseMs)
+      const { jobs } = truth.session({ worker: true })
+      for (const token of tokens) await jobs.renew(token, leaseMs)
       if (!over) wait()
     }
     const wait = (): void => {
@@ -447,6 +461,25 @@ async function noteFailures(
 
 function released(jobs: readonly ClaimedJob[], releasedMs: number): SettledJob[] {
   return jobs.map((job) => ({ ...keyOf(job), releasedMs }))
+}
+
+/** Jobs of indexes that outcomes put back. */
+function undoneOf(applied: readonly Applied[]): ReadonlySet<ClaimedJob> {
+  const undone = new Set<ClaimedJob>()
+  for (const { jobs, outcomes } of applied) {
+    if (jobs[0]!.target === 'cache') continue
+    const back = new Set(outcomes.filter((outcome) => !('applied' in outcome)).map(placeOf))
+    for (const job of jobs) if (back.has(placeOf(job))) undone.add(job)
+  }
+  return undone
+}
+
+function placeOf({ target, tenant, document }: JobKey): string {
+  return `${target}/${tenant}/${document}`
+}
+
+function tokensOf(jobs: readonly ClaimedJob[]): string[] {
+  return [...new Set(jobs.map(({ token }) => token))]
 }
 
 function keyOf({ target, tenant, collection, document }: JobKey): JobKey {

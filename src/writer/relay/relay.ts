@@ -241,7 +241,7 @@ export class Relay {
       if (jobs.length === 0) break
       const isFull = jobs.length === claimBatch
       if (isFull && this.#bears(target, lane + 1)) beside ??= this.#round(target, signal, lane + 1).catch(() => 0)
-      settled += await this.#apply(target, jobs, token, signal)
+      settled += await this.#apply(target, jobs, signal)
       if (!isFull || this.#paused.has(target) || !this.#bears(target, lane)) break
     }
     return settled + ((await beside) ?? 0)
@@ -279,10 +279,10 @@ export class Relay {
     return lane < this.#limits.get(target)!.size
   }
 
-  async #apply(target: JobTarget, jobs: readonly ClaimedJob[], token: string, signal: AbortSignal): Promise<number> {
+  async #apply(target: JobTarget, jobs: readonly ClaimedJob[], signal: AbortSignal): Promise<number> {
     const { clock } = this.#ports
     const startedAt = clock.monotonic()
-    const { applied, failed, unavailable, handedOn } = await this.#runner.run(jobs, token, { signal })
+    const { applied, failed, unavailable, handedOn } = await this.#runner.run(jobs, { signal })
     this.#handOn(handedOn)
     const endedAt = clock.monotonic()
     const full = jobs.length === this.#options.claimBatch

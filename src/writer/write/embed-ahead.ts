@@ -204,6 +204,7 @@ export function presetOf(documents: readonly PreparedDocument[]): (written: Writ
     const vectors = new Map<string, Float32Array>()
     for (const prepared of documents) for (const [hash, vector] of prepared.vectors) vectors.set(hash, vector)
     const [first] = documents
-    return { changes: written.states, vectors, fingerprint: first!.fingerprint }
+    const changeOf: Preset['changeOf'] = ({ document }, chunking) => written.states.get(chunking)?.get(document)
+    return { changeOf, vectors, fingerprint: first!.fingerprint }
   }
 }

@@ -6,6 +6,7 @@ import type { WrittenRow } from '../../repositories/documents'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
 import type { JobRunner, Preset } from '../relay/job-runner'
+import { ApplyTogether } from './apply-together'
 import type { BatchTally } from './batch-write'
 import { committed, committedAlone, once } from './committed'
 import { knownSplitter } from './known-splitter'
@@ -35,12 +36,14 @@ export class WritePath {
   readonly #ports: WriterPorts
   readonly #options: WriterOptions
   readonly #runner: JobRunner
+  readonly #together: ApplyTogether
   readonly #nudge: () => void
 
   constructor(ports: WriterPorts, options: WriterOptions, runner: JobRunner, nudge: () => void) {
     this.#ports = ports
     this.#options = options
     this.#runner = runner
+    this.#together = new ApplyTogether(ports.clock, options, runner)
     this.#nudge = nudge
   }
 
@@ -81,7 +84,7 @@ export class WritePath {
     if (!done) return receipt
     this.#ports.truncated?.add(scope.collection, truncatedIn(done.outcomes))
     if (receipt.unchanged) return this.settled(scope, done.outcomes[0]!, deadline)
-    const applied = await this.apply(done, claim?.token, deadline, preset)
+    const applied = await this.#applyOne(done, deadline, preset?.(done))
     return { ...receipt, targets: { vector: applied, text: applied } }
   }
 
@@ -187,6 +190,19 @@ export class WritePath {
     return { token: uuidV7(this.#ports.clock, this.#ports.random), leaseMs: this.#options.leaseMs }
   }
 
+  /** As `apply`, together with what other writes have committed meanwhile. A caller who goes ends his own waiting alone. */
+  async #applyOne({ claimed }: Written, deadline: Deadline, preset: Preset | undefined): Promise<Delivery> {
+    const timeoutMs = Math.min(this.#options.inlineTimeoutMs, deadline.remaining())
+    const fate =
+      claimed.length === 0
+        ? undefined
+        : await withDeadline(this.#ports.clock, { signal: deadline.signal, timeoutMs }, undefined, ({ signal }) =>
+            abortable(this.#together.apply(claimed, preset), signal),
+          ).catch(() => undefined)
+    if (!fate?.applied || fate.uncached) this.#nudge()
+    return fate?.applied ? 'applied' : 'queued'
+  }
+
   /** Projects what this write has claimed. The write stands already: whatever fails here is the relay's. */
   async apply(
     written: Written,
@@ -204,7 +220,7 @@ export class WritePath {
       try {
         await withDeadline(this.#ports.clock, options, undefined, async (inline) => {
           // At the deadline the caller is answered; the run gives back by itself what it holds.
-          const run = this.#runner.run(written.claimed, token, inline.options(), preset?.(written))
+          const run = this.#runner.run(written.claimed, inline.options(), preset?.(written))
           const result = await abortable(run, inline.signal)
           applied = result.applied + result.uncached === written.claimed.length
           if (result.uncached > 0) this.#nudge()

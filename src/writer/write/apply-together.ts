@@ -1,0 +1,123 @@
+import type { Clock } from '../../core/clock'
+import { withDeadline } from '../../core/deadline'
+import type { CollectionName } from '../../core/ids'
+import type { ClaimedJob } from '../../repositories/jobs'
+import type { WriterOptions } from '../ports'
+import type { JobRunner, Preset, RunResult } from '../relay/job-runner'
+
+/** What became of the jobs of one write. */
+export interface Fate {
+  readonly applied: boolean
+  /** The cache was not told. */
+  readonly uncached: boolean
+}
+
+/** Jobs that one write has claimed, and what it knows of them. */
+interface Committed {
+  readonly jobs: readonly ClaimedJob[]
+  readonly preset: Preset | undefined
+  readonly tell: (fate: Fate) => void
+}
+
+const none: Fate = { applied: false, uncached: false }
+
+/**
+ * Applies what writes of one document have committed: at once where nothing of the collection is under way, else all
+ * that came meanwhile in the next bulk, so that each engine gets one request for them and their claims end in one
+ * statement. A bulk has a time of its own, whatever the callers', and no document twice: a later write of it waits for
+ * the next. What cannot be applied goes back to the queue, and so does all that waits behind an outage.
+ */
+export class ApplyTogether {
+  readonly #clock: Clock
+  readonly #options: Pick<WriterOptions, 'inlineTimeoutMs' | 'batchDocuments'>
+  readonly #runner: JobRunner
+  /** What waits, of each collection of which a bulk is under way. */
+  readonly #waiting = new Map<CollectionName, Committed[]>()
+
+  constructor(clock: Clock, options: Pick<WriterOptions, 'inlineTimeoutMs' | 'batchDocuments'>, runner: JobRunner) {
+    this.#clock = clock
+    this.#options = options
+    this.#runner = runner
+  }
+
+  /** Never rejects. */
+  apply(jobs: readonly ClaimedJob[], preset: Preset | undefined): Promise<Fate> {
+    const { collection } = jobs[0]!
+    return new Promise((tell) => {
+      const one = { jobs, preset, tell }
+      const waiting = this.#waiting.get(collection)
+      if (waiting) waiting.push(one)
+      else void this.#run(collection, [one])
+    })
+  }
+
+  /** Goes on until nothing waits. */
+  async #run(collection: CollectionName, waiting: Committed[]): Promise<void> {
+    this.#waiting.set(collection, waiting)
+    while (waiting.length > 0) {
+      const bulk = nextBulk(waiting, this.#options.batchDocuments)
+      const result = await this.#apply(bulk)
+      for (const one of bulk) one.tell(result ? fateOf(one, result) : none)
+      if (!result?.unavailable) continue
+      const behind = waiting.splice(0)
+      await this.#runner.release(behind.flatMap(({ jobs }) => jobs))
+      for (const one of behind) one.tell(none)
+    }
+    this.#waiting.delete(collection)
+  }
+
+  async #apply(bulk: readonly Committed[]): Promise<RunResult | undefined> {
+    const options = { timeoutMs: this.#options.inlineTimeoutMs }
+    try {
+      return await withDeadline(this.#clock, options, undefined, (deadline) =>
+        this.#runner.run(
+          bulk.flatMap(({ jobs }) => jobs),
+          deadline.options(),
+          presetOfAll(bulk),
+        ),
+      )
+    } catch {
+      // The leases run out, and the relay takes over.
+      return undefined
+    }
+  }
+}
+
+/** Takes from `waiting`, in their order, up to `limit` documents, each once. */
+function nextBulk(waiting: Committed[], limit: number): Committed[] {
+  const bulk: Committed[] = []
+  const documents = new Set<string>()
+  for (const one of waiting) {
+    const { tenant, document } = one.jobs[0]!
+    const key = `${tenant}/${document}`
+    if (documents.has(key)) continue
+    documents.add(key)
+    bulk.push(one)
+    if (documents.size === limit) break
+  }
+  const taken = new Set(bulk)
+  const left = waiting.filter((one) => !taken.has(one))
+  waiting.splice(0, waiting.length, ...left)
+  return bulk
+}
+
+function presetOfAll(bulk: readonly Committed[]): Preset | undefined {
+  const [first] = bulk
+  if (bulk.length === 1) return first!.preset
+  const presets = new Map<ClaimedJob, Preset>()
+  const vectors = new Map<string, Float32Array>()
+  let fingerprint = ''
+  for (const { jobs, preset } of bulk) {
+    if (!preset) continue
+    for (const job of jobs) presets.set(job, preset)
+    // All are of one collection, and so in one space.
+    fingerprint = preset.fingerprint
+    for (const [hash, vector] of preset.vectors) vectors.set(hash, vector)
+  }
+  return { changeOf: (job, chunking) => presets.get(job)?.changeOf(job, chunking), vectors, fingerprint }
+}
+
+function fateOf({ jobs }: Committed, { undone, lost, uncached }: RunResult): Fate {
+  const untold = uncached > 0 && jobs.some(({ target }) => target === 'cache')
+  return { applied: lost === 0 && !jobs.some((job) => undone.has(job)), uncached: untold }
+}
