@@ -180,7 +180,7 @@ async function main(): Promise<void> {
     const elasticsearch = new Client({ node: elasticsearchUrl })
     const found = await elasticsearch.indices.get({ index: `${name}*` })
     for (const index of Object.keys(found)) await elasticsearch.indices.delete({ index })
-    await elasticsearch.indices.deleteIndexTemplate({ name: `${name}*` })
+    await elasticsearch.indices.deleteIndexTemplate({ name: `${name}*` }, { ignore: [404] })
     await elasticsearch.close()
     await client.end()
   }
