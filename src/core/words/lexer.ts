@@ -1,3 +1,4 @@
+import { endianness } from 'node:os'
 import { type Character, normalise, piecesOf } from './letters'
 
 /** A word as written (NFKC), with UTF-16 offsets into the text as given. */
@@ -27,6 +28,7 @@ const joined = new RegExp(`${atom}(?:${connector}${atom}){0,15}(?:(?:\\+{1,2}|#)
 const atoms = new RegExp(atom, 'gu')
 const symbol =
   /\p{RI}\p{RI}|(?!\p{ASCII})\p{So}(?:\ufe0f|\p{Emoji_Modifier}|\u200d\p{So}\ufe0f?){0,15}|(?!\p{ASCII})[\p{Sc}\p{Sm}]/uy
+const bigEndian = endianness() === 'BE'
 const drawn = /[\ufe0e\ufe0f]/g
 
 const isVowel = /^[aeiouhyàâäéèêëîïôöùûüœæáíóú]/iu
@@ -43,6 +45,11 @@ const isLetters = /^[\p{L}\p{M}]+$/u
 /** Is told the units of a text. Words, which are most of them, without an object for each. */
 export interface UnitVisitor {
   word(word: string, start: number, end: number, whole: string | undefined): void
+  /**
+   * As `word`, of ASCII letters and digits that stand here in the text: most words, for which no string is made. `codes`
+   * are those of the text, `hash` is over this stretch of them.
+   */
+  plain(text: string, codes: Uint16Array, start: number, end: number, hash: number, whole: string | undefined): void
   other(unit: Exclude<Unit, { kind: 'word' }>): void
 }
 
@@ -51,6 +58,9 @@ export function unitsOf(text: string): Unit[] {
   const units: Unit[] = []
   visitUnits(text, {
     word: (word, start, end, whole) => units.push({ kind: 'word', word, start, end, whole }),
+    plain: (_, __, start, end, ___, whole) => {
+      units.push({ kind: 'word', word: text.slice(start, end), start, end, whole })
+    },
     other: (unit) => units.push(unit),
   })
   return units
@@ -58,16 +68,28 @@ export function unitsOf(text: string): Unit[] {
 
 /** Tells the units of a text in order. Linear in its length, whatever is in it. */
 export function visitUnits(text: string, visitor: UnitVisitor): void {
+  const codes = takeCodes(text)
+  try {
+    visitCodes(text, codes, visitor)
+  } finally {
+    if (codes === kept) isTaken = false
+  }
+}
+
+function visitCodes(text: string, codes: Uint16Array, visitor: UnitVisitor): void {
   for (let at = 0; at < text.length; ) {
-    const code = text.charCodeAt(at)
+    const code = codes[at]!
     if (code < 128) {
-      const end = plainEnd(text, at)
+      const most = Math.min(text.length, at + 255)
+      let end = at
+      let hash = 0
+      for (let one = code; end < most && isPlain(one); one = codes[++end]!) hash = (Math.imul(hash, 31) + one) | 0
       if (end === at) {
         at++
         continue
       }
       if (isPlainStop(text, end)) {
-        visitor.word(text.slice(at, end), at, end, dotted(text, at, end))
+        visitor.plain(text, codes, at, end, hash, dotted(text, at, end))
         at = end
         continue
       }
@@ -89,6 +111,23 @@ export function visitUnits(text: string, visitor: UnitVisitor): void {
     if (sign) visitor.other({ kind: 'symbol', text: sign.replace(drawn, ''), start: at, end: at + sign.length })
     at += sign?.length ?? (code >= 0xd800 && code < 0xdc00 ? 2 : 1)
   }
+}
+
+const kept = new Uint16Array(65_536)
+const keptBytes = Buffer.from(kept.buffer)
+
+let isTaken = false
+
+/** The UTF-16 units of a text: to read each from the string takes several times as long. */
+function takeCodes(text: string): Uint16Array {
+  if (isTaken || bigEndian || text.length > kept.length) {
+    const codes = new Uint16Array(text.length)
+    for (let at = 0; at < codes.length; at++) codes[at] = text.charCodeAt(at)
+    return codes
+  }
+  isTaken = true
+  keptBytes.write(text, 'utf16le')
+  return kept
 }
 
 /** Where the ASCII letters and digits that begin here end, at most 255 on. */

@@ -1,6 +1,7 @@
 import type { Unit } from './lexer'
 import { unitsOf, visitUnits } from './lexer'
 import { type Stems, WordFormer } from './word-forms'
+import { WordTable } from './word-table'
 
 /** How words are matched: see `TypedQuery`. */
 export type Match = 'words' | 'phrase' | 'prefix'
@@ -63,6 +64,8 @@ export function readingOf(language: string, folding = true): Reading {
  */
 export class Reading {
   readonly #forms: WordFormer
+  /** Made with the first text. */
+  #table: WordTable | undefined
 
   constructor({ language, folding, stems }: ReadingOptions) {
     this.#forms = new WordFormer(language, folding, stems)
@@ -86,7 +89,20 @@ export class Reading {
       for (let i = 1; i < terms.length; i++) found(terms[i]!, position, start, end, 'extra')
       position++
     }
+    this.#table ??= new WordTable((word) => this.#forms.of(word))
+    const table = this.#table
     visitUnits(text, {
+      plain: (within, codes, start, end, hash, whole) => {
+        if (whole !== undefined) found(this.#forms.plain(whole), position, start, end, 'extra')
+        const slot = table.find(within, codes, start, end, hash)
+        if (slot < 0) {
+          word(within.slice(start, end), start, end)
+          return
+        }
+        found(table.first(slot), position, start, end, table.isStop(slot) ? 'stop' : 'word')
+        for (const term of table.others(slot)) found(term, position, start, end, 'extra')
+        position++
+      },
       word: (written, start, end, whole) => {
         if (whole !== undefined) found(this.#forms.plain(whole), position, start, end, 'extra')
         word(written, start, end)
