@@ -64,11 +64,14 @@ export function readingOf(language: string, folding = true): Reading {
  */
 export class Reading {
   readonly #forms: WordFormer
+  /** False for one that is made for a few texts. */
+  readonly #isShared: boolean
   /** Made with the first text. */
   #table: WordTable | undefined
 
   constructor({ language, folding, stems }: ReadingOptions) {
     this.#forms = new WordFormer(language, folding, stems)
+    this.#isShared = stems === undefined
   }
 
   /** The terms of a text, positions ascending: all, or those alone that are wanted. */
@@ -89,13 +92,13 @@ export class Reading {
       for (let i = 1; i < terms.length; i++) found(terms[i]!, position, start, end, 'extra')
       position++
     }
-    this.#table ??= new WordTable((word) => this.#forms.of(word))
+    if (this.#isShared) this.#table ??= new WordTable((word) => this.#forms.of(word))
     const table = this.#table
     visitUnits(text, {
       plain: (within, codes, start, end, hash, whole) => {
         if (whole !== undefined) found(this.#forms.plain(whole), position, start, end, 'extra')
-        const slot = table.find(within, codes, start, end, hash)
-        if (slot < 0) {
+        const slot = table?.find(within, codes, start, end, hash) ?? -1
+        if (!table || slot < 0) {
           word(within.slice(start, end), start, end)
           return
         }
