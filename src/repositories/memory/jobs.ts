@@ -47,7 +47,7 @@ export class MemoryJobs implements JobRepository {
       const ignoresLeases = this.#access.engine.withoutGuard === 'lease'
       for (const [key, claim] of [...changes.claims.entries()]) {
         if ((claim.leaseUntil <= now || ignoresLeases) && sees(this.#access.view, claim.tenant)) {
-          this.#expand(changes, key, claim)
+          this.#expand(changes, key, claim, now)
         }
       }
       const due: StoredJob[] = []
@@ -191,7 +191,7 @@ export class MemoryJobs implements JobRepository {
       for (const [key, claim] of [...changes.claims.entries()]) {
         if (!sees(this.#access.view, claim.tenant)) continue
         jobs += claim.jobs.length
-        this.#expand(changes, key, claim)
+        this.#expand(changes, key, claim, this.#now())
       }
       return jobs
     })
@@ -216,10 +216,10 @@ export class MemoryJobs implements JobRepository {
     return this.#access.engine.clock.now()
   }
 
-  #expand(changes: Changes, key: string, claim: StoredClaim): void {
+  #expand(changes: Changes, key: string, claim: StoredClaim, dueAt: number): void {
     changes.claims.delete(key)
     if (this.#access.engine.withoutGuard === 'expansion') return
-    for (const job of claim.jobs) putBack(changes, { ...job, dueAt: this.#now() })
+    for (const job of claim.jobs) putBack(changes, { ...job, dueAt })
   }
 
   #claimsOf(changes: Changes, tokens: readonly string[]): [string, StoredClaim][] {
