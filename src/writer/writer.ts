@@ -250,10 +250,11 @@ export class CoordinatedWriter {
             this.#path.batch(scope, options, deadline, number, request, {
               locked: (context) => this.#write(context, batch, absent),
               alone: absent ? (context) => this.#insert(context, batch) : undefined,
+              resumed: (written) => withMore(batch, written),
             }),
           )
         },
-        apply: (written, token, batch) => this.#path.apply(written, token, deadline, presetOf(batch)),
+        apply: (written, batch) => this.#path.apply(written, deadline, presetOf(batch)),
       })
       return this.#path.settledBatch(scope, result, deadline)
     })
@@ -274,7 +275,7 @@ export class CoordinatedWriter {
           this.#path.batch(scope, options, deadline, number, sha256('deleteMany', scope.collection, ...batch), {
             locked: (context) => buryDocuments(context, batch),
           }),
-        apply: (written, token) => this.#path.apply(written, token, deadline),
+        apply: (written) => this.#path.apply(written, deadline),
       })
       return this.#path.settledBatch(scope, result, deadline)
     })
@@ -317,7 +318,7 @@ export class CoordinatedWriter {
               )
             },
           }),
-        apply: (written, token) => this.#path.apply(written, token, deadline),
+        apply: (written) => this.#path.apply(written, deadline),
       })
       return this.#path.settledBatch(scope, result, deadline)
     })
@@ -385,11 +386,9 @@ export class CoordinatedWriter {
     const { scope, ifVersion = 0 } = context
     if (ifVersion !== 0) return undefined
     const inserted = await insertDocuments(context, documents, this.#chunkingsOf(this.plan(scope.collection)))
-    if (!inserted || inserted.rest.length === documents.length) return undefined
-    const { written, rest } = inserted
-    this.#learn(scope, written)
-    if (rest.length === 0) return { written }
-    return { written, more: async (locked) => joined(documents, written, await writeDocuments(locked, rest)) }
+    if (!inserted || inserted.outcomes.length === 0) return undefined
+    this.#learn(scope, inserted)
+    return withMore(documents, inserted)
   }
 
   #learn({ collection }: Scope, { states }: Written): void {
@@ -488,6 +487,14 @@ function requestJson(value: unknown): string {
     if (isHeadwaterError(cause)) throw cause
     throw new HeadwaterError('HW_INVALID_ARGUMENT', 'The request cannot be written as JSON', { cause })
   }
+}
+
+/** What was written of these, and how the rest is. */
+function withMore(documents: readonly PreparedDocument[], written: Written): Alone {
+  const done = new Set(written.outcomes.map(({ id }) => id))
+  const rest = documents.filter(({ document }) => !done.has(document.id))
+  if (rest.length === 0) return { written }
+  return { written, more: async (locked) => joined(documents, written, await writeDocuments(locked, rest)) }
 }
 
 function headOf(row: DocumentRow, chunks: readonly ChunkHead[]): DocumentHead {

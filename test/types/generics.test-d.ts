@@ -7,6 +7,7 @@ import type {
   DateTime,
   DeclaredValue,
   DefaultMetadata,
+  DocumentRow,
   Documents,
   Executor,
   Facet,
@@ -31,6 +32,7 @@ import type {
   MetadataDeclaration,
   MetadataOfFields,
   OtherEngine,
+  Reads,
   S3Call,
   ScalarOf,
   SearchQuery,
@@ -168,3 +170,8 @@ export const write = async () => {
 declare const engines: TargetEngines<VectorRepository>
 expectTypeOf(engines.others.get('qdrant')).toEqualTypeOf<OtherEngine<VectorRepository> | undefined>()
 expectTypeOf<NonNullable<WriterPorts['engines']>['vector']>().toEqualTypeOf<TargetEngines<VectorRepository>>()
+
+// Reads that go together answer each with its own.
+declare const reads: Reads<[DocumentRow | null, number]>
+expectTypeOf(reads[0]).returns.resolves.toEqualTypeOf<DocumentRow | null>()
+expectTypeOf(reads[1]).returns.resolves.toEqualTypeOf<number>()

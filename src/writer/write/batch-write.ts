@@ -18,8 +18,8 @@ import type { BatchProgress } from './write-options'
 /** What a batch goes through. Commits happen in order, one at a time; the rest overlaps. */
 interface Steps<T> {
   ready?(batch: readonly T[]): Promise<void>
-  commit(batch: readonly T[], number: string): Promise<{ written: Written; token: string | undefined }>
-  apply(written: Written, token: string | undefined, batch: readonly T[]): Promise<Delivery>
+  commit(batch: readonly T[], number: string): Promise<Written>
+  apply(written: Written, batch: readonly T[]): Promise<Delivery>
 }
 
 export interface BatchTally {
@@ -153,9 +153,9 @@ export class BatchWrite {
     number: string,
     steps: Steps<T>,
     idOf: (item: T) => string,
-  ): Promise<{ written: Written; token: string | undefined; batch: readonly T[] }[]> {
+  ): Promise<{ written: Written; batch: readonly T[] }[]> {
     try {
-      return [{ ...(await steps.commit(batch, number)), batch }]
+      return [{ written: await steps.commit(batch, number), batch }]
     } catch (cause) {
       const error = asHeadwaterError(cause)
       if (isOfTheStore(error) || error.code === 'HW_IDEMPOTENCY_CONFLICT') throw error
@@ -169,11 +169,8 @@ export class BatchWrite {
     }
   }
 
-  async #apply<T>(
-    parts: readonly { written: Written; token: string | undefined; batch: readonly T[] }[],
-    steps: Steps<T>,
-  ): Promise<void> {
-    for (const { written, token, batch } of parts) {
+  async #apply<T>(parts: readonly { written: Written; batch: readonly T[] }[], steps: Steps<T>): Promise<void> {
+    for (const { written, batch } of parts) {
       const tally = this.#tally
       for (const { id, unchanged, fence, truncated = 0 } of written.outcomes) {
         tally.truncated += truncated
@@ -182,7 +179,7 @@ export class BatchWrite {
         tally.fence = Math.max(tally.fence, fence)
         if (tally.ids && tally.ids.push(id) > mostIds) tally.ids = undefined
       }
-      if ((await steps.apply(written, token, batch)) === 'queued') tally.queued = true
+      if ((await steps.apply(written, batch)) === 'queued') tally.queued = true
     }
     this.#report()
   }

@@ -15,24 +15,19 @@ import {
 /** By chunking and document. */
 type Cuts = Map<string, Map<string, readonly PreparedChunk[]>>
 
-/** What was written, and those that somebody else has written first. */
-export interface InsertedDocuments {
-  readonly written: Written
-  readonly rest: readonly PreparedDocument[]
-}
-
 /** How often generations may come to use other chunkings while documents are cut. */
 const cuts = 3
 
 /**
  * Writes documents that nobody had written a moment ago, in one statement and each row once; `chunkings` are those that
- * the generations used a moment ago. Undefined where that is not possible: one owns a blob, or cannot be cut here.
+ * the generations used a moment ago. Those that somebody else has written first are not among the outcomes. Undefined
+ * where that is not possible: one owns a blob, or cannot be cut here.
  */
 export async function insertDocuments(
   context: WriteContext,
   documents: readonly PreparedDocument[],
   chunkings: readonly string[],
-): Promise<InsertedDocuments | undefined> {
+): Promise<Written | undefined> {
   if (documents.some(({ document }) => document.blob !== null)) return undefined
   let used = chunkings
   for (let attempt = 1; attempt <= cuts; attempt++) {
@@ -68,7 +63,7 @@ async function insertCut(
   context: WriteContext,
   documents: readonly PreparedDocument[],
   cut: Cuts,
-): Promise<InsertedDocuments | { readonly otherChunkings: readonly string[] }> {
+): Promise<Written | { readonly otherChunkings: readonly string[] }> {
   const chunks: Omit<ChunkRow, 'fence'>[] = []
   for (const [chunking, byDocument] of cut) {
     for (const [document, made] of byDocument) for (const chunk of made) chunks.push({ ...chunk, document, chunking })
@@ -88,14 +83,10 @@ async function insertCut(
 
   const states = new Map([...cut.keys()].map((chunking) => [chunking, new Map<string, Change>()]))
   const outcomes: DocumentOutcome[] = []
-  const rest: PreparedDocument[] = []
   for (const prepared of documents) {
     const { id } = prepared.document
     const fence = fences.get(id)
-    if (fence === undefined) {
-      rest.push(prepared)
-      continue
-    }
+    if (fence === undefined) continue
     const payload: DocumentRow = { ...rows.get(id)!, version: 1, fence, payloadFence: fence }
     for (const [chunking, byDocument] of cut) {
       const sent = byDocument.get(id)!.map((chunk) => sentChunk(chunk, fence))
@@ -104,7 +95,7 @@ async function insertCut(
     }
     outcomes.push(await outcomeOf(prepared, 1, fence))
   }
-  return { written: { outcomes, claimed, states }, rest }
+  return { outcomes, claimed, states }
 }
 
 /** What two writes came to, in the order of `documents`. */

@@ -23,6 +23,8 @@ export interface Way {
   locked(context: WriteContext): Promise<Written>
   /** Undefined, and nothing is written, where what it was made for no longer holds. */
   readonly alone?: ((context: WriteContext) => Promise<Alone | undefined>) | undefined
+  /** Where its answer was lost: what is left to do beside what its marker says. Nothing, if left out. */
+  readonly resumed?: ((written: Written) => Alone) | undefined
 }
 
 export interface Alone {
@@ -96,18 +98,19 @@ export class WritePath {
     number: string,
     request: string,
     way: Way,
-  ): Promise<{ written: Written; token: string | undefined }> {
-    const claim = this.#claim()
+  ): Promise<Written> {
     const key = options.idempotencyKey === undefined ? undefined : `${options.idempotencyKey}#${number}`
     let fresh: Written | undefined
     const written = await this.#told(
       scope,
       () => fresh?.outcomes,
       async () => {
-        const alone = await this.#alone(scope, options, deadline, claim, way)
+        const alone = await this.#alone(scope, options, deadline, this.#claim(), way)
         fresh = alone?.written
         if (alone && !alone.more) return alone.written
         const locked = alone?.more ?? way.locked
+        // What is claimed already may not be known: it keeps a token that nobody ends.
+        const claim = this.#claim()
         return committed(this.#ports, scope.tenant, deadline.options(), async (session) => {
           fresh = undefined
           const outcomes = await once(session, scope.tenant, key, request, async () => {
@@ -119,18 +122,15 @@ export class WritePath {
       },
     )
     if (fresh) this.#ports.truncated?.add(scope.collection, truncatedIn(written.outcomes))
-    return { written, token: claim?.token }
+    return written
   }
 
   /** A batch of which nothing is to be written. */
-  unchanged(
-    scope: Scope,
-    outcomes: readonly DocumentOutcome[],
-  ): Promise<{ written: Written; token: string | undefined }> {
+  unchanged(scope: Scope, outcomes: readonly DocumentOutcome[]): Promise<Written> {
     return told(
       'headwater:write',
       this.#ports.clock,
-      async () => ({ written: withoutJobs(outcomes), token: undefined }),
+      async () => withoutJobs(outcomes),
       (ended) => {
         const counts = { written: 0, unchanged: outcomes.length, truncated: 0 }
         return { ...ended, ...scope, by: 'call' as const, ...counts }
@@ -144,7 +144,7 @@ export class WritePath {
     options: KeyedOptions,
     deadline: Deadline,
     claim: Claim | undefined,
-    { alone }: Way,
+    { alone, resumed = (written) => ({ written }) }: Way,
   ): Promise<Alone | undefined> {
     if (!alone || options.idempotencyKey !== undefined) return undefined
     return committedAlone<Alone | undefined>(
@@ -155,7 +155,7 @@ export class WritePath {
       // What it claimed is not known: its lease runs out.
       (receipt) => {
         const rows = receipt as unknown as WrittenRow[]
-        return { written: withoutJobs(rows.map((row) => ({ ...row, unchanged: false }))) }
+        return resumed(withoutJobs(rows.map((row) => ({ ...row, unchanged: false }))))
       },
     )
   }
@@ -204,15 +204,10 @@ export class WritePath {
   }
 
   /** Projects what this write has claimed. The write stands already: whatever fails here is the relay's. */
-  async apply(
-    written: Written,
-    token: string | undefined,
-    deadline: Deadline,
-    preset?: (written: Written) => Preset,
-  ): Promise<Delivery> {
+  async apply(written: Written, deadline: Deadline, preset?: (written: Written) => Preset): Promise<Delivery> {
     if (written.outcomes.every((outcome) => outcome.unchanged)) return 'applied'
     let applied = false
-    if (token !== undefined && written.claimed.length > 0) {
+    if (written.claimed.length > 0) {
       const options = {
         signal: deadline.signal,
         timeoutMs: Math.min(this.#options.inlineTimeoutMs, deadline.remaining()),
