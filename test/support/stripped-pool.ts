@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { PostgresClient, PostgresPool, PostgresQuery } from '../../src/connections/postgres/client'
 
-const condition = /(?:\b\w+\.)?\btenant = (\$\d+)/g
+const condition = /(?:\b\w+\.)?\btenant = (\$\d+)(?:::text)?/g
 
 /**
  * A pool whose tenants' statements lose their `tenant = $n`: what then still keeps tenants apart is row level security
