@@ -38,6 +38,15 @@ function beforeSwitch(proved: Gate): Step {
   }
 }
 
+/** As if nothing had failed on a generation. */
+function unnoted(call: string, answer: unknown): unknown {
+  if (call === 'registry.read' && (answer as { check?: unknown } | null)?.check) {
+    return { ...(answer as object), check: null }
+  }
+  if (call !== 'generations.list') return answer
+  return (answer as object[]).map((generation) => ({ ...generation, error: null }))
+}
+
 describe('a failure on the building generation only', () => {
   useStages()
 
@@ -52,8 +61,7 @@ describe('a failure on the building generation only', () => {
       const builder = stage.process({
         inTruth: async (call, args, go) => {
           const answer = await stopped(call, args, go)
-          if (call !== 'generations.list' || guarded) return answer
-          return (answer as object[]).map((generation) => ({ ...generation, error: null }))
+          return guarded ? answer : unnoted(call, answer)
         },
       })
       const building = rebuild(builder.ports, { target: 'text', collection: stage.plan })
@@ -114,7 +122,7 @@ describe('a failure on the building generation only', () => {
       const builder = stage.process({
         inTruth: both(beforeSwitch(proved), async (call, _args, go) => {
           copying ||= call === 'chunks.contents'
-          // The check begins by reading what failed before it, which it then forgets.
+          // The check begins by reading what failed before it.
           if (call === 'registry.read' && copying) await copied.pass()
           return go()
         }),
@@ -150,8 +158,8 @@ describe('a failure on the building generation only', () => {
   )
 
   trap(
-    'a check of another rebuild forgets the failure: what was proved before it is no proof any more',
-    'what tells that failures were forgotten',
+    'what was proved before a failure is no proof, also while another rebuild checks the same',
+    'the note on the generation',
     async (guarded) => {
       const { stage, live } = await filled()
       const { writer } = stage.process()
@@ -159,7 +167,7 @@ describe('a failure on the building generation only', () => {
       const first = stage.process({
         inTruth: both(beforeSwitch(proved), async (call, _args, go) => {
           const answer = await go()
-          return call === 'registry.read' && answer?.check && !guarded ? { ...answer, check: null } : answer
+          return guarded ? answer : unnoted(call, answer)
         }),
       })
       const building = rebuild(first.ports, { target: 'text', collection: stage.plan })

@@ -4,7 +4,7 @@ import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/
 import { textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { WriterPorts } from '../ports'
 import { findDrift } from '../reconcile/drift'
-import { beginCheck, readIndexState } from '../reconcile/index-state'
+import { beginCheck, type Check, readIndexState } from '../reconcile/index-state'
 import { removalOf } from '../reconcile/repair'
 import { cutUncut } from './cut-uncut'
 import { followAlias, lockTargets } from './generations'
@@ -41,7 +41,7 @@ export async function proveAndSwitch(
   let mended = 0
   for (let round = 1; round <= verifyRounds; round++) {
     throwIfAborted(options.signal)
-    const checks = new Map<number, string | null>()
+    const checks = new Map<number, Check>()
     for (const one of proved) checks.set(one.id, await beginCheck(ports, one))
     await cutRest(ports, proved, options)
     const found = await verifyAll(ports, proved, options)
@@ -128,7 +128,7 @@ async function verify(ports: WriterPorts, generation: Generation, options: Switc
 function switchRows(
   ports: WriterPorts,
   proved: readonly Generation[],
-  checks: ReadonlyMap<number, string | null>,
+  checks: ReadonlyMap<number, Check>,
   { from, to, fallback }: SwitchOptions,
 ): Promise<boolean> {
   const [{ collection, chunking, fingerprint }] = proved as [Generation]
@@ -142,8 +142,10 @@ function switchRows(
     if (now.every((one) => one?.state === to)) return true
     for (const [at, one] of now.entries()) {
       if (one?.state !== from) throw givenUp(proved[at]!.name)
-      if (one.error !== null || (await readIndexState(registry, one.id)).check !== checks.get(one.id)) return false
+      const { check, error } = checks.get(one.id)!
+      if (one.error !== error || (await readIndexState(registry, one.id)).check !== check) return false
     }
+    for (const { id } of proved) await generations.update(id, { error: null })
     const isProved = (one: Generation): boolean => proved.some(({ id }) => id === one.id)
     const ofTargets = all.filter((one) => proved.some(({ target }) => target === one.target) && !isProved(one))
     if (to === 'standby') {

@@ -6,6 +6,7 @@ import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/
 import { textsOf, vectorsOf } from '../../repositories/index-engines'
 import type { IndexMarker } from '../../repositories/index-marker'
 import type { RegistryRepository } from '../../repositories/registry'
+import type { TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
 import { epochOf } from '../write/receipt'
 
@@ -35,7 +36,7 @@ export interface IndexState {
   readonly sweep: DueSweep | null
   /** When the last complete sweep began; of a new index, when it was made. */
   readonly sweptAt: number
-  /** Changes whenever failures of jobs on the generation are forgotten; null until then. */
+  /** Changes whenever a job fails on the generation, and when such failures are forgotten; null until then. */
   readonly check: string | null
 }
 
@@ -59,19 +60,44 @@ export async function changeIndexState(
   }
 }
 
+/** What failures a comparison began after. */
+export interface Check {
+  readonly check: string | null
+  readonly error: string | null
+}
+
 /**
- * Begins a comparison: failures of jobs on the generation so far are what it mends, so they are forgotten. Returns the
- * `check` that it is worth something under: another one means that what failed since it looked may have been forgotten.
+ * Begins a comparison: what failed on the generation so far is what it mends. It is forgotten when that is proved and not
+ * before, for a comparison may come to no end.
  */
-export async function beginCheck(ports: WriterPorts, { id, target, collection }: Generation): Promise<string | null> {
+export async function beginCheck(
+  ports: Pick<WriterPorts, 'truth'>,
+  { id, target, collection }: Generation,
+): Promise<Check> {
   const { generations, registry } = ports.truth.session({ worker: true })
   const { check } = await readIndexState(registry, id)
   const now = (await generations.list({ target, collection })).find((one) => one.id === id)
-  if (now && now.error === null) return check
-  const next = uuidV7(ports.clock, ports.random)
-  await changeIndexState(registry, id, (state) => ({ ...state, check: next }))
+  return { check, error: now?.error ?? null }
+}
+
+/** Notes that a job has failed on a generation, so that no comparison that began before passes for a proof. */
+export async function noteFailure(
+  ports: Pick<WriterPorts, 'clock' | 'random'>,
+  { generations, registry }: Pick<TruthSession, 'generations' | 'registry'>,
+  id: number,
+  error: string,
+): Promise<void> {
+  const check = uuidV7(ports.clock, ports.random)
+  await changeIndexState(registry, id, (state) => ({ ...state, check }))
+  await generations.update(id, { error })
+}
+
+/** Forgets what failed on a generation, which a sweep is to find from here on. */
+export async function forgetFailures(ports: WriterPorts, id: number): Promise<void> {
+  const { generations, registry } = ports.truth.session({ worker: true })
+  const check = uuidV7(ports.clock, ports.random)
+  await changeIndexState(registry, id, (state) => ({ ...state, check }))
   await generations.update(id, { error: null })
-  return next
 }
 
 /** Records that the index is to be swept from the start; one that waits already is enough. */

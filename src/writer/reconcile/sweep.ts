@@ -10,7 +10,7 @@ import { dropPhysical } from '../rebuild/retired'
 import { findDrift } from './drift'
 import type { Drift } from './drift-entry'
 import { fillEmpty } from './fill-empty'
-import { beginCheck, changeIndexState, type DueSweep, markIndex, readIndexState } from './index-state'
+import { changeIndexState, type DueSweep, forgetFailures, markIndex, readIndexState } from './index-state'
 import { repairDrift } from './repair'
 
 /**
@@ -83,7 +83,7 @@ export async function openSweep(
   call: CallOptions,
 ): Promise<void> {
   const { registry } = ports.truth.session({ worker: true })
-  if (after === null && generation.error !== null) await beginCheck(ports, generation)
+  if (after === null && generation.error !== null) await forgetFailures(ports, generation.id)
   if ((await readIndexState(registry, generation.id)).mark !== null) return
   await makeAnew(ports, generation, call)
   await markIndex(ports, generation, call)

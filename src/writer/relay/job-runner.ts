@@ -11,6 +11,7 @@ import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { cutDocuments } from '../rebuild/cut-documents'
 import { jobGenerations, lockTargets } from '../rebuild/generations'
+import { noteFailure } from '../reconcile/index-state'
 import { isOfTheStore, isOutageByItself } from '../write/error-scope'
 import { type Change, project } from './projection'
 import { servedEngines, servedName } from './served-engines'
@@ -370,7 +371,7 @@ export class JobRunner {
         return { done, applied }
       }
       const settled = await this.#ports.truth.transaction({ worker: true }, async (session) => {
-        const noted = await noteFailures(session, collection, applied)
+        const noted = await noteFailures(this.#ports, session, collection, applied)
         return { done: await session.jobs.settle(tokens, collection, outcomesOf(noted)), applied: noted }
       })
       this.#tellParked(settled.applied)
@@ -442,6 +443,7 @@ function refusedByLive(
 
 /** What is live by now and has failed gives its target's jobs back; on the others the failure is noted. */
 async function noteFailures(
+  ports: WriterPorts,
   session: TruthSession,
   collection: CollectionName,
   applied: readonly Applied[],
@@ -454,7 +456,7 @@ async function noteFailures(
     const ofTheLive = [...one.failures].find(([{ id }]) => live.some((now) => now.id === id))?.[1]
     if (ofTheLive) noted.push({ ...nothing, jobs: one.jobs, outcomes: released(one.jobs, 0), unavailable: ofTheLive })
     else noted.push(one)
-    for (const [{ id }, { message }] of ofTheLive ? [] : one.failures) await generations.update(id, { error: message })
+    for (const [{ id }, { message }] of ofTheLive ? [] : one.failures) await noteFailure(ports, session, id, message)
   }
   return noted
 }
