@@ -190,14 +190,15 @@ export class CoordinatedWriter {
         try {
           return await this.#keeping(scope, [prepared], deadline, () =>
             this.#path.one(scope, guarded, deadline, request, presetOf([prepared]), {
-              locked: (context) => writeDocuments(context, [prepared]),
+              locked: (context) => writeDocuments({ ...context, ifFence: row.fence }, [prepared]),
               alone: unchanged ? undefined : (context) => changeDocument(context, prepared, head, chunks, chunkings),
             }),
           )
         } catch (error) {
           const conflict = error instanceof HeadwaterError && error.code === 'HW_VERSION_CONFLICT'
           // Somebody else wrote between the read and the lock: merge into what is there now.
-          if (!conflict || options.ifVersion !== undefined || attempt === patchAttempts) throw error
+          const asked = options.ifVersion !== undefined && error instanceof HeadwaterError && !error.details?.['moved']
+          if (!conflict || asked || attempt === patchAttempts) throw error
         }
       }
     })

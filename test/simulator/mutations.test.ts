@@ -30,7 +30,7 @@ describe('a run without one guard', () => {
     ['switch-check', 13, 18],
     ['hydration', 9, 25],
     ['cache-lease', 15, 25],
-    ['uncut', 13, 18],
+    ['uncut', 2, 18],
     ['both-at-once', 14, 23],
     ['empty-cut', 2, 23],
     ['engine', 5, 183],

@@ -53,6 +53,8 @@ export interface WriteContext {
   readonly claim?: Claim | undefined
   /** The one document must have this version; 0: must not exist. */
   readonly ifVersion?: number | undefined
+  /** And this fence: versions begin again when a tombstone is gone, or Postgres is set back. */
+  readonly ifFence?: number | undefined
   /** Something may have been cached that was made of documents. */
   readonly cached: boolean
   /** Key by which it is found out whether a write of one statement has committed. */
@@ -75,6 +77,7 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
   const changed = documents.filter((prepared) => {
     const head = heads.get(prepared.document.id)!
     checkVersion(context, head)
+    if (context.ifFence !== undefined && context.ifFence !== head.fence) throw movedOn(head)
     return !isUnchanged({ ...head, cut: head.cut || cut.has(head.id) }, prepared)
   })
   const outcomes = new Map<string, DocumentOutcome>()
@@ -313,6 +316,14 @@ function checkVersion(context: WriteContext, head: Pick<DocumentHead, 'id' | 've
     `ifVersion: ${JSON.stringify(head.id)} is at version ${actual}, not ${context.ifVersion}`,
     { path: 'ifVersion', details: { id: head.id, actual, expected: context.ifVersion } },
   )
+}
+
+/** What was read of a document is not what stands there, though its version may be the same. */
+function movedOn({ id, version }: Pick<DocumentHead, 'id' | 'version'>): HeadwaterError {
+  return new HeadwaterError('HW_VERSION_CONFLICT', `${JSON.stringify(id)} was written by others meanwhile`, {
+    path: 'ifVersion',
+    details: { id, actual: version, moved: true },
+  })
 }
 
 function jobsOf(context: WriteContext, document: string, fence: number, since: number): NewJob[] {
