@@ -103,11 +103,13 @@ export interface Inserted {
   readonly otherChunkings?: readonly string[] | undefined
 }
 
-/** The next version of a document that is there, as long as it is at the fence `since`. */
+/** The next version of a document that is there, as long as it is as it was read. */
 export interface DocumentChange {
   readonly document: NewDocument
   readonly version: number
   readonly since: number
+  /** The content hash that was read with that fence: a Postgres that is set back gives fences again. */
+  readonly before: string
   /** What indexes hold beside texts and vectors is as it was: the payload keeps its fence. */
   readonly samePayload: boolean
   readonly upsert: readonly Omit<ChunkRow, 'fence' | 'document'>[]
@@ -167,7 +169,7 @@ export interface DocumentRepository {
   insert(scope: Scope, documents: readonly NewDocument[], options: InsertOptions, call?: CallOptions): Promise<Inserted>
   /**
    * Writes a document that is there, with its chunks and jobs, without a lock that was taken before: null, and nothing is
-   * written, where it is not at the fence `since` any more or where generations use other chunkings.
+   * written, where it is not as it was read any more or where generations use other chunkings.
    */
   change(scope: Scope, change: DocumentChange, options: WithContent, call?: CallOptions): Promise<Changed | null>
   /** Buries a document and its chunks, without a lock that was taken before. */

@@ -257,7 +257,16 @@ describe('guards in SQL', () => {
       await a.session().documents.lock(scope, ['e'], { create: false })
       await a.session().documents.save(scope, [documentRow('e', 2, { version: 2, title: 'another' })])
       const { version: _version, fence: _fence, payloadFence: _payloadFence, ...document } = documentRow('e', 0)
-      const change = { document, version: 2, since: 1, samePayload: false, upsert: [], move: [], remove: [] }
+      const change = {
+        document,
+        version: 2,
+        since: 1,
+        before: documentRow('e', 1).contentHash,
+        samePayload: false,
+        upsert: [],
+        move: [],
+        remove: [],
+      }
       const changing = b.session(without).documents.change(scope, change, { targets: [], chunkings: [] })
       const step = await untilStill(b, changing)
       await a.run('COMMIT')

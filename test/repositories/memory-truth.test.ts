@@ -254,7 +254,16 @@ describe('without a guard, what it prevents happens', () => {
     'change-fence': async (truth) => {
       await save(truth, scope, [documentRow('c', 2)], [])
       const { version: _version, fence: _fence, payloadFence: _payloadFence, ...document } = documentRow('c', 0)
-      const change = { document, version: 2, since: 1, samePayload: false, upsert: [], move: [], remove: [] }
+      const change = {
+        document,
+        version: 2,
+        since: 1,
+        before: documentRow('c', 2).contentHash,
+        samePayload: false,
+        upsert: [],
+        move: [],
+        remove: [],
+      }
       const { documents } = truth.session(mine)
       return (await documents.change(scope, change, { targets: [], chunkings: [] })) ? 1 : 0
     },

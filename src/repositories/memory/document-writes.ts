@@ -55,7 +55,7 @@ export function changeIn(
   engine: Engine,
   changes: Changes,
   scope: Scope,
-  { document, version, since, samePayload, upsert, move, remove }: DocumentChange,
+  { document, version, since, before, samePayload, upsert, move, remove }: DocumentChange,
   options: WithContent,
 ): Changed | null {
   keepVectors(engine, changes, scope, options)
@@ -63,7 +63,7 @@ export function changeIn(
   const key = documentKey(scope, document.id)
   const held = changes.documents.get(key)
   if (held?.fence !== since && engine.withoutGuard !== 'change-fence') return null
-  if (!held || othersUsed(changes, scope, options)) return null
+  if (held?.contentHash !== before || othersUsed(changes, scope, options)) return null
   const payloadFence = samePayload ? held.payloadFence : fence
   changes.documents.put(key, { ...contentOf(document), ...scope, version, fence, payloadFence, buriedAt: null })
   for (const row of upsert) putChunk(changes, scope, { ...row, document: document.id, fence })

@@ -152,7 +152,7 @@ export class PostgresDocumentRepository implements DocumentRepository {
 
   async change(
     { tenant, collection }: Scope,
-    { document, version, since, samePayload, upsert, move, remove }: DocumentChange,
+    { document, version, since, before, samePayload, upsert, move, remove }: DocumentChange,
     options: WithContent,
     call?: CallOptions,
   ): Promise<Changed | null> {
@@ -168,6 +168,7 @@ export class PostgresDocumentRepository implements DocumentRepository {
         ...contentArrays([document]).map(([value]) => value),
         version,
         since,
+        before,
         samePayload,
         ...chunkArrays(upsert.map((chunk) => ({ ...chunk, document: document.id }))),
         move.map(({ chunking }) => chunking),

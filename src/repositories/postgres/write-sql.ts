@@ -93,7 +93,7 @@ function changeSql(dialect: Dialect): Leaving {
   const vectors = vectorsSql(dialect, next)
   const id = next('text')
   const content = contentColumns.map(([name, type]) => `${name} = ${next(type)}`).join(', ')
-  const [version, since, samePayload] = [next('bigint'), next('bigint'), next('boolean')]
+  const [version, since, before, samePayload] = [next('bigint'), next('bigint'), next('text'), next('boolean')]
   const cut = chunkColumns.map(([name]) => name)
   const upsert = `unnest(${next.all(chunkColumns)}) AS i (${cut.join(', ')})`
   const move = `unnest(${next('text[]')}, ${next('uuid[]')}, ${next('int[]')}, ${next('int[]')}, ${next('int[]')})
@@ -107,7 +107,7 @@ function changeSql(dialect: Dialect): Leaving {
          payload_fence = CASE WHEN ${samePayload} THEN d.payload_fence ELSE s.fence END
        FROM (SELECT ${fenceSql(dialect)} AS fence FROM stamp s WHERE s.as_asked) s
        WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = ${id}
-         ${guard('change-fence', `AND d.fence = ${since}`)}
+         AND ${guard('change-fence', `d.fence = ${since} AND d.content_hash = ${before}`, `${before} IS NOT NULL`)}
        RETURNING d.id, d.version, d.fence, ${since} AS since),
      cut AS (${upsertSql(dialect, cut, `SELECT ${scope}, f.fence, i.* FROM fresh f, ${upsert}`)}),
      moved AS (

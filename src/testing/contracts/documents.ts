@@ -480,6 +480,7 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
         document,
         version: 4,
         since: 5,
+        before: documentRow('a', 5).contentHash,
         samePayload: false,
         upsert: [fresh],
         move: [{ ...before[1]!, ordinal: 7, start: 70, end: 79 }],
@@ -488,6 +489,8 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       const options = { chunkings: [chunking], targets: ['text', 'vector'] as const, marker: 'm' }
       expect(await session.documents.change(scope, { ...change, since: 4 }, options)).toBe(null)
       expect(await session.documents.change(otherCollection, change, options)).toBe(null)
+      // The fence of another life of the database.
+      expect(await session.documents.change(scope, { ...change, before: 'other' }, options)).toBe(null)
       const changed = (await session.documents.change(scope, change, options))!
       const { fence } = changed
       expect(changed.claimed).toEqual([])
@@ -521,7 +524,15 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       const { jobs, documents } = truth.session(worker)
       await jobs.enqueue([{ ...scope, target: 'text', document: 'a', fence: 5, since: 2 }])
       const session = truth.session({ tenant: acme })
-      const change = { version: 4, since: 5, samePayload: true, upsert: [], move: [], remove: [] }
+      const change = {
+        version: 4,
+        since: 5,
+        before: documentRow('a', 5).contentHash,
+        samePayload: true,
+        upsert: [],
+        move: [],
+        remove: [],
+      }
       const options = { chunkings: [chunking], targets: ['text'] as const, claim: { token: 't', leaseMs: 60_000 } }
       const document = newRow(documentRow('a', 0))
       const { fence, claimed } = (await session.documents.change(scope, { ...change, document }, options))!
@@ -531,7 +542,15 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       expect([backlog.waiting, backlog.claimed]).toEqual([0, 1])
       const row = (await documents.get(scope, 'a'))!
       expect([row.fence, row.payloadFence]).toEqual([fence, 5])
-      const reborn = { ...change, document: newRow(documentRow('b', 0)), version: 3, since: 6, samePayload: false }
+      const reborn = {
+        ...change,
+        before: documentRow('b', 5).contentHash,
+        document: newRow(documentRow('b', 0)),
+        version: 3,
+        since: 6,
+        before: documentRow('a', 5).contentHash,
+        samePayload: false,
+      }
       expect((await session.documents.change(scope, reborn, { chunkings: [chunking], targets: [] }))?.claimed).toEqual(
         [],
       )
@@ -550,7 +569,13 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       const going = { targets: ['text'] as const, chunkings: ['c2'], marker: 'm' }
       const inserted = await session.documents.insert(scope, rows, { ...going, chunks: [] })
       expect([inserted.fences.size, inserted.otherChunkings]).toEqual([0, ['c/1']])
-      const change = { document: newRow(documentRow('a', 0)), version: 2, since: 5, samePayload: false }
+      const change = {
+        document: newRow(documentRow('a', 0)),
+        version: 2,
+        since: 5,
+        before: documentRow('a', 5).contentHash,
+        samePayload: false,
+      }
       const nothing = { upsert: [], move: [], remove: [] }
       expect(await session.documents.change(scope, { ...change, ...nothing }, going)).toBe(null)
       expect(await session.commits.find(acme, 'm')).toBe(null)

@@ -49,6 +49,7 @@ export async function changeDocument(
       document: content,
       version,
       since,
+      before: head.contentHash,
       samePayload,
       upsert: ofAll(({ fresh }, chunking) => fresh.map((chunk) => ({ ...chunk, chunking }))),
       move: ofAll(({ moved }) => moved),
