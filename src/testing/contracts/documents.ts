@@ -548,7 +548,6 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
         document: newRow(documentRow('b', 0)),
         version: 3,
         since: 6,
-        before: documentRow('a', 5).contentHash,
         samePayload: false,
       }
       expect((await session.documents.change(scope, reborn, { chunkings: [chunking], targets: [] }))?.claimed).toEqual(
