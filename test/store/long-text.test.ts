@@ -15,7 +15,8 @@ describe.each([
   // A statement of the database within the process is not interrupted.
   ['in the embedded database', 1e6, 2 / 3, () => openStore({ embedded: { path: ':memory:' }, embedder })],
 ] as const)('a long text %s', (_where, bytes, beyond, open) => {
-  it('leaves others their turn, and a call is answered in its time', { timeout: 120_000 }, async () => {
+  // Times of one run are compared, and a machine may be busy with others in one of them.
+  it('leaves others their turn, and a call is answered in its time', { timeout: 120_000, retry: 2 }, async () => {
     const store = await open()
     const { documents } = store.forTenant('acme')
     const text = textOf(bytes)
