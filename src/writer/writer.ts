@@ -89,7 +89,7 @@ export class CoordinatedWriter {
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const prepared = await this.#prepare(scope, input, deadline.options())
       const call = deadline.options()
-      await this.#makeBatchReady(scope, [prepared], {}, call, [prepared])
+      await this.#makeReady(scope, [prepared], {}, call)
       // It may be written in a transaction of the caller's, or not at all.
       await this.#storeVectors(scope, [prepared], deadline)
       return prepared
@@ -121,7 +121,7 @@ export class CoordinatedWriter {
           (ended) => ({ ...ended, ...scope, by: 'call' as const, written: 0, unchanged: 1, truncated: 0 }),
         )
       }
-      if (!unchanged) await this.#makeReady(scope, [prepared], options, known, deadline.options())
+      if (!unchanged) await this.#makeReady(scope, [prepared], options, deadline.options(), { known })
       const request = sha256('put', scope.collection, id, prepared.contentHash, String(options.ifVersion))
       return this.#keeping(scope, [prepared], deadline, () =>
         this.#path.one(scope, options, deadline, request, presetOf([prepared]), {
@@ -185,7 +185,7 @@ export class CoordinatedWriter {
         const head = headOf(row, chunks)
         const unchanged = isUnchanged(head, prepared)
         const known = { chunks, vectors: undefined }
-        await this.#makeReady(scope, [prepared], options, known, deadline.options())
+        await this.#makeReady(scope, [prepared], options, call, { known })
         const guarded = { ...options, ifVersion: options.ifVersion ?? row.version }
         try {
           return await this.#keeping(scope, [prepared], deadline, () =>
@@ -240,7 +240,7 @@ export class CoordinatedWriter {
           if (options.embed === 'deferred' && !embedder.countTokens) return
           const changed = batch.filter((prepared) => !isUnchanged(known.get(prepared) ?? unborn, prepared))
           const there = changed.filter((prepared) => known.has(prepared))
-          await this.#makeBatchReady(scope, changed, options, deadline.options(), there)
+          await this.#makeReady(scope, changed, options, deadline.options(), { there })
         },
         commit: async (batch, number) => {
           const unchanged = options.idempotencyKey === undefined && unchangedAmong(batch, heads)
@@ -424,34 +424,23 @@ export class CoordinatedWriter {
     }
   }
 
-  /** Cuts, and embeds unless that is the relay's: what a transaction should not wait for. */
+  /**
+   * Cuts, and embeds unless that is the relay's: what a transaction should not wait for. What is stored is asked for
+   * where it is not `known`; only those `there` have chunks.
+   */
   async #makeReady(
     scope: Scope,
     documents: readonly PreparedDocument[],
     { embed }: Pick<WriteOptions, 'embed'>,
-    known: KnownContent,
     call: CallOptions,
+    { known, there = documents }: { readonly known?: KnownContent; readonly there?: readonly PreparedDocument[] } = {},
   ): Promise<void> {
     const plan = this.plan(scope.collection)
     const chunkings = this.#chunkingsOf(plan)
     await cutAhead(this.#ports, plan, chunkings, documents)
-    if (embed !== 'deferred') await embedAhead(this.#ports, scope, plan, chunkings, documents, known, call)
-  }
-
-  /** As `makeReady`; of these, those `there` have chunks already. */
-  async #makeBatchReady(
-    scope: Scope,
-    documents: readonly PreparedDocument[],
-    options: Pick<WriteOptions, 'embed'>,
-    call: CallOptions,
-    there: readonly PreparedDocument[],
-  ): Promise<void> {
-    const plan = this.plan(scope.collection)
-    const chunkings = this.#chunkingsOf(plan)
-    await cutAhead(this.#ports, plan, chunkings, documents)
-    if (options.embed === 'deferred' || documents.length === 0) return
-    const known = await knownOfBatch(this.#ports, scope, plan, chunkings, documents, there, call)
-    await embedAhead(this.#ports, scope, plan, chunkings, documents, known, call)
+    if (embed === 'deferred' || documents.length === 0) return
+    const stored = known ?? (await knownOfBatch(this.#ports, scope, plan, chunkings, documents, there, call))
+    await embedAhead(this.#ports, scope, plan, chunkings, documents, stored, call)
   }
 
   /** True when somebody has written since `row` was read: then what was read after it may not belong to it. */

@@ -8,7 +8,7 @@ import type { ClaimedJob, NewJob } from '../../src/repositories/jobs'
 import type { SqlGuard } from '../../src/repositories/postgres/guards'
 import { PostgresTruth } from '../../src/repositories/postgres/truth'
 import type { TruthSession } from '../../src/repositories/truth'
-import { acme, documentRow, documents, scope } from '../../src/testing/contracts/rows'
+import { acme, documentChange, documentRow, documents, newRow, scope } from '../../src/testing/contracts/rows'
 import { codeOf } from '../../src/testing/runner'
 import { useDatabase } from '../support/postgres'
 
@@ -256,17 +256,7 @@ describe('guards in SQL', () => {
       await a.run('BEGIN')
       await a.session().documents.lock(scope, ['e'], { create: false })
       await a.session().documents.save(scope, [documentRow('e', 2, { version: 2, title: 'another' })])
-      const { version: _version, fence: _fence, payloadFence: _payloadFence, ...document } = documentRow('e', 0)
-      const change = {
-        document,
-        version: 2,
-        since: 1,
-        before: documentRow('e', 1).contentHash,
-        samePayload: false,
-        upsert: [],
-        move: [],
-        remove: [],
-      }
+      const change = documentChange(documentRow('e', 1, { version: 1 }))
       const changing = b.session(without).documents.change(scope, change, { targets: [], chunkings: [] })
       const step = await untilStill(b, changing)
       await a.run('COMMIT')
@@ -286,10 +276,7 @@ describe('guards in SQL', () => {
     'a new document that waits with its fence does not go in below a tombstone that was',
     async (without) => {
       const insert = (party: Party, ...ids: string[]) => {
-        const rows = ids.map((id) => {
-          const { version: _version, fence: _fence, payloadFence: _payloadFence, ...document } = documentRow(id, 0)
-          return document
-        })
+        const rows = ids.map((id) => newRow(documentRow(id, 0)))
         return party.session(without).documents.insert(scope, rows, { targets: [], chunks: [], chunkings: [] })
       }
       await a.run('BEGIN')

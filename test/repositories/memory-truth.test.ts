@@ -5,7 +5,16 @@ import { MemoryTextRepository } from '../../src/repositories/memory/texts'
 import { MemoryTruth } from '../../src/repositories/memory/truth'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
 import type { Truth, TruthSession } from '../../src/repositories/truth'
-import { acme, chunkRow, documentRow, globex, point, scope, textEntry } from '../../src/testing/contracts/rows'
+import {
+  acme,
+  chunkRow,
+  documentChange,
+  documentRow,
+  globex,
+  point,
+  scope,
+  textEntry,
+} from '../../src/testing/contracts/rows'
 import { save, worker } from '../../src/testing/contracts/truth'
 import { FakeClock } from '../../src/testing/fake-clock'
 
@@ -253,17 +262,7 @@ describe('without a guard, what it prevents happens', () => {
     },
     'change-fence': async (truth) => {
       await save(truth, scope, [documentRow('c', 2)], [])
-      const { version: _version, fence: _fence, payloadFence: _payloadFence, ...document } = documentRow('c', 0)
-      const change = {
-        document,
-        version: 2,
-        since: 1,
-        before: documentRow('c', 2).contentHash,
-        samePayload: false,
-        upsert: [],
-        move: [],
-        remove: [],
-      }
+      const change = documentChange(documentRow('c', 2), { since: 1 })
       const { documents } = truth.session(mine)
       return (await documents.change(scope, change, { targets: [], chunkings: [] })) ? 1 : 0
     },

@@ -9,6 +9,7 @@ import { blobRepositoryContract } from '../../src/testing/contracts/blobs'
 import { cacheRepositoryContract } from '../../src/testing/contracts/cache'
 import { chunkRepositoryContract } from '../../src/testing/contracts/chunks'
 import { commitRepositoryContract } from '../../src/testing/contracts/commits'
+import { documentWritesContract } from '../../src/testing/contracts/document-writes'
 import { documentRepositoryContract } from '../../src/testing/contracts/documents'
 import { embeddingRepositoryContract } from '../../src/testing/contracts/embeddings'
 import { generationRepositoryContract } from '../../src/testing/contracts/generations'
@@ -26,6 +27,7 @@ describe('in memory', () => {
   for (const contract of [
     truthContract,
     documentRepositoryContract,
+    documentWritesContract,
     chunkRepositoryContract,
     embeddingRepositoryContract,
     jobRepositoryContract,

@@ -6,6 +6,7 @@ import { PostgresTruth } from '../../src/repositories/postgres/truth'
 import { blobReferenceRepositoryContract } from '../../src/testing/contracts/blob-references'
 import { chunkRepositoryContract } from '../../src/testing/contracts/chunks'
 import { commitRepositoryContract } from '../../src/testing/contracts/commits'
+import { documentWritesContract } from '../../src/testing/contracts/document-writes'
 import { documentRepositoryContract } from '../../src/testing/contracts/documents'
 import { embeddingRepositoryContract } from '../../src/testing/contracts/embeddings'
 import { generationRepositoryContract } from '../../src/testing/contracts/generations'
@@ -18,6 +19,7 @@ const runner = { describe, it, expect }
 const contracts = [
   truthContract,
   documentRepositoryContract,
+  documentWritesContract,
   chunkRepositoryContract,
   embeddingRepositoryContract,
   jobRepositoryContract,

@@ -115,18 +115,6 @@ export class SessionExecutor implements Session, Together {
     }
   }
 
-  #on(
-    lease: Lease,
-    query: PostgresQuery,
-    signal: Signal,
-    options: SessionStatementOptions,
-    progress: Progress,
-  ): Promise<PostgresResult> {
-    return this.#needsTransaction(options, progress.read) || (options.byKey && lease.canScope(query))
-      ? this.#enclosed(lease, query, signal, options, progress)
-      : this.#alone(progress, () => lease.ask(query, signal))
-  }
-
   async #alone(progress: Progress, ask: () => Promise<Answer>): Promise<PostgresResult> {
     progress.sent = true
     const answer = await ask()
@@ -138,13 +126,17 @@ export class SessionExecutor implements Session, Together {
     throw answer.failure.error
   }
 
-  async #enclosed(
+  async #on(
     lease: Lease,
     query: PostgresQuery,
     signal: Signal,
     options: SessionStatementOptions,
     progress: Progress,
   ): Promise<PostgresResult> {
+    const scoped = lease.canScope(query)
+    if (!this.#needsTransaction(options, progress.read) && !(options.byKey && scoped)) {
+      return this.#alone(progress, () => lease.ask(query, signal))
+    }
     const timeoutMs = options.timeoutMs ?? this.#core.options.queryTimeoutMs
     const needed = {
       as: this.#as,
@@ -153,7 +145,7 @@ export class SessionExecutor implements Session, Together {
       settings: options.settings,
       pinned: this.#core.pinned,
     }
-    if (lease.canScope(query)) {
+    if (scoped) {
       const settings = options.byKey ? [...plannedByKey, ...settingsOf(needed)] : settingsOf(needed)
       return this.#alone(progress, () => lease.askScoped(settings, query, signal))
     }

@@ -21,7 +21,7 @@ import { usedChunkings } from './generations'
 import { enqueueIn } from './jobs'
 import { chunkKey, documentKey, embeddingKey } from './keys'
 import type { Changes } from './tables'
-import { buryChunk } from './tombstones'
+import { buryChunk, buryDocument } from './tombstones'
 
 // Writes that are one statement each: rows, chunks, jobs and all that goes with them.
 
@@ -92,8 +92,7 @@ export function eraseIn(engine: Engine, changes: Changes, scope: Scope, id: stri
   const head = { id, version: held.version, fence: held.fence, deleted }
   if (deleted || (ifVersion !== undefined && ifVersion !== held.version)) return { head, ...nothing }
   const tombstone = { id, version: held.version + 1, fence }
-  const empty = { title: '', text: '', metadata: {}, leaves: {}, source: null, blob: null }
-  changes.documents.put(key, { ...held, ...empty, ...tombstone, updatedAt: at, buriedAt: at })
+  buryDocument(changes, key, held, { ...tombstone, at })
   const chunks = changes.chunks.group(key).filter((chunk) => chunk.buriedAt === null)
   for (const chunk of chunks) buryChunk(engine, changes, chunkKey(scope, chunk.chunking, chunk.id), chunk, fence)
   return {
@@ -151,6 +150,6 @@ function contentOf<T extends NewDocument>(row: T): T {
   return { ...row, metadata: copyJson(row.metadata), leaves: copyLeaves(row.leaves) }
 }
 
-function nextFence({ tables }: Engine): number {
+export function nextFence({ tables }: Engine): number {
   return tables.epoch * 2 ** 40 + ++tables.sequences.fence
 }

@@ -22,11 +22,11 @@ import type {
 import type { TruthView } from '../truth'
 import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
-import { changeIn, eraseIn, insertIn } from './document-writes'
+import { changeIn, eraseIn, insertIn, nextFence } from './document-writes'
 import { usedChunkings } from './generations'
 import { documentKey } from './keys'
 import type { Changes, StoredDocument } from './tables'
-import { purgeTombstones } from './tombstones'
+import { buryDocument, purgeTombstones } from './tombstones'
 
 export class MemoryDocuments implements DocumentRepository {
   readonly #access: Access
@@ -124,15 +124,13 @@ export class MemoryDocuments implements DocumentRepository {
 
   fences(count: number): Promise<number[]> {
     return this.#access.write('documents.fences', undefined, () => {
-      const { sequences, epoch } = this.#access.engine.tables
-      return Array.from({ length: count }, () => epoch * 2 ** 40 + ++sequences.fence)
+      return Array.from({ length: count }, () => nextFence(this.#access.engine))
     })
   }
 
   stamps(collection: CollectionName, count: number): Promise<{ fences: number[]; chunkings: string[] }> {
     return this.#access.write('documents.stamps', undefined, (changes) => {
-      const { sequences, epoch } = this.#access.engine.tables
-      const fences = Array.from({ length: count }, () => epoch * 2 ** 40 + ++sequences.fence)
+      const fences = Array.from({ length: count }, () => nextFence(this.#access.engine))
       return { fences, chunkings: usedChunkings(changes, collection) }
     })
   }
@@ -156,8 +154,7 @@ export class MemoryDocuments implements DocumentRepository {
         const key = locked(changes, scope, id)
         const held = changes.documents.get(key)
         if (!held) continue
-        const empty = { title: '', text: '', metadata: {}, leaves: {}, source: null, blob: null }
-        changes.documents.put(key, { ...held, ...empty, version, fence, updatedAt: at, buriedAt: at })
+        buryDocument(changes, key, held, { version, fence, at })
       }
     })
   }

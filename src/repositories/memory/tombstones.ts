@@ -2,7 +2,18 @@ import type { Scope } from '../../core/ids'
 import type { TruthView } from '../truth'
 import { type Engine, sees } from './access'
 import { everyJob } from './claimed-jobs'
-import type { Changes, StoredChunk } from './tables'
+import type { Changes, StoredChunk, StoredDocument } from './tables'
+
+/** Turns a document into a tombstone; `at` is epoch ms. */
+export function buryDocument(
+  changes: Changes,
+  key: string,
+  document: StoredDocument,
+  { version, fence, at }: { readonly version: number; readonly fence: number; readonly at: number },
+): void {
+  const empty = { title: '', text: '', metadata: {}, leaves: {}, source: null, blob: null }
+  changes.documents.put(key, { ...document, ...empty, version, fence, updatedAt: at, buriedAt: at })
+}
 
 /** Turns a chunk into a tombstone at this fence. */
 export function buryChunk(

@@ -3,6 +3,9 @@ import { byKey, type Dialect, nowMs, statements } from './statements'
 
 const payload = 'd.title, d.source, d.status, d.content_type, d.leaves, d.version, d.created_at, d.updated_at'
 
+/** What a chunk becomes that is removed, beside its fence. */
+export const buriedChunk = `removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'`
+
 export const chunkStatements = statements((dialect) => {
   const chunks = dialect.table('chunks')
   const documents = dialect.table('documents')
@@ -66,7 +69,7 @@ export const chunkStatements = statements((dialect) => {
       ORDER BY h.score DESC, h.id`,
     apply: applySql(chunks),
     bury: byKey(
-      `UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'
+      `UPDATE ${chunks} c SET fence = i.fence, ${buriedChunk}
        FROM unnest($3::text[], $4::bigint[]) AS i (document, fence)
        WHERE c.tenant = $1 AND c.collection = $2 AND c.document = i.document AND c.removed_at IS NULL`,
     ),
@@ -119,7 +122,7 @@ function applySql(chunks: string) {
        UPDATE ${chunks} c SET ordinal = i.ordinal, start_unit = i.start_unit, end_unit = i.end_unit
        FROM unnest($13::uuid[], $14::int[], $15::int[], $16::int[]) AS i (id, ordinal, start_unit, end_unit)
        WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = i.id AND c.removed_at IS NULL)
-     UPDATE ${chunks} c SET fence = i.fence, removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'
+     UPDATE ${chunks} c SET fence = i.fence, ${buriedChunk}
      FROM unnest($17::uuid[], $18::bigint[]) AS i (id, fence)
      WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = i.id AND c.removed_at IS NULL`,
   )

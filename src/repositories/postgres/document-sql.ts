@@ -31,6 +31,18 @@ export const savedColumns = [
   ['payload_fence', 'bigint'],
 ] as const
 
+/** The epoch, of the registry as `r`. */
+export const registeredEpoch = "(r.value #>> '{}')::bigint"
+
+/** A fresh fence of an epoch. */
+export function fenceSql({ table }: Dialect, epoch: string): string {
+  return `${epoch} * 1099511627776 + nextval('${table('fences').replaceAll("'", "''")}'::regclass)`
+}
+
+/** What a tombstone lets go. */
+export const emptiedDocument = `title = '', text = '', metadata = '{}', leaves = '{}', source = NULL, blob_key = NULL,
+         blob_size = NULL, blob_type = NULL`
+
 export const documentStatements = statements((dialect) => {
   const documents = dialect.table('documents')
   // The look for a chunk fits no partial index, which would lead through all that there are; nor is it an EXISTS, of which
@@ -59,13 +71,11 @@ export const documentStatements = statements((dialect) => {
     ),
     lock: byKey(`${head} ${each(`OFFSET 0 ${dialect.guard('row-lock', 'FOR UPDATE OF t')}`)}`),
     fences: byKey(
-      `SELECT (r.value #>> '{}')::bigint * 1099511627776
-         + nextval('${dialect.table('fences').replaceAll("'", "''")}'::regclass) AS fence
+      `SELECT ${fenceSql(dialect, registeredEpoch)} AS fence
        FROM ${dialect.table('registry')} r, generate_series(1, $1::int) WHERE r.name = 'epoch'`,
     ),
     stamps: byKey(
-      `SELECT (r.value #>> '{}')::bigint * 1099511627776
-         + nextval('${dialect.table('fences').replaceAll("'", "''")}'::regclass) AS fence, g.used
+      `SELECT ${fenceSql(dialect, registeredEpoch)} AS fence, g.used
        FROM ${dialect.table('registry')} r, generate_series(1, $2::int), (
          SELECT to_jsonb(array_agg(DISTINCT chunking)) AS used FROM ${dialect.table('generations')}
          WHERE collection = $1 AND state <> 'dropped') g
@@ -74,9 +84,7 @@ export const documentStatements = statements((dialect) => {
     save: saveSql(documents),
     bury: byKey(
       `UPDATE ${documents} d
-       SET version = i.version, fence = i.fence, deleted_at = i.at, updated_at = i.at,
-         title = '', text = '', metadata = '{}', leaves = '{}', source = NULL,
-         blob_key = NULL, blob_size = NULL, blob_type = NULL
+       SET version = i.version, fence = i.fence, deleted_at = i.at, updated_at = i.at, ${emptiedDocument}
        FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS i (id, version, fence, at)
        WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id`,
     ),

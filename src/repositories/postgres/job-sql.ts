@@ -6,7 +6,7 @@ const sameKey = (a: string, b: string): string =>
   `${a}.target = ${b}.target AND ${a}.tenant = ${b}.tenant AND ${a}.collection = ${b}.collection
     AND ${a}.document = ${b}.document`
 /** The columns themselves, which compare by bytes; the values that are bound do not. */
-const inOrder = key.replaceAll(',', ' COLLATE "C",').concat(' COLLATE "C"')
+export const inOrder = key.replaceAll(',', ' COLLATE "C",').concat(' COLLATE "C"')
 const keyArrays = 'unnest($1::text[], $2::text[], $3::text[], $4::text[]'
 
 /** A length of time that is bound in ms. */
@@ -98,7 +98,7 @@ function wantedSql({ guard }: Dialect): string {
 }
 
 /** What a job becomes that waits already; it keeps when it is due, so that no index hears of it. */
-export function coalescing(mends: string): string {
+function coalescing(mends: string): string {
   return `ON CONFLICT (${key}) DO UPDATE SET
        since = least(j.since, excluded.since), fence = greatest(j.fence, excluded.fence),
        first = least(j.first, excluded.first), due_at = least(j.due_at, excluded.due_at), parked_at = NULL,
@@ -107,10 +107,13 @@ export function coalescing(mends: string): string {
 
 /** `$7` keeps the attempts. */
 function enqueueSql(dialect: Dialect) {
-  return byKey(
-    `INSERT INTO ${dialect.table('queue')} AS j (${key}, since, fence, first, created_at, due_at)
-     SELECT w.*, clock_timestamp(), clock_timestamp() FROM (${wantedSql(dialect)}) w ${coalescing('$7::boolean')}`,
-  )
+  return byKey(queuedJobs(dialect, `(${wantedSql(dialect)})`, '$7::boolean'))
+}
+
+/** Leaves the jobs of a step, or of a query, in the queue; in the order of keys where they are not in it already. */
+export function queuedJobs({ table }: Dialect, wanted: string, mends: string, order = ''): string {
+  return `INSERT INTO ${table('queue')} AS j (${key}, since, fence, first, created_at, due_at)
+     SELECT ${key}, since, fence, first, clock_timestamp(), clock_timestamp() FROM ${wanted} w ${order} ${coalescing(mends)}`
 }
 
 /** `$7` and `$8` are the claim's token and lease, `$9` keeps the attempts. */
@@ -134,7 +137,7 @@ export function heldJobs(dialect: Dialect, wanted: string, token: string, lease:
          CASE WHEN ${mends} THEN coalesce(j.attempts, 0) ELSE 0 END AS attempts,
          CASE WHEN ${mends} THEN j.reason END AS reason
        FROM ${wanted} w LEFT JOIN waiting j ON ${sameKey('j', 'w')}),
-     ${claimedRows(table('claims'), 'held', token, lease, table('registry'), '(SELECT clock_timestamp())')}`
+     ${claimedRows(table('claims'), 'held', token, lease, table('registry'), now)}`
 }
 
 /** Rows of claims for jobs: one for targets whose documents, fences and attempts are the same, of a tenant and collection. */

@@ -1,6 +1,7 @@
-import { contentColumns, purgeLock } from './document-sql'
-import { claimedRows, coalescing, heldJobs } from './job-sql'
-import { byKey, type Dialect, nowMs, type Statement, statements } from './statements'
+import { buriedChunk } from './chunk-sql'
+import { contentColumns, emptiedDocument, fenceSql, purgeLock, registeredEpoch } from './document-sql'
+import { claimedRows, heldJobs, inOrder, queuedJobs } from './job-sql'
+import { byKey, type Dialect, now, nowMs, type Statement, statements } from './statements'
 
 const chunkColumns = [
   ['chunking', 'text'],
@@ -59,7 +60,7 @@ function insertSql(dialect: Dialect): Leaving {
   const gate = guard('purge-gate', `pg_advisory_xact_lock_shared(${purgeLock(documents)})`, 'true')
   const written = `WITH gate AS MATERIALIZED (SELECT ${gate}),
      ${stamp},
-     drawn AS MATERIALIZED (SELECT ${fenceSql(dialect)} AS fence FROM stamp s WHERE s.as_asked),
+     drawn AS MATERIALIZED (SELECT ${fenceSql(dialect, 's.epoch')} AS fence FROM stamp s WHERE s.as_asked),
      fresh AS (
        INSERT INTO ${documents} (tenant, collection, id, ${names.join(', ')}, deleted_at, version, fence, payload_fence)
        SELECT ${scope}, f.id, ${names.map((name) => `f.${name}`).join(', ')}, NULL, 1, f.fence, f.fence
@@ -72,7 +73,7 @@ function insertSql(dialect: Dialect): Leaving {
      ${jobsSql(scope, targets)}`
   const answer = `SELECT f.id, f.fence, s.epoch, CASE WHEN NOT s.as_asked THEN to_jsonb(s.used) END AS used
      FROM stamp s LEFT JOIN fresh f ON true`
-  const rows = claimedRows(table('claims'), 'jobs', next('text'), next('bigint'), table('registry'), clock)
+  const rows = claimedRows(table('claims'), 'jobs', next('text'), next('bigint'), table('registry'), now)
   return { queued: queuedSql(dialect, written, answer), held: byKey(`${written}, ${rows} ${answer}`) }
 }
 
@@ -105,7 +106,7 @@ function changeSql(dialect: Dialect): Leaving {
      fresh AS (
        UPDATE ${documents} d SET ${content}, deleted_at = NULL, version = ${version}, fence = s.fence,
          payload_fence = CASE WHEN ${samePayload} THEN d.payload_fence ELSE s.fence END
-       FROM (SELECT ${fenceSql(dialect)} AS fence FROM stamp s WHERE s.as_asked) s
+       FROM (SELECT ${fenceSql(dialect, 's.epoch')} AS fence FROM stamp s WHERE s.as_asked) s
        WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = ${id}
          AND ${guard('change-fence', `d.fence = ${since} AND d.content_hash = ${before}`, `${before} IS NOT NULL`)}
        RETURNING d.id, d.version, d.fence, ${since} AS since),
@@ -113,7 +114,7 @@ function changeSql(dialect: Dialect): Leaving {
      moved AS (
        UPDATE ${chunks} c SET ordinal = i.ordinal, start_unit = i.start_unit, end_unit = i.end_unit
        FROM fresh f, ${move} WHERE ${isChunk}),
-     removed AS (UPDATE ${chunks} c SET fence = f.fence, ${buried} FROM fresh f, ${remove} WHERE ${isChunk}),
+     removed AS (UPDATE ${chunks} c SET fence = f.fence, ${buriedChunk} FROM fresh f, ${remove} WHERE ${isChunk}),
      ${vectors},
      ${markerSql(dialect, marker)},
      ${jobsSql(scope, targets)}`
@@ -137,15 +138,14 @@ function eraseSql(dialect: Dialect): Leaving {
   const targets = next('text[]')
   const marker = next('text')
   const [id, at, ifVersion] = [next('text'), next('bigint'), next('bigint')]
-  const written = `WITH stamp AS MATERIALIZED (SELECT ${epochSql} AS epoch FROM ${table('registry')} r WHERE r.name = 'epoch'),
+  const written = `WITH stamp AS MATERIALIZED (SELECT ${registeredEpoch} AS epoch FROM ${table('registry')} r WHERE r.name = 'epoch'),
      seen AS MATERIALIZED (
        SELECT version, fence, deleted_at IS NOT NULL AS deleted FROM ${documents}
        WHERE tenant = ${tenant} AND collection = ${collection} AND id = ${id} AND version > 0),
      fresh AS (
        UPDATE ${documents} d
-       SET version = d.version + 1, fence = n.fence, deleted_at = ${at}, updated_at = ${at}, title = '', text = '',
-         metadata = '{}', leaves = '{}', source = NULL, blob_key = NULL, blob_size = NULL, blob_type = NULL
-       FROM (SELECT ${fenceSql(dialect)} AS fence, seen.fence AS since FROM stamp s, seen
+       SET version = d.version + 1, fence = n.fence, deleted_at = ${at}, updated_at = ${at}, ${emptiedDocument}
+       FROM (SELECT ${fenceSql(dialect, 's.epoch')} AS fence, seen.fence AS since FROM stamp s, seen
          WHERE NOT seen.deleted AND (${ifVersion} IS NULL OR seen.version = ${ifVersion})) n
        WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = ${id}
          ${guard('change-fence', 'AND d.fence = n.since')}
@@ -155,7 +155,7 @@ function eraseSql(dialect: Dialect): Leaving {
          SELECT * FROM ${chunks} t WHERE t.tenant = ${tenant} AND t.collection = ${collection} AND t.document = f.id
            AND coalesce(t.removed_at, -1) = -1 OFFSET 0) c),
      removed AS (
-       UPDATE ${chunks} c SET fence = i.fence, ${buried} FROM doomed i
+       UPDATE ${chunks} c SET fence = i.fence, ${buriedChunk} FROM doomed i
        WHERE c.tenant = ${tenant} AND c.collection = ${collection} AND c.chunking = i.chunking AND c.id = i.id),
      ${markerSql(dialect, marker)},
      ${jobsSql(`${tenant}, ${collection}`, targets)}`
@@ -173,22 +173,10 @@ function eraseSql(dialect: Dialect): Leaving {
   }
 }
 
-const clock = '(SELECT clock_timestamp())'
-
-const epochSql = "(r.value #>> '{}')::bigint"
-
-/** What a chunk becomes that is removed, beside its fence. */
-const buried = `removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'`
-
-/** A fence of the epoch of `s`. */
-function fenceSql({ table }: Dialect): string {
-  return `s.epoch * 1099511627776 + nextval('${table('fences').replaceAll("'", "''")}'::regclass)`
-}
-
 /** The epoch, and whether the chunkings that generations use are those that are asked for, or none yet. */
 function stampSql({ table }: Dialect, chunkings: string, after?: string): string {
   return `stamp AS MATERIALIZED (
-       SELECT ${epochSql} AS epoch, u.used, u.used IS NULL OR u.used <@ ${chunkings} AND u.used @> ${chunkings} AS as_asked
+       SELECT ${registeredEpoch} AS epoch, u.used, u.used IS NULL OR u.used <@ ${chunkings} AND u.used @> ${chunkings} AS as_asked
        FROM ${table('registry')} r${after ? `, ${after}` : ''}, (
          SELECT array_agg(DISTINCT chunking) AS used FROM ${table('generations')}
          WHERE collection = $2 AND state <> 'dropped') u
@@ -228,12 +216,7 @@ function jobsSql(scope: string, targets: string): string {
        FROM fresh f CROSS JOIN unnest(${targets}) AS t (target))`
 }
 
-function queuedSql({ table }: Dialect, written: string, answer: string): Statement {
-  return byKey(
-    `${written}, queued AS (
-       INSERT INTO ${table('queue')} AS j (target, tenant, collection, document, since, fence, first, created_at, due_at)
-       SELECT target, tenant, collection, document, since, fence, first, clock_timestamp(), clock_timestamp()
-       FROM jobs ORDER BY target COLLATE "C", tenant COLLATE "C", collection COLLATE "C", document COLLATE "C"
-       ${coalescing('false')}) ${answer}`,
-  )
+function queuedSql(dialect: Dialect, written: string, answer: string): Statement {
+  const queued = queuedJobs(dialect, 'jobs', 'false', `ORDER BY ${inOrder}`)
+  return byKey(`${written}, queued AS (${queued}) ${answer}`)
 }

@@ -1,6 +1,6 @@
 import { collectionName, type Scope, sha256, tenantId, uuidV5 } from '../../core/ids'
 import type { ChunkRow } from '../../repositories/chunks'
-import type { DocumentRow } from '../../repositories/documents'
+import type { DocumentChange, DocumentRow, NewDocument } from '../../repositories/documents'
 import { stampOf } from '../../repositories/entry-stamp'
 import type { IndexPayload } from '../../repositories/index-entry'
 import type { TextEntry } from '../../repositories/texts'
@@ -55,6 +55,23 @@ export function documentRow(id: string, fence: number, changes: Partial<Document
     updatedAt: 1_700_000_000_001,
     ...changes,
   }
+}
+
+/** The same before it is written. */
+export function newRow({
+  version: _version,
+  fence: _fence,
+  payloadFence: _payloadFence,
+  ...row
+}: DocumentRow): NewDocument {
+  return row
+}
+
+/** The next version of a document, without a change to its chunks. */
+export function documentChange(was: DocumentRow, changes: Partial<DocumentChange> = {}): DocumentChange {
+  const { id, version, fence: since, contentHash: before } = was
+  const read = { version: version + 1, since, before, samePayload: false }
+  return { document: newRow(documentRow(id, 0)), ...read, upsert: [], move: [], remove: [], ...changes }
 }
 
 /** A chunk of a document; `of` is where it lives, which its id depends on. */
