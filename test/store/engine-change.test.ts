@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { openStore, type Store, type StoreOptions } from '../../index'
 import type { Target } from '../../src/repositories/generations'
 import { beside, describeBothEngines } from '../support/both-engines'
+import { LiveWrites, stillDocuments } from '../support/live-writes'
 import { storeSuite } from './store-suite'
 
 const clean = { missing: 0, stale: 0, orphaned: 0, foreign: 0 }
@@ -30,24 +31,12 @@ describeBothEngines('one Postgres, alone at first, then with Qdrant and Elastics
         const live = async () =>
           (await narrow.generations()).find((one) => one.target === target && one.state === 'live')
         try {
-          const stays = Array.from({ length: still }, (_, at) => ({
-            id: `still${at}`,
-            text: `unique${at} words that stay`,
-          }))
-          await acme.waitFor(await acme.documents.putMany(stays), { timeoutMs: 60_000 })
-          let over = false
-          let writes = 0
-          const write = async (writer: number): Promise<void> => {
-            const { documents } = stores[writer % 3]!.forTenant(`of-${target}`)
-            for (let turn = 0; !over; turn++, writes++) {
-              const id = `moving${writer}-${turn % 9}`
-              if (turn % 4 === 3) await documents.delete(id)
-              else await documents.put({ id, text: `turn ${turn} of writer ${writer}` })
-            }
-          }
+          await acme.waitFor(await acme.documents.putMany(stillDocuments(still)), { timeoutMs: 60_000 })
+          const writing = new LiveWrites()
+          const write = (writer: number) => writing.run(writer, stores[writer % 3]!.forTenant(`of-${target}`))
           const searched = { whole: 0, lacking: 0 }
           const search = async (of: number): Promise<void> => {
-            for (let turn = of; !over; turn += 2) {
+            for (let turn = of; !writing.over; turn += 2) {
               const at = (turn * 17) % still
               const query = { query: `unique${at} words that stay`, limit: 3 } as const
               const mode = of > 0 && turn % 4 < 2 ? target : 'hybrid'
@@ -90,9 +79,9 @@ describeBothEngines('one Postgres, alone at first, then with Qdrant and Elastics
           await whileRunning(turns('lacking', 5))
           const back = await whileRunning(wide[1].rebuild({ target, engine: 'postgres', rate: 150 }))
           expect(back.engine).toBe('postgres')
-          over = true
+          writing.over = true
           await noise
-          expect(writes).toBeGreaterThan(20)
+          expect(writing.writes).toBeGreaterThan(20)
           expect((await wide[0].relay.drain({ timeoutMs: 60_000 })).remaining).toBe(0)
           // What a late request brought back is the one thing that may be there.
           expect(await wide[0].reconcile({ deep: true, repair: true })).toMatchObject({

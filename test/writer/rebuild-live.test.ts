@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { openStore, type Store, type StoreOptions } from '../../index'
 import { once } from '../support/elasticsearch'
 import { describeFullProfile } from '../support/full-profile'
+import { LiveWrites, stillDocuments } from '../support/live-writes'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 
 const clean = { missing: 0, stale: 0, orphaned: 0, foreign: 0 }
@@ -18,24 +19,12 @@ function liveSuite(options: () => StoreOptions): void {
     const stores = [await open(), await open()] as const
     try {
       const acme = stores[0].forTenant('acme')
-      const stays = Array.from({ length: still }, (_, at) => ({
-        id: `still${at}`,
-        text: `unique${at} words that stay`,
-      }))
-      await acme.waitFor(await acme.documents.putMany(stays), { timeoutMs: 60_000 })
-      let over = false
-      let writes = 0
-      const write = async (writer: number): Promise<void> => {
-        const { documents } = stores[writer % 2]!.forTenant('acme')
-        for (let turn = 0; !over; turn++, writes++) {
-          const id = `moving${writer}-${turn % 9}`
-          if (turn % 4 === 3) await documents.delete(id)
-          else await documents.put({ id, text: `turn ${turn} of writer ${writer}` })
-        }
-      }
+      await acme.waitFor(await acme.documents.putMany(stillDocuments(still)), { timeoutMs: 60_000 })
+      const writing = new LiveWrites()
+      const write = (writer: number) => writing.run(writer, stores[writer % 2]!.forTenant('acme'))
       const searched = { old: 0, next: 0 }
       const search = async (of: number): Promise<void> => {
-        for (let turn = of; !over; turn += 2) {
+        for (let turn = of; !writing.over; turn += 2) {
           const at = (turn * 17) % still
           const mode = turn % 4 < 2 ? 'vector' : 'hybrid'
           const page = await stores[of]!.forTenant('acme').search({
@@ -57,11 +46,11 @@ function liveSuite(options: () => StoreOptions): void {
       switched = true
       const enough = searched.next + 20
       while (searched.next < enough) await Promise.race([noise, new Promise((resolve) => setImmediate(resolve))])
-      over = true
+      writing.over = true
       await noise
       expect(result.fingerprint).toContain('64')
       expect(searched.old).toBeGreaterThan(5)
-      expect(writes).toBeGreaterThan(20)
+      expect(writing.writes).toBeGreaterThan(20)
       await stores[0].relay.drain({ timeoutMs: 60_000 })
       const report = await stores[0].reconcile({ deep: true, repair: true })
       // What a late request brought back is the one thing that may be there.
