@@ -1,9 +1,11 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openStore } from '../../index'
 import { executorFrom } from '../../src/connections/postgres/caller'
 import type { Executor } from '../../src/connections/postgres/executor'
 import { migrate } from '../../src/migrations/migrate'
 import { ensureRoles } from '../../src/migrations/roles'
+import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
 import { PostgresTruth } from '../../src/repositories/postgres/truth'
 import type { TruthSession } from '../../src/repositories/truth'
 import { acme, documents, entryId, scope } from '../../src/testing/contracts/rows'
@@ -232,5 +234,48 @@ describe('plans', () => {
       expect({ work: String(work), scans }).toEqual({ work: String(work), scans: [] })
       expect(blocks).toBeLessThan(1_000)
     }
+  })
+})
+
+describe('statements that were planned while there was little', () => {
+  const database = useDatabase()
+
+  it('read no more when there is much', async () => {
+    const store = await openStore({
+      postgres: { url: database().url, max: 1, hints: false },
+      embedder: { hashing: { dimensions: 16 } },
+      relay: 'external',
+      repositories: { vectors: new MemoryVectorRepository() },
+    })
+    const { documents } = store.forTenant('acme')
+    const turn = async (id: string): Promise<void> => {
+      await documents.put({ id, text: `first words of ${id}` })
+      await documents.put({ id, text: `second words of ${id}` })
+      await documents.patch(id, { metadata: { a: 1 } })
+      await documents.delete(id)
+    }
+    for (let i = 0; i < 10; i++) await turn(`few${i}`)
+    await database().admin('ALTER TABLE headwater.chunks SET (autovacuum_enabled = off)')
+    await database().admin(
+      `INSERT INTO headwater.chunks (tenant, collection, chunking, id, document, fence, ordinal, start_unit, end_unit,
+         input_hash, metadata, text)
+       SELECT 'acme', 'documents', chunking, gen_random_uuid(), 'd' || i, i, 0, 0, 1, 'h' || i, '{}', 'text'
+       FROM generate_series(1, 20000) i, (SELECT chunking FROM headwater.generations LIMIT 1) g`,
+      [],
+    )
+    const blocks = async (): Promise<number> => {
+      const { rows } = await database().admin(
+        `SELECT sum(heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read)::int AS blocks
+         FROM pg_statio_user_tables WHERE relname IN ('documents', 'chunks')`,
+        [],
+      )
+      return rows[0].blocks
+    }
+    const before = await blocks()
+    for (let i = 0; i < 10; i++) await turn(`many${i}`)
+    // A session that ends has told all that it read.
+    await store.close()
+    await expect.poll(async () => (await blocks()) - before).toBeGreaterThan(100)
+    expect((await blocks()) - before).toBeLessThan(10_000)
   })
 })

@@ -4,7 +4,7 @@ import { byKey, type Dialect, nowMs, statements } from './statements'
 const payload = 'd.title, d.source, d.status, d.content_type, d.leaves, d.version, d.created_at, d.updated_at'
 
 /** What a chunk becomes that is removed, beside its fence. */
-export const buriedChunk = `removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'`
+const buriedChunk = `removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'`
 
 export const chunkStatements = statements((dialect) => {
   const chunks = dialect.table('chunks')

@@ -1,4 +1,4 @@
-import { byKey, type Dialect, now, nowMs, statements } from './statements'
+import { byKey, type Dialect, now, nowMs, prepared, statements } from './statements'
 
 const key = 'target, tenant, collection, document'
 /** Joins jobs with a list of keys of which each may be there once. */
@@ -257,7 +257,7 @@ function settleSql(dialect: Dialect) {
        SELECT true FROM ${table('queue')} j WHERE j.target = t.target AND j.tenant = d.tenant AND j.collection = $2
          AND j.document = d.document AND j.fence >= d.at) IS NULL`,
   )
-  return byKey(
+  return prepared(
     `WITH gone AS (
        DELETE FROM ${table('claims')} c WHERE ${token} c.collection = $2 ${epoch} RETURNING c.*),
      documents AS MATERIALIZED (

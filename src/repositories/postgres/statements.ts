@@ -32,7 +32,10 @@ export function prepared(text: string): Statement {
   return made
 }
 
-/** As `prepared`, of a statement that looks for every row by a key of an index. */
+/**
+ * As `prepared`, of a statement that looks for every row by a key of an index: by values, in a LATERAL step, or by ON
+ * CONFLICT. A plan that is made once must not have a join to choose, which may lead through all that a tenant has.
+ */
 export function byKey(text: string): Statement {
   return { ...prepared(text), byKey: true }
 }

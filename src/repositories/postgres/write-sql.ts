@@ -1,7 +1,6 @@
-import { buriedChunk } from './chunk-sql'
 import { contentColumns, emptiedDocument, fenceSql, purgeLock, registeredEpoch } from './document-sql'
 import { claimedRows, heldJobs, inOrder, queuedJobs } from './job-sql'
-import { byKey, type Dialect, now, nowMs, type Statement, statements } from './statements'
+import { byKey, type Dialect, now, nowMs, prepared, type Statement, statements } from './statements'
 
 const chunkColumns = [
   ['chunking', 'text'],
@@ -16,8 +15,9 @@ const chunkColumns = [
   ['heading', 'text'],
   ['table_header', 'text'],
 ] as const
+const chunkNames = chunkColumns.map(([name]) => name)
 
-/** A statement that leaves its jobs in the queue, and one that claims them. */
+/** A statement that leaves its jobs in the queue, and one that claims them: it looks for what waits by a join. */
 interface Leaving {
   readonly queued: Statement
   readonly held: Statement
@@ -55,8 +55,10 @@ function insertSql(dialect: Dialect): Leaving {
   const vectors = vectorsSql(dialect, next)
   const names = contentColumns.map(([name]) => name)
   const given = `unnest(${next('text[]')}, ${next.all(contentColumns)}) AS u (id, ${names.join(', ')})`
-  const cut = chunkColumns.map(([name]) => name)
-  const chunks = `unnest(${next.all(chunkColumns)}) AS i (${cut.join(', ')})`
+  const chunks = `unnest(${next.all(chunkColumns)}) AS i (${chunkNames.join(', ')})`
+  // All have one fence. Which were written is looked up in a table of hashes: a join with that step would compare each with each.
+  const cut = `SELECT ${scope}, n.fence, i.*, NULL::bigint FROM drawn n, ${chunks}
+         WHERE (i.document COLLATE "C" IN (SELECT f.id FROM fresh f)) IS TRUE`
   const gate = guard('purge-gate', `pg_advisory_xact_lock_shared(${purgeLock(documents)})`, 'true')
   const written = `WITH gate AS MATERIALIZED (SELECT ${gate}),
      ${stamp},
@@ -67,14 +69,14 @@ function insertSql(dialect: Dialect): Leaving {
        FROM (
          SELECT u.*, n.fence FROM ${given}, drawn n ORDER BY u.id COLLATE "C") f
        ON CONFLICT DO NOTHING RETURNING id, version, fence, 0::bigint AS since),
-     cut AS (${upsertSql(dialect, cut, `SELECT ${scope}, f.fence, i.* FROM ${chunks} JOIN fresh f ON f.id = i.document`)}),
+     cut AS (${chunksSql(dialect, cut)}),
      ${vectors},
      ${markerSql(dialect, marker)},
      ${jobsSql(scope, targets)}`
   const answer = `SELECT f.id, f.fence, s.epoch, CASE WHEN NOT s.as_asked THEN to_jsonb(s.used) END AS used
      FROM stamp s LEFT JOIN fresh f ON true`
   const rows = claimedRows(table('claims'), 'jobs', next('text'), next('bigint'), table('registry'), now)
-  return { queued: queuedSql(dialect, written, answer), held: byKey(`${written}, ${rows} ${answer}`) }
+  return { queued: queuedSql(dialect, written, answer), held: prepared(`${written}, ${rows} ${answer}`) }
 }
 
 /**
@@ -95,13 +97,20 @@ function changeSql(dialect: Dialect): Leaving {
   const id = next('text')
   const content = contentColumns.map(([name, type]) => `${name} = ${next(type)}`).join(', ')
   const [version, since, before, samePayload] = [next('bigint'), next('bigint'), next('text'), next('boolean')]
-  const cut = chunkColumns.map(([name]) => name)
-  const upsert = `unnest(${next.all(chunkColumns)}) AS i (${cut.join(', ')})`
+  const upsert = `unnest(${next.all(chunkColumns)}) AS i (${chunkNames.join(', ')})`
   const move = `unnest(${next('text[]')}, ${next('uuid[]')}, ${next('int[]')}, ${next('int[]')}, ${next('int[]')})
     AS i (chunking, id, ordinal, start_unit, end_unit)`
   const remove = `unnest(${next('text[]')}, ${next('uuid[]')}) AS i (chunking, id)`
-  const isChunk = `c.tenant = ${tenant} AND c.collection = ${collection} AND c.chunking = i.chunking AND c.id = i.id
-         AND c.removed_at IS NULL`
+  /** By key for each: a join would be free to read all that the tenant has. */
+  const living = `CROSS JOIN LATERAL (
+         SELECT * FROM ${chunks} t WHERE t.tenant = ${tenant} AND t.collection = ${collection}
+           AND t.chunking = i.chunking AND t.id = i.id AND t.removed_at IS NULL OFFSET 0) c`
+  const cut = [
+    `SELECT ${scope}, f.fence, i.*, NULL::bigint FROM fresh f, ${upsert}`,
+    `SELECT ${scope}, c.fence, c.chunking, c.id, c.document, i.ordinal, i.start_unit, i.end_unit, c.text, c.metadata,
+         c.input_hash, c.heading, c.table_header, NULL::bigint FROM fresh f CROSS JOIN ${move} ${living}`,
+    `SELECT ${scope}, ${buriedRow} FROM fresh f CROSS JOIN ${remove} ${living}`,
+  ]
   const written = `WITH ${stamp},
      fresh AS (
        UPDATE ${documents} d SET ${content}, deleted_at = NULL, version = ${version}, fence = s.fence,
@@ -110,11 +119,7 @@ function changeSql(dialect: Dialect): Leaving {
        WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = ${id}
          AND ${guard('change-fence', `d.fence = ${since} AND d.content_hash = ${before}`, `${before} IS NOT NULL`)}
        RETURNING d.id, d.version, d.fence, ${since} AS since),
-     cut AS (${upsertSql(dialect, cut, `SELECT ${scope}, f.fence, i.* FROM fresh f, ${upsert}`)}),
-     moved AS (
-       UPDATE ${chunks} c SET ordinal = i.ordinal, start_unit = i.start_unit, end_unit = i.end_unit
-       FROM fresh f, ${move} WHERE ${isChunk}),
-     removed AS (UPDATE ${chunks} c SET fence = f.fence, ${buriedChunk} FROM fresh f, ${remove} WHERE ${isChunk}),
+     cut AS (${chunksSql(dialect, ...cut)}),
      ${vectors},
      ${markerSql(dialect, marker)},
      ${jobsSql(scope, targets)}`
@@ -122,7 +127,7 @@ function changeSql(dialect: Dialect): Leaving {
   const held = heldJobs(dialect, 'jobs', next('text'), next('bigint'), 'false')
   return {
     queued: queuedSql(dialect, written, answer),
-    held: byKey(
+    held: prepared(
       `${written}, ${held} SELECT f.fence, s.epoch, h.target, h.since, h.attempts FROM stamp s, fresh f, held h`,
     ),
   }
@@ -151,12 +156,10 @@ function eraseSql(dialect: Dialect): Leaving {
          ${guard('change-fence', 'AND d.fence = n.since')}
        RETURNING d.id, d.version, d.fence, n.since),
      doomed AS MATERIALIZED (
-       SELECT c.chunking, c.id, f.fence FROM fresh f CROSS JOIN LATERAL (
+       SELECT ${buriedRow} FROM fresh f CROSS JOIN LATERAL (
          SELECT * FROM ${chunks} t WHERE t.tenant = ${tenant} AND t.collection = ${collection} AND t.document = f.id
            AND coalesce(t.removed_at, -1) = -1 OFFSET 0) c),
-     removed AS (
-       UPDATE ${chunks} c SET fence = i.fence, ${buriedChunk} FROM doomed i
-       WHERE c.tenant = ${tenant} AND c.collection = ${collection} AND c.chunking = i.chunking AND c.id = i.id),
+     cut AS (${chunksSql(dialect, `SELECT ${tenant}, ${collection}, d.* FROM doomed d`)}),
      ${markerSql(dialect, marker)},
      ${jobsSql(`${tenant}, ${collection}`, targets)}`
   const answer = (
@@ -167,7 +170,7 @@ function eraseSql(dialect: Dialect): Leaving {
   const held = heldJobs(dialect, 'jobs', next('text'), next('bigint'), 'false')
   return {
     queued: queuedSql(dialect, written, answer('NULL::jsonb')),
-    held: byKey(
+    held: prepared(
       `${written}, ${held} ${answer('(SELECT jsonb_agg(jsonb_build_array(target, since, attempts)) FROM held)')}`,
     ),
   }
@@ -193,11 +196,21 @@ function vectorsSql({ table }: Dialect, next: (type: string) => string): string 
        ORDER BY i.input_hash COLLATE "C" ON CONFLICT DO NOTHING)`
 }
 
-function upsertSql({ table }: Dialect, columns: readonly string[], rows: string): string {
-  const set = [...columns, 'fence'].filter((name) => name !== 'chunking' && name !== 'id')
-  return `INSERT INTO ${table('chunks')} (tenant, collection, fence, ${columns.join(', ')}) ${rows}
+/** A chunk `c` that goes with the row `f`: `fence`, the columns of chunks, `removed_at`. */
+const buriedRow = `f.fence, c.chunking, c.id, c.document, c.ordinal, c.start_unit, c.end_unit, '' AS text,
+         '{}'::jsonb AS metadata, c.input_hash, '' AS heading, '' AS table_header, ${nowMs} AS removed_at`
+
+/**
+ * Writes rows of the scope, a fence, the columns of chunks and `removed_at`; new ones and those that are there alike, so
+ * that each is found by its key.
+ */
+function chunksSql({ table }: Dialect, ...rows: readonly string[]): string {
+  const columns = ['fence', ...chunkNames, 'removed_at']
+  const set = columns.filter((name) => name !== 'chunking' && name !== 'id')
+  return `INSERT INTO ${table('chunks')} (tenant, collection, ${columns.join(', ')})
+       ${rows.join(' UNION ALL ')}
        ON CONFLICT (tenant, collection, chunking, id) DO UPDATE SET
-         ${set.map((name) => `${name} = excluded.${name}`).join(', ')}, removed_at = NULL`
+         ${set.map((name) => `${name} = excluded.${name}`).join(', ')}`
 }
 
 /** Only where something is written: it says that the write has committed. A key that is taken fails the whole. */
