@@ -83,11 +83,17 @@ export interface WrittenRow {
   readonly fence: number
 }
 
+/** Vectors by input hash. */
+export interface SpaceVectors {
+  readonly fingerprint: string
+  readonly byHash: ReadonlyMap<string, Float32Array>
+}
+
 export interface WithContent extends WithWrite {
   /** Those that the chunks are cut in. Where the generations of the collection use others, nothing is written. */
   readonly chunkings: readonly string[]
-  /** Vectors to store, in the space of `fingerprint`; those that are stored already are left alone. */
-  readonly vectors?: { readonly fingerprint: string; readonly byHash: ReadonlyMap<string, Float32Array> } | undefined
+  /** To be stored; those that are stored already are left alone. */
+  readonly vectors?: SpaceVectors | undefined
 }
 
 export interface InsertOptions extends WithContent {

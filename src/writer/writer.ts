@@ -89,7 +89,7 @@ export class CoordinatedWriter {
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const prepared = await this.#prepare(scope, input, deadline.options())
       const call = deadline.options()
-      await this.#makeReady(scope, [prepared], {}, call)
+      await this.#makeReady(scope, this.plan(scope.collection), [prepared], {}, call)
       // It may be written in a transaction of the caller's, or not at all.
       await this.#storeVectors(scope, [prepared], deadline)
       return prepared
@@ -121,7 +121,7 @@ export class CoordinatedWriter {
           (ended) => ({ ...ended, ...scope, by: 'call' as const, written: 0, unchanged: 1, truncated: 0 }),
         )
       }
-      if (!unchanged) await this.#makeReady(scope, [prepared], options, deadline.options(), { known })
+      if (!unchanged) await this.#makeReady(scope, plan, [prepared], options, deadline.options(), { known })
       const request = sha256('put', scope.collection, id, prepared.contentHash, String(options.ifVersion))
       return this.#keeping(scope, [prepared], deadline, () =>
         this.#path.one(scope, options, deadline, request, presetOf([prepared]), {
@@ -185,7 +185,7 @@ export class CoordinatedWriter {
         const head = headOf(row, chunks)
         const unchanged = isUnchanged(head, prepared)
         const known = { chunks, vectors: undefined }
-        await this.#makeReady(scope, [prepared], options, call, { known })
+        await this.#makeReady(scope, plan, [prepared], options, call, { known })
         const guarded = { ...options, ifVersion: options.ifVersion ?? row.version }
         try {
           return await this.#keeping(scope, [prepared], deadline, () =>
@@ -228,19 +228,20 @@ export class CoordinatedWriter {
   ): Promise<BatchResult> {
     this.nesting.check()
     const options = checkOptions(given, batchKinds, '', 'HW_INVALID_ARGUMENT')
-    const { embedder } = this.plan(scope.collection)
+    this.plan(scope.collection)
     return withDeadline(this.#ports.clock, options, undefined, async (deadline) => {
       const write = this.#batch(scope, options)
       const heads = new WeakMap<PreparedDocument, DocumentHead>()
       const result = await write.put(inputs, deadline.signal, {
         prepare: (input) => this.#prepare(scope, input, deadline.options()),
         ready: async (batch) => {
+          const plan = this.plan(scope.collection)
           const known = await headsOf(this.#ports, scope, batch, deadline.options())
           for (const [prepared, head] of known) heads.set(prepared, head)
-          if (options.embed === 'deferred' && !embedder.countTokens) return
+          if (options.embed === 'deferred' && !plan.embedder.countTokens) return
           const changed = batch.filter((prepared) => !isUnchanged(known.get(prepared) ?? unborn, prepared))
           const there = changed.filter((prepared) => known.has(prepared))
-          await this.#makeReady(scope, changed, options, deadline.options(), { there })
+          await this.#makeReady(scope, plan, changed, options, deadline.options(), { there })
         },
         commit: async (batch, number) => {
           const unchanged = options.idempotencyKey === undefined && unchangedAmong(batch, heads)
@@ -430,12 +431,12 @@ export class CoordinatedWriter {
    */
   async #makeReady(
     scope: Scope,
+    plan: CollectionPlan,
     documents: readonly PreparedDocument[],
     { embed }: Pick<WriteOptions, 'embed'>,
     call: CallOptions,
     { known, there = documents }: { readonly known?: KnownContent; readonly there?: readonly PreparedDocument[] } = {},
   ): Promise<void> {
-    const plan = this.plan(scope.collection)
     const chunkings = this.#chunkingsOf(plan)
     await cutAhead(this.#ports, plan, chunkings, documents)
     if (embed === 'deferred' || documents.length === 0) return

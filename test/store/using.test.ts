@@ -147,7 +147,7 @@ function usingSuite(place: string, callers: readonly Caller[], open: () => Promi
       it('takes what was prepared before, in any collection, and goes on after a refusal', async () => {
         const acme = tenant()
         const ready = await acme.documents.prepare({ id: 'a', text: 'Prepared outside the transaction.' })
-        expect(ready.vectors.size).toBe(1)
+        expect(ready.unstored.byHash.size).toBe(1)
         const receipt = await caller.transaction(pool, async (trx) => {
           const mine = acme.using(trx)
           await expect(mine.documents.put(ready, { ifVersion: 7 })).rejects.toMatchObject({

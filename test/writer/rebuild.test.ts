@@ -214,6 +214,30 @@ describe('rebuild', () => {
     await expect(rollback(alone, 'vector', collection, {})).rejects.toMatchObject({ code: 'HW_FINGERPRINT_MISMATCH' })
   })
 
+  it('what was prepared before another model went live, and after, keeps each to its own space', async () => {
+    const prepared = (ids: readonly string[]) =>
+      Promise.all(ids.map((id) => writer.prepare(scope, { id, text: `prepared as ${id}` })))
+    const [a, b, c, d] = await prepared(['a', 'b', 'c', 'd'])
+    const next = new HashingEmbedder({ dimensions: 32 })
+    ports.embedders.set(next.fingerprint, next)
+    await run('vector', { embedder: next })
+    ports.collections.set(collection, { ...writer.plan('documents'), embedder: next })
+    const [e, f, g] = await prepared(['e', 'f', 'g'])
+    await writer.putMany(scope, [a!, e!, { id: 'h', text: 'not prepared' }])
+    await writer.putMany(scope, [b!, f!], { embed: 'deferred' })
+    // The first is applied alone, the others together.
+    const puts = [{ id: 'i', text: 'first' }, c!, g!].map((input) => writer.put(scope, input, { embed: 'deferred' }))
+    for (const { targets } of await Promise.all([...puts, writer.put(scope, d!)])) {
+      expect(targets).toEqual({ vector: 'applied', text: 'applied' })
+    }
+    await writer.relay.drain()
+    expect((await generations('vector')).map(({ state, error }) => [state, error])).toEqual([
+      ['standby', null],
+      ['live', null],
+    ])
+    expect(await reconcile(ports, { deep: true })).toMatchObject({ ...clean, checked: 3 * (count + 9) })
+  })
+
   it('keeps what was live for its time, and no longer', async () => {
     await run('vector')
     const [old] = await generations('vector')

@@ -44,8 +44,8 @@ export interface HandedOn {
 /** What a writer knows of its own jobs already. */
 export interface Preset {
   changeOf(job: ClaimedJob, chunking: string): Change | undefined
-  readonly vectors: ReadonlyMap<string, Float32Array>
-  readonly fingerprint: string
+  /** By input hash. What was written around a switch to another model may be of two spaces. */
+  vectorsIn(fingerprint: string): ReadonlyMap<string, Float32Array>
 }
 
 interface Task {
@@ -187,7 +187,7 @@ export class JobRunner {
       for (const { job, change } of tasks) {
         seen.set(job, Math.min(seen.get(job) ?? Number.POSITIVE_INFINITY, change.state.fence))
       }
-      const vectors = preset?.fingerprint === generation.fingerprint ? preset.vectors : undefined
+      const vectors = target === 'vector' ? preset?.vectorsIn(generation.fingerprint!) : undefined
       const refusedHere = new Map<ClaimedJob, HeadwaterError>()
       refusals.set(generation, refusedHere)
       try {

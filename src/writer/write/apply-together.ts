@@ -104,17 +104,11 @@ function nextBulk(waiting: Committed[], limit: number): Committed[] {
 function presetOfAll(bulk: readonly Committed[]): Preset | undefined {
   const [first] = bulk
   if (bulk.length === 1) return first!.preset
-  const presets = new Map<ClaimedJob, Preset>()
-  const vectors = new Map<string, Float32Array>()
-  let fingerprint = ''
-  for (const { jobs, preset } of bulk) {
-    if (!preset) continue
-    for (const job of jobs) presets.set(job, preset)
-    // All are of one collection, and so in one space.
-    fingerprint = preset.fingerprint
-    for (const [hash, vector] of preset.vectors) vectors.set(hash, vector)
+  const presets = new Map(bulk.flatMap(({ jobs, preset }) => jobs.map((job) => [job, preset] as const)))
+  return {
+    changeOf: (job, chunking) => presets.get(job)?.changeOf(job, chunking),
+    vectorsIn: (fingerprint) => new Map(bulk.flatMap(({ preset }) => [...(preset?.vectorsIn(fingerprint) ?? [])])),
   }
-  return { changeOf: (job, chunking) => presets.get(job)?.changeOf(job, chunking), vectors, fingerprint }
 }
 
 function fateOf({ jobs }: Committed, { undone, lost, uncached }: RunResult): Fate {

@@ -146,8 +146,8 @@ export async function embedAhead(
   const { inputs, wanted } = await missingVectors(ports, plan, chunkings, documents)
   for (const { inputHash } of known.chunks) inputs.delete(inputHash)
   if (inputs.size === 0) return
+  const { fingerprint } = plan.embedder
   try {
-    const { fingerprint } = plan.embedder
     const stored = storedVectors(ports, scope.tenant, fingerprint, call)
     const store: VectorCache = {
       getMany: async (hashes) => (known.vectors ? new Map(known.vectors) : stored.getMany(hashes)),
@@ -161,8 +161,7 @@ export async function embedAhead(
   } finally {
     for (const { inputHash, by } of wanted) {
       const vector = found.get(inputHash) ?? unstored.get(inputHash)
-      if (vector) by.vectors.set(inputHash, vector)
-      if (vector && unstored.has(inputHash)) by.unstored.set(inputHash, vector)
+      if (vector) by.keep(fingerprint, inputHash, vector, !unstored.has(inputHash))
     }
   }
 }
@@ -184,12 +183,12 @@ async function missingVectors(
   const inputs = new Map<string, string>()
   const wanted: { inputHash: string; by: PreparedDocument }[] = []
   for (const prepared of documents) {
-    const { document, vectors } = prepared
+    const { document } = prepared
     for (const [chunking, splitter] of splitters) {
       const cut = prepared.chunksIn(chunking, splitter)
       for (const chunk of (cut instanceof Promise ? await cut.catch(() => undefined) : cut) ?? []) {
         const { inputHash } = chunk
-        if (vectors.has(inputHash)) continue
+        if (prepared.vectorsIn(plan.embedder.fingerprint).has(inputHash)) continue
         if (!inputs.has(inputHash)) inputs.set(inputHash, inputText(document.title, chunk))
         wanted.push({ inputHash, by: prepared })
       }
@@ -201,10 +200,9 @@ async function missingVectors(
 /** What this process knows of its own jobs, so that applying them needs no reading back. */
 export function presetOf(documents: readonly PreparedDocument[]): (written: Written) => Preset {
   return (written) => {
-    const vectors = new Map<string, Float32Array>()
-    for (const prepared of documents) for (const [hash, vector] of prepared.vectors) vectors.set(hash, vector)
-    const [first] = documents
-    const changeOf: Preset['changeOf'] = ({ document }, chunking) => written.states.get(chunking)?.get(document)
-    return { changeOf, vectors, fingerprint: first!.fingerprint }
+    return {
+      changeOf: ({ document }, chunking) => written.states.get(chunking)?.get(document),
+      vectorsIn: (fingerprint) => new Map(documents.flatMap((prepared) => [...prepared.vectorsIn(fingerprint)])),
+    }
   }
 }

@@ -72,7 +72,7 @@ async function insertCut(
     documents.map((prepared) => [prepared.document.id, contentOf(prepared, context.now, context.now)]),
   )
   const { session, scope } = context
-  const going = { ...withContent(context, documents, [...cut.keys()]), chunks }
+  const going = { ...(await withContent(context, documents, [...cut.keys()])), chunks }
   const { fences, claimed, otherChunkings } = await session.documents.insert(
     scope,
     [...rows.values()],

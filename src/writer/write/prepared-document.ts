@@ -4,7 +4,7 @@ import { sha256, uuidV5 } from '../../core/ids'
 import { canonicalJson, type JsonObject } from '../../core/json'
 import { ReadingTurns } from '../../core/turns'
 import type { ChunkContext } from '../../repositories/chunks'
-import type { DocumentHead, DocumentRow } from '../../repositories/documents'
+import type { DocumentHead, DocumentRow, SpaceVectors } from '../../repositories/documents'
 import { inputHashOf, inputText } from '../../splitter/input-text'
 import type { ChunkDraft, Splitter } from '../../splitter/splitter'
 import { countTooLong } from '../../splitter/too-long'
@@ -21,6 +21,19 @@ export interface PreparedChunk extends ChunkContext {
   readonly inputHash: string
 }
 
+/** Vectors of one space, by input hash. */
+class MadeVectors {
+  readonly fingerprint: string
+  readonly all = new Map<string, Float32Array>()
+  readonly unstored = new Map<string, Float32Array>()
+
+  constructor(fingerprint: string) {
+    this.fingerprint = fingerprint
+  }
+}
+
+const noVectors: ReadonlyMap<string, Float32Array> = new Map()
+
 /**
  * A document that is checked and hashed, is split when its chunks are first asked for, and has the vectors that were
  * made for it: all that needs no transaction. Made by `prepare`, taken by `put` and by `using(trx).documents.put`.
@@ -36,15 +49,10 @@ export class PreparedDocument {
   readonly contentHash: string
   /** @internal */
   readonly payloadHash: string
-  /** By input hash, in the space of `fingerprint`; what is missing is embedded by the relay. @internal */
-  readonly vectors: Map<string, Float32Array>
-  /** Those of them that are to be stored when it is written. @internal */
-  readonly unstored: Map<string, Float32Array>
-  /** @internal */
-  readonly fingerprint: string
   /** Id of the splitter. @internal */
   readonly chunking: string
   readonly #plan: CollectionPlan
+  #vectors: MadeVectors
   #truncated: Promise<number> | undefined
   /** By splitter: what is made of it, or is being made. */
   readonly #cuts = new Map<string, readonly PreparedChunk[] | Promise<readonly PreparedChunk[]>>()
@@ -59,13 +67,11 @@ export class PreparedDocument {
     const { chunks: own } = document
     this.scope = scope
     this.document = document
-    this.fingerprint = plan.embedder.fingerprint
     this.chunking = plan.splitter.id
     this.#plan = plan
-    this.vectors = new Map()
+    this.#vectors = new MadeVectors(plan.embedder.fingerprint)
     const payload = payloadParts(document)
     this.payloadHash = sha256(...payload, document.status, document.contentType)
-    this.unstored = new Map()
     const cut = own ? canonicalJson(own.map((chunk) => ({ ...chunk }) as JsonObject)) : firstCut(plan)
     this.contentHash = contentHashOf(document, cut, payload)
   }
@@ -92,6 +98,24 @@ export class PreparedDocument {
     if (chunking === this.chunking || this.document.chunks) return this.chunks()
     const chunks = splitter && this.#cut(splitter)
     return chunks === undefined || isMade(chunks) ? someOf(chunks) : chunks.then(someOf)
+  }
+
+  /** What was made for it in that space, by input hash; what is missing is embedded by the relay. @internal */
+  vectorsIn(fingerprint: string): ReadonlyMap<string, Float32Array> {
+    return this.#vectors.fingerprint === fingerprint ? this.#vectors.all : noVectors
+  }
+
+  /** What is to be stored when it is written. @internal */
+  get unstored(): SpaceVectors {
+    const { fingerprint, unstored } = this.#vectors
+    return { fingerprint, byHash: unstored }
+  }
+
+  /** Keeps a vector. Those of another space, from before another model went live, are forgotten. @internal */
+  keep(fingerprint: string, inputHash: string, vector: Float32Array, isStored: boolean): void {
+    if (this.#vectors.fingerprint !== fingerprint) this.#vectors = new MadeVectors(fingerprint)
+    this.#vectors.all.set(inputHash, vector)
+    if (!isStored) this.#vectors.unstored.set(inputHash, vector)
   }
 
   /** Of its chunks, how many the embedder reads the beginning of alone. @internal */

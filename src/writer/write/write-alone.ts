@@ -55,7 +55,7 @@ export async function changeDocument(
       move: ofAll(({ moved }) => moved),
       remove: ofAll(({ gone }) => gone),
     },
-    withContent(context, [prepared], chunkings),
+    await withContent(context, [prepared], chunkings),
     context.call,
   )
   if (!changed) return undefined

@@ -3,7 +3,7 @@ import { HeadwaterError } from '../../core/errors'
 import type { Scope, TenantId } from '../../core/ids'
 import type { BlobRepository } from '../../repositories/blobs'
 import type { ChunkHead, ChunkRow, DocumentState, StateChunk } from '../../repositories/chunks'
-import type { DocumentHead, DocumentRow, NewDocument, WithContent } from '../../repositories/documents'
+import type { DocumentHead, DocumentRow, NewDocument, SpaceVectors, WithContent } from '../../repositories/documents'
 import type { ClaimedJob, JobTarget, NewJob } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { Splitter } from '../../splitter/splitter'
@@ -229,32 +229,48 @@ export async function outcomeOf(prepared: PreparedDocument, version: number, fen
   return { id, version, fence, unchanged: false, ...(truncated > 0 && { truncated }) }
 }
 
-/** What goes with a write of these documents in its one statement. */
-export function withContent(
+/** What goes with a write of these documents in its one statement: vectors of one space, so those of others are stored before. */
+export async function withContent(
   context: WriteContext,
   documents: readonly PreparedDocument[],
   chunkings: readonly string[],
-): WithContent {
-  const byHash = unstoredOf(documents)
-  const vectors = byHash.size > 0 ? { fingerprint: documents[0]!.fingerprint, byHash } : undefined
-  return { targets: jobTargets(context), claim: context.claim, marker: context.marker, chunkings, vectors }
+): Promise<WithContent> {
+  const { session, scope, claim, marker, call } = context
+  const [vectors, ...others] = unstoredOf(documents)
+  for (const other of others) await storeSpace(session, scope.tenant, other, call)
+  return { targets: jobTargets(context), claim, marker, chunkings, vectors }
 }
 
 /** Stores what was made for these documents and is not stored yet. */
 export async function storeVectors(
-  { embeddings }: Pick<TruthSession, 'embeddings'>,
+  session: Pick<TruthSession, 'embeddings'>,
   tenant: TenantId,
   documents: readonly PreparedDocument[],
   call?: CallOptions,
 ): Promise<void> {
-  const entries = [...unstoredOf(documents)].map(([inputHash, vector]) => ({ inputHash, vector }))
-  if (entries.length > 0) await embeddings.setMany(tenant, documents[0]!.fingerprint, entries, call)
+  for (const space of unstoredOf(documents)) await storeSpace(session, tenant, space, call)
 }
 
-function unstoredOf(documents: readonly PreparedDocument[]): ReadonlyMap<string, Float32Array> {
-  const [first, ...others] = documents
-  if (first && others.length === 0) return first.unstored
-  return new Map(documents.flatMap(({ unstored }) => [...unstored]))
+async function storeSpace(
+  { embeddings }: Pick<TruthSession, 'embeddings'>,
+  tenant: TenantId,
+  { fingerprint, byHash }: SpaceVectors,
+  call?: CallOptions,
+): Promise<void> {
+  const entries = [...byHash].map(([inputHash, vector]) => ({ inputHash, vector }))
+  await embeddings.setMany(tenant, fingerprint, entries, call)
+}
+
+/** By space: documents that were prepared on both sides of a switch to another model have vectors of two. */
+function unstoredOf(documents: readonly PreparedDocument[]): SpaceVectors[] {
+  const spaces = new Map<string, Map<string, Float32Array>>()
+  for (const { unstored } of documents) {
+    if (unstored.byHash.size === 0) continue
+    const space = spaces.get(unstored.fingerprint) ?? new Map<string, Float32Array>()
+    spaces.set(unstored.fingerprint, space)
+    for (const [hash, vector] of unstored.byHash) space.set(hash, vector)
+  }
+  return [...spaces].map(([fingerprint, byHash]) => ({ fingerprint, byHash }))
 }
 
 /** Buries documents inside a transaction. Those that are gone already count as unchanged. */
