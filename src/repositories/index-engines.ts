@@ -35,27 +35,39 @@ export interface IndexPorts {
 
 type Placed = Pick<Generation, 'target' | 'collection' | 'name' | 'engine'>
 
+/** Where an index is, by the name of its engine; undefined where this process has it not. */
+function placeOf<R>(
+  main: OtherEngine<R>,
+  engines: TargetEngines<R> | undefined,
+  engine: string | null,
+): OtherEngine<R> | undefined {
+  return !engines || engine === null || engine === engines.main ? main : engines.others.get(engine)
+}
+
+function vectorsIn({ vectors, vectorPrefix, engines }: IndexPorts, engine: string | null) {
+  return placeOf({ repository: vectors, prefix: vectorPrefix }, engines?.vector, engine)
+}
+
+function textsIn({ texts, engines }: IndexPorts, engine: string | null) {
+  return placeOf({ repository: texts }, engines?.text, engine)
+}
+
 /** The repository of the engine that a generation is in; HW_TOPOLOGY_MISMATCH where this process has it not. */
 export function vectorsOf(ports: IndexPorts, generation: Placed): VectorRepository {
-  return repositoryOf(ports.vectors, ports.engines?.vector, generation)
+  const place = vectorsIn(ports, generation.engine)
+  if (place) return place.repository
+  throw lacks(generation, ports)
 }
 
 export function textsOf(ports: IndexPorts, generation: Placed): TextRepository {
-  return repositoryOf(ports.texts, ports.engines?.text, generation)
-}
-
-function repositoryOf<R>(main: R, engines: TargetEngines<R> | undefined, generation: Placed): R {
-  const { engine } = generation
-  if (!engines || engine === null || engine === engines.main) return main
-  const other = engines.others.get(engine)
-  if (other) return other.repository
-  throw lacks(generation, [engines.main, ...engines.others.keys()])
+  const place = textsIn(ports, generation.engine)
+  if (place) return place.repository
+  throw lacks(generation, ports)
 }
 
 /** False where a generation is in an engine that this process has not. */
-export function hasEngine({ engines }: Pick<IndexPorts, 'engines'>, { target, engine }: Placed): boolean {
-  if (!engines || engine === null) return true
-  return engine === engines[target].main || engines[target].others.has(engine)
+export function hasEngine(ports: IndexPorts, { target, engine }: Pick<Placed, 'target' | 'engine'>): boolean {
+  return (target === 'vector' ? vectorsIn : textsIn)(ports, engine) !== undefined
 }
 
 /** Where new indexes of a target are made; null where it has no name. */
@@ -71,9 +83,8 @@ export function engineNames(ports: IndexPorts, target: Target): string[] {
 }
 
 /** Start of the name of a new index of vectors. */
-export function vectorPrefixOf({ engines, vectorPrefix = '' }: IndexPorts, engine: string | null): string {
-  if (!engines || engine === null || engine === engines.vector.main) return vectorPrefix
-  return engines.vector.others.get(engine)?.prefix ?? ''
+export function vectorPrefixOf(ports: IndexPorts, engine: string | null): string {
+  return vectorsIn(ports, engine)?.prefix ?? ''
 }
 
 /** What an engine is given by, in options and in the environment. */
@@ -82,7 +93,12 @@ const given: Readonly<Record<string, string>> = {
   elasticsearch: '`elasticsearch` (ELASTICSEARCH_URL)',
 }
 
-export function lacks({ target, collection, name, engine }: Placed, configured: readonly string[]): HeadwaterError {
+/** HW_TOPOLOGY_MISMATCH for a process that has these engines, and not that of the index. */
+export function lacks(
+  { target, collection, name, engine }: Placed,
+  has: IndexPorts | readonly string[],
+): HeadwaterError {
+  const configured = 'vectors' in has ? engineNames(has, target) : has
   const option = target === 'vector' ? 'vectors' : 'texts'
   const remedy = given[engine!] ?? `\`repositories.${option}\` named ${JSON.stringify(engine)}`
   return new HeadwaterError(

@@ -79,6 +79,20 @@ export const outages: Readonly<Record<string, string>> = Object.freeze({
   text: textsAway,
 })
 
+/** What an engine holds. */
+const holds: Readonly<Record<string, Target>> = { qdrant: 'vector', elasticsearch: 'text' }
+const idleAway =
+  'No live index is in it, so searches go on. What is built or kept in it follows no writes until it answers.'
+
+/** What users notice while a connection is away; of an engine, by what is live in it. A test store's is 'vector:name'. */
+function outageOf(what: string, generations: GenerationsHealth | null): string {
+  const [of = what, engine = of] = what.split(':')
+  const target = engine === of ? holds[of] : (of as Target)
+  const engines = Object.values(generations?.engines ?? {})
+  const isIdle = target && engines.length > 0 && engines.every((one) => one[target][0] !== engine)
+  return isIdle ? idleAway : (outages[of] ?? 'It cannot be used.')
+}
+
 /** Asks everything side by side within one deadline; what has not answered by then counts as down. */
 export function storeHealth(parts: StoreParts, options: CallOptions): Promise<StoreHealth> {
   const { checks, ports } = parts
@@ -262,7 +276,7 @@ function degradationsOf(
 ): Degradation[] {
   const found: Degradation[] = []
   for (const [what, { status, breaker, error, ...facts }] of Object.entries(connections)) {
-    const meaning = outages[what] ?? 'It cannot be used.'
+    const meaning = outageOf(what, generations)
     if (status === 'down') {
       found.push({ what, meaning, remedy: error?.remedy ?? errorCatalogue.HW_UNAVAILABLE.remedy })
     } else if (status === 'degraded') {

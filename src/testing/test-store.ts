@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../core/clock'
 import { HeadwaterError } from '../core/errors'
 import type { JsonObject } from '../core/json'
 import { limitDefaults } from '../core/limits'
+import { checkOptions, list, type OptionKinds, text } from '../core/option-kinds'
 import { seededRandom } from '../core/random'
 import { loadStemmers } from '../core/words/languages'
 import type { Embedder } from '../embeddings/embedder'
@@ -9,6 +10,8 @@ import { VectorLru } from '../embeddings/lru'
 import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
+import type { Target } from '../repositories/generations'
+import type { TargetEngines } from '../repositories/index-engines'
 import { MemoryBlobRepository } from '../repositories/memory/blobs'
 import { MemoryTextRepository } from '../repositories/memory/texts'
 import { MemoryTruth } from '../repositories/memory/truth'
@@ -22,8 +25,8 @@ import type { WriterPorts } from '../writer/ports'
 import { ensureGenerations } from '../writer/rebuild/generations'
 import { TruncatedChunks } from '../writer/truncated'
 
-/** What can be taken down in a test store. */
-export type FaultTarget = 'vector' | 'text' | 'embedder'
+/** What can be taken down in a test store: a target whole, or one of its `engines`, such as 'vector:qdrant'. */
+export type FaultTarget = Target | 'embedder' | `${Target}:${string}`
 
 /** Switches for failures: what is down answers HW_UNAVAILABLE at once. */
 export interface Faults {
@@ -39,7 +42,19 @@ export interface TestStoreOptions<C extends object>
   seed?: number | undefined
   /** The system's by default. With a clock that stands still, nothing polls: writes still apply their own jobs. */
   clock?: Clock | undefined
+  /**
+   * Names of engines, each of them memory of its own, that of new indexes first: for `rebuild({ target, engine })`.
+   * `['memory']` by default.
+   */
+  engines?:
+    | { readonly vector?: readonly string[] | undefined; readonly text?: readonly string[] | undefined }
+    | undefined
 }
+
+const engineNames = list(text(63), 100)
+const engineKinds = { vector: engineNames, text: engineNames } satisfies OptionKinds<
+  NonNullable<TestStoreOptions<object>['engines']>
+>
 
 /** A store in memory with switches for failures. */
 export type TestStore<C extends object> = Store<C> & { readonly faults: Faults }
@@ -49,11 +64,29 @@ export async function createTestStore<C extends object = { documents: JsonObject
   options: TestStoreOptions<C> = {},
 ): Promise<TestStore<C>> {
   await loadStemmers()
-  const { seed = 1, clock = systemClock, ...given } = options
+  const { seed = 1, clock = systemClock, engines, ...given } = options
+  const engineLists = checkOptions(engines, engineKinds, 'engines')
   const rest = checkStoreOptions(given as StoreOptions<C>)
   const { plans, embedders, splitters, named } = resolveCollections(rest as StoreOptions<object>)
   const down = new Set<FaultTarget>()
-  const faulty = <T extends object>(target: T, name: FaultTarget): T => guarded(target, name, down)
+  const known = new Set<FaultTarget>(['vector', 'text', 'embedder'])
+  const faulty = <T extends object>(target: T, ...names: FaultTarget[]): T => {
+    for (const name of names) known.add(name)
+    return guarded(target, names, down)
+  }
+  const enginesOf = <R extends object>(target: Target, make: () => R) => {
+    const given = engineLists[target] ?? []
+    const [main = 'memory', ...others] = given
+    const open = (name: string): R =>
+      faulty(make(), target, ...(given.length > 0 ? [`${target}:${name}` as const] : []))
+    const targetEngines: TargetEngines<R> = {
+      main,
+      others: new Map(others.map((name) => [name, { repository: open(name) }])),
+    }
+    return { repository: open(main), engines: targetEngines }
+  }
+  const vectors = enginesOf('vector', () => new MemoryVectorRepository())
+  const texts = enginesOf('text', () => new MemoryTextRepository())
   const proxies = new Map<Embedder, Embedder>()
   // One for each, so that what is known of an embedder is known of it under every name.
   const faultyEmbedder = (embedder: Embedder): Embedder => {
@@ -69,8 +102,9 @@ export async function createTestStore<C extends object = { documents: JsonObject
   const { cache, searches } = ownCaches(rest as StoreOptions<object>, { epoch, clock, random })
   const ports: WriterPorts = {
     truth,
-    vectors: faulty(new MemoryVectorRepository(), 'vector'),
-    texts: faulty(new MemoryTextRepository(), 'text'),
+    vectors: vectors.repository,
+    texts: texts.repository,
+    engines: { vector: vectors.engines, text: texts.engines },
     blobs,
     collections: new Map(
       [...plans].map(([name, plan]) => [name, { ...plan, embedder: faultyEmbedder(plan.embedder) }]),
@@ -91,6 +125,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
     status: down.has(name) ? 'down' : 'up',
     latencyMs: 0,
   })
+  const checked = [...known].filter((name) => name !== 'embedder')
   const store = Store.start<C>({
     ports,
     named: new Map([...named].map(([name, embedder]) => [name, faultyEmbedder(embedder)])),
@@ -102,25 +137,29 @@ export async function createTestStore<C extends object = { documents: JsonObject
     hedge: rest.search?.hedge,
     epoch,
     blobs,
-    checks: { vector: check('vector'), text: check('text') },
+    checks: Object.fromEntries(checked.map((name) => [name, check(name)])),
     notices: [],
     close: async () => undefined,
   })
   const faults: Faults = {
-    down: (target) => void down.add(target),
+    down: (target) => {
+      if (known.has(target)) down.add(target)
+      else throw new HeadwaterError('HW_INVALID_ARGUMENT', `target: ${target} is not among ${[...known].join(', ')}`)
+    },
     up: (target) => void down.delete(target),
   }
   return Object.assign(store, { faults })
 }
 
-/** The same object, whose methods reject while its name is down. */
-function guarded<T extends object>(target: T, name: FaultTarget, down: ReadonlySet<FaultTarget>): T {
+/** The same object, whose methods reject while one of its names is down. */
+function guarded<T extends object>(target: T, names: readonly FaultTarget[], down: ReadonlySet<FaultTarget>): T {
   return new Proxy(target, {
     get(object, key) {
       const value: unknown = Reflect.get(object, key, object)
       if (typeof value !== 'function') return value
       return (...args: unknown[]) => {
-        if (down.has(name)) return Promise.reject(new HeadwaterError('HW_UNAVAILABLE', `${name} was taken down`))
+        const name = names.find((one) => down.has(one))
+        if (name) return Promise.reject(new HeadwaterError('HW_UNAVAILABLE', `${name} was taken down`))
         return Reflect.apply(value, object, args)
       }
     },

@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openStore, type Store, type StoreHealth, type StoreOptions } from '../../index'
 import { ElasticsearchConnection } from '../../src/connections/elasticsearch/connection'
 import { RedisConnection } from '../../src/connections/redis/connection'
@@ -211,6 +214,17 @@ once(describe)('health of jobs, workers and indexes', () => {
     const health = await store.health()
     expect(health).toMatchObject({ status: 'degraded', backlog: { waiting: 2 } })
     expect(health.degraded).toMatchObject([{ what: 'workers', meaning: expect.stringContaining('2 jobs wait') }])
+  })
+
+  it('an engine that is away takes nothing with it before something is live in it', async () => {
+    const path = await mkdtemp(join(tmpdir(), 'headwater-idle-'))
+    onTestFinished(() => rm(path, { recursive: true, force: true }))
+    const options = { embedded: { path }, embedder }
+    await (await openStore(options)).close()
+    await using early = await openStore({ ...options, qdrant: { url: 'http://127.0.0.1:9' } })
+    const { degraded, generations } = await early.health()
+    expect(generations?.engines['documents']?.vector).toEqual(['postgres'])
+    expect(degraded).toMatchObject([{ what: 'qdrant', meaning: expect.stringMatching(/^No live index is in it/) }])
   })
 
   it('a fault of the test store shows', async () => {

@@ -68,6 +68,58 @@ describe('test store', () => {
     await expect(acme.documents.get('a')).rejects.toMatchObject({ code: 'HW_CLOSED' })
   })
 
+  it('moves an index to another engine and back, while one of them is down', async () => {
+    await using store = await createTestStore({ engines: { vector: ['postgres', 'qdrant'] } })
+    const acme = store.forTenant('acme')
+    await acme.documents.put({ id: 'a', text: 'words to find' })
+    const found = async (): Promise<string[]> =>
+      (await acme.search({ query: 'words', mode: 'vector' })).hits.map(({ documentId }) => documentId).sort()
+    const live = async () => (await store.generations()).find((one) => one.target === 'vector' && one.state === 'live')
+    expect((await live())?.engine).toBe('postgres')
+
+    // What is away holds nothing that is live, and says so.
+    store.faults.down('vector:qdrant')
+    const [away] = (await store.health()).degraded
+    expect(away).toMatchObject({ what: 'vector:qdrant', meaning: expect.stringContaining('No live index is in it') })
+    await expect(store.rebuild({ target: 'vector', engine: 'qdrant' })).rejects.toMatchObject({
+      code: 'HW_UNAVAILABLE',
+      message: 'vector:qdrant was taken down',
+    })
+    expect(await found()).toEqual(['a'])
+    store.faults.up('vector:qdrant')
+    expect(await store.rebuild({ target: 'vector', engine: 'qdrant' })).toMatchObject({ engine: 'qdrant' })
+    expect((await store.health()).generations?.engines).toEqual({
+      documents: { vector: ['qdrant', 'postgres'], text: ['memory'] },
+    })
+
+    // Nobody waits for the one that is kept; the way back mends what it missed.
+    store.faults.down('vector:postgres')
+    const later = await acme.documents.put({ id: 'b', text: 'words written later' })
+    expect(later.targets).toEqual({ vector: 'applied', text: 'applied' })
+    expect(await found()).toEqual(['a', 'b'])
+    store.faults.up('vector:postgres')
+    expect(await store.rollback({ target: 'vector' })).toMatchObject({ mended: 1 })
+    expect((await live())?.engine).toBe('postgres')
+    store.faults.down('vector:qdrant')
+    expect(await found()).toEqual(['a', 'b'])
+    store.faults.down('vector:postgres')
+    const [, why] = (await store.health()).degraded
+    expect(why).toMatchObject({ what: 'vector:postgres', meaning: expect.stringContaining('from words alone') })
+    await expect(found()).rejects.toMatchObject({ code: 'HW_UNAVAILABLE' })
+  })
+
+  it('refuses an engine that it has not', async () => {
+    await using store = await createTestStore({ engines: { vector: ['postgres', 'qdrant'] } })
+    const moving = store.rebuild({ target: 'vector', engine: 'elasticsearch' })
+    await expect(moving).rejects.toMatchObject({ code: 'HW_INVALID_OPTIONS', path: 'engine' })
+    expect(() => store.faults.down('vector:elasticsearch')).toThrow(/not among .*vector:qdrant/)
+    const misspelt = { vectors: ['postgres'] } as { vector?: string[] }
+    await expect(createTestStore({ engines: misspelt })).rejects.toMatchObject({
+      code: 'HW_INVALID_OPTIONS',
+      path: 'engines.vectors',
+    })
+  })
+
   it('is made in milliseconds', async () => {
     const startedAt = performance.now()
     for (let i = 0; i < 10; i++) await (await createTestStore()).close()

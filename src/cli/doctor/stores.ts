@@ -112,7 +112,9 @@ async function checkStore(name: string, connection: Connection, call: CallOption
   if (status === 'down') {
     const check = failed(name, error)
     const outage = outages[name]
-    return outage === undefined ? check : { ...check, detail: `${check.detail}. While it is so: ${outage}` }
+    if (outage === undefined) return check
+    const where = name === 'qdrant' || name === 'elasticsearch' ? ', where the live index is in it' : ''
+    return { ...check, detail: `${check.detail}. While it is so${where}: ${outage}` }
   }
   const version = serverVersion === undefined ? 'tells no version' : serverVersion
   const detail = `${target ?? name}, ${version}, ${latencyMs.toFixed(1)} ms`

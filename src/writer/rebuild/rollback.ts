@@ -3,7 +3,7 @@ import { withinDeadline } from '../../core/deadline'
 import { HeadwaterError } from '../../core/errors'
 import type { CollectionName } from '../../core/ids'
 import type { Generation, Target } from '../../repositories/generations'
-import { engineNames, hasEngine, lacks } from '../../repositories/index-engines'
+import { hasEngine, lacks } from '../../repositories/index-engines'
 import type { WriterPorts } from '../ports'
 import { knownSplitter, unknownSplitter } from '../write/known-splitter'
 import { Pace } from './pace'
@@ -43,7 +43,7 @@ export function rollback(
       )
     }
     if (beside && !knownSplitter(ports, collection, first.chunking)) throw unknownSplitter(collection, first.chunking)
-    for (const one of made) if (!hasEngine(ports, one)) throw lacks(one, engineNames(ports, one.target))
+    for (const one of made) if (!hasEngine(ports, one)) throw lacks(one, ports)
     const mended = await proveAndSwitch(ports, made, {
       from: 'standby',
       to: 'live',

@@ -3,7 +3,7 @@ import { withinDeadline } from '../../core/deadline'
 import type { CollectionName } from '../../core/ids'
 import { told } from '../../observability/told'
 import type { Generation, Target } from '../../repositories/generations'
-import { engineNames, hasEngine, lacks } from '../../repositories/index-engines'
+import { hasEngine, lacks } from '../../repositories/index-engines'
 import type { WriterPorts } from '../ports'
 import { physicalExists } from '../rebuild/generations'
 import { Pace } from '../rebuild/pace'
@@ -84,7 +84,7 @@ export function reconcile(ports: WriterPorts, options: ReconcileOptions = {}): P
       const looked = new Set<string>()
       for (const generation of generations) {
         if (!hasEngine(ports, generation)) {
-          if (generation.state === 'live') throw lacks(generation, engineNames(ports, generation.target))
+          if (generation.state === 'live') throw lacks(generation, ports)
           continue
         }
         // Both targets have the same chunks.

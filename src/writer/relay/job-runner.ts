@@ -5,7 +5,7 @@ import { embedInBatches, isOfEmbedder } from '../../embeddings/batching'
 import { publish } from '../../observability/channels'
 import { told } from '../../observability/told'
 import type { Generation, Target } from '../../repositories/generations'
-import { engineNames, hasEngine, lacks } from '../../repositories/index-engines'
+import { hasEngine, lacks } from '../../repositories/index-engines'
 import type { ClaimedJob, JobKey, JobTarget, SettledJob } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
@@ -235,7 +235,7 @@ export class JobRunner {
     readonly unserved: readonly (readonly [Generation, HeadwaterError])[]
   }> {
     const lacking = all.filter((one) => !hasEngine(this.#ports, one))
-    const errorOf = (one: Generation): HeadwaterError => lacks(one, engineNames(this.#ports, one.target))
+    const errorOf = (one: Generation): HeadwaterError => lacks(one, this.#ports)
     const live = lacking.find(({ state }) => state === 'live')
     if (live || lacking.length === 0) return { live: live ? errorOf(live) : null, wanted: null, unserved: [] }
     const served = await servedEngines(this.#ports)

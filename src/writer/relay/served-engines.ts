@@ -34,5 +34,5 @@ export async function leftToOthers(
   if (lacking.length === 0) return new Map()
   const served = await servedEngines(ports)
   const left = lacking.filter((one) => one.state === 'live' || served.has(servedName(one)))
-  return new Map(left.map((one) => [one.collection, lacks(one, engineNames(ports, target))]))
+  return new Map(left.map((one) => [one.collection, lacks(one, ports)]))
 }
