@@ -2,7 +2,7 @@ import type { CallOptions } from '../core/abort'
 import type { CollectionName, Scope, TenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import type { Leaves, ParsedFilter } from '../filter/parsed'
-import type { ChunkRow } from './chunks'
+import type { ChunkHead, ChunkRow } from './chunks'
 import type { ClaimedJob, JobTarget } from './jobs'
 
 /** The blob that a document owns; it lies in the tenant's own blobs under its hash. */
@@ -152,6 +152,22 @@ export interface DocumentQuery {
   readonly limit: number
 }
 
+export interface WantedContent {
+  readonly chunkings: readonly string[]
+  /** Of a vector space, and what to look for in it. */
+  readonly fingerprint: string
+  readonly inputHashes: readonly string[]
+}
+
+export interface KnownContent {
+  /** Also of a tombstone. */
+  readonly head: DocumentHead | undefined
+  /** Of the chunkings that were asked for, in no particular order. */
+  readonly chunks: readonly ChunkHead[]
+  /** Those that are stored, by input hash. */
+  readonly vectors: ReadonlyMap<string, Float32Array>
+}
+
 /** Documents of one (tenant, collection) at a call. Reads never see tombstones unless said. */
 export interface DocumentRepository {
   get(scope: Scope, id: string, call?: CallOptions): Promise<DocumentRow | null>
@@ -162,6 +178,8 @@ export interface DocumentRepository {
   count(scope: Scope, filter?: ParsedFilter, call?: CallOptions): Promise<number>
   /** Heads without a lock, tombstones included. */
   heads(scope: Scope, ids: readonly string[], call?: CallOptions): Promise<DocumentHead[]>
+  /** What a new content of a document is compared with, read at once. */
+  known(scope: Scope, id: string, wanted: WantedContent, call?: CallOptions): Promise<KnownContent>
   /**
    * Locks the rows until the transaction ends, in one global order. With `create`, rows that are not there are made
    * (deleted, version 0, fence 0) so that they are locked too; if nothing is saved to them they must be gone or

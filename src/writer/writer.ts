@@ -22,10 +22,10 @@ import {
   cutAhead,
   embedAhead,
   headsOf,
-  type KnownContent,
   knownOf,
   knownOfBatch,
   presetOf,
+  type StoredContent,
   unchangedAmong,
 } from './write/embed-ahead'
 import { insertDocuments, joined } from './write/insert-documents'
@@ -435,7 +435,7 @@ export class CoordinatedWriter {
     documents: readonly PreparedDocument[],
     { embed }: Pick<WriteOptions, 'embed'>,
     call: CallOptions,
-    { known, there = documents }: { readonly known?: KnownContent; readonly there?: readonly PreparedDocument[] } = {},
+    { known, there = documents }: { readonly known?: StoredContent; readonly there?: readonly PreparedDocument[] } = {},
   ): Promise<void> {
     const chunkings = this.#chunkingsOf(plan)
     await cutAhead(this.#ports, plan, chunkings, documents)

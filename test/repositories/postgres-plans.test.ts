@@ -193,6 +193,8 @@ describe('plans', () => {
       (session: TruthSession) => session.documents.get(scope, 'd7'),
       (session: TruthSession) => session.documents.getMany(scope, ids),
       (session: TruthSession) => session.documents.heads(scope, ids),
+      (session: TruthSession) =>
+        session.documents.known(scope, 'd7', { chunkings: ['c'], fingerprint: 'space', inputHashes: ['h7'] }),
       (session: TruthSession) => session.documents.list(scope, { after: 'd3', limit: 50 }),
       (session: TruthSession) => session.chunks.heads(scope, ids, ['c']),
       (session: TruthSession) => session.chunks.hydrate(scope, 'c', ids.map(entryId)),
@@ -222,6 +224,8 @@ describe('plans', () => {
     for (const work of [
       (session: TruthSession) => session.documents.get(scope, 'd7'),
       (session: TruthSession) => session.documents.heads(scope, ids),
+      (session: TruthSession) =>
+        session.documents.known(scope, 'd7', { chunkings: ['c'], fingerprint: 'space', inputHashes: ['h7'] }),
       (session: TruthSession) => session.documents.list(scope, { after: 'd3', limit: 50 }),
       (session: TruthSession) => session.chunks.hydrate(scope, 'c', ids.map(entryId)),
     ]) {

@@ -21,7 +21,7 @@ import { digestOf, stampOf } from '../entry-stamp'
 import { WordRanking } from '../word-ranking'
 import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
-import { live } from './documents'
+import { chunkHeads, live, liveChunks } from './documents'
 import { usedChunkings } from './generations'
 import { chunkKey, documentKey, embeddingKey } from './keys'
 import type { Changes, StoredChunk, StoredDocument } from './tables'
@@ -47,21 +47,7 @@ export class MemoryChunks implements ChunkRepository {
     chunkings: readonly string[],
     call?: CallOptions,
   ): Promise<ChunkHead[]> {
-    return this.#read('chunks.heads', scope, call, (changes) =>
-      [...new Set(documents)].flatMap((document) =>
-        [...new Set(chunkings)].flatMap((chunking) =>
-          liveChunks(changes, scope, document, chunking).map(({ id, ordinal, start, end, inputHash }) => ({
-            id,
-            document,
-            chunking,
-            ordinal,
-            start,
-            end,
-            inputHash,
-          })),
-        ),
-      ),
-    )
+    return this.#read('chunks.heads', scope, call, (changes) => chunkHeads(changes, scope, documents, chunkings))
   }
 
   apply(scope: Scope, chunking: string, { upsert, move, remove }: ChunkChanges): Promise<void> {
@@ -282,13 +268,6 @@ function byId([a]: readonly [StoredChunk, unknown], [b]: readonly [StoredChunk, 
 function entryOf({ id, tenant, document, fence, inputHash }: StoredChunk, row: StoredDocument): ChunkEntry {
   const { payloadFence, payloadHash } = row
   return { id, tenant, document, fence: Math.max(fence, payloadFence), inputHash, payloadHash }
-}
-
-function liveChunks(changes: Changes, scope: Scope, document: string, chunking: string): StoredChunk[] {
-  return changes.chunks
-    .group(documentKey(scope, document))
-    .filter((chunk) => chunk.buriedAt === null && chunk.chunking === chunking)
-    .sort((a, b) => a.ordinal - b.ordinal)
 }
 
 function rowOf({ tenant: _tenant, collection: _collection, buriedAt: _buriedAt, ...row }: StoredChunk): ChunkRow {

@@ -4,6 +4,7 @@ import { type CollectionName, compareBytes, type Scope, type TenantId } from '..
 import { documentLeaves } from '../../filter/entry-leaves'
 import type { ParsedFilter } from '../../filter/parsed'
 import { matches } from '../../filter/predicate'
+import type { ChunkHead } from '../chunks'
 import type {
   Changed,
   DocumentChange,
@@ -15,17 +16,20 @@ import type {
   EraseOptions,
   Inserted,
   InsertOptions,
+  KnownContent,
   NewDocument,
   UncutDocument,
+  WantedContent,
   WithContent,
 } from '../documents'
 import type { TruthView } from '../truth'
 import { type Access, checkSight, sees } from './access'
 import { copyJson, copyLeaves } from './copy'
 import { changeIn, eraseIn, insertIn, nextFence } from './document-writes'
+import { vectorsIn } from './embeddings'
 import { usedChunkings } from './generations'
 import { documentKey } from './keys'
-import type { Changes, StoredDocument } from './tables'
+import type { Changes, StoredChunk, StoredDocument } from './tables'
 import { buryDocument, purgeTombstones } from './tombstones'
 
 export class MemoryDocuments implements DocumentRepository {
@@ -74,6 +78,14 @@ export class MemoryDocuments implements DocumentRepository {
 
   heads(scope: Scope, ids: readonly string[], call?: CallOptions): Promise<DocumentHead[]> {
     return this.#read('documents.heads', scope, call, (changes) => heads(changes, scope, ids))
+  }
+
+  known(scope: Scope, id: string, wanted: WantedContent, call?: CallOptions): Promise<KnownContent> {
+    return this.#read('documents.known', scope, call, (changes) => ({
+      head: heads(changes, scope, [id])[0],
+      chunks: chunkHeads(changes, scope, [id], wanted.chunkings),
+      vectors: vectorsIn(changes, scope.tenant, wanted.fingerprint, wanted.inputHashes),
+    }))
   }
 
   /** The mutex has locked everything already; what is noted here is what may be written. */
@@ -269,6 +281,28 @@ function heads(changes: Changes, scope: Scope, ids: readonly string[]): Document
     const cut = changes.chunks.group(documentKey(scope, id)).some((chunk) => chunk.buriedAt === null)
     return [{ id, contentHash, payloadHash, version, fence, payloadFence, createdAt, blobKey, deleted, cut }]
   })
+}
+
+export function chunkHeads(
+  changes: Changes,
+  scope: Scope,
+  documents: readonly string[],
+  chunkings: readonly string[],
+): ChunkHead[] {
+  return [...new Set(documents)].flatMap((document) =>
+    [...new Set(chunkings)].flatMap((chunking) =>
+      liveChunks(changes, scope, document, chunking).map(({ id, ordinal, start, end, inputHash }) => {
+        return { id, document, chunking, ordinal, start, end, inputHash }
+      }),
+    ),
+  )
+}
+
+export function liveChunks(changes: Changes, scope: Scope, document: string, chunking: string): StoredChunk[] {
+  return changes.chunks
+    .group(documentKey(scope, document))
+    .filter((chunk) => chunk.buriedAt === null && chunk.chunking === chunking)
+    .sort((a, b) => a.ordinal - b.ordinal)
 }
 
 function unborn(id: string, createdAt: number): DocumentHead {

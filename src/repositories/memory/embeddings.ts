@@ -3,6 +3,7 @@ import type { Scope, TenantId } from '../../core/ids'
 import type { EmbeddingRepository } from '../embeddings'
 import { type Access, checkSight, sees } from './access'
 import { chunkKey, embeddingKey } from './keys'
+import type { Changes } from './tables'
 
 export class MemoryEmbeddings implements EmbeddingRepository {
   readonly #access: Access
@@ -19,12 +20,7 @@ export class MemoryEmbeddings implements EmbeddingRepository {
   ): Promise<Map<string, Float32Array>> {
     return this.#access.read('embeddings.getMany', call, (changes) => {
       checkSight(this.#access.view, tenant)
-      const found = new Map<string, Float32Array>()
-      for (const inputHash of inputHashes) {
-        const held = changes.embeddings.get(embeddingKey(tenant, fingerprint, inputHash))
-        if (held) found.set(inputHash, held.vector.slice())
-      }
-      return found
+      return vectorsIn(changes, tenant, fingerprint, inputHashes)
     })
   }
 
@@ -111,4 +107,18 @@ export class MemoryEmbeddings implements EmbeddingRepository {
       return gone.length
     })
   }
+}
+
+export function vectorsIn(
+  changes: Changes,
+  tenant: TenantId,
+  fingerprint: string,
+  inputHashes: readonly string[],
+): Map<string, Float32Array> {
+  const found = new Map<string, Float32Array>()
+  for (const inputHash of inputHashes) {
+    const held = changes.embeddings.get(embeddingKey(tenant, fingerprint, inputHash))
+    if (held) found.set(inputHash, held.vector.slice())
+  }
+  return found
 }

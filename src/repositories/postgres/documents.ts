@@ -3,9 +3,9 @@ import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { type CollectionName, type Scope, type TenantId, tenantId } from '../../core/ids'
 import type { JsonObject } from '../../core/json'
-import { oneRun } from '../../embeddings/vector-codec'
+import { oneRun, vectorFromBytes } from '../../embeddings/vector-codec'
 import type { Leaves, ParsedFilter } from '../../filter/parsed'
-import type { ChunkRow } from '../chunks'
+import type { ChunkHead, ChunkRow } from '../chunks'
 import type {
   Changed,
   DocumentChange,
@@ -17,8 +17,10 @@ import type {
   EraseOptions,
   Inserted,
   InsertOptions,
+  KnownContent,
   NewDocument,
   UncutDocument,
+  WantedContent,
   WithContent,
   WithWrite,
 } from '../documents'
@@ -96,6 +98,28 @@ export class PostgresDocumentRepository implements DocumentRepository {
       call,
     )
     return rows.map(headOf)
+  }
+
+  async known(
+    { tenant, collection }: Scope,
+    id: string,
+    { chunkings, fingerprint, inputHashes }: WantedContent,
+    call?: CallOptions,
+  ): Promise<KnownContent> {
+    const values = [tenant, collection, id, chunkings, fingerprint, inputHashes]
+    const { rows } = await run<KnownRow>(this.#executor, this.#sql.known, values, call)
+    let stored: DocumentHead | undefined
+    const chunks: ChunkHead[] = []
+    const vectors = new Map<string, Float32Array>()
+    for (const { head, chunk, hash, vector } of rows) {
+      if (head) stored = headOf(head)
+      else if (vector) vectors.set(hash!, vectorFromBytes(vector))
+      else {
+        const [chunkId, chunking, ordinal, start, end, inputHash] = chunk!
+        chunks.push({ id: chunkId, document: id, chunking, ordinal, start, end, inputHash })
+      }
+    }
+    return { head: stored, chunks, vectors }
   }
 
   async lock(
@@ -410,6 +434,13 @@ interface StoredHead {
   readonly blob_key: string | null
   readonly deleted: boolean
   readonly cut: boolean
+}
+
+interface KnownRow {
+  readonly head: StoredHead | null
+  readonly chunk: readonly [string, string, number, number, number, string] | null
+  readonly hash: string | null
+  readonly vector: Buffer | null
 }
 
 interface StoredRow extends Omit<StoredHead, 'deleted' | 'cut'> {

@@ -185,6 +185,42 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
       })
     })
 
+    test('what a new content is compared with comes at once, of nobody else', async ({ documents, truth }) => {
+      const row = documentRow('a', 2 ** 41 + 5)
+      const kept = [chunkRow(scope, 'a', 0, 5), chunkRow(scope, 'a', 1, 5)]
+      const gone = chunkRow(scope, 'a', 2, 5)
+      const elsewhere = { ...chunkRow(scope, 'a', 3, 5), chunking: 'other' }
+      const vector = Float32Array.of(1, -2.5)
+      const entries = [
+        { inputHash: 'stored', vector },
+        { inputHash: 'not asked for', vector },
+      ]
+      await save(truth, scope, [row, documentRow('bare', 1)])
+      await truth.transaction({ tenant: acme }, async ({ chunks, embeddings }) => {
+        await chunks.apply(scope, chunking, { upsert: [...kept, gone], move: [], remove: [] })
+        await chunks.apply(scope, chunking, { upsert: [], move: [], remove: [{ id: gone.id, fence: 6 }] })
+        await chunks.apply(scope, 'other', { upsert: [elsewhere], move: [], remove: [] })
+        await embeddings.setMany(acme, 'space', entries)
+        await embeddings.setMany(acme, 'another', [{ inputHash: 'missing', vector }])
+      })
+      const wanted = { chunkings: [chunking], fingerprint: 'space', inputHashes: ['stored', 'missing'] }
+      const { head, chunks, vectors } = await documents.known(scope, 'a', wanted)
+      expect(head).toEqual((await documents.heads(scope, ['a']))[0])
+      expect(head?.cut).toBe(true)
+      const places = kept.map(({ id, document, ordinal, start, end, inputHash }) => {
+        return { id, document, chunking, ordinal, start, end, inputHash }
+      })
+      expect([...chunks].sort((a, b) => a.ordinal - b.ordinal)).toEqual(places)
+      expect([...vectors]).toEqual([['stored', vector]])
+      const nothing = { chunkings: [chunking], fingerprint: 'none', inputHashes: [] }
+      const bare = await documents.known(scope, 'bare', nothing)
+      expect([bare.head?.id, bare.chunks, bare.vectors.size]).toEqual(['bare', [], 0])
+      for (const other of [otherTenant, otherCollection]) {
+        const none = await documents.known(other, 'a', nothing)
+        expect([none.head, none.chunks]).toEqual([undefined, []])
+      }
+    })
+
     test('lock makes rows that are not there, gone again if nothing is saved', async ({ documents, truth }) => {
       await save(truth, scope, [documentRow('a', 1)])
       await truth.transaction({ tenant: acme }, async (session) => {

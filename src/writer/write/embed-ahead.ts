@@ -63,7 +63,7 @@ export async function cutAhead(
 }
 
 /** What is stored already of what documents are about to become. */
-export interface KnownContent {
+export interface StoredContent {
   /** Of those that are there. */
   readonly chunks: readonly ChunkHead[]
   /** By input hash; undefined where it was not asked for. */
@@ -85,23 +85,14 @@ export async function knownOf(
   prepared: PreparedDocument,
   embeds: boolean,
   call: CallOptions,
-): Promise<KnownContent & { readonly head: DocumentHead | undefined }> {
+): Promise<StoredContent & { readonly head: DocumentHead | undefined }> {
   const { id, text } = prepared.document
   const cuts = text.length <= cutUnseen
   if (cuts) await cutAhead(ports, plan, chunkings, [prepared])
-  const hashes = cuts && embeds ? [...(await missingVectors(ports, plan, chunkings, [prepared])).inputs.keys()] : []
-  const [[head], chunks, vectors] = await readTogether(
-    ports.truth,
-    { tenant: scope.tenant },
-    [
-      // The chunks are those of this head or of a later one, which the write would notice.
-      ({ documents }) => documents.heads(scope, [id], call),
-      (session) => session.chunks.heads(scope, [id], chunkings, call),
-      ({ embeddings }) => embeddings.getMany(scope.tenant, plan.embedder.fingerprint, hashes, call),
-    ],
-    call,
-  )
-  return { head, chunks, vectors: cuts ? vectors : undefined }
+  const inputs = cuts && embeds ? (await missingVectors(ports, plan, chunkings, [prepared])).inputs : new Map()
+  const wanted = { chunkings, fingerprint: plan.embedder.fingerprint, inputHashes: [...inputs.keys()] }
+  const known = await ports.truth.session({ tenant: scope.tenant }).documents.known(scope, id, wanted, call)
+  return cuts ? known : { ...known, vectors: undefined }
 }
 
 /** What is stored of documents that are cut and about to be written, in one round trip; only those `there` have chunks. */
@@ -113,7 +104,7 @@ export async function knownOfBatch(
   documents: readonly PreparedDocument[],
   there: readonly PreparedDocument[],
   call: CallOptions,
-): Promise<KnownContent> {
+): Promise<StoredContent> {
   const ids = there.map((prepared) => prepared.document.id)
   const hashes = [...(await missingVectors(ports, plan, chunkings, documents)).inputs.keys()]
   const [chunks, vectors] = await readTogether(
@@ -138,7 +129,7 @@ export async function embedAhead(
   plan: CollectionPlan,
   chunkings: readonly string[],
   documents: readonly PreparedDocument[],
-  known: KnownContent,
+  known: StoredContent,
   call: CallOptions,
 ): Promise<void> {
   const unstored = new Map<string, Float32Array>()
