@@ -35,14 +35,16 @@ export const registerStatus: Register = (program, run) => {
               { title: 'target' },
               { title: 'collection' },
               { title: 'state' },
+              { title: 'engine' },
               { title: 'made with', grow: 1 },
               { title: 'cut by' },
             ],
-            generations.map(({ name, target, collection, state, fingerprint, language, chunking, error }) => [
+            generations.map(({ name, target, collection, state, engine, fingerprint, language, chunking, error }) => [
               name,
               target,
               collection,
               error === null ? state : `${state}: ${error}`,
+              engine ?? '',
               fingerprint ?? language ?? '',
               chunking,
             ]),

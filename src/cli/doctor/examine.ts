@@ -106,14 +106,21 @@ async function checkDatabase(
   await postgres.askPath()
   const checks = await attempt('migrations', deadline, () => checkMigrations(postgres, schema))
   const migrated = checks.every(({ state }) => state === 'ok')
-  const vectorsHere = topologyOf(options).vector[0] === 'postgres' && !postgres.embedded
-  if (vectorsHere) {
-    checks.push(...(await attempt('pgvector', deadline, () => checkExtension(postgres))))
-  }
+  const made = topologyOf(options).vector[0] === 'postgres' && !postgres.embedded
+  if (made) checks.push(...(await attempt('pgvector', deadline, () => checkExtension(postgres))))
   if (!migrated) return [...checks, ...unasked('migrations')]
   checks.push(...(await attempt('row level security', deadline, () => checkRowSecurity(postgres, schema))))
-  if (vectorsHere) checks.push(...(await attempt('pgvector', deadline, () => checkVectorUse(postgres))))
   const session = new PostgresTruth(postgres, { schema }).session({ worker: true })
+  checks.push(
+    ...(await attempt('pgvector', deadline, async () => {
+      if (postgres.embedded) return []
+      if (made) return checkVectorUse(postgres)
+      // What is configured since may not have them yet.
+      const indexes = await session.generations.list({ target: 'vector' })
+      if (indexes.every(({ engine }) => engine !== 'postgres')) return []
+      return [...(await checkExtension(postgres)), ...(await checkVectorUse(postgres))]
+    })),
+  )
   const place = { session, options, schema, stores, collection: context.collection, plans, answers: isUp }
   const [indexes, jobs] = await Promise.all([
     attempt('indexes', deadline, () => checkIndexes(place)),

@@ -26,6 +26,11 @@ export function parsePath(text: unknown): PayloadPath {
 
 /** The path's values: none where a key is missing, and an array at its end as one value. */
 export function valuesAt(path: PayloadPath, payload: unknown): unknown[] {
+  const [only] = path
+  // What nearly every filter asks, of every point.
+  if (path.length === 1 && typeof only === 'string') {
+    return isObject(payload) && Object.hasOwn(payload, only) ? [payload[only]] : []
+  }
   let values = [payload]
   for (const each of path) {
     values = values.flatMap((value) => {

@@ -19,12 +19,12 @@ export function nearest(
   filter: Predicate,
 ): Scored[] {
   const sign = largerIsBetter(distance) ? -1 : 1
-  return points
-    .flatMap((point): Scored[] => {
-      const vector = point.vectors.get(name)
-      return vector && filter(point) ? [{ point, score: score(distance, query, vector) }] : []
-    })
-    .sort((a, b) => sign * (a.score - b.score || compareIds(a.point.id, b.point.id)))
+  const found: Scored[] = []
+  for (const point of points) {
+    const vector = point.vectors.get(name)
+    if (vector && filter(point)) found.push({ point, score: score(distance, query, vector) })
+  }
+  return found.sort((a, b) => sign * (a.score - b.score || compareIds(a.point.id, b.point.id)))
 }
 
 /** Reciprocal rank fusion, ranks from 0. Which of two equal sums comes first is open in Qdrant; here the smaller id. */
