@@ -101,6 +101,40 @@ export { OnnxEmbedder } from './src/embeddings/onnx/onnx-embedder'
 export type { DownloadProgress, HubModel, OnnxOptions } from './src/embeddings/onnx/options'
 export type { EmbedderOption } from './src/embeddings/select'
 export type { VectorCache } from './src/embeddings/vector-cache'
+export type { ColumnDeclaration } from './src/entities/columns'
+export type {
+  EntityDeclaration,
+  EntityOptions,
+  EntityShape,
+  IndexedColumn,
+  KeyNameOf,
+  ShapeOf,
+  SystemValues,
+} from './src/entities/declaration'
+export { defineEntity } from './src/entities/declaration'
+export type {
+  EntityDeclarations,
+  NoEntities,
+  RepositoryOf,
+  SharedEntities,
+  TenantEntities,
+} from './src/entities/entity-map'
+export type {
+  ColumnCondition,
+  EntityFilter,
+  EntityFirstQuery,
+  EntityListQuery,
+  EntityOrderBy,
+  EntityPage,
+} from './src/entities/query'
+export type {
+  EntityPatch,
+  EntityRepository,
+  EntityUpsertOptions,
+  EntityVersionOptions,
+  RestorableRepository,
+} from './src/entities/repository'
+export type { InputOf, OutputOf, SchemaIssue, SchemaResult, StandardSchema } from './src/entities/standard-schema'
 export type {
   DeclaredValue,
   IsDateTime,
@@ -215,6 +249,22 @@ export type { ElasticsearchTextMatch, ElasticsearchTextQuery } from './src/repos
 export type { HighlightedHit } from './src/repositories/elasticsearch/texts'
 export { ElasticsearchTextRepository } from './src/repositories/elasticsearch/texts'
 export type { EmbeddingRepository } from './src/repositories/embeddings'
+export type {
+  Deletion,
+  EntityOrder,
+  EntityQuery,
+  EntityRowRepository,
+  EntityScope,
+  EntityWrite,
+  Upserted,
+} from './src/repositories/entities'
+export type {
+  ColumnKind,
+  EntityColumn,
+  EntityIndex,
+  EntityRecord,
+  EntityTable,
+} from './src/repositories/entity-table'
 export type { Facet, FacetQuery } from './src/repositories/facets'
 export {
   type Generation,

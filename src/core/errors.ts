@@ -8,6 +8,7 @@ export const errorCatalogue = {
   HW_INVALID_SETTINGS: { retryable: false, remedy: 'Set or correct every environment variable that is listed.' },
   HW_INVALID_DOCUMENT: { retryable: false, remedy: 'Correct the document at the path given; nothing was written.' },
   HW_INVALID_METADATA: { retryable: false, remedy: 'Keep to finite numbers, strings, booleans, lists and objects.' },
+  HW_INVALID_ENTITY: { retryable: false, remedy: 'Correct the value at the path given; nothing was written.' },
   HW_INVALID_FILTER: { retryable: false, remedy: 'Use the operators of the filter language (docs/filters.md).' },
   HW_INVALID_CURSOR: { retryable: false, remedy: 'Pass the cursor of the previous page of the same query unchanged.' },
   HW_INVALID_VECTOR: { retryable: false, remedy: 'Pass finite numbers, as many as the fingerprint has dimensions.' },
@@ -16,7 +17,7 @@ export const errorCatalogue = {
     retryable: false,
     remedy: 'Declare the collection in the options of openStore, or correct its name.',
   },
-  HW_VERSION_CONFLICT: { retryable: false, remedy: 'Read the document again and repeat the change on its version.' },
+  HW_VERSION_CONFLICT: { retryable: false, remedy: 'Read it again and repeat the change on its version.' },
   HW_NOT_FOUND: { retryable: false, remedy: 'Check what the message names; it may have been deleted.' },
   HW_IDEMPOTENCY_CONFLICT: { retryable: false, remedy: 'Use a new idempotency key for another request.' },
   HW_TRANSACTION_NESTED: { retryable: false, remedy: 'Use the handle that the transaction callback received.' },
@@ -29,7 +30,11 @@ export const errorCatalogue = {
   HW_CIRCUIT_OPEN: { retryable: true, remedy: 'The store failed repeatedly; calls resume when it answers again.' },
   HW_OVERLOADED: { retryable: true, remedy: 'Too many calls are waiting; slow down or raise the concurrency limit.' },
   HW_UNAUTHORIZED: { retryable: false, remedy: 'Check user, password or key, and the rights of the role.' },
-  HW_CONFLICT: { retryable: true, remedy: 'Another transaction was in the way; run it again.' },
+  HW_CONFLICT: {
+    retryable: true,
+    remedy:
+      'Another transaction was in the way; run it again. Where the message names columns, another row has their values: change them, or use upsert.',
+  },
   HW_DRIVER_MISSING: {
     retryable: false,
     remedy: 'Install the package that the message names; in a bundle keep it external, or see docs/bundlers.md.',
@@ -44,6 +49,11 @@ export const errorCatalogue = {
   HW_MIGRATION_LOSES_DATA: {
     retryable: false,
     remedy: 'Going down would drop documents: back up first, then add --with-data (withData: true).',
+  },
+  HW_ENTITY_MISMATCH: {
+    retryable: false,
+    remedy:
+      'Run the statements in `details.statements` as a migration of yours, or declare the entity as its table is.',
   },
   HW_MIGRATION_FAILED: { retryable: false, remedy: 'Read the cause; migrations run in a transaction each.' },
   HW_TOPOLOGY_MISMATCH: {

@@ -10,7 +10,7 @@ export type InvalidCode = 'HW_INVALID_OPTIONS' | 'HW_INVALID_ARGUMENT' | 'HW_INV
 /** Reads what a caller gave: whatever a getter or a Proxy of his throws becomes an error that names the path. */
 export function reading<T>(
   path: string,
-  code: InvalidCode | 'HW_INVALID_METADATA' | 'HW_INVALID_FILTER',
+  code: InvalidCode | 'HW_INVALID_ENTITY' | 'HW_INVALID_METADATA' | 'HW_INVALID_FILTER',
   read: () => T,
 ): T {
   try {

@@ -10,8 +10,18 @@ export interface FieldTarget {
   readonly field: FieldRef
   /** Place in the filter, for messages. */
   readonly at: string
-  readonly only: LeafType | undefined
+  readonly only: FilterColumn['only'] | undefined
+  readonly normal?: FilterColumn['normal']
 }
+
+/** A field of a known type. `none`: all that can be asked of it is whether it is there. */
+export interface FilterColumn {
+  readonly only: LeafType | 'none'
+  /** The one spelling of values that are compared as such. */
+  readonly normal?: ((text: string) => string) | undefined
+}
+
+const typeNames = { s: 'string', n: 'number', b: 'boolean' } as const
 
 type InTest = Extract<ElementTest, { op: 'in' }>
 type RangeTest = Exclude<ElementTest, { op: 'in' }>
@@ -39,7 +49,10 @@ export class Operands {
 
   range(target: FieldTarget, op: RangeTest['op'], operand: unknown, at: string): RangeTest {
     if (target.only === 'd') return { op, type: 'd', value: instant(operand, at) }
-    if (target.only === 's') throw invalid(at, 'a field of strings has no order')
+    if (target.only === 'none') throw invalid(at, onlyExists)
+    if (target.only === 's' || target.only === 'b') {
+      throw invalid(at, `a field of ${typeNames[target.only]}s has no order`)
+    }
     if (typeof operand !== 'number') {
       const hint = target.only === undefined ? '; declare the field as datetime to compare times' : ''
       throw invalid(at, `${describeValue(operand)} is not a number${hint}`)
@@ -49,15 +62,16 @@ export class Operands {
 
   #value(target: FieldTarget, operand: unknown, at: string): InTest['values'][number] {
     if (operand === null) throw invalid(at, 'null equals nothing; use { exists: false }')
+    if (target.only === 'none') throw invalid(at, onlyExists)
     if (target.only === 'd') return { type: 'd', value: instant(operand, at) }
     if (!isScalar(operand))
       throw invalid(at, `${describeValue(operand)} is not a string, number or boolean${hint(operand)}`)
     const value = typeof operand === 'number' ? finite(operand, at) : operand
     const type = typeOf(value)
     if (target.only !== undefined && target.only !== type) {
-      throw invalid(at, `${describeValue(operand)} is not a ${target.only === 'n' ? 'number' : 'string'}`)
+      throw invalid(at, `${describeValue(operand)} is not a ${typeNames[target.only]}`)
     }
-    return { type, value }
+    return { type, value: target.normal && typeof value === 'string' ? target.normal(value) : value }
   }
 
   /** No stored string has NUL or half of a surrogate pair: such values match nothing, and no engine gets to see them. */
@@ -65,6 +79,8 @@ export class Operands {
     return values.filter(({ value }) => typeof value !== 'string' || isStorableText(value))
   }
 }
+
+const onlyExists = 'is JSON, of which can be asked only whether it exists'
 
 function isScalar(value: unknown): value is LeafValue {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'

@@ -7,7 +7,7 @@ import type { MetadataDeclaration } from './declaration'
 import { chunkPath, isOwnField, ownFields } from './entry-leaves'
 import { isDateTime } from './leaves'
 import { metadataPathProblem } from './metadata-key'
-import { type FieldTarget, Operands } from './operands'
+import { type FieldTarget, type FilterColumn, Operands } from './operands'
 import type { ElementTest, ParsedFilter } from './parsed'
 import { isSystemField, systemFieldTypes } from './system-fields'
 
@@ -46,7 +46,19 @@ export function parseFilter(
   return reading('filter', 'HW_INVALID_FILTER', () => new Parser(declaration, limits).filter(filter, 'filter', 1))
 }
 
+/** As `parseFilter`, of rows with these columns and no other field. */
+export function parseColumnFilter(
+  filter: unknown,
+  columns: Readonly<Record<string, FilterColumn>>,
+  limits: FilterLimits = {},
+): ParsedFilter {
+  if (filter === undefined) return { kind: 'all', of: [] }
+  const parser = new Parser(undefined, limits, columns)
+  return reading('filter', 'HW_INVALID_FILTER', () => parser.filter(filter, 'filter', 1))
+}
+
 class Parser {
+  readonly #columns: Readonly<Record<string, FilterColumn>> | undefined
   readonly #declaration: MetadataDeclaration | undefined
   readonly #maxConditions: number
   readonly #maxDepth: number
@@ -54,8 +66,13 @@ class Parser {
   readonly #of: 'documents' | 'chunks'
   #conditions = 0
 
-  constructor(declaration: MetadataDeclaration | undefined, limits: FilterLimits) {
+  constructor(
+    declaration: MetadataDeclaration | undefined,
+    limits: FilterLimits,
+    columns?: Readonly<Record<string, FilterColumn>>,
+  ) {
     this.#declaration = declaration
+    this.#columns = columns
     this.#of = limits.of ?? 'chunks'
     this.#maxConditions = limits.maxConditions ?? filterLimits.maxConditions
     this.#maxDepth = limits.maxDepth ?? filterLimits.maxDepth
@@ -136,6 +153,12 @@ class Parser {
 
   #target(key: string, at: string): FieldTarget {
     const place = `${at}.${key}`
+    if (this.#columns) {
+      if (!Object.hasOwn(this.#columns, key)) {
+        throw invalid(place, `unknown column; those are ${Object.keys(this.#columns).join(', ')}`)
+      }
+      return { field: { kind: 'metadata', path: key }, at: place, ...this.#columns[key]! }
+    }
     if (isSystemField(key)) {
       return { field: { kind: 'system', name: key }, at: place, only: systemFieldTypes[key] }
     }

@@ -25,6 +25,7 @@ const ofNobody = new Set([migrationTable, migrationLockTable, levelTable])
 /** What a role needs of a table or sequence: the one for tenants, or the one that relays and rebuilds. */
 function needs({ name, kind }: OwnRelation, role: 'app' | 'worker'): readonly Right[] {
   if (kind === 'sequence') return role === 'worker' || schemaManifest.sequences.includes(name) ? ['USAGE'] : []
+  if (kind === 'entity') return all
   // Statements of tenants search the indexes, and the relay writes them.
   if (kind === 'index') return role === 'worker' ? all : reading
   if (ofNobody.has(name)) return reading

@@ -5,6 +5,7 @@ import type { ChunkRepository } from './chunks'
 import type { CommitRepository } from './commits'
 import type { DocumentRepository } from './documents'
 import type { EmbeddingRepository } from './embeddings'
+import type { EntityRowRepository } from './entities'
 import type { GenerationRepository } from './generations'
 import type { JobRepository } from './jobs'
 import type { RegistryRepository } from './registry'
@@ -17,6 +18,7 @@ export interface TruthSession {
   readonly documents: DocumentRepository
   readonly chunks: ChunkRepository
   readonly embeddings: EmbeddingRepository
+  readonly entities: EntityRowRepository
   readonly jobs: JobRepository
   readonly generations: GenerationRepository
   readonly commits: CommitRepository

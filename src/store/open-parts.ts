@@ -8,6 +8,7 @@ import { type Random, systemRandom } from '../core/random'
 import { loadStemmers } from '../core/words/languages'
 import { VectorLru } from '../embeddings/lru'
 import { checkModels, openModels } from '../embeddings/open-models'
+import { type EntityDeclarations, entityDefinitions } from '../entities/entity-map'
 import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
@@ -33,7 +34,7 @@ const answeringMs = 2_000
 
 /** Puts a store together: Postgres (a server, a pool of the user's, or PGlite here) and the engines beside it. */
 export async function openParts(
-  given: StoreOptions<object>,
+  given: StoreOptions<object, EntityDeclarations>,
   check?: (truth: Truth) => Promise<void>,
 ): Promise<StoreParts> {
   const clock = given.clock ?? systemClock
@@ -47,6 +48,7 @@ export async function openParts(
   const place = { postgres: connection, schema, folder, epoch, clock, random }
   checkEngines(given, place)
   resolveCollections(await checkModels(given))
+  const entities = entityDefinitions(given.entities)
 
   const closing: (() => Promise<void>)[] = [() => connection.close()]
   const close = async (): Promise<void> => {
@@ -57,7 +59,12 @@ export async function openParts(
     const { options, opened } = await openModels(given, { clock, random })
     closing.push(async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))))
     const { plans, embedders, splitters, named, fallback } = resolveCollections(options)
-    const notices = await prepareDatabase(connection, schema, options.migrate)
+    const notices = await prepareDatabase(
+      connection,
+      schema,
+      options.migrate,
+      [...entities.values()].map(({ table }) => table),
+    )
     if (fallback) notices.push(noEmbedder)
     notices.push(...clearPasswords(options))
     const { system } = await truth.session({ worker: true }).registry.database()
@@ -111,6 +118,7 @@ export async function openParts(
       hedge: options.search?.hedge,
       epoch,
       blobs: beside.blobs,
+      entities,
       // The caller's role stays; the policies, where he is under them, then let this tenant through.
       adopt: (transaction, tenant) => {
         const executor = executorOfTenant(transaction, tenant, { token: uuidV7(clock, random), schema })

@@ -59,7 +59,9 @@ export async function proveRowSecurity(connection: PostgresConnection, schema: s
   const own = await ownRelations(worker, schema)
   const guarded = own.filter(
     ({ name, kind }) =>
-      kind === 'index' || (kind === 'truth' && Object.keys(schemaManifest.tables[name]?.policies ?? {}).length > 0),
+      kind === 'index' ||
+      kind === 'entity' ||
+      (kind === 'truth' && Object.keys(schemaManifest.tables[name]?.policies ?? {}).length > 0),
   )
   const { rows } = await connection.session({ tenant: nobody }).query<Asked>(
     `SELECT r.rolname AS role, session_user::text AS login, r.rolsuper AS superuser, r.rolbypassrls AS bypasses,
@@ -81,7 +83,7 @@ export async function proveRowSecurity(connection: PostgresConnection, schema: s
   const policies = await readPolicies(worker, schema)
   const usual = schemaManifest.tables['documents']!.policies
   for (const { name, kind } of guarded) {
-    const expected = kind === 'index' ? usual : schemaManifest.tables[name]!.policies
+    const expected = kind === 'truth' ? schemaManifest.tables[name]!.policies : usual
     const found = policies.get(name) ?? {}
     const differing = [...new Set([...Object.keys(expected), ...Object.keys(found)])].filter(
       (policy) => expected[policy] !== found[policy],

@@ -30,6 +30,7 @@ import {
 import type { Random } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
 import { type EmbedderOption, embedderOf } from '../embeddings/select'
+import { type EntityDeclarations, entityDefinitions, type NoEntities } from '../entities/entity-map'
 import { defineMetadata, type MetadataDeclaration } from '../filter/metadata'
 import type { ErrorListener, Logger } from '../observability/troubles'
 import type { BlobRepository } from '../repositories/blobs'
@@ -68,8 +69,8 @@ export interface CollectionOptions<M = JsonObject> {
   folding?: boolean | undefined
 }
 
-/** Options of `openStore`. `C` maps each collection to its metadata type. */
-export interface StoreOptions<C extends object = { documents: JsonObject }> {
+/** Options of `openStore`. `C` maps each collection to its metadata type, `X` each entity to its declaration. */
+export interface StoreOptions<C extends object = { documents: JsonObject }, X extends EntityDeclarations = NoEntities> {
   /** Everything within this process, in a folder or `':memory:'`. The default, with `./.headwater`. */
   embedded?: { path?: string | undefined } | undefined
   /** A server by `url`, or a `pool` of your own; `schema` is `headwater` by default. */
@@ -123,6 +124,8 @@ export interface StoreOptions<C extends object = { documents: JsonObject }> {
   splitters?: Readonly<Record<string, SplitterOptions | Splitter>> | undefined
   /** By name; `documents` is always there. */
   collections?: { [K in keyof C]?: CollectionOptions<C[K]> } | undefined
+  /** What `defineEntity` made, by name: tables of rows beside the documents, `acme.entities.NAME`. */
+  entities?: X | undefined
   /** 'auto' migrates under an advisory lock; 'check' refuses a database that needs it; 'off' does not look. */
   migrate?: 'auto' | 'check' | 'off' | undefined
   /** 'background' applies and drains in this process too; 'external' leaves it to workers. */
@@ -248,6 +251,7 @@ const kinds = {
       folding: flag,
     } satisfies OptionKinds<CollectionOptions>),
   ),
+  entities: anything,
   migrate: oneOf('auto', 'check', 'off'),
   relay: oneOf('background', 'external'),
   blobs: folder,
@@ -291,9 +295,12 @@ const kinds = {
 const ours: ReadonlySet<string> = new Set(['postgres', 'qdrant', 'elasticsearch'])
 
 /** The options, read once; refuses what is misspelt, of another kind or contradictory, naming the path. */
-export function checkStoreOptions<C extends object>(given: StoreOptions<C>): StoreOptions<C> {
+export function checkStoreOptions<C extends object, X extends EntityDeclarations = NoEntities>(
+  given: StoreOptions<C, X>,
+): StoreOptions<C, X> {
   if (typeof given !== 'object' || given === null) throw invalid('options', 'must be an object')
-  const options = checkOptions(given as StoreOptions, kinds, '') as StoreOptions<C>
+  const options = checkOptions(given as StoreOptions, kinds, '') as StoreOptions<C, X>
+  entityDefinitions(options.entities)
   if (options.embedded && options.postgres) throw invalid('embedded', 'give either embedded or postgres, not both')
   const { vectors, texts, blobs } = options.repositories ?? {}
   if (blobs && (options.blobs || options.s3)) throw invalid('repositories.blobs', 'give it, blobs.path or s3, only one')

@@ -2,6 +2,7 @@ import type { CallOptions } from '../core/abort'
 import type { HeadwaterError } from '../core/errors'
 import type { Embedder } from '../embeddings/embedder'
 import type { VectorLru } from '../embeddings/lru'
+import type { EntityDefinitions } from '../entities/entity-map'
 import type { BlobRepository } from '../repositories/blobs'
 import type { CacheRepository } from '../repositories/cache'
 import type { EpochWatch } from '../repositories/epoch-watch'
@@ -27,6 +28,7 @@ export interface StoreParts {
   readonly hedge?: SearchPorts['hedge']
   readonly epoch: EpochWatch
   readonly blobs: BlobRepository | undefined
+  readonly entities: EntityDefinitions
   readonly adopt?: Adopt | undefined
   /** What health asks beside the truth: each never rejects. */
   readonly checks: Readonly<Record<string, (call: CallOptions) => Promise<ConnectionHealth>>>

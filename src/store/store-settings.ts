@@ -6,6 +6,7 @@ import { type OpenAiEmbedderOptions, openAiDefaults } from '../embeddings/http/o
 import { cachedModel, defaultCacheFolder } from '../embeddings/onnx/model-cache'
 import { isModelFolder } from '../embeddings/onnx/model-folder'
 import { defaultModel } from '../embeddings/onnx/options'
+import type { EntityDeclarations, NoEntities } from '../entities/entity-map'
 import type { StoreOptions } from './store-options'
 
 /**
@@ -14,13 +15,13 @@ import type { StoreOptions } from './store-options'
  * `undefined` takes away what the settings say. Where a migration URL is given, this role does not migrate: the store
  * checks, and `headwater migrate up` is a step of the deployment. HW_INVALID_SETTINGS.
  */
-export function storeOptionsFrom<C extends object = { documents: JsonObject }>(
-  settings: Settings,
-  more: StoreOptions<C> = {},
-): StoreOptions<C> {
+export function storeOptionsFrom<
+  C extends object = { documents: JsonObject },
+  X extends EntityDeclarations = NoEntities,
+>(settings: Settings, more: StoreOptions<C, X> = {}): StoreOptions<C, X> {
   // A named model that is not here is no matter where another embedder is given.
   const embedder = Object.hasOwn(more, 'embedder') ? {} : embedderFrom(settings)
-  return merged({ ...optionsFrom(settings), ...embedder }, { ...more }) as StoreOptions<C>
+  return merged({ ...optionsFrom(settings), ...embedder }, { ...more }) as StoreOptions<C, X>
 }
 
 /** `more` over `base`, and within each group that both have. */

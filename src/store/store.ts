@@ -6,6 +6,14 @@ import { collectionName, tenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import { settledWithin } from '../core/lifecycle'
 import { limitDefaults } from '../core/limits'
+import { ownStatements } from '../entities/access'
+import {
+  type EntityDeclarations,
+  installation,
+  type NoEntities,
+  repositoriesOf,
+  type SharedEntities,
+} from '../entities/entity-map'
 import type { Generation } from '../repositories/generations'
 import type { Backlog, JobRow } from '../repositories/jobs'
 import type { Truth, TruthSession } from '../repositories/truth'
@@ -55,19 +63,23 @@ const closeGraceMs = 1_000
  * language. Only Postgres must answer: what is meant for another store waits until that one does.
  */
 export function openStore(settings: Settings): Promise<Store>
-export function openStore<C extends object = { documents: JsonObject }>(options?: StoreOptions<C>): Promise<Store<C>>
-export async function openStore<C extends object>(given: StoreOptions<C> | Settings = {}): Promise<Store<C>> {
-  return openChecked(isSettings(given) ? storeOptionsFrom<C>(given) : given)
+export function openStore<C extends object = { documents: JsonObject }, X extends EntityDeclarations = NoEntities>(
+  options?: StoreOptions<C, X>,
+): Promise<Store<C, X>>
+export async function openStore<C extends object, X extends EntityDeclarations>(
+  given: StoreOptions<C, X> | Settings = {},
+): Promise<Store<C, X>> {
+  return openChecked(isSettings(given) ? storeOptionsFrom<C, X>(given) : given)
 }
 
 /** As `openStore`, with a check of what the database holds before anything is made for the collections. */
-export async function openChecked<C extends object>(
-  given: StoreOptions<C>,
+export async function openChecked<C extends object, X extends EntityDeclarations = NoEntities>(
+  given: StoreOptions<C, X>,
   check?: (truth: Truth) => Promise<void>,
-): Promise<Store<C>> {
+): Promise<Store<C, X>> {
   const options = checkStoreOptions(given)
   const { openParts } = await import('./open-parts')
-  return Store.start<C>(await openParts(options as StoreOptions<object>, check))
+  return Store.start<C, X>(await openParts(options as StoreOptions<object, EntityDeclarations>, check))
 }
 
 function isSettings(given: object): given is Settings {
@@ -75,7 +87,9 @@ function isSettings(given: object): given is Settings {
 }
 
 /** One store over all profiles. Data is reached through `forTenant` alone. */
-export class Store<C extends object = { documents: JsonObject }> implements AsyncDisposable {
+export class Store<C extends object = { documents: JsonObject }, X extends EntityDeclarations = NoEntities>
+  implements AsyncDisposable
+{
   /** The worker of this process. */
   readonly relay: {
     /** Works until the signal aborts. */
@@ -86,6 +100,8 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
      */
     drain(options?: CallOptions): Promise<DrainResult>
   }
+  /** Rows that belong to no tenant: entities that are declared with `tenant: false`, by their names. */
+  readonly entities: SharedEntities<X>
   readonly #parts: StoreParts
   readonly #writer: CoordinatedWriter
   readonly #context: TenantContext
@@ -120,11 +136,19 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
       epoch: parts.epoch,
       entries: ports.entries,
       blobs,
+      entities: parts.entities,
       clock: ports.clock,
+      random: ports.random,
       limits: { ...limitDefaults, ...ports.limits },
       adopt,
       enter: (work) => this.#enter(work),
     }
+    this.entities = repositoriesOf(
+      parts.entities,
+      { tenant: installation, shared: true },
+      this.#context,
+      ownStatements(this.#context, installation),
+    )
     this.relay = {
       run: async (options) => {
         const { signal } = checkCall(options, { signal: callKinds.signal })
@@ -138,8 +162,8 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   }
 
   /** @internal */
-  static start<C extends object>(parts: StoreParts): Store<C> {
-    const store = new Store<C>(parts)
+  static start<C extends object, X extends EntityDeclarations = NoEntities>(parts: StoreParts): Store<C, X> {
+    const store = new Store<C, X>(parts)
     if ((parts.ports.options?.relay ?? 'background') === 'background') {
       store.#background = store.#writer.relay.run({ signal: store.#stop.signal })
     }
@@ -147,8 +171,8 @@ export class Store<C extends object = { documents: JsonObject }> implements Asyn
   }
 
   /** The handle of a tenant; HW_INVALID_ARGUMENT for a name that is none. */
-  forTenant(tenant: string): TenantHandle<C> {
-    return new TenantHandle<C>(this.#context, tenantId(tenant))
+  forTenant(tenant: string): TenantHandle<C, X> {
+    return new TenantHandle<C, X>(this.#context, tenantId(tenant))
   }
 
   /**

@@ -1,9 +1,8 @@
 import type { CallOptions } from '../core/abort'
 import { withinDeadline } from '../core/deadline'
-import { describeValue } from '../core/describe-value'
-import { HeadwaterError } from '../core/errors'
 import type { Scope } from '../core/ids'
 import type { JsonObject } from '../core/json'
+import { checkPageSize, decodeListCursor, encodeListCursor } from '../core/list-cursor'
 import { anything, checkOptions, type OptionKinds } from '../core/option-kinds'
 import { filterLimitsOf, parseFilter } from '../filter/parse'
 import type { Filter } from '../filter/typed'
@@ -12,7 +11,6 @@ import type { PreparedDocument } from '../writer/write/prepared-document'
 import type { BatchResult, DocumentReceipt } from '../writer/write/receipt'
 import type { BatchWriteOptions, DocumentWriteOptions } from '../writer/write/write-options'
 import { type StoredChunk, type StoredDocument, storedDocument } from './document'
-import { decodeListCursor, encodeListCursor } from './list-cursor'
 import { checkList, type ReadOptions, readAfter, readKinds, type TenantContext } from './tenant-context'
 
 /** What to list: every document without a filter. */
@@ -31,6 +29,9 @@ export interface ListPage<M = JsonObject> {
   /** Absent on the last page. */
   readonly cursor?: string | undefined
 }
+
+/** Of the longest id. */
+const maxIdBytes = 512
 
 const listKinds = { filter: anything, limit: anything, cursor: anything } satisfies OptionKinds<ListQuery>
 
@@ -133,18 +134,13 @@ export class Documents<M = JsonObject> {
   list(given: ListQuery<M> = {}, options?: ReadOptions): Promise<ListPage<M>> {
     return this.#read(options, async (call) => {
       const query = checkOptions(given, listKinds, '', 'HW_INVALID_ARGUMENT')
-      const { pageSize } = this.#context.limits
-      const { limit = Math.min(100, pageSize) } = query
-      if (!Number.isInteger(limit) || limit < 1) {
-        const problem = `limit: must be a whole number from 1, got ${describeValue(limit)}`
-        throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'limit' })
-      }
-      if (limit > pageSize) {
-        throw new HeadwaterError('HW_LIMIT_EXCEEDED', `limit: at most ${pageSize}, got ${limit}`, { path: 'limit' })
-      }
+      const limit = checkPageSize(query.limit, this.#context.limits.pageSize)
       const filter = this.#filter(query.filter)
       const request = JSON.stringify([this.#scope.tenant, this.#scope.collection, filter ?? null])
-      const after = query.cursor === undefined ? undefined : decodeListCursor(request, query.cursor)
+      const after =
+        query.cursor === undefined
+          ? undefined
+          : decodeListCursor(request, query.cursor, maxIdBytes, (id) => checkId(id))
       const rows = await this.#session().documents.list(this.#scope, { filter, after, limit: limit + 1 }, call)
       const items = rows.slice(0, limit).map((row) => storedDocument<M>(row))
       const more = rows.length > limit

@@ -7,6 +7,8 @@ import type { TenantId } from '../core/ids'
 import { reading } from '../core/known-options'
 import type { Limits } from '../core/limits'
 import { anything, type OptionKinds } from '../core/option-kinds'
+import type { Random } from '../core/random'
+import type { EntityDefinitions } from '../entities/entity-map'
 import type { BlobRepository } from '../repositories/blobs'
 import type { CacheRepository } from '../repositories/cache'
 import type { DocumentEntries } from '../repositories/document-entries'
@@ -40,7 +42,9 @@ export interface TenantContext {
   readonly entries: DocumentEntries | undefined
   /** Undefined where no place for blobs is configured. */
   readonly blobs: BlobRepository | undefined
+  readonly entities: EntityDefinitions
   readonly clock: Clock
+  readonly random: Random
   readonly limits: Limits
   /** The repositories over a transaction of the caller's; undefined where the truth is no Postgres. */
   readonly adopt: Adopt | undefined

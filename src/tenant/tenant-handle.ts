@@ -5,6 +5,8 @@ import { HeadwaterError } from '../core/errors'
 import { collectionName, type TenantId } from '../core/ids'
 import type { JsonObject } from '../core/json'
 import { reading } from '../core/known-options'
+import { type EntityAccess, ownStatements } from '../entities/access'
+import { type EntityDeclarations, type NoEntities, repositoriesOf, type TenantEntities } from '../entities/entity-map'
 import type { CollectionMetadata } from '../filter/metadata-input'
 import type { Filter } from '../filter/typed'
 import type { SearchOptions, SearchPage, SearchQuery } from '../search/query'
@@ -23,7 +25,7 @@ import { TransactionHandle } from './transaction-handle'
 export type DefaultMetadata<C extends object> = CollectionMetadata<C, 'documents'>
 
 /** One tenant's view of a store: the only way to data. Cheap to make, holds no connection. */
-export class TenantHandle<C extends object = { documents: JsonObject }> {
+export class TenantHandle<C extends object = { documents: JsonObject }, X extends EntityDeclarations = NoEntities> {
   readonly tenant: TenantId
   /** Documents of the default collection. */
   readonly documents: Documents<DefaultMetadata<C>>
@@ -31,6 +33,8 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
   readonly cache: TenantCache
   /** Bytes by their hash; HW_INVALID_OPTIONS where no place for them is configured. */
   readonly blobs: TenantBlobs
+  /** Rows of the declared entities, by their names; those with `tenant: false` are the store's. */
+  readonly entities: TenantEntities<X>
   readonly #context: TenantContext
   readonly #default: CollectionHandle<DefaultMetadata<C>>
 
@@ -42,6 +46,7 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
     this.documents = this.#default.documents
     this.cache = new TenantCache(context, tenant)
     this.blobs = new TenantBlobs(context, tenant)
+    this.entities = this.#entities(ownStatements(context, tenant))
   }
 
   /** A declared collection, or HW_COLLECTION_UNKNOWN. */
@@ -93,7 +98,7 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
    * throws HW_TRANSACTION_NESTED.
    */
   transaction<T>(
-    work: (transaction: TransactionHandle<C>) => Promise<T>,
+    work: (transaction: TransactionHandle<C, X>) => Promise<T>,
     options?: WriteOptions,
   ): Promise<{ value: T; receipt: Receipt }> {
     const { writer, limits } = this.#context
@@ -106,10 +111,11 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
         this.tenant,
         (inner) =>
           work(
-            new TransactionHandle<C>(
+            new TransactionHandle<C, X>(
               async () => inner,
               (name) => writer.plan(name),
               limits,
+              (access) => this.#entities(access),
             ),
           ),
         options,
@@ -123,7 +129,7 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
    * HW_INVALID_ARGUMENT before anything is written. Its receipts count once you have committed; `waitFor` rejects if you
    * rolled back.
    */
-  using(transaction: CallerTransaction): TransactionHandle<C> {
+  using(transaction: CallerTransaction): TransactionHandle<C, X> {
     const { writer, limits, adopt } = this.#context
     if (!adopt) {
       throw new HeadwaterError('HW_INVALID_ARGUMENT', 'using(transaction): this store has no Postgres to share')
@@ -136,6 +142,15 @@ export class TenantHandle<C extends object = { documents: JsonObject }> {
       begun ??= writer.within(this.tenant, adopted.session)
       return begun
     }
-    return new TransactionHandle<C>(begin, (name) => writer.plan(name), limits)
+    return new TransactionHandle<C, X>(
+      begin,
+      (name) => writer.plan(name),
+      limits,
+      (access) => this.#entities(access),
+    )
+  }
+
+  #entities(access: EntityAccess): TenantEntities<X> {
+    return repositoriesOf(this.#context.entities, { tenant: this.tenant, shared: false }, this.#context, access)
   }
 }

@@ -1,5 +1,7 @@
 import type { JsonObject } from '../core/json'
 import type { Limits } from '../core/limits'
+import { type EntityAccess, withinTransaction } from '../entities/access'
+import type { EntityDeclarations, NoEntities, TenantEntities } from '../entities/entity-map'
 import type { CollectionMetadata } from '../filter/metadata-input'
 import type { CollectionPlan } from '../writer/ports'
 import { checkId, type DocumentInput, type DocumentPatch } from '../writer/write/document-input'
@@ -11,6 +13,9 @@ import { type StoredDocument, storedDocument } from './document'
 import { checkList } from './tenant-context'
 
 type Begin = () => Promise<WriterTransaction>
+
+/** Repositories of the declared entities over a session. */
+export type EntitiesWithin = (access: EntityAccess) => object
 
 /** Documents inside a transaction: reads see what it wrote; projections follow after the commit. */
 export class TransactionDocuments<M = JsonObject> {
@@ -58,19 +63,22 @@ export class TransactionDocuments<M = JsonObject> {
 }
 
 /** What a transaction's callback receives, and what `using(trx)` gives. */
-export class TransactionHandle<C extends object> {
+export class TransactionHandle<C extends object, X extends EntityDeclarations = NoEntities> {
   /** Documents of the default collection. */
   readonly documents: TransactionDocuments<CollectionMetadata<C, 'documents'>>
+  /** Rows of the declared entities, by their names. */
+  readonly entities: TenantEntities<X>
   readonly #begin: Begin
   readonly #planOf: (collection: string) => CollectionPlan
   readonly #limits: Limits
 
   /** @internal */
-  constructor(begin: Begin, planOf: (collection: string) => CollectionPlan, limits: Limits) {
+  constructor(begin: Begin, planOf: (collection: string) => CollectionPlan, limits: Limits, entities: EntitiesWithin) {
     this.#begin = begin
     this.#planOf = planOf
     this.#limits = limits
     this.documents = new TransactionDocuments(begin, planOf('documents'), limits)
+    this.entities = entities(withinTransaction(async () => (await begin()).session())) as TenantEntities<X>
   }
 
   /** A declared collection, or HW_COLLECTION_UNKNOWN. */

@@ -7,6 +7,7 @@ import { seededRandom } from '../core/random'
 import { loadStemmers } from '../core/words/languages'
 import type { Embedder } from '../embeddings/embedder'
 import { VectorLru } from '../embeddings/lru'
+import { type EntityDeclarations, entityDefinitions, type NoEntities } from '../entities/entity-map'
 import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
@@ -35,9 +36,9 @@ export interface Faults {
 }
 
 /** Options of `createTestStore`: those of `openStore` that mean something in memory, a seed and a clock. */
-export interface TestStoreOptions<C extends object>
+export interface TestStoreOptions<C extends object, X extends EntityDeclarations = NoEntities>
   extends Omit<WriterPortsOptions<C>, 'clock' | 'random'>,
-    Pick<StoreOptions<C>, 'cache' | 'search'> {
+    Pick<StoreOptions<C, X>, 'cache' | 'search' | 'entities'> {
   /** Equal seeds give equal ids and jitter; 1 by default. */
   seed?: number | undefined
   /** The system's by default. With a clock that stands still, nothing polls: writes still apply their own jobs. */
@@ -57,16 +58,19 @@ const engineKinds = { vector: engineNames, text: engineNames } satisfies OptionK
 >
 
 /** A store in memory with switches for failures. */
-export type TestStore<C extends object> = Store<C> & { readonly faults: Faults }
+export type TestStore<C extends object, X extends EntityDeclarations = NoEntities> = Store<C, X> & {
+  readonly faults: Faults
+}
 
 /** The same Store over memory, made in milliseconds: for unit tests of what is built on headwater. */
-export async function createTestStore<C extends object = { documents: JsonObject }>(
-  options: TestStoreOptions<C> = {},
-): Promise<TestStore<C>> {
+export async function createTestStore<
+  C extends object = { documents: JsonObject },
+  X extends EntityDeclarations = NoEntities,
+>(options: TestStoreOptions<C, X> = {}): Promise<TestStore<C, X>> {
   await loadStemmers()
   const { seed = 1, clock = systemClock, engines, ...given } = options
   const engineLists = checkOptions(engines, engineKinds, 'engines')
-  const rest = checkStoreOptions(given as StoreOptions<C>)
+  const rest = checkStoreOptions(given as StoreOptions<C, X>)
   const { plans, embedders, splitters, named } = resolveCollections(rest as StoreOptions<object>)
   const down = new Set<FaultTarget>()
   const known = new Set<FaultTarget>(['vector', 'text', 'embedder'])
@@ -126,7 +130,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
     latencyMs: 0,
   })
   const checked = [...known].filter((name) => name !== 'embedder')
-  const store = Store.start<C>({
+  const store = Store.start<C, X>({
     ports,
     named: new Map([...named].map(([name, embedder]) => [name, faultyEmbedder(embedder)])),
     splitters: rest.splitters ?? {},
@@ -137,6 +141,7 @@ export async function createTestStore<C extends object = { documents: JsonObject
     hedge: rest.search?.hedge,
     epoch,
     blobs,
+    entities: entityDefinitions(rest.entities),
     checks: Object.fromEntries(checked.map((name) => [name, check(name)])),
     notices: [],
     close: async () => undefined,

@@ -2,6 +2,7 @@ import type { CollectionName, TenantId } from '../../core/ids'
 import type { Json } from '../../core/json'
 import type { ChunkRow } from '../chunks'
 import type { DocumentRow } from '../documents'
+import type { EntityRecord } from '../entity-table'
 import type { Generation } from '../generations'
 import type { JobRow } from '../jobs'
 import type { DatabaseIdentity } from '../registry'
@@ -59,6 +60,13 @@ export interface StoredRemoval {
   readonly begunAt: number
 }
 
+export interface StoredEntity {
+  readonly entity: string
+  readonly tenant: TenantId
+  readonly record: EntityRecord
+  readonly deleted: boolean
+}
+
 interface StoredReservation {
   readonly token: string
   readonly until: number
@@ -82,6 +90,7 @@ export class Tables {
   readonly generations = new Table<Generation>()
   readonly commits = new Table<StoredCommit>()
   readonly removals = new Table<StoredRemoval>()
+  readonly entities = new Table<StoredEntity>((row) => `${row.entity}/${row.tenant}`)
   readonly records = new Table<Json>()
   readonly workers = new Table<StoredWorker>()
   /** Like a sequence, these never go back, not even when a transaction does. */
@@ -112,6 +121,7 @@ export class Changes {
   #generations: Overlay<Generation> | undefined
   #commits: Overlay<StoredCommit> | undefined
   #removals: Overlay<StoredRemoval> | undefined
+  #entities: Overlay<StoredEntity> | undefined
   #records: Overlay<Json> | undefined
   #workers: Overlay<StoredWorker> | undefined
 
@@ -164,6 +174,11 @@ export class Changes {
     return this.#removals
   }
 
+  get entities(): Overlay<StoredEntity> {
+    this.#entities ??= new Overlay(this.tables.entities)
+    return this.#entities
+  }
+
   get records(): Overlay<Json> {
     this.#records ??= new Overlay(this.tables.records)
     return this.#records
@@ -184,6 +199,7 @@ export class Changes {
     this.#generations?.commit()
     this.#commits?.commit()
     this.#removals?.commit()
+    this.#entities?.commit()
     this.#records?.commit()
     this.#workers?.commit()
   }

@@ -9,6 +9,7 @@ import { MemoryChunks } from './chunks'
 import { MemoryCommits } from './commits'
 import { MemoryDocuments } from './documents'
 import { MemoryEmbeddings } from './embeddings'
+import { MemoryEntities } from './entities'
 import type { Guard, TruthFaults } from './faults'
 import { MemoryGenerations } from './generations'
 import { MemoryJobs } from './jobs'
@@ -168,6 +169,10 @@ class MemorySession implements TruthSession {
 
   get embeddings(): MemoryEmbeddings {
     return new MemoryEmbeddings(this.#access)
+  }
+
+  get entities(): MemoryEntities {
+    return new MemoryEntities(this.#access)
   }
 
   get jobs(): MemoryJobs {

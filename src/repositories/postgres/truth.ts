@@ -7,6 +7,7 @@ import { ClaimFloor } from './claim-floor'
 import { PostgresCommitRepository } from './commits'
 import { PostgresDocumentRepository } from './documents'
 import { PostgresEmbeddingRepository } from './embeddings'
+import { PostgresEntityRowRepository } from './entities'
 import { PostgresGenerationRepository } from './generations'
 import { PostgresJobRepository } from './jobs'
 import { PostgresRegistryRepository } from './registry'
@@ -92,6 +93,10 @@ class PostgresSession implements TruthSession {
 
   get embeddings(): PostgresEmbeddingRepository {
     return new PostgresEmbeddingRepository(this.#executor, this.#options)
+  }
+
+  get entities(): PostgresEntityRowRepository {
+    return new PostgresEntityRowRepository(this.#executor, this.#options)
   }
 
   get generations(): PostgresGenerationRepository {

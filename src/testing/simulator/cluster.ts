@@ -122,7 +122,8 @@ export class Cluster {
       const enter = <T>(work: () => Promise<T>): Promise<T> => work()
       const { clock } = process
       const gate = new FairGate('searches', { concurrency: 1, queue: 0 })
-      const beside = { blobs: undefined, adopt: undefined, clock, limits: limitDefaults, gate, enter }
+      const none = { blobs: undefined, adopt: undefined, entities: new Map() }
+      const beside = { ...none, clock, random, limits: limitDefaults, gate, enter }
       return new TenantCache({ truth, writer, searcher, cache, epoch, entries, ...beside }, tenant)
     }
     const node: Node = { process, ports, plan, writer, searcher, cacheOf, stop, relaying }

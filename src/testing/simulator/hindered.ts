@@ -35,6 +35,6 @@ export function hindered(truth: Truth, tables: Tables, guard: SplitGuard): Truth
 }
 
 function all(session: TruthSession): TruthSession {
-  const { documents, chunks, embeddings, jobs, generations, commits, registry, blobReferences } = session
-  return { documents, chunks, embeddings, jobs, generations, commits, registry, blobReferences }
+  const { documents, chunks, embeddings, entities, jobs, generations, commits, registry, blobReferences } = session
+  return { documents, chunks, embeddings, entities, jobs, generations, commits, registry, blobReferences }
 }

@@ -143,6 +143,9 @@ export class ModelTruth {
       get embeddings() {
         return reach('embeddings', session.embeddings)
       },
+      get entities() {
+        return reach('entities', session.entities)
+      },
       get jobs() {
         return reach('jobs', session.jobs)
       },

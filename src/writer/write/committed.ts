@@ -8,8 +8,11 @@ import type { WriterPorts } from '../ports'
 
 const attempts = 3
 
+/** What it takes to leave a marker and to ask for it. */
+type MarkerPorts = Pick<WriterPorts, 'truth' | 'clock' | 'random'>
+
 /** Key of the row that tells whether one attempt committed; a caller's own keys live beside it. */
-export function markerKey(ports: Pick<WriterPorts, 'clock' | 'random'>): string {
+export function markerKey(ports: Pick<MarkerPorts, 'clock' | 'random'>): string {
   return `attempt:${uuidV7(ports.clock, ports.random)}`
 }
 
@@ -19,7 +22,7 @@ export function markerKey(ports: Pick<WriterPorts, 'clock' | 'random'>): string 
  * cannot be asked.
  */
 export async function committed<T>(
-  ports: WriterPorts,
+  ports: MarkerPorts,
   tenant: TenantId,
   options: CallOptions,
   work: (session: TruthSession) => Promise<T>,
@@ -51,7 +54,7 @@ export async function committed<T>(
  * answer was lost.
  */
 export async function committedAlone<T>(
-  ports: WriterPorts,
+  ports: MarkerPorts,
   tenant: TenantId,
   options: CallOptions,
   work: (session: TruthSession, marker: string) => Promise<T>,
@@ -77,7 +80,7 @@ function notCommitted(cause: HeadwaterError): HeadwaterError {
 }
 
 function neverCommitted(
-  ports: WriterPorts,
+  ports: MarkerPorts,
   tenant: TenantId,
   marker: string,
   unknown: HeadwaterError,
@@ -88,7 +91,7 @@ function neverCommitted(
 }
 
 function found(
-  ports: WriterPorts,
+  ports: MarkerPorts,
   tenant: TenantId,
   marker: string,
   unknown: HeadwaterError,
@@ -98,7 +101,7 @@ function found(
 }
 
 async function settled<T>(
-  ports: WriterPorts,
+  ports: MarkerPorts,
   tenant: TenantId,
   marker: string,
   unknown: HeadwaterError,

@@ -52,6 +52,12 @@ export class WriterTransaction {
     this.#marker = marker
   }
 
+  /** For what is kept beside documents, in the same transaction. @internal */
+  session(): TruthSession {
+    this.#check()
+    return this.#session
+  }
+
   async get(plan: CollectionPlan, id: string): Promise<DocumentRow | null> {
     this.#check()
     return this.#session.documents.get(this.#scope(plan), checkId(id))

@@ -1,0 +1,241 @@
+import { describeValue } from '../core/describe-value'
+import { HeadwaterError } from '../core/errors'
+import { anything, checkOptions, flag, list, type OptionKinds } from '../core/option-kinds'
+import { type EntityColumn, type EntityIndex, type EntityTable, systemColumns } from '../repositories/entity-table'
+import { type ColumnDeclaration, columnsOf } from './columns'
+import type { InputOf, OutputOf, StandardSchema } from './standard-schema'
+
+/** Options of `defineEntity`; `Row` is what the schema gives. */
+export interface EntityOptions<Row = object> {
+  /** The column that identifies a row: text, uuid or integer. Without it rows get an `id` of their own, a UUIDv7. */
+  readonly key?: (keyof Row & string) | undefined
+  /** Of what the schema does not say as JSON Schema, or says otherwise than it should be stored. */
+  readonly columns?: { readonly [K in keyof Row]?: ColumnDeclaration | undefined } | undefined
+  /** What rows can be listed by, beside the key: lists of columns, `[['credits']]`. */
+  readonly indexes?: readonly (readonly IndexedColumn<Row>[])[] | undefined
+  /** What no two rows of a tenant have in common: lists of columns, `[['title']]`. Rows can be listed by these, too. */
+  readonly unique?: readonly (readonly IndexedColumn<Row>[])[] | undefined
+  /** `delete` hides a row, and `restore` gives it back. */
+  readonly softDelete?: boolean | undefined
+  /** false: rows of the whole installation, reached as `store.entities.NAME`. */
+  readonly tenant?: boolean | undefined
+}
+
+export type IndexedColumn<Row> = (keyof Row & string) | 'createdAt' | 'updatedAt'
+
+/** What the types of an entity say. */
+export interface EntityShape {
+  /** What is given of a row. */
+  readonly input: object
+  /** A row as it is read. */
+  readonly row: object
+  /** The type of the key. */
+  readonly key: string | number
+  /** The name of the key. */
+  readonly keyName: string
+  readonly softDelete: boolean
+  readonly tenant: boolean
+}
+
+/** The shape that a schema and options come to. */
+export interface ShapeOf<S, O> {
+  readonly input: InputOf<S> & object
+  readonly row: OutputOf<S> &
+    (KeyNameOf<O> extends keyof OutputOf<S> ? unknown : { readonly id: string }) &
+    SystemValues
+  readonly key: KeyNameOf<O> extends keyof OutputOf<S> ? OutputOf<S>[KeyNameOf<O>] & (string | number) : string
+  readonly keyName: KeyNameOf<O>
+  readonly softDelete: O extends { readonly softDelete: true } ? true : false
+  readonly tenant: O extends { readonly tenant: false } ? false : true
+}
+
+export type KeyNameOf<O> = O extends { readonly key: infer K extends string } ? K : 'id'
+
+/** What each row has beside its own values; times are ISO strings. */
+export interface SystemValues {
+  /** 1 at first, and one more with each change. */
+  readonly version: number
+  readonly createdAt: string
+  readonly updatedAt: string
+}
+
+declare const shape: unique symbol
+
+/** Made by `defineEntity`. */
+export interface EntityDeclaration<E extends EntityShape = EntityShape> {
+  readonly name: string
+  readonly [shape]?: E
+}
+
+/** What is behind a declaration. */
+export interface EntityDefinition {
+  readonly table: EntityTable
+  readonly schema: StandardSchema
+  /** Those that the schema gives, the key among them unless rows get one of their own. */
+  readonly own: readonly EntityColumn[]
+  readonly generated: boolean
+}
+
+const definitions = new WeakMap<object, EntityDefinition>()
+
+const mostColumns = 200
+const mostIndexes = 32
+const mostIndexed = 8
+
+const columnLists = list(list(anything, mostIndexed), mostIndexes)
+const kinds = {
+  key: anything,
+  columns: anything,
+  indexes: columnLists,
+  unique: columnLists,
+  softDelete: flag,
+  tenant: flag,
+} satisfies OptionKinds<EntityOptions>
+
+/**
+ * Declares rows of a kind: a table with a column for each property of the schema, made when a store is opened with it
+ * (`openStore({ entities: { courses } })`). `schema` is any Standard Schema validator (zod, valibot, arktype); it must accept
+ * what it gives, since `update` asks it again. Throws HW_INVALID_OPTIONS.
+ *
+ * ```ts
+ * const courses = defineEntity('courses', schema, { indexes: [['credits']], unique: [['title']] })
+ * ```
+ */
+export function defineEntity<
+  S extends StandardSchema<unknown, object>,
+  const O extends EntityOptions<OutputOf<S>> = Record<never, never>,
+>(name: string, schema: S, options?: O): EntityDeclaration<ShapeOf<S, O>> {
+  if (typeof name !== 'string' || name.length > longestName || !namePattern.test(name)) {
+    const rule = `1 to ${longestName} small letters and digits, with single underscores between them`
+    throw invalid('name', `an entity's name is of ${rule}, got ${describeValue(name)}`)
+  }
+  const at = `entities.${name}`
+  const taken = checkOptions(options as EntityOptions<Record<string, unknown>> | undefined, kinds, at)
+  if (!isStandard(schema))
+    throw invalid(`${at}.schema`, 'must be a Standard Schema, as zod, valibot and arktype make them')
+  const declaration: EntityDeclaration<ShapeOf<S, O>> = Object.freeze({ name })
+  definitions.set(declaration, definitionOf(name, schema, taken, at))
+  return declaration
+}
+
+/** What `defineEntity` was told; HW_INVALID_OPTIONS for what it has not made. @internal */
+export function definitionOfEntity(declaration: unknown, path: string): EntityDefinition {
+  const found = typeof declaration === 'object' && declaration !== null ? definitions.get(declaration) : undefined
+  if (found) return found
+  throw invalid(path, `must be what defineEntity() made, got ${describeValue(declaration)}`)
+}
+
+const longestName = 40
+const namePattern = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
+const columnPattern = /^[A-Za-z][A-Za-z0-9_]{0,62}$/
+const reserved = new Set([
+  'tenant',
+  'deleted_at',
+  'deletedAt',
+  ...systemColumns.flatMap((one) => [one.name, one.column]),
+])
+/** Words of the filter language. */
+const words = new Set(['AND', 'OR', 'NOT'])
+
+function definitionOf(
+  name: string,
+  schema: StandardSchema,
+  options: {
+    key?: unknown
+    columns?: unknown
+    indexes?: unknown
+    unique?: unknown
+    softDelete?: unknown
+    tenant?: unknown
+  },
+  at: string,
+): EntityDefinition {
+  const derived = columnsOf(schema, options.columns as Readonly<Record<string, unknown>> | undefined, at)
+  const own = Array.from(derived, ([property, column]): EntityColumn => {
+    const path = `${at}.columns.${property}`
+    if (!columnPattern.test(property))
+      throw invalid(path, 'a column has a name of letters, digits and _, to 63 of them')
+    if (reserved.has(property) || words.has(property)) throw invalid(path, 'this name is kept for what every row has')
+    return { name: property, column: property, ...column }
+  })
+  if (own.length > mostColumns) throw invalid(`${at}.columns`, `at most ${mostColumns}, got ${own.length}`)
+  const { key } = options
+  const generated = key === undefined
+  if (generated && derived.has('id')) {
+    throw invalid(`${at}.key`, `rows get an id of their own: leave id out of the schema, or say key: 'id'`)
+  }
+  const keyColumn: EntityColumn | undefined = generated
+    ? { name: 'id', column: 'id', kind: 'uuid', required: true, missing: 'null' }
+    : own.find((column) => column.name === key)
+  if (!keyColumn)
+    throw invalid(`${at}.key`, `no column ${describeValue(key)}; those are ${[...derived.keys()].join(', ')}`)
+  if (!keyColumn.required || !['text', 'uuid', 'integer'].includes(keyColumn.kind)) {
+    throw invalid(
+      `${at}.key`,
+      `a key is required, and of text, uuid or integer; ${keyColumn.name} is ${kindOf(keyColumn)}`,
+    )
+  }
+  const columns = [...(generated ? [keyColumn] : []), ...own, ...systemColumns]
+  const indexes = [
+    ...indexesOf(options.indexes, columns, keyColumn.name, false, `${at}.indexes`),
+    ...indexesOf(options.unique, columns, keyColumn.name, true, `${at}.unique`),
+  ]
+  const table: EntityTable = {
+    name,
+    key: keyColumn.name,
+    columns,
+    indexes,
+    softDelete: options.softDelete === true,
+    shared: options.tenant === false,
+  }
+  return { table, schema, own, generated }
+}
+
+function indexesOf(
+  given: unknown,
+  columns: readonly EntityColumn[],
+  key: string,
+  unique: boolean,
+  at: string,
+): EntityIndex[] {
+  const lists = (given ?? []) as readonly (readonly unknown[])[]
+  const seen = new Set<string>()
+  return lists.map((names, index) => {
+    const path = `${at}[${index}]`
+    if (names.length === 0) throw invalid(path, 'names no column')
+    const checked = names.map((name, place) => {
+      const column = columns.find((one) => one.name === name)
+      if (!column || name === 'version') {
+        throw invalid(
+          `${path}[${place}]`,
+          `no column ${describeValue(name)}; those are ${columns.map((one) => one.name).join(', ')}`,
+        )
+      }
+      if (column.kind === 'json') {
+        throw invalid(
+          `${path}[${place}]`,
+          `${column.name} is json, and an index over lists or objects is not to be had yet`,
+        )
+      }
+      if (name === key) throw invalid(`${path}[${place}]`, `${column.name} is the key, which every index ends with`)
+      return column.name
+    })
+    if (new Set(checked).size < checked.length || seen.has(checked.join())) throw invalid(path, 'names something twice')
+    seen.add(checked.join())
+    return { columns: checked, unique }
+  })
+}
+
+function kindOf({ kind, required }: EntityColumn): string {
+  return required ? kind : `${kind}, and may be missing`
+}
+
+function isStandard(schema: unknown): schema is StandardSchema {
+  if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) return false
+  const standard: unknown = Reflect.get(schema, '~standard')
+  return typeof standard === 'object' && standard !== null && typeof Reflect.get(standard, 'validate') === 'function'
+}
+
+function invalid(path: string, problem: string): HeadwaterError {
+  return new HeadwaterError('HW_INVALID_OPTIONS', `${path}: ${problem}`, { path })
+}

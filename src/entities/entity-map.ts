@@ -1,0 +1,77 @@
+import { HeadwaterError } from '../core/errors'
+import type { TenantId } from '../core/ids'
+import { isPlainObject } from '../core/json'
+import type { EntityAccess, EntityContext } from './access'
+import { definitionOfEntity, type EntityDeclaration, type EntityDefinition } from './declaration'
+import { EntityRepository, RestorableRepository } from './repository'
+
+/** The repository of a declared entity. */
+export type RepositoryOf<D> =
+  D extends EntityDeclaration<infer E>
+    ? E['softDelete'] extends true
+      ? RestorableRepository<E>
+      : EntityRepository<E>
+    : never
+
+/** Entities of a store, by their names. */
+export type EntityDeclarations = Readonly<Record<string, EntityDeclaration>>
+
+/** Of a store that declares none. */
+export type NoEntities = Readonly<Record<never, never>>
+
+/** What a tenant reaches of the entities `X` of a store. */
+export type TenantEntities<X> = {
+  readonly [K in keyof X as X[K] extends EntityDeclaration<infer E>
+    ? E['tenant'] extends true
+      ? K
+      : never
+    : never]: RepositoryOf<X[K]>
+}
+
+/** Those of the installation, `tenant: false`. */
+export type SharedEntities<X> = {
+  readonly [K in keyof X as X[K] extends EntityDeclaration<infer E>
+    ? E['tenant'] extends true
+      ? never
+      : K
+    : never]: RepositoryOf<X[K]>
+}
+
+/** Whose the rows of the installation are: no tenant can have this name, so that the same walls keep all of them off. */
+export const installation = '*' as TenantId
+
+export type EntityDefinitions = ReadonlyMap<string, EntityDefinition>
+
+/** What was declared, by name; HW_INVALID_OPTIONS. */
+export function entityDefinitions(given: unknown): EntityDefinitions {
+  if (given === undefined) return new Map()
+  if (!isPlainObject(given)) throw invalid('entities', 'must be an object of what defineEntity() made')
+  return new Map(
+    Object.entries(given).flatMap(([key, declaration]) => {
+      if (declaration === undefined) return []
+      const path = `entities.${key}`
+      const definition = definitionOfEntity(declaration, path)
+      if (definition.table.name === key) return [[key, definition]]
+      throw invalid(path, `the key must be the entity's name, ${definition.table.name}`)
+    }),
+  )
+}
+
+export function repositoriesOf<Map>(
+  definitions: EntityDefinitions,
+  of: { readonly tenant: TenantId; readonly shared: boolean },
+  context: Pick<EntityContext, 'clock' | 'random' | 'limits'>,
+  access: EntityAccess,
+): Map {
+  const found: Record<string, unknown> = {}
+  for (const [name, definition] of definitions) {
+    if (definition.table.shared !== of.shared) continue
+    const Repository = definition.table.softDelete ? RestorableRepository : EntityRepository
+    found[name] = new Repository(definition, of.tenant, context, access)
+  }
+  return Object.freeze(found) as Map
+}
+
+function invalid(path: string, problem: string): HeadwaterError {
+  return new HeadwaterError('HW_INVALID_OPTIONS', `${path}: ${problem}`, { path })
+}

@@ -1,0 +1,166 @@
+import type { Executor } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
+import { asHeadwaterError } from '../../core/errors'
+import type { Json } from '../../core/json'
+import type { ParsedFilter } from '../../filter/parsed'
+import type { Deletion, EntityQuery, EntityRowRepository, EntityScope, EntityWrite, Upserted } from '../entities'
+import { columnOf, type EntityColumn, type EntityRecord, type EntityTable } from '../entity-table'
+import { takenError } from '../taken-values'
+import { entityStatements } from './entity-sql'
+import { indexNameOf, primaryKeyOf, tableNameOf } from './entity-tables'
+import { type PostgresRepositoryOptions, run } from './statements'
+
+type Row = Record<string, unknown>
+
+const uniqueViolation = '23505'
+
+/** Rows of declared entities in Postgres: one statement a call. */
+export class PostgresEntityRowRepository implements EntityRowRepository {
+  readonly #executor: Executor
+  readonly #options: PostgresRepositoryOptions | undefined
+
+  constructor(executor: Executor, options?: PostgresRepositoryOptions) {
+    this.#executor = executor
+    this.#options = options
+  }
+
+  async get({ table, tenant }: EntityScope, key: string | number, call?: CallOptions): Promise<EntityRecord | null> {
+    const { rows } = await run<Row>(this.#executor, this.#sql(table).get, [tenant, key], call)
+    return rows[0] ? recordOf(table.columns, rows[0]) : null
+  }
+
+  async getMany(
+    { table, tenant }: EntityScope,
+    keys: readonly (string | number)[],
+    call?: CallOptions,
+  ): Promise<EntityRecord[]> {
+    if (keys.length === 0) return []
+    const { rows } = await run<Row>(this.#executor, this.#sql(table).getMany, [tenant, [...new Set(keys)]], call)
+    return rows.map((row) => recordOf(table.columns, row))
+  }
+
+  async insert(
+    { table, tenant }: EntityScope,
+    records: readonly EntityRecord[],
+    { marker }: EntityWrite = {},
+    call?: CallOptions,
+  ): Promise<{ readonly inserted: number }> {
+    const columns = table.columns.map((column) => records.map((record) => parameter(column, record)))
+    const values = [tenant, marker ?? null, ...columns]
+    const [row] = await this.#changing<{ done: unknown }>(table, () =>
+      run(this.#executor, this.#sql(table).insert, values, call),
+    )
+    return { inserted: Number(row!.done) }
+  }
+
+  async upsert(
+    { table, tenant }: EntityScope,
+    record: EntityRecord,
+    on: readonly string[],
+    { marker }: EntityWrite = {},
+    call?: CallOptions,
+  ): Promise<Upserted> {
+    const values = [tenant, marker ?? null, ...table.columns.map((column) => parameter(column, record))]
+    const [row] = await this.#changing<{ key: unknown; version: unknown; created: string }>(table, () =>
+      run(this.#executor, this.#sql(table).upsert(on), values, call),
+    )
+    const key = columnOf(table, table.key).kind === 'integer' ? Number(row!.key) : String(row!.key)
+    return { key, version: Number(row!.version), createdAt: row!.created }
+  }
+
+  async replace(
+    { table, tenant }: EntityScope,
+    record: EntityRecord,
+    was: number,
+    { marker }: EntityWrite = {},
+    call?: CallOptions,
+  ): Promise<{ readonly replaced: boolean }> {
+    const changed = table.columns.filter(({ name }) => name !== table.key && name !== 'createdAt')
+    const values = [
+      tenant,
+      marker ?? null,
+      record[table.key],
+      was,
+      ...changed.map((column) => parameter(column, record)),
+    ]
+    return { replaced: await this.#done(table, () => run(this.#executor, this.#sql(table).replace, values, call)) }
+  }
+
+  async delete(
+    { table, tenant }: EntityScope,
+    key: string | number,
+    { at, ifVersion, marker }: Parameters<EntityRowRepository['delete']>[2],
+    call?: CallOptions,
+  ): Promise<Deletion> {
+    const values = [tenant, marker ?? null, key, ifVersion ?? null, ...(table.softDelete ? [at] : [])]
+    const { rows } = await run<{ version: unknown; deleted: boolean }>(
+      this.#executor,
+      this.#sql(table).delete,
+      values,
+      call,
+    )
+    return rows[0] ? { version: Number(rows[0].version), deleted: rows[0].deleted } : { version: null, deleted: false }
+  }
+
+  async restore(
+    { table, tenant }: EntityScope,
+    key: string | number,
+    { at, marker }: EntityWrite & { readonly at: string },
+    call?: CallOptions,
+  ): Promise<{ readonly restored: boolean }> {
+    const values = [tenant, marker ?? null, key, at]
+    return { restored: await this.#done(table, () => run(this.#executor, this.#sql(table).restore, values, call)) }
+  }
+
+  async list({ table, tenant }: EntityScope, query: EntityQuery, call?: CallOptions): Promise<EntityRecord[]> {
+    const values: unknown[] = [tenant]
+    const statement = this.#sql(table).list(query, values)
+    const { rows } = await run<Row>(this.#executor, statement, values, call)
+    const columns = query.select.map((name) => columnOf(table, name))
+    return rows.map((row) => recordOf(columns, row))
+  }
+
+  async count({ table, tenant }: EntityScope, filter?: ParsedFilter, call?: CallOptions): Promise<number> {
+    const values: unknown[] = [tenant]
+    const statement = this.#sql(table).count(filter, values)
+    const { rows } = await run<{ count: unknown }>(this.#executor, statement, values, call)
+    return Number(rows[0]!.count)
+  }
+
+  async #done(table: EntityTable, write: () => Promise<{ rows: Row[] }>): Promise<boolean> {
+    const [row] = await this.#changing(table, write)
+    return Number(row!['done']) > 0
+  }
+
+  /** What the server says of a value that is there already names the value: the columns are what a caller may know. */
+  async #changing<R = Row>(table: EntityTable, write: () => Promise<{ rows: Row[] }>): Promise<R[]> {
+    try {
+      return (await write()).rows as R[]
+    } catch (cause) {
+      const { details } = asHeadwaterError(cause)
+      if (details?.['sqlState'] !== uniqueViolation || details['table'] !== tableNameOf(table)) throw cause
+      const { constraint } = details
+      const index = table.indexes.find((one) => indexNameOf(table, one) === constraint)
+      throw takenError(table, index?.columns ?? (constraint === primaryKeyOf(table) ? [table.key] : []))
+    }
+  }
+
+  #sql(table: EntityTable) {
+    return entityStatements(table, this.#options)
+  }
+}
+
+function parameter({ name, kind }: EntityColumn, record: EntityRecord): Json {
+  const value = record[name] ?? null
+  return kind === 'json' && value !== null ? JSON.stringify(value) : value
+}
+
+/** As pg gives it; a caller's own driver may leave numbers as text. */
+function recordOf(columns: readonly EntityColumn[], row: Row): EntityRecord {
+  const record: Record<string, Json> = {}
+  for (const { name, kind } of columns) {
+    const value = row[name] as Json
+    record[name] = value !== null && (kind === 'integer' || kind === 'number') ? Number(value) : value
+  }
+  return record
+}
