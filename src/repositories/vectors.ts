@@ -64,7 +64,7 @@ export interface VectorRepository {
   scan(index: VectorIndex, scan: IndexScan, call?: CallOptions): Promise<IndexEntry[]>
   /** Points as held, for deep checks; absent ids are left out. */
   read(index: VectorIndex, ids: readonly string[], call?: CallOptions): Promise<VectorPoint[]>
-  /** Makes everything written so far visible to search. */
+  /** Makes everything written so far visible to search; without a time limit, as before a switch, also fast to search. */
   refresh(index: VectorIndex, call?: CallOptions): Promise<void>
   count(index: VectorIndex, tenant?: TenantId, call?: CallOptions): Promise<number>
 }

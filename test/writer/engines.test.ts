@@ -115,6 +115,25 @@ describe('indexes in several engines', () => {
     expect(await reconcile(wide, { target, deep: true })).toMatchObject(clean)
   })
 
+  it('an engine has the time that it needs before the switch, until it is fast to search', async () => {
+    let ready: () => void = () => undefined
+    const refreshing = new Promise<void>((begun) => {
+      there.vectors.refresh = async (_index, call) => {
+        expect(call?.timeoutMs).toBeUndefined()
+        begun()
+        await new Promise<void>((resolve) => {
+          ready = resolve
+        })
+      }
+    })
+    const moving = move('vector')
+    await refreshing
+    expect(await places('vector')).toEqual(['here: live', 'there: building'])
+    ready()
+    await moving
+    expect(await places('vector')).toEqual(['here: standby', 'there: live'])
+  })
+
   it.each(targets)('%s: an engine that this process has not is refused by name', async (target) => {
     await expect(move(target, 'nowhere')).rejects.toMatchObject({
       code: 'HW_INVALID_OPTIONS',

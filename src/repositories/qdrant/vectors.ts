@@ -1,5 +1,6 @@
 import type { QdrantConnection } from '../../connections/qdrant/connection'
-import type { CallOptions } from '../../core/abort'
+import { type CallOptions, throwIfAborted } from '../../core/abort'
+import { isHeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import { checkVector } from '../../embeddings/vector-codec'
 import type { IndexEntry, IndexHit, IndexRemoval, IndexScan } from '../index-entry'
@@ -204,9 +205,19 @@ export class QdrantVectorRepository implements VectorRepository {
     })
   }
 
-  /** Nothing to do: a write that was completed is visible. */
-  async refresh(_index: VectorIndex, call?: CallOptions): Promise<void> {
-    await this.#connection.within(call, async () => {})
+  /**
+   * A write that was completed is visible. A call that may take its time, as before a switch, also waits until searches
+   * need not go through all that was written, for `indexingTimeoutMs` at most.
+   */
+  async refresh(index: VectorIndex, call: CallOptions = {}): Promise<void> {
+    if (call.timeoutMs !== undefined) return this.#connection.within(call, async () => {})
+    try {
+      await this.waitForIndexing(index, call)
+    } catch (error) {
+      throwIfAborted(call.signal)
+      // Searches are right all the same.
+      if (!isHeadwaterError(error, 'HW_TIMEOUT') && !isHeadwaterError(error, 'HW_DATABASE')) throw error
+    }
   }
 
   async count(index: VectorIndex, tenant?: TenantId, call?: CallOptions): Promise<number> {
@@ -237,8 +248,8 @@ export class QdrantVectorRepository implements VectorRepository {
   }
 
   /**
-   * Waits until everything written is in the graph or small enough to need none: for rebuilds and benchmarks, since
-   * searches are right meanwhile, only slower. HW_TIMEOUT after `indexingTimeoutMs` or the call's own `timeoutMs`.
+   * Waits until everything written is in the graph or small enough to need none: searches are right meanwhile, only
+   * slower. HW_TIMEOUT after `indexingTimeoutMs` or the call's own `timeoutMs`.
    */
   async waitForIndexing(index: VectorIndex, call?: CallOptions): Promise<QdrantCollectionStats[]> {
     return this.#connection.within(

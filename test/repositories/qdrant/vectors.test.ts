@@ -360,6 +360,33 @@ describe('QdrantVectorRepository', () => {
     await vectors.drop(index)
   })
 
+  onDouble('a refresh that may take its time waits for indexing, as long as that is allowed to take', async () => {
+    const vectors = backend().vectors()
+    const index = freshIndex(2)
+    await vectors.create(index)
+    const faults = backend().faults!
+    faults.optimizing = true
+    try {
+      await vectors.refresh(index, { timeoutMs: 5_000 })
+      let over = false
+      const refreshed = vectors.refresh(index).then(() => {
+        over = true
+      })
+      await vectors.waitForIndexing(index, { timeoutMs: 200 }).catch(() => undefined)
+      expect(over).toBe(false)
+      // It is no reason not to go on, and an abort is none to go on.
+      await backend().vectors({ indexingTimeoutMs: 100 }).refresh(index)
+      const abort = AbortSignal.timeout(50)
+      expect(await rejection(vectors.refresh(index, { signal: abort }))).toMatchObject({ code: 'HW_TIMEOUT' })
+      expect(over).toBe(false)
+      faults.optimizing = false
+      await refreshed
+    } finally {
+      delete faults.optimizing
+    }
+    await vectors.drop(index)
+  })
+
   onDouble('a write that the server has not completed is HW_TIMEOUT', async () => {
     const vectors = backend().vectors()
     const index = freshIndex(2)
