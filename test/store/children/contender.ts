@@ -28,7 +28,8 @@ const { documents } = store.forTenant('acme')
 const until = performance.now() + Number(milliseconds)
 
 async function contend(writer: number): Promise<void> {
-  for (let turn = 0; performance.now() < until; turn++) {
+  // On a busy machine the time alone would see too little.
+  for (let turn = 0; turn < 25 || performance.now() < until; turn++) {
     const id = `d${below(20)}`
     const text = `${name}${writer}, turn ${turn}. ${'A sentence or two. '.repeat(below(60))}`
     const dice = below(10)
