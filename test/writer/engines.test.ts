@@ -1,4 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { CallOptions } from '../../src/core/abort'
+import { sleep } from '../../src/core/clock'
+import { HeadwaterError } from '../../src/core/errors'
 import { collectionName, tenantId } from '../../src/core/ids'
 import { seededRandom } from '../../src/core/random'
 import type { Generation, Target } from '../../src/repositories/generations'
@@ -133,6 +136,31 @@ describe('indexes in several engines', () => {
     await moving
     expect(await places('vector')).toEqual(['here: standby', 'there: live'])
   })
+
+  it.each(targets)(
+    '%s: a write does not wait long for an index that is not live, and the live one has it',
+    async (target) => {
+      await move(target)
+      await rollback(wide, target, collection, {})
+      const slow = target === 'vector' ? there.vectors : there.texts
+      let asked = 0
+      slow.upsert = (_index: unknown, _entries: unknown, call?: CallOptions) => {
+        asked++
+        return sleep(clock, call?.timeoutMs ?? 60_000, call?.signal).then(() => {
+          throw new HeadwaterError('HW_TIMEOUT', 'It takes its time')
+        })
+      }
+      const startedAt = clock.monotonic()
+      const receipt = await through(wideWriter.put(scope, { id: 'later', text: 'written meanwhile' }))
+      expect(clock.monotonic() - startedAt).toBeLessThan(1_500)
+      expect(asked).toBe(1)
+      expect(receipt.targets[target]).toBe('queued')
+      const page = await searching(wide).search(scope, undefined, { query: 'meanwhile', mode: target, limit: 1 })
+      expect(page).toMatchObject({ degraded: [], hits: [{ documentId: 'later' }] })
+      // It says nothing of the index that the writer had no time for it.
+      expect((await rows(target)).map(({ error }) => error)).toEqual([null, null])
+    },
+  )
 
   it.each(targets)('%s: an engine that this process has not is refused by name', async (target) => {
     await expect(move(target, 'nowhere')).rejects.toMatchObject({

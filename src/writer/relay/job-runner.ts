@@ -67,6 +67,19 @@ interface Applied {
   readonly handedOn: HandedOn | null
 }
 
+/** How long a write waits for an index beside the live one, such as one that Postgres builds HNSW for, ms. */
+const besideMs = 1_000
+/** And for each of its documents, so that a batch is not done twice, ms. */
+const besideMsEach = 10
+
+/** A call of a writer, who has less time for what nobody searches; the relay has all that it takes. */
+function hurried(call: CallOptions, documents: number): CallOptions {
+  const { timeoutMs } = call
+  return timeoutMs === undefined
+    ? call
+    : { ...call, timeoutMs: Math.min(timeoutMs, besideMs + besideMsEach * documents) }
+}
+
 const nothing = { refused: new Map(), failures: new Map(), unavailable: null, handedOn: null }
 
 /**
@@ -191,8 +204,9 @@ export class JobRunner {
       const refusedHere = new Map<ClaimedJob, HeadwaterError>()
       refusals.set(generation, refusedHere)
       try {
-        const cut = await this.#cut(generation, tasks, call, refusedHere, left)
-        await this.#projectTasks(generation, cut, call, vectors, refusedHere)
+        const own = generation.state === 'live' ? call : hurried(call, jobs.length)
+        const cut = await this.#cut(generation, tasks, own, refusedHere, left)
+        await this.#projectTasks(generation, cut, own, vectors, refusedHere)
       } catch (error) {
         throwIfAborted(call.signal)
         // The writer's own haste says nothing of the generation: the relay has the time.
