@@ -27,6 +27,8 @@ const mostDimensions = 2_000
 /** A call that has less time than this is no place to build an index in, ms. */
 const patienceMs = 120_000
 const buildTimeoutMs = 3_600_000
+/** At least. */
+const buildMemory = '512MB'
 /** Searches between two looks whether another process has built the index. */
 const lookEvery = 256
 
@@ -99,7 +101,11 @@ export class HnswIndex {
     await lockCreation(executor, target.table)
     if (await isBuilt(executor, target, call)) return
     const { m, efConstruction } = this.#settings
-    await executor.query(`SELECT set_config('maintenance_work_mem', '512MB', true)`)
+    // A graph that outgrows its memory is built several times slower; who has given the server more has it used.
+    await executor.query(
+      `SELECT set_config('maintenance_work_mem', '${buildMemory}', true)
+       WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < pg_size_bytes('${buildMemory}')`,
+    )
     await executor.query(
       `CREATE INDEX ON ${target.table} USING hnsw (embedding ${target.type.cosineOps})
        WITH (m = ${Number(m)}, ef_construction = ${Number(efConstruction)})`,
