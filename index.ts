@@ -113,6 +113,7 @@ export type {
 } from './src/entities/declaration'
 export { defineEntity } from './src/entities/declaration'
 export type {
+  EntitiesWhere,
   EntityDeclarations,
   NoEntities,
   RepositoryOf,

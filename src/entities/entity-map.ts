@@ -20,22 +20,21 @@ export type EntityDeclarations = Readonly<Record<string, EntityDeclaration>>
 export type NoEntities = Readonly<Record<never, never>>
 
 /** What a tenant reaches of the entities `X` of a store. */
-export type TenantEntities<X> = {
-  readonly [K in keyof X as X[K] extends EntityDeclaration<infer E>
-    ? E['tenant'] extends true
-      ? K
-      : never
-    : never]: RepositoryOf<X[K]>
-}
+export type TenantEntities<X> = EntitiesWhere<X, true>
 
 /** Those of the installation, `tenant: false`. */
-export type SharedEntities<X> = {
-  readonly [K in keyof X as X[K] extends EntityDeclaration<infer E>
-    ? E['tenant'] extends true
-      ? never
-      : K
-    : never]: RepositoryOf<X[K]>
-}
+export type SharedEntities<X> = EntitiesWhere<X, false>
+
+/** Of `any`, anything. */
+export type EntitiesWhere<X, Tenant extends boolean> = 0 extends 1 & X
+  ? X
+  : {
+      readonly [K in keyof X as X[K] extends EntityDeclaration<infer E>
+        ? E['tenant'] extends Tenant
+          ? K
+          : never
+        : never]: RepositoryOf<X[K]>
+    }
 
 /** Whose the rows of the installation are: no tenant can have this name, so that the same walls keep all of them off. */
 export const installation = '*' as TenantId

@@ -1,4 +1,5 @@
 import { type CallOptions, callKinds } from '../core/abort'
+import type { Clock } from '../core/clock'
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { uuidV7 } from '../core/ids'
@@ -6,7 +7,7 @@ import { canonicalJson, isPlainObject, type Json } from '../core/json'
 import { reading } from '../core/known-options'
 import { anything, checkOptions, list, type OptionKinds, whole } from '../core/option-kinds'
 import type { EntityScope } from '../repositories/entities'
-import { columnOf, type EntityRecord } from '../repositories/entity-table'
+import { columnOf, type EntityRecord, type EntityTable } from '../repositories/entity-table'
 import type { EntityAccess, EntityContext } from './access'
 import type { EntityDefinition, EntityShape } from './declaration'
 import {
@@ -141,13 +142,13 @@ export class EntityRepository<E extends EntityShape> {
     return this.#access(call, async ({ read, write }) => {
       for (let attempt = 1; ; attempt++) {
         const stored = await read((rows, within) => rows.get(this.#scope, key, within))
-        if (!stored) throw this.#notFound(key)
+        if (!stored) throw notFound(this.#scope.table, key)
         const was = Number(stored['version'])
         if (ifVersion !== undefined && ifVersion !== was) throw moved(ifVersion, was)
         const values = await this.#patched(stored, patch)
         const changed = { ...stored, ...values }
         if (canonicalJson(changed) === canonicalJson(stored)) return this.#row(stored)
-        const record = { ...changed, version: was + 1, updatedAt: this.#now() }
+        const record = { ...changed, version: was + 1, updatedAt: nowBy(this.#context.clock) }
         const done = await write((rows, marked, within) => rows.replace(this.#scope, record, was, marked, within))
         if (done.replaced) return this.#row(record)
         if (ifVersion !== undefined || attempt === attempts) throw moved(ifVersion ?? was, undefined)
@@ -160,7 +161,7 @@ export class EntityRepository<E extends EntityShape> {
     const { ifVersion, ...call } = checkOptions(options, versionKinds, '', 'HW_INVALID_ARGUMENT')
     const key = this.#key(id)
     return this.#access(call, async ({ write }) => {
-      const at = this.#now()
+      const at = nowBy(this.#context.clock)
       const { deleted, version } = await write((rows, marked, within) =>
         rows.delete(this.#scope, key, { ...marked, at, ifVersion }, within),
       )
@@ -208,24 +209,11 @@ export class EntityRepository<E extends EntityShape> {
     return this.#access(call, ({ read }) => read((rows, within) => rows.count(this.#scope, parsed, within)))
   }
 
-  /** @internal */
-  protected async restored(id: E['key'], options: CallOptions | undefined): Promise<E['row']> {
-    const call = checkOptions(options, callKinds, '', 'HW_INVALID_ARGUMENT')
-    const key = this.#key(id)
-    return this.#access(call, async ({ read, write }) => {
-      const at = this.#now()
-      await write((rows, marked, within) => rows.restore(this.#scope, key, { ...marked, at }, within))
-      const record = await read((rows, within) => rows.get(this.#scope, key, within))
-      if (record) return this.#row(record)
-      throw this.#notFound(key)
-    })
-  }
-
   async #newRecord(given: unknown, at: string): Promise<EntityRecord> {
     const { clock, random, limits } = this.#context
     const { schema, generated, table } = this.#definition
     const values = toValues(this.#definition, await validated(schema, given, at), limits, at)
-    const now = this.#now()
+    const now = nowBy(this.#context.clock)
     const own = generated ? { [table.key]: uuidV7(clock, random) } : {}
     return { ...own, ...values, version: 1, createdAt: now, updatedAt: now }
   }
@@ -284,26 +272,45 @@ export class EntityRepository<E extends EntityShape> {
     const { table } = this.#scope
     return toRow(names ? names.map((name) => columnOf(table, name)) : table.columns, record)
   }
-
-  #now(): string {
-    return new Date(this.#context.clock.now()).toISOString()
-  }
-
-  #notFound(key: string | number): HeadwaterError {
-    const { name } = this.#scope.table
-    return new HeadwaterError('HW_NOT_FOUND', `id: no row ${JSON.stringify(key)} of ${name}`, {
-      path: 'id',
-      details: { key },
-    })
-  }
 }
 
 /** As `EntityRepository`, of an entity with `softDelete`. */
 export class RestorableRepository<E extends EntityShape> extends EntityRepository<E> {
+  readonly #scope: EntityScope
+  readonly #clock: Clock
+  readonly #access: EntityAccess
+
+  /** @internal */
+  constructor(...of: ConstructorParameters<typeof EntityRepository>) {
+    super(...of)
+    const [{ table }, tenant, { clock }, access] = of
+    this.#scope = { table, tenant }
+    this.#clock = clock
+    this.#access = access
+  }
+
   /** Gives a deleted row back and returns it; one that is not deleted stays as it is. HW_NOT_FOUND, HW_CONFLICT. */
   async restore(id: E['key'], options?: CallOptions): Promise<E['row']> {
-    return this.restored(id, options)
+    const call = checkOptions(options, callKinds, '', 'HW_INVALID_ARGUMENT')
+    const { table } = this.#scope
+    const key = toKey(table, id, 'id')
+    return this.#access(call, async ({ read, write }) => {
+      const at = nowBy(this.#clock)
+      await write((rows, marked, within) => rows.restore(this.#scope, key, { ...marked, at }, within))
+      const record = await read((rows, within) => rows.get(this.#scope, key, within))
+      if (record) return toRow(table.columns, record)
+      throw notFound(table, key)
+    })
   }
+}
+
+function nowBy(clock: Clock): string {
+  return new Date(clock.now()).toISOString()
+}
+
+function notFound({ name }: EntityTable, key: string | number): HeadwaterError {
+  const what = `id: no row ${JSON.stringify(key)} of ${name}`
+  return new HeadwaterError('HW_NOT_FOUND', what, { path: 'id', details: { key } })
 }
 
 function moved(ifVersion: number, version: number | undefined): HeadwaterError {

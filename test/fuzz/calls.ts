@@ -5,14 +5,16 @@ export type Any = any
 
 /** What calls are made on, and what a right one needs. */
 export interface Scene {
-  readonly store: Store<Any>
-  readonly acme: TenantHandle<Any>
+  readonly store: Store<Any, Any>
+  readonly acme: TenantHandle<Any, Any>
   readonly prepared: unknown
   readonly receipt: Record<string, unknown>
   readonly listCursor: string
   readonly searchCursor: string
   readonly chunkId: string
   readonly blobKey: string
+  readonly courseId: string
+  readonly courseCursor: string
   readonly vector: readonly number[]
 }
 
@@ -102,8 +104,57 @@ const inside = (work: (documents: Any, args: Any[]) => unknown) => async (scene:
   return outcome.value
 }
 
+const entityCall = { ...call, ifVersion: 77 }
+const courseFilter = {
+  title: 'x',
+  credits: { gte: 1, lt: 2 },
+  starts: { in: ['2026-01-01'] },
+  NOT: { tags: { exists: true } },
+  OR: [{ open: true }],
+}
+const course = { title: 'A course', credits: 5, starts: '2026-01-01T00:00:00Z', open: true, tags: ['a'] }
+
+/** As `inside`, of an entity. */
+const onCourses = (method: string) => (scene: Scene, args: Any[]) => scene.acme.entities['courses'][method](...args)
+
+const entityCalls: Readonly<Record<string, Call>> = {
+  'EntityRepository.insert': { args: () => [{ ...course, credits: 0.5 }, call], on: onCourses('insert') },
+  'EntityRepository.insertMany': { args: () => [[{ ...course, credits: 0.5 }], call], on: onCourses('insertMany') },
+  'EntityRepository.upsert': {
+    args: () => [
+      { ...course, credits: 0.5 },
+      { ...call, on: ['title'] },
+    ],
+    on: onCourses('upsert'),
+  },
+  'EntityRepository.get': { args: ({ courseId }) => [courseId, call], on: onCourses('get') },
+  'EntityRepository.getMany': { args: ({ courseId }) => [[courseId], call], on: onCourses('getMany') },
+  'EntityRepository.update': { args: ({ courseId }) => [courseId, course, entityCall], on: onCourses('update') },
+  'EntityRepository.delete': { args: ({ courseId }) => [courseId, entityCall], on: onCourses('delete') },
+  'EntityRepository.list': {
+    args: ({ courseCursor }) => [
+      {
+        filter: courseFilter,
+        orderBy: [{ credits: 'asc' }, { id: 'asc' }],
+        limit: 5,
+        cursor: courseCursor,
+        select: ['title'],
+      },
+      call,
+    ],
+    on: onCourses('list'),
+  },
+  'EntityRepository.first': {
+    args: () => [{ filter: courseFilter, orderBy: [{ credits: 'desc' }], select: ['title'] }, call],
+    on: onCourses('first'),
+  },
+  'EntityRepository.count': { args: () => [courseFilter, call], on: onCourses('count') },
+  'RestorableRepository.restore': { args: ({ courseId }) => [courseId, call], on: onCourses('restore') },
+}
+
 /** By class and name, as reflection finds them. */
 export const calls: Readonly<Record<string, Call>> = {
+  ...entityCalls,
   'Store.forTenant': { args: () => ['acme'], on: ({ store }, args) => store.forTenant(args[0]) },
   'Store.health': { args: () => [call], on: ({ store }, args) => store.health(args[0]) },
   'Store.rebuild': {

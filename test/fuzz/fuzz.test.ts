@@ -1,13 +1,32 @@
 import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { isHeadwaterError, openStore } from '../../index'
+import { z } from 'zod'
+import { defineEntity, isHeadwaterError, openStore } from '../../index'
 import { createTestStore } from '../../src/testing/test-store'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 import { type Any, calls, type Scene, without } from './calls'
 import { hostile, hostileName } from './hostile'
 
+const courses = defineEntity(
+  'courses',
+  z.looseObject({
+    title: z.string(),
+    credits: z.int(),
+    starts: z.string(),
+    open: z.unknown(),
+    tags: z.unknown().refine((tags) => Array.isArray(tags)),
+  }),
+  {
+    columns: { starts: 'datetime?', open: 'boolean?', tags: 'json?' },
+    indexes: [['credits']],
+    unique: [['title']],
+    softDelete: true,
+  },
+)
+
 const options = {
+  entities: { courses },
   embedder: { hashing: { dimensions: 32 } },
   collections: { documents: {}, questions: {} },
   relay: 'external',
@@ -23,6 +42,7 @@ const codes = new Set([
   'HW_INVALID_OPTIONS',
   'HW_INVALID_DOCUMENT',
   'HW_INVALID_METADATA',
+  'HW_INVALID_ENTITY',
   'HW_INVALID_FILTER',
   'HW_INVALID_CURSOR',
   'HW_INVALID_VECTOR',
@@ -30,6 +50,8 @@ const codes = new Set([
   'HW_COLLECTION_UNKNOWN',
   'HW_NOT_FOUND',
   'HW_VERSION_CONFLICT',
+  // Of a row that a case before has left.
+  'HW_CONFLICT',
   'HW_IDEMPOTENCY_CONFLICT',
   'HW_EPOCH_CHANGED',
   'HW_RECEIPT_ROLLED_BACK',
@@ -84,9 +106,14 @@ async function sceneOf(store: Any): Promise<Scene> {
   await store.relay.drain({ timeoutMs: 20_000 })
   const blob = await acme.blobs.put('kept bytes')
   const [hit] = (await acme.search({ query: 'words', mode: 'text' })).hits
+  const rows = await acme.entities.courses.insertMany(
+    ['x', 'y'].map((title) => ({ title, credits: 1, starts: '2026-01-01', open: true, tags: [] })),
+  )
   return {
     store,
     acme,
+    courseId: rows[0].id,
+    courseCursor: (await acme.entities.courses.list({ limit: 1, orderBy: [{ credits: 'asc' }] })).cursor,
     receipt: JSON.parse(JSON.stringify(receipt)),
     prepared: await acme.documents.prepare({ id: 'p', text: 'Prepared.' }),
     listCursor: (await acme.documents.list({ limit: 1 })).cursor!,
@@ -103,6 +130,7 @@ async function stateOf({ acme, store }: Scene): Promise<unknown> {
   return [
     items.map(({ id, version, text }) => [id, version, text]),
     await acme.collection('questions').documents.count(),
+    (await acme.entities.courses.list()).items,
     (await acme.blobs.list()).length,
     (await store.backlog()).waiting,
   ]
@@ -162,6 +190,10 @@ function fuzzSuite(name: string, open: () => Promise<{ store: Any; close(): Prom
       const { acme, store } = scene
       const found = new Set([...methodsOf(acme), ...methodsOf(acme.collection('questions'))])
       for (const one of methodsOf(store)) found.add(one)
+      const restorable = acme.entities.courses
+      for (const one of [restorable, Object.create(Object.getPrototypeOf(Object.getPrototypeOf(restorable)))]) {
+        for (const name of methodsOf(one)) found.add(name)
+      }
       await acme.transaction(async (tx) => {
         for (const one of methodsOf(tx)) found.add(one)
       })

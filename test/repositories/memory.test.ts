@@ -12,6 +12,7 @@ import { commitRepositoryContract } from '../../src/testing/contracts/commits'
 import { documentWritesContract } from '../../src/testing/contracts/document-writes'
 import { documentRepositoryContract } from '../../src/testing/contracts/documents'
 import { embeddingRepositoryContract } from '../../src/testing/contracts/embeddings'
+import { entityRowRepositoryContract } from '../../src/testing/contracts/entities'
 import { generationRepositoryContract } from '../../src/testing/contracts/generations'
 import { jobRepositoryContract } from '../../src/testing/contracts/jobs'
 import { registryRepositoryContract } from '../../src/testing/contracts/registry'
@@ -30,6 +31,7 @@ describe('in memory', () => {
     documentWritesContract,
     chunkRepositoryContract,
     embeddingRepositoryContract,
+    entityRowRepositoryContract,
     jobRepositoryContract,
     generationRepositoryContract,
     commitRepositoryContract,

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PostgresConnection } from '../../src/connections/postgres/connection'
+import { migrateEntityTables } from '../../src/migrations/entity-tables'
 import { migrate } from '../../src/migrations/migrate'
 import { ensureRoles } from '../../src/migrations/roles'
+import { tableDeclaration } from '../../src/repositories/postgres/entity-tables'
 import { PostgresTruth } from '../../src/repositories/postgres/truth'
 import { blobReferenceRepositoryContract } from '../../src/testing/contracts/blob-references'
 import { chunkRepositoryContract } from '../../src/testing/contracts/chunks'
@@ -9,6 +11,7 @@ import { commitRepositoryContract } from '../../src/testing/contracts/commits'
 import { documentWritesContract } from '../../src/testing/contracts/document-writes'
 import { documentRepositoryContract } from '../../src/testing/contracts/documents'
 import { embeddingRepositoryContract } from '../../src/testing/contracts/embeddings'
+import { contractEntity, entityRowRepositoryContract } from '../../src/testing/contracts/entities'
 import { generationRepositoryContract } from '../../src/testing/contracts/generations'
 import { jobRepositoryContract } from '../../src/testing/contracts/jobs'
 import { registryRepositoryContract } from '../../src/testing/contracts/registry'
@@ -22,6 +25,7 @@ const contracts = [
   documentWritesContract,
   chunkRepositoryContract,
   embeddingRepositoryContract,
+  entityRowRepositoryContract,
   jobRepositoryContract,
   generationRepositoryContract,
   commitRepositoryContract,
@@ -45,6 +49,7 @@ function contractsOver(open: () => PostgresConnection, secured = false): void {
   beforeAll(async () => {
     connection = open()
     await migrate(connection, { schema })
+    await migrateEntityTables(connection, { schema, tables: [tableDeclaration(contractEntity)] })
     if (!secured) return
     const roles = await ensureRoles(connection.session({ worker: true }), { schema })
     connection.security = { active: roles.enforced, appRole: roles.app, workerRole: roles.worker }
@@ -71,6 +76,7 @@ async function empty(connection: PostgresConnection, schema: string): Promise<vo
     'registry',
     'workers',
     'blob_removals',
+    'e_contract_rows',
   ]
   // The tables are all but empty, and then DELETE is ten times as fast as TRUNCATE.
   const deletes = tables.map((table) => `DELETE FROM ${quoted}.${table};`).join(' ')

@@ -4,7 +4,7 @@ import type { TransactionDocuments } from '../../src/tenant/transaction-handle'
 
 // biome-ignore lint/suspicious/noExplicitAny: what leaks does so whatever the metadata's type
 type Any = any
-export type Tenant = TenantHandle<Any>
+export type Tenant = TenantHandle<Any, Any>
 
 /** One tenant, and what of his another might get hold of. */
 export interface Side {
@@ -17,6 +17,10 @@ export interface Side {
   readonly listCursor: string
   readonly chunkIds: readonly string[]
   readonly blobKey: string
+  readonly courseId: string
+  readonly courseCursor: string
+  /** Softly deleted. */
+  readonly hiddenId: string
 }
 
 export interface Stage {
@@ -91,7 +95,100 @@ function forged({ me, them }: Stage): string {
   return bytes.toString('base64url')
 }
 
+/** By each way to an entity: the handle's own, and those of transactions. Gives back what each told. */
+async function entitiesBy(stage: Stage, work: (entities: Any) => Promise<unknown>): Promise<unknown[]> {
+  return [await work(stage.me.handle.entities), ...(await inTransaction(stage, (tx) => work(tx.entities)))]
+}
+
+/** The column of a refused call that a transaction cannot go on after. */
+const both = async (work: (rows: Any) => Promise<unknown>, { courses, rooms }: Any): Promise<unknown[]> => [
+  await work(courses),
+  await work(rooms),
+]
+
+const entityCases: Readonly<Record<string, Case>> = {
+  insert: (stage) =>
+    entitiesBy(stage, async ({ courses, rooms }) => [
+      // Their title and their key are free for me.
+      await courses.insert({ title: titleOf('theirs'), note: 'x' }),
+      await rooms.insert({ code: 'theirs-room', note: 'x' }),
+      await courses.delete((await courses.first({ filter: { title: titleOf('theirs') } })).id),
+      await rooms.delete('theirs-room'),
+    ]),
+  insertMany: (stage) =>
+    entitiesBy(stage, async ({ courses }) => {
+      const rows = await courses.insertMany([
+        { title: titleOf('theirs'), note: 'x' },
+        { title: 'mine too', note: 'x' },
+      ])
+      for (const { id } of rows) await courses.delete(id)
+      return rows
+    }),
+  upsert: (stage) =>
+    entitiesBy(stage, async ({ courses, rooms }) => {
+      const row = await courses.upsert({ title: titleOf('theirs'), note: 'x' })
+      const room = await rooms.upsert({ code: 'theirs-room', note: 'x' })
+      expect([row.version, room.version]).toEqual([1, 1])
+      await courses.delete(row.id)
+      await rooms.delete('theirs-room')
+      return [row, room]
+    }),
+  get: (stage) =>
+    entitiesBy(stage, async ({ courses, rooms }) => {
+      expect([await courses.get(stage.them.courseId), await rooms.get('theirs-room')]).toEqual([null, null])
+      return [await courses.get(stage.me.courseId), await rooms.get('same')]
+    }),
+  getMany: (stage) =>
+    entitiesBy(stage, async ({ courses, rooms }) => [
+      await courses.getMany([stage.them.courseId, stage.me.courseId]),
+      await rooms.getMany(['same', 'theirs-room']),
+    ]),
+  update: (stage) =>
+    entitiesBy(stage, async ({ courses, rooms }) => [
+      await refusal(courses.update(stage.them.courseId, { note: 'x' }), 'HW_NOT_FOUND'),
+      await refusal(rooms.update('theirs-room', { note: 'x' }), 'HW_NOT_FOUND'),
+      await rooms.update('same', { note: 'changed' }),
+      await rooms.update('same', { note: stage.me.marker }),
+    ]),
+  delete: (stage) =>
+    entitiesBy(stage, async ({ courses, rooms }) => {
+      expect([await courses.delete(stage.them.courseId), await rooms.delete('theirs-room')]).toEqual([false, false])
+    }),
+  list: (stage) =>
+    entitiesBy(stage, async (entities) => {
+      const { courses } = entities
+      const theirs = { title: { in: [titleOf('theirs'), titleOf(stage.them.marker)] } }
+      expect((await courses.list({ filter: theirs })).items).toEqual([])
+      return [
+        await both((rows) => rows.list(), entities),
+        await courses.list({ filter: { NOT: { title: 'none' } }, orderBy: [{ title: 'desc' }], select: ['note'] }),
+        await refusal(courses.list({ cursor: stage.them.courseCursor, limit: 1 }), 'HW_INVALID_CURSOR'),
+      ]
+    }),
+  first: (stage) =>
+    entitiesBy(stage, async (entities) => {
+      expect(await entities.courses.first({ filter: { id: stage.them.courseId } })).toBe(null)
+      return both((rows) => rows.first({ filter: { NOT: { note: 'none' } } }), entities)
+    }),
+  count: (stage) =>
+    entitiesBy(stage, async ({ courses, rooms }) => {
+      expect([await courses.count(), await rooms.count(), await rooms.count({ code: 'theirs-room' })]).toEqual([
+        1, 1, 0,
+      ])
+    }),
+  restore: (stage) => entitiesBy(stage, ({ courses }) => refusal(courses.restore(stage.them.hiddenId), 'HW_NOT_FOUND')),
+}
+
+export const titleOf = (of: string) => `A course ${of}`
+
 export const cases: Readonly<Record<string, Case>> = {
+  ...Object.fromEntries(
+    ['EntityRepository', 'RestorableRepository'].flatMap((of) =>
+      Object.entries(entityCases)
+        .filter(([name]) => of === 'RestorableRepository' || name !== 'restore')
+        .map(([name, one]) => [`${of}.${name}`, one]),
+    ),
+  ),
   'TenantHandle.collection': async ({ me }) => {
     const questions = me.handle.collection('questions')
     return [await questions.documents.list(), await questions.search(shared), await questions.documents.get('same')]

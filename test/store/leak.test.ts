@@ -3,23 +3,34 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CallerTransaction, openStore, type Store } from '../../index'
+import { z } from 'zod'
+import { type CallerTransaction, defineEntity, openStore, type Store } from '../../index'
 import { createTestStore } from '../../src/testing/test-store'
 import { once } from '../support/elasticsearch'
 import { describeFullProfile } from '../support/full-profile'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 import { StrippedPool } from '../support/stripped-pool'
-import { cases, ids, type Side, type Stage, type Tenant, theirsOnly, theirsToo } from './leak-cases'
+import { cases, ids, type Side, type Stage, type Tenant, theirsOnly, theirsToo, titleOf } from './leak-cases'
 import { everythingIn } from './reveal'
 
+const courses = defineEntity('courses', z.object({ title: z.string(), note: z.string() }), {
+  unique: [['title']],
+  softDelete: true,
+})
+const rooms = defineEntity('rooms', z.object({ code: z.string(), note: z.string() }), {
+  key: 'code',
+  indexes: [['note']],
+})
+
 const options = {
+  entities: { courses, rooms },
   embedder: { hashing: { dimensions: 48 } },
   collections: { documents: {}, questions: {} },
   relay: 'external',
 } as const
 
 // biome-ignore lint/suspicious/noExplicitAny: what leaks does so whatever the metadata's type
-type AnyStore = Store<any>
+type AnyStore = Store<any, any>
 
 interface Opened {
   readonly store: AnyStore
@@ -46,6 +57,7 @@ async function seed(store: AnyStore, handle: Tenant, marker: string, own: readon
   }
   await handle.cache.set('k', { note: marker }, { tags: ['tag'] })
   await handle.blobs.put(`bytes of ${marker}`)
+  await handle.entities['rooms'].upsert({ code: 'same', note: marker })
   await store.relay.drain({ timeoutMs: 20_000 })
 }
 
@@ -59,7 +71,20 @@ async function sideOf(store: AnyStore, name: string, marker: string, own: readon
   )
   await seed(store, handle, marker, own)
   const blob = await handle.blobs.put(`bytes of ${marker}`)
+  const rows = handle.entities['courses']
+  const hidden = await rows.insert({ title: 'hidden', note: marker })
+  await rows.insert({ title: titleOf('kept'), note: marker })
+  const { cursor } = await rows.list({ limit: 1 })
+  await rows.delete(hidden.id)
+  const [course] = (await rows.list()).items
+  if (own.includes(theirsOnly)) {
+    await rows.insert({ title: titleOf('theirs'), note: marker })
+    await handle.entities['rooms'].insert({ code: 'theirs-room', note: marker })
+  }
   return {
+    courseId: course!.id,
+    courseCursor: cursor!,
+    hiddenId: hidden.id,
     handle,
     marker,
     prepared: await documents.prepare({ id: 'same', text: `${marker} prepared`, metadata: { note: marker } }),
@@ -80,6 +105,8 @@ async function belongings({ handle }: Side): Promise<unknown> {
     (await handle.search({ query: 'secret words', limit: 100 })).hits.map((hit) => hit.chunkId).sort(),
     await handle.cache.getMany(['k', 'theirs']),
     (await handle.blobs.list()).map(({ key }) => key),
+    (await handle.entities['courses'].list()).items,
+    (await handle.entities['rooms'].list()).items,
   ]
 }
 
