@@ -132,7 +132,9 @@ function javascript(text, replaced) {
 
 function built(name) {
   const entry = name === 'headwater' ? 'index' : name.startsWith('headwater/') ? name.slice(10) : undefined
-  return entry && pathToFileURL(path.join(root, 'dist', `${entry}.js`)).href
+  if (entry) return pathToFileURL(path.join(root, 'dist', `${entry}.js`)).href
+  // What runs elsewhere finds packages from here alone.
+  return /^(node:|\.)/.test(name) ? undefined : import.meta.resolve(name)
 }
 
 const ran = []
