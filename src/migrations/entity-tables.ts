@@ -78,9 +78,7 @@ export async function migrateEntityTables(target: MigrationTarget, options: Enti
         await client.query({ text: 'ROLLBACK' })
         throw error
       }
-      for (const { indexes } of await plansOf(client, schema, options.tables)) {
-        if (indexes.length > 0) await buildIndexes(client, indexes)
-      }
+      await buildIndexes(client, schema, options.tables)
     })
   })
 }
@@ -201,11 +199,29 @@ function indexSql(table: string, index: DeclaredTable['indexes'][number], how: s
   return `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${how}${quoteName(index.name)} ON ${table} (${columns})${where}`
 }
 
-/** Not in a transaction: the limits are the connection's for as long as it takes. */
-async function buildIndexes(client: HeldClient, statements: readonly string[]): Promise<void> {
+const attempts = 20
+const deadlock = '40P01'
+
+/**
+ * Not in a transaction: the limits are the connection's for as long as it takes. Builds of two processes wait for each
+ * other, and Postgres ends one of them: that one looks again at what is left to do, and leaves what the other is at.
+ */
+async function buildIndexes(client: HeldClient, schema: string, tables: readonly DeclaredTable[]): Promise<void> {
+  const planned = async () => (await plansOf(client, schema, tables)).flatMap(({ indexes }) => indexes)
+  let statements = await planned()
+  if (statements.length === 0) return
   await client.query({ text: 'SET statement_timeout = 0; SET lock_timeout = 0' })
   try {
-    for (const text of statements) await client.query({ text })
+    for (let attempt = 1; statements.length > 0; attempt++) {
+      try {
+        for (const text of statements) await client.query({ text })
+      } catch (cause) {
+        const { details } = classifyPostgres(cause, '').error
+        if (details?.['sqlState'] !== deadlock || attempt === attempts) throw cause
+        await client.query({ text: 'SELECT pg_catalog.pg_sleep(0.05 + 0.1 * pg_catalog.random())' })
+      }
+      statements = await planned()
+    }
   } finally {
     await client.query({ text: 'RESET statement_timeout; RESET lock_timeout' })
   }

@@ -281,17 +281,22 @@ describeWithPgvector('tables of entities', () => {
   })
 
   describe('with a login that is no superuser', () => {
+    const role = `hw_plain_${process.pid}`
     let store: Store<{ documents: Record<string, never> }, { books: typeof first }>
     beforeAll(async () => {
-      await database().admin(`CREATE ROLE plain LOGIN PASSWORD 'plain'`)
-      await database().admin(`CREATE SCHEMA owned AUTHORIZATION plain`)
+      await database().admin(`CREATE ROLE ${role} LOGIN PASSWORD 'plain'`)
+      await database().admin(`CREATE SCHEMA owned AUTHORIZATION ${role}`)
       store = (await openStore({
         ...base,
-        postgres: { url: database().urlAs('plain', 'plain'), schema: 'owned', rowLevelSecurity: 'require' },
+        postgres: { url: database().urlAs(role, 'plain'), schema: 'owned', rowLevelSecurity: 'require' },
         entities: { books: first },
       })) as never
     })
-    afterAll(() => store?.close())
+    afterAll(async () => {
+      await store?.close()
+      await database().admin(`DROP OWNED BY ${role} CASCADE`)
+      await database().admin(`DROP ROLE ${role}`)
+    })
 
     it('works as the owner', async () => {
       const row = await store.forTenant('acme').entities.books.insert({ title: 'x' })
