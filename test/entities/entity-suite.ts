@@ -321,6 +321,7 @@ export function entitySuite(
       expect(await theirs.entities.rooms.get('same')).toMatchObject({ seats: 1 })
       const plan = await store.entities.plans.insert({ name: `plan ${tenants}`, price: 9.5 })
       expect(await store.entities.plans.get(plan.id)).toEqual(plan)
+      expect(() => store.forTenant('*')).toThrow(expect.objectContaining({ code: 'HW_INVALID_ARGUMENT' }))
       expect(Object.keys(mine.entities)).toEqual(['courses', 'rooms'])
       expect(Object.keys(store.entities)).toEqual(['plans'])
     })

@@ -2,6 +2,8 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineEntity, type EntityDeclaration, openStore, type PostgresOptions, type Store } from '../../index'
+import { checkEntities } from '../../src/cli/doctor/database'
+import { PostgresConnection } from '../../src/connections/postgres/connection'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 
 const base = { embedder: { hashing: { dimensions: 16 } }, relay: 'external' } as const
@@ -210,12 +212,20 @@ describeWithPgvector('tables of entities', () => {
     await one.forTenant('acme').entities['books'].insertMany([{ title: 'x' }, { title: 'x' }])
     await one.close()
     expect(await refused(open(first, { schema }))).toMatchObject({ code: 'HW_ENTITY_MISMATCH', path: 'entities' })
+    const connection = new PostgresConnection({ url: database().url })
+    const seen = async () => checkEntities(connection, schema)
+    expect(await seen()).toMatchObject([
+      { name: 'entity books', state: 'warning', detail: expect.stringContaining('e_books__title_') },
+    ])
     await ask(`DELETE FROM ${schema}.e_books WHERE ctid = (SELECT max(ctid) FROM ${schema}.e_books)`)
     // What the first try left behind is taken away.
     const two = await open(first, { schema })
     expect(await refused(two.forTenant('acme').entities.books.insert({ title: 'x' }))).toMatchObject({
       code: 'HW_CONFLICT',
     })
+    expect(await seen()).toMatchObject([{ state: 'ok', detail: expect.stringContaining('2 indexes') }])
+    expect(await checkEntities(connection, 'nowhere')).toEqual([])
+    await connection.close()
     await two.close()
   })
 

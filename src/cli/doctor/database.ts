@@ -1,5 +1,6 @@
 import type { PostgresConnection } from '../../connections/postgres/connection'
 import { errorCatalogue, HeadwaterError } from '../../core/errors'
+import { ownRelations } from '../../migrations/own-tables'
 import { readRoles } from '../../migrations/roles'
 import { assertRunnable, assertWhole, migrationStatus } from '../../migrations/status'
 import type { TruthSession } from '../../repositories/truth'
@@ -69,6 +70,27 @@ export async function checkVectorUse(connection: PostgresConnection): Promise<Ch
   if (problem === undefined) return []
   const error = new HeadwaterError('HW_UNAUTHORIZED', problem)
   return [failed('pgvector', error, 'Run that GRANT as the owner of the schema.')]
+}
+
+/** Tables of declared entities, a line each; what is declared is known to the service alone, which compares at opening. */
+export async function checkEntities(connection: PostgresConnection, schema: string): Promise<Check[]> {
+  const worker = connection.session({ worker: true })
+  const tables = (await ownRelations(worker, schema)).flatMap(({ name, kind }) => (kind === 'entity' ? [name] : []))
+  if (tables.length === 0) return []
+  const { rows } = await worker.query<{ name: string; rows: number; indexes: number; broken: string[] }>(
+    `SELECT c.relname::text AS name, greatest(c.reltuples, 0)::bigint AS rows, count(*)::int AS indexes,
+       coalesce(array_agg(i.relname::text) FILTER (WHERE NOT x.indisvalid), '{}') AS broken
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     JOIN pg_index x ON x.indrelid = c.oid JOIN pg_class i ON i.oid = x.indexrelid
+     WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) GROUP BY c.oid ORDER BY c.relname`,
+    [schema, tables],
+  )
+  return rows.map(({ name, rows: count, indexes, broken }) => {
+    const check = `entity ${name.slice(2)}`
+    if (broken.length === 0) return ok(check, `about ${count} rows, ${indexes} indexes`)
+    const remedy = "Open the store with migrate: 'auto', which builds it anew, unless a process is at it."
+    return warning(check, `The index ${broken.join(', ')} is not built to its end, so that nothing uses it.`, remedy)
+  })
 }
 
 /** Jobs that wait or were given up, and whether somebody does them. */

@@ -12,7 +12,7 @@ import { storeOptionsFrom } from '../../store/store-settings'
 import type { CollectionPlan } from '../../writer/ports'
 import type { CliContext } from '../context'
 import { attempt, type Check, failed, ok, unseen, warning } from './check'
-import { checkExtension, checkJobs, checkMigrations, checkRowSecurity, checkVectorUse } from './database'
+import { checkEntities, checkExtension, checkJobs, checkMigrations, checkRowSecurity, checkVectorUse } from './database'
 import { checkIndexes } from './indexes'
 import { checkCalls, checkFences, checkStores, connectStores, disconnect, type Stores } from './stores'
 import { checkFolders, checkPasswords } from './surroundings'
@@ -122,11 +122,12 @@ async function checkDatabase(
     })),
   )
   const place = { session, options, schema, stores, collection: context.collection, plans, answers: isUp }
-  const [indexes, jobs] = await Promise.all([
+  const [entities, indexes, jobs] = await Promise.all([
+    attempt('entities', deadline, () => checkEntities(postgres, schema)),
     attempt('indexes', deadline, () => checkIndexes(place)),
     attempt('jobs', deadline, () => checkJobs(session)),
   ])
-  return [...checks, ...indexes, ...jobs]
+  return [...checks, ...entities, ...indexes, ...jobs]
 }
 
 function unasked(because: 'postgres' | 'migrations'): Check[] {

@@ -93,13 +93,14 @@ function statementsOf(table: EntityTable, schema: string): EntityStatements {
       const receipt = `jsonb_build_object('key', max(key), 'version', max(version), 'createdAt', max(created))`
       return byKey(`${marking(written, receipt)} SELECT key, version, created FROM written`)
     },
-    list: (query, values) => shaped(listSql(table, from, living, query, values), query.filter !== undefined),
+    list: (query, values) => {
+      const text = listSql(table, from, living, query, values)
+      // Without a filter it is a range of the index that has its order, whatever the values.
+      return query.filter ? shaped(text) : byKey(text)
+    },
     count: (filter, values) => {
-      const condition = filter ? ` AND ${compileColumnFilter(filter, table, values)}` : ''
-      return shaped(
-        `SELECT count(*) AS count FROM ${from} WHERE tenant = $1${living}${condition}`,
-        filter !== undefined,
-      )
+      const text = `SELECT count(*) AS count FROM ${from} WHERE tenant = $1${living}`
+      return filter ? shaped(`${text} AND ${compileColumnFilter(filter, table, values)}`) : prepared(text)
     },
   }
 }
@@ -108,11 +109,10 @@ const mostShapes = 200
 const shapes = new Set<string>()
 
 /** Prepared, unless callers bring more different filters than a connection should remember. */
-function shaped(text: string, filtered: boolean): Statement {
-  if (filtered && !shapes.has(text)) {
-    if (shapes.size >= mostShapes) return { text }
-    shapes.add(text)
-  }
+function shaped(text: string): Statement {
+  if (shapes.has(text)) return prepared(text)
+  if (shapes.size >= mostShapes) return { text }
+  shapes.add(text)
   return prepared(text)
 }
 
