@@ -176,15 +176,19 @@ export async function ensureGenerations(ports: WriterPorts): Promise<void> {
   }
 }
 
-/** The generations that take a collection's jobs. The live one is made where its engine was away at the opening. */
+/**
+ * The generations that take a collection's jobs of a target, of `found`, which are those of the collection. The live one
+ * is made where its engine was away at the opening.
+ */
 export async function jobGenerations(
   ports: WriterPorts,
   target: Target,
   collection: CollectionName,
-): Promise<Generation[]> {
+  found: readonly Generation[],
+): Promise<readonly Generation[]> {
+  const ofTarget = found.filter((one) => one.target === target)
+  if (ofTarget.some(({ state }) => state === 'live')) return ofTarget
   const { generations } = ports.truth.session({ worker: true })
-  const found = await generations.list({ target, collection })
-  if (found.some(({ state }) => state === 'live')) return found
   const plan = ports.collections.get(collection)
   if (plan) await makeLive(ports, plan, await ensureRow(ports, plan, target))
   else await liveGeneration(ports, target, collection)

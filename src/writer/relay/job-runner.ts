@@ -119,7 +119,13 @@ export class JobRunner {
   /** One target must not wait for another to be applied; all are settled together. */
   async #runCollection(jobs: readonly ClaimedJob[], call: CallOptions, preset: Preset | undefined): Promise<RunResult> {
     const targets = grouped(jobs, ({ target }) => target)
-    const runs = targets.map((group) => this.#runAlone(group, call, preset))
+    const { collection } = jobs[0]!
+    let listed: Promise<Generation[]> | undefined
+    const list = (): Promise<Generation[]> => {
+      listed ??= this.#ports.truth.session({ worker: true }).generations.list({ collection })
+      return listed
+    }
+    const runs = targets.map((group) => this.#runAlone(group, list, call, preset))
     const settling = Promise.all(runs).then((applied) => this.#settle(jobs, applied))
     const tellings = targets.map((group) => this.#tell(group, settling))
     const { done, applied } = await settling
@@ -146,10 +152,16 @@ export class JobRunner {
   }
 
   /** A target whose store is out of reach is given back. */
-  async #runAlone(jobs: readonly ClaimedJob[], call: CallOptions, preset: Preset | undefined): Promise<Applied> {
+  async #runAlone(
+    jobs: readonly ClaimedJob[],
+    list: () => Promise<Generation[]>,
+    call: CallOptions,
+    preset: Preset | undefined,
+  ): Promise<Applied> {
     try {
       const { target } = jobs[0]!
-      return target === 'cache' ? await this.#forget(jobs, call) : await this.#project(target, jobs, call, preset)
+      if (target === 'cache') return await this.#forget(jobs, call)
+      return await this.#project(target, jobs, await list(), call, preset)
     } catch (cause) {
       return { ...nothing, jobs, outcomes: released(jobs, 0), unavailable: asHeadwaterError(cause) }
     }
@@ -179,11 +191,12 @@ export class JobRunner {
   async #project(
     target: Target,
     jobs: readonly ClaimedJob[],
+    listed: readonly Generation[],
     call: CallOptions,
     preset: Preset | undefined,
   ): Promise<Applied> {
     const { collection } = jobs[0]!
-    const all = await jobGenerations(this.#ports, target, collection)
+    const all = await jobGenerations(this.#ports, target, collection, listed)
     const generations = all.filter((one) => hasEngine(this.#ports, one))
     const absent = await this.#absent(all)
     const handedOn = absent.wanted && { target, collection, error: absent.wanted }
