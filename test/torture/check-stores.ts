@@ -58,6 +58,14 @@ export class RawStores {
     return live?.engine
   }
 
+  /** How many indexes beside the live one have a failure noted, so that a worker has to mend them. */
+  async behind(): Promise<number> {
+    const [counted] = await this.ask<{ behind: number }>(
+      `SELECT count(*)::int AS behind FROM headwater.generations WHERE state = 'standby' AND error IS NOT NULL`,
+    )
+    return counted!.behind
+  }
+
   documents(): Promise<StoredDocument[]> {
     return this.ask(`SELECT tenant, id, version::float8, deleted_at IS NOT NULL AS deleted, text, metadata ->> 'op' AS op
       FROM headwater.documents WHERE version > 0`)
