@@ -29,7 +29,7 @@ export function decodeListCursor<T>(request: string, cursor: string, maxBytes: n
 
 /** How many items a page is to have, 100 unless said otherwise; HW_INVALID_ARGUMENT, HW_LIMIT_EXCEEDED. */
 export function checkPageSize(given: unknown, most: number): number {
-  const limit = given ?? Math.min(100, most)
+  const limit = given === undefined ? Math.min(100, most) : given
   if (!Number.isInteger(limit) || (limit as number) < 1) {
     const problem = `limit: must be a whole number from 1, got ${describeValue(limit)}`
     throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'limit' })

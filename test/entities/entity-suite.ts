@@ -396,6 +396,7 @@ export function entitySuite(
         [() => courses.list({ orderBy: [{ kind: 'up' as never }] }), 'HW_INVALID_ARGUMENT', 'orderBy[0].kind'],
         [() => courses.list({ select: ['nothing' as never] }), 'HW_INVALID_ARGUMENT', 'select[0]'],
         [() => courses.list({ limit: 0 }), 'HW_INVALID_ARGUMENT', 'limit'],
+        [() => courses.list({ limit: null as never }), 'HW_INVALID_ARGUMENT', 'limit'],
         [() => courses.list({ limit: 1_001 }), 'HW_LIMIT_EXCEEDED', 'limit'],
         [() => courses.list({ offset: 1 } as never), 'HW_INVALID_ARGUMENT', 'offset'],
         [() => courses.first({ cursor: 'x' } as never), 'HW_INVALID_ARGUMENT', 'cursor'],
