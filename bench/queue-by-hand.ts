@@ -28,13 +28,13 @@ export class QueueByHand {
   static async open(url: string, schema: string, source: QueueSource): Promise<QueueByHand> {
     const pool = new pg.Pool({ connectionString: url, max: 2 })
     await pool.query(
-      `CREATE TABLE ${schema}.queue (target text, number bigserial, tenant text, document text, PRIMARY KEY (target, number))`,
+      `CREATE TABLE ${schema}.queue_by_hand (target text, number bigserial, tenant text, document text, PRIMARY KEY (target, number))`,
     )
     await pool.query(
-      `INSERT INTO ${schema}.queue (target, tenant, document)
+      `INSERT INTO ${schema}.queue_by_hand (target, tenant, document)
        SELECT target, tenant, id FROM ${schema}.documents CROSS JOIN unnest(ARRAY['vector', 'text']) AS t (target)`,
     )
-    await pool.query(`ANALYZE ${schema}.queue`)
+    await pool.query(`ANALYZE ${schema}.queue_by_hand`)
     return new QueueByHand(pool, schema, source)
   }
 
@@ -48,8 +48,8 @@ export class QueueByHand {
       for (;;) {
         await client.query('BEGIN')
         const { rows: items } = await client.query(
-          `DELETE FROM ${this.#schema}.queue WHERE ctid = ANY(ARRAY(
-             SELECT ctid FROM ${this.#schema}.queue WHERE target = $1 ORDER BY number LIMIT ${batch} FOR UPDATE SKIP LOCKED))
+          `DELETE FROM ${this.#schema}.queue_by_hand WHERE ctid = ANY(ARRAY(
+             SELECT ctid FROM ${this.#schema}.queue_by_hand WHERE target = $1 ORDER BY number LIMIT ${batch} FOR UPDATE SKIP LOCKED))
            RETURNING tenant, document`,
           [target],
         )
