@@ -9,13 +9,21 @@ import type { HeldText } from '../../repositories/memory/texts'
 import type { HeldPoint } from '../../repositories/memory/vectors'
 import { indexedText, inputText } from '../../splitter/input-text'
 import { vectorOf } from './model-embedder'
+import { type SiteName, siteOf } from './model-sites'
 import type { World } from './world'
 
 type Held = HeldPoint | HeldText
 
 interface Engines {
-  readonly vector: { raw(name: string): ReadonlyMap<string, Held> }
-  readonly text: { raw(name: string): ReadonlyMap<string, Held> }
+  readonly vector: { raw(generation: Place): ReadonlyMap<string, Held> }
+  readonly text: { raw(generation: Place): ReadonlyMap<string, Held> }
+}
+
+type Place = Pick<Generation, 'engine' | 'name'>
+
+/** Of all entries of an index. */
+function startOf(place: Place): string {
+  return `${siteOf(place)}/${place.name}/`
 }
 
 /**
@@ -41,7 +49,7 @@ export class IndexCheck {
     this.#damaged.add(target)
     for (const [, generation] of this.#tables.generations.rows) {
       if (generation.target !== target) continue
-      for (const key of this.#resurrected) if (key.startsWith(`${generation.name}/`)) this.#resurrected.delete(key)
+      for (const key of this.#resurrected) if (key.startsWith(startOf(generation))) this.#resurrected.delete(key)
     }
   }
 
@@ -53,23 +61,25 @@ export class IndexCheck {
   get resurrected(): number {
     const names = [...this.#tables.generations.rows.values()]
       .filter(({ state }) => state === 'live' || state === 'standby')
-      .map(({ name }) => `${name}/`)
+      .map(startOf)
     return [...this.#resurrected].filter((key) => names.some((name) => key.startsWith(name))).length
   }
 
   /** Called after each write to an index. */
-  written(target: Target, index: string, before: ReadonlyMap<string, HeldEntry | undefined>): void {
-    const held = this.#engines[target].raw(index)
+  written(target: Target, engine: SiteName, name: string, before: ReadonlyMap<string, HeldEntry | undefined>): void {
+    const held = this.#engines[target].raw({ engine, name })
     for (const [id, was] of before) {
       const entry = held.get(id)
       if (entry === was) continue
-      const key = `${index}/${id}`
+      const key = `${startOf({ engine, name })}${id}`
       if (!entry) {
         this.#resurrected.delete(key)
         continue
       }
       const { tenant, document } = entry.payload
-      const generation = [...this.#tables.generations.rows.values()].find(({ name }) => name === index)
+      const generation = [...this.#tables.generations.rows.values()].find(
+        (one) => one.name === name && siteOf(one) === engine,
+      )
       if (was && (was.fence ?? 0) > (entry.fence ?? 0)) {
         this.#world.violate(
           10,
@@ -109,7 +119,7 @@ export class IndexCheck {
     }
     for (const [, generation] of this.#tables.generations.rows) {
       if (generation.state !== 'live') continue
-      for (const [, entry] of this.#engines[generation.target].raw(generation.name)) {
+      for (const [, entry] of this.#engines[generation.target].raw(generation)) {
         const { tenant, document } = entry.payload
         const { collection } = generation
         places.set(`${tenant}/${collection}/${document}`, { tenant, collection, document })
@@ -129,7 +139,7 @@ export class IndexCheck {
     invariant: 5 | 13 = 5,
   ): void {
     const { target } = generation
-    const index = this.#engines[target].raw(generation.name)
+    const index = this.#engines[target].raw(generation)
     const row = this.#tables.documents.rows.get(`${tenant}/${generation.collection}/${document}`)
     const chunks = new Map(this.#chunksOf(generation, tenant, document).map((chunk) => [chunk.id, chunk]))
     const where = `the ${target} index of ${tenant}/${document} v${row?.version}`
@@ -143,7 +153,7 @@ export class IndexCheck {
     }
     for (const [id, entry] of index) {
       if (entry.payload.document !== document || entry.payload.tenant !== tenant) continue
-      if (chunks.has(id) || this.#resurrected.has(`${generation.name}/${id}`)) continue
+      if (chunks.has(id) || this.#resurrected.has(`${startOf(generation)}${id}`)) continue
       this.#world.violate(
         invariant,
         `No job is left, but ${where} holds ${id} (fence ${entry.fence}), which was removed`,

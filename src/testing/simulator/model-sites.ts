@@ -12,6 +12,12 @@ interface Site<R, E> {
   snapshot(generation: Generation): () => void
 }
 
+export type SiteName = 'near' | 'far'
+
+export function siteOf({ engine }: Pick<Generation, 'engine'>): SiteName {
+  return engine === 'far' ? 'far' : 'near'
+}
+
 const nothing = async (): Promise<void> => undefined
 const unwritten = { upsert: nothing, setPayload: nothing, remove: nothing }
 
@@ -39,14 +45,13 @@ export class ModelSites<R extends object, E> {
     return { main: 'near', others: new Map(seeming && [['far', { repository: seeming }]]) }
   }
 
-  of({ engine }: Pick<Generation, 'engine'>): Site<R, E> {
-    return engine === 'far' ? this.#far : this.#near
+  of(generation: Pick<Generation, 'engine'>): Site<R, E> {
+    return siteOf(generation) === 'far' ? this.#far : this.#near
   }
 
-  /** What the index of this name holds, wherever it is: no name is used twice. */
-  raw(name: string): ReadonlyMap<string, E> {
-    const held = this.#near.raw(name)
-    return held.size > 0 ? held : this.#far.raw(name)
+  /** What an index holds. A Postgres that was set back gives a name again, which the other engine may have known. */
+  raw(generation: Pick<Generation, 'engine' | 'name'>): ReadonlyMap<string, E> {
+    return this.of(generation).raw(generation.name)
   }
 
   leadsTo(alias: string, generation: Generation): Promise<boolean> {

@@ -16,7 +16,7 @@ import { IndexCheck } from './index-check'
 import { ModelBlobs } from './model-blobs'
 import { ModelTextEngine, ModelVectorEngine, type WriteObserver } from './model-engines'
 import { ModelRedis } from './model-redis'
-import { ModelSites } from './model-sites'
+import { ModelSites, type SiteName } from './model-sites'
 import { ModelTruth } from './model-truth'
 import { Network } from './network'
 import { Rebuilds } from './rebuilds'
@@ -97,20 +97,23 @@ class Simulation {
     })
     const network = (name: 'vector' | 'text' | 'embedder' | 'redis' | 'blobs', part: string = name): Network =>
       new Network(part, this.#world, this.#plan[name] ?? none, new Dice(seed, part), () => this.#isDown(name))
-    const observe: WriteObserver = (target, index, before) => this.#indexes.written(target, index, before)
+    const observe =
+      (site: SiteName): WriteObserver =>
+      (target, index, before) =>
+        this.#indexes.written(target, site, index, before)
     const [toVectors, toTexts, embedding] = [network('vector'), network('text'), network('embedder')]
     const [toRedis, toBlobs] = [network('redis'), network('blobs')]
     const [toFarVectors, toFarTexts] = [network('vector', 'far vector'), network('text', 'far text')]
     this.#networks = [toVectors, toTexts, toFarVectors, toFarTexts, embedding, toRedis, toBlobs]
     const blobs = new ModelBlobs(toBlobs, this.#world, this.#truth.tables, this.#clock, this.#history)
     const vectors = new ModelSites(
-      new ModelVectorEngine(toVectors, observe, ofIndex),
-      new ModelVectorEngine(toFarVectors, observe, ofIndex),
+      new ModelVectorEngine(toVectors, observe('near'), ofIndex),
+      new ModelVectorEngine(toFarVectors, observe('far'), ofIndex),
       withoutGuard === 'engine',
     )
     const texts = new ModelSites(
-      new ModelTextEngine(toTexts, observe, ofIndex),
-      new ModelTextEngine(toFarTexts, observe, ofIndex),
+      new ModelTextEngine(toTexts, observe('near'), ofIndex),
+      new ModelTextEngine(toFarTexts, observe('far'), ofIndex),
       withoutGuard === 'engine',
     )
     this.#indexes = new IndexCheck(this.#world, this.#truth.tables, { vector: vectors, text: texts })

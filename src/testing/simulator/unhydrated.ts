@@ -1,4 +1,5 @@
 import type { HydratedChunk } from '../../repositories/chunks'
+import type { Generation } from '../../repositories/generations'
 import type { Tables } from '../../repositories/memory/tables'
 import type { HeldText } from '../../repositories/memory/texts'
 import type { Truth, TruthSession } from '../../repositories/truth'
@@ -7,11 +8,11 @@ import type { Truth, TruthSession } from '../../repositories/truth'
 export function unhydrated(
   truth: Truth,
   tables: Tables,
-  texts: { raw(name: string): ReadonlyMap<string, HeldText> },
+  texts: { raw(generation: Pick<Generation, 'engine' | 'name'>): ReadonlyMap<string, HeldText> },
 ): Truth {
   const hydrate = async (_scope: unknown, _chunking: string, ids: readonly string[]): Promise<HydratedChunk[]> => {
     const live = [...tables.generations.rows.values()].find((one) => one.target === 'text' && one.state === 'live')
-    const held = texts.raw(live?.name ?? '')
+    const held = live ? texts.raw(live) : new Map<string, HeldText>()
     return ids.flatMap((id) => {
       const entry = held.get(id)
       if (!entry) return []
