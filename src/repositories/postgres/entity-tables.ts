@@ -3,29 +3,6 @@ import { sha256 } from '../../core/ids'
 import { columnOf, type EntityColumn, type EntityIndex, type EntityTable } from '../entity-table'
 import { sqlTypes } from './entity-filter-sql'
 
-/** What migrations need to know of a table. */
-interface TableDeclaration {
-  readonly name: string
-  /** Of the entity, for messages. */
-  readonly entity: string
-  /** What says that it is ours; other words are of another table. */
-  readonly comment: string
-  /** In Postgres' own words; `fill` are the values of rows that are there before the column is. */
-  readonly columns: readonly {
-    readonly name: string
-    readonly type: string
-    readonly required: boolean
-    readonly fill?: string | undefined
-  }[]
-  readonly key: readonly string[]
-  readonly indexes: readonly {
-    readonly name: string
-    readonly columns: readonly string[]
-    readonly unique: boolean
-    readonly where?: string | undefined
-  }[]
-}
-
 const longestName = 63
 
 export function tableNameOf({ name }: EntityTable): string {
@@ -43,7 +20,8 @@ export function primaryKeyOf(table: EntityTable): string {
   return `${tableNameOf(table)}_pkey`
 }
 
-export function tableDeclaration(table: EntityTable): TableDeclaration {
+/** What migrations need to know of a table; what the fields say stands with their `DeclaredTable`. */
+export function tableDeclaration(table: EntityTable) {
   const named = (name: string): string => columnOf(table, name).column
   return {
     name: tableNameOf(table),
