@@ -12,6 +12,7 @@ import { RestorableRepository } from '../../src/entities/repository'
 import type { CommitOutcome } from '../../src/repositories/memory/faults'
 import { MemoryTruth } from '../../src/repositories/memory/truth'
 import { acme } from '../../src/testing/contracts/rows'
+import { pgTransaction } from '../support/pg-transaction'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 
 const books = defineEntity(
@@ -50,20 +51,8 @@ describeWithPgvector('entities inside a transaction of the caller', () => {
   })
   afterAll(() => Promise.all([store?.close(), pool?.end()]))
 
-  const plain = async <T>(work: (trx: CallerTransaction, client: pg.PoolClient) => Promise<T>): Promise<T> => {
-    const client = await pool.connect()
-    try {
-      await client.query('BEGIN')
-      const value = await work(client, client)
-      await client.query('COMMIT')
-      return value
-    } catch (error) {
-      await client.query('ROLLBACK')
-      throw error
-    } finally {
-      client.release()
-    }
-  }
+  const plain = <T>(work: (trx: CallerTransaction, client: pg.PoolClient) => Promise<T>): Promise<T> =>
+    pgTransaction(pool, (client) => work(client, client))
   const callers: [string, <T>(work: (trx: CallerTransaction) => Promise<T>) => Promise<T>][] = [
     ['pg', plain],
     [

@@ -7,6 +7,7 @@ import { Kysely, sql as kyselySql, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CallerTransaction, openStore, type Receipt, type Store, type TenantHandle } from '../../index'
+import { pgTransaction } from '../support/pg-transaction'
 import { planted } from '../support/planted'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 
@@ -20,19 +21,8 @@ interface Caller {
 
 const plain: Caller = {
   name: 'a pg client',
-  async transaction(pool, work) {
-    const client = await pool.connect()
-    try {
-      await client.query('BEGIN')
-      const value = await work(client, async (text) => (await client.query(text)).rows)
-      await client.query('COMMIT')
-      return value
-    } catch (error) {
-      await client.query('ROLLBACK')
-      throw error
-    } finally {
-      client.release()
-    }
+  transaction(pool, work) {
+    return pgTransaction(pool, (client) => work(client, async (text) => (await client.query(text)).rows))
   },
 }
 
