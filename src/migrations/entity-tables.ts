@@ -183,7 +183,7 @@ function planOf(schema: string, table: DeclaredTable, found: FoundTable): Plan {
     const there = found.indexes[index.name]
     if (there && (there.valid || there.building)) return []
     // What an interrupted build left is in the way of the next one.
-    const drop = there ? [`DROP INDEX CONCURRENTLY ${quoteName(schema)}.${quoteName(index.name)}`] : []
+    const drop = there ? [`DROP INDEX CONCURRENTLY IF EXISTS ${quoteName(schema)}.${quoteName(index.name)}`] : []
     return [...drop, indexSql(name, index, 'CONCURRENTLY IF NOT EXISTS ')]
   })
   return { additions, indexes, misfits }
