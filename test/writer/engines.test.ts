@@ -310,6 +310,25 @@ describe('indexes in several engines', () => {
     expect(await there.vectors.exists(vectorIndexOf(standby))).toBe(false)
   })
 
+  it('what was waited for is found in what a rollback makes live, too, where an engine shows what it was last asked to', async () => {
+    const lazy = new LazyTexts()
+    const others = new Map([['there', { repository: lazy }]])
+    const over = { ...wide, engines: { ...wide.engines!, text: { main: 'here', others } } }
+    const writer = createWriter(over)
+    await move('text', 'there', over)
+    await rollback(over, 'text', collection, {})
+    expect(await places('text')).toEqual(['here: live', 'there: standby'])
+    const receipt = await writer.put(scope, { id: 'seen', text: 'everywhere' })
+    const standby = textIndexOf((await rows('text'))[1]!)
+    const found = () => lazy.search(standby, { tenant: scope.tenant, query: 'everywhere', limit: 1 })
+    expect(await found()).toEqual([])
+    await writer.waitFor(scope.tenant, receipt)
+    expect(await found()).toMatchObject([{ document: 'seen' }])
+    // It is nobody's yet: that it is away is no reason to wait for.
+    lazy.refresh = () => Promise.reject(new HeadwaterError('HW_UNAVAILABLE', 'away'))
+    await writer.waitFor(scope.tenant, await writer.put(scope, { id: 'more', text: 'everywhere' }))
+  })
+
   it('a worker that lacks an engine keeps nobody from looking after what is in it', async () => {
     await move('vector')
     const [, moved] = (await rows('vector')) as [Generation, Generation]
@@ -325,3 +344,25 @@ describe('indexes in several engines', () => {
     expect(await reconcile(wide, { deep: true })).toMatchObject(clean)
   })
 })
+
+/** Shows to searches what was written before the last refresh, as Elasticsearch does. */
+class LazyTexts extends MemoryTextRepository {
+  readonly #unseen: (() => Promise<void>)[] = []
+
+  override async upsert(...write: Parameters<MemoryTextRepository['upsert']>): Promise<void> {
+    this.#unseen.push(() => super.upsert(...write))
+  }
+
+  override async remove(...write: Parameters<MemoryTextRepository['remove']>): Promise<void> {
+    this.#unseen.push(() => super.remove(...write))
+  }
+
+  override async refresh(): Promise<void> {
+    for (const write of this.#unseen.splice(0)) await write()
+  }
+
+  override async scan(...asked: Parameters<MemoryTextRepository['scan']>): ReturnType<MemoryTextRepository['scan']> {
+    await this.refresh()
+    return super.scan(...asked)
+  }
+}

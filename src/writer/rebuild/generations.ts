@@ -45,6 +45,12 @@ export async function createIndex(ports: WriterPorts, generation: Generation, ca
   else await textsOf(ports, generation).create(textIndexOf(generation), call)
 }
 
+/** Makes what was written visible to search; without a time limit, also fast to search. */
+export async function refreshIndex(ports: IndexPorts, generation: Generation, call: CallOptions): Promise<void> {
+  if (generation.target === 'vector') await vectorsOf(ports, generation).refresh(vectorIndexOf(generation), call)
+  else await textsOf(ports, generation).refresh(textIndexOf(generation), call)
+}
+
 export async function physicalExists(ports: WriterPorts, generation: Generation, call?: CallOptions): Promise<boolean> {
   return generation.target === 'vector'
     ? vectorsOf(ports, generation).exists(vectorIndexOf(generation), call)

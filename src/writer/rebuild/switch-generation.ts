@@ -7,7 +7,7 @@ import { findDrift } from '../reconcile/drift'
 import { beginCheck, type Check, readIndexState } from '../reconcile/index-state'
 import { removalOf } from '../reconcile/repair'
 import { cutUncut } from './cut-uncut'
-import { followAlias, lockTargets } from './generations'
+import { followAlias, lockTargets, refreshIndex } from './generations'
 import { copyByHalves, readCopy } from './index-copy'
 import type { Pace } from './pace'
 import { unpaired } from './retention'
@@ -98,8 +98,7 @@ async function verifyAll(ports: WriterPorts, proved: readonly Generation[], opti
 async function verify(ports: WriterPorts, generation: Generation, options: SwitchOptions): Promise<number> {
   const { pace, signal } = options
   const call = { signal }
-  if (generation.target === 'vector') await vectorsOf(ports, generation).refresh(vectorIndexOf(generation), call)
-  else await textsOf(ports, generation).refresh(textIndexOf(generation), call)
+  await refreshIndex(ports, generation, call)
   let mended = 0
   let compared = 0
   for await (const { checked, drift } of findDrift(ports, generation, { deep: false, signal })) {

@@ -1,8 +1,8 @@
 import { HeadwaterError } from '../../core/errors'
-import { type Generation, textIndexOf, vectorIndexOf } from '../../repositories/generations'
-import { textsOf, vectorsOf } from '../../repositories/index-engines'
+import type { Generation } from '../../repositories/generations'
 import type { WriterPorts } from '../ports'
 import { GenerationCopy } from '../rebuild/generation-copy'
+import { refreshIndex } from '../rebuild/generations'
 import type { Pace } from '../rebuild/pace'
 import { scanIndex } from './drift'
 import type { DueSweep } from './index-state'
@@ -49,7 +49,6 @@ export async function fillEmpty(
     if (stopped) return null
     throw error
   }
-  if (generation.target === 'vector') await vectorsOf(ports, generation).refresh(vectorIndexOf(generation), { signal })
-  else await textsOf(ports, generation).refresh(textIndexOf(generation), { signal })
+  await refreshIndex(ports, generation, { signal })
   return copied
 }

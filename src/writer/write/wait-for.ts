@@ -3,12 +3,12 @@ import { sleep } from '../../core/clock'
 import { type Deadline, withinDeadline } from '../../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
-import { textIndexOf, vectorIndexOf } from '../../repositories/generations'
-import { hasEngine, textsOf, vectorsOf } from '../../repositories/index-engines'
+import type { Generation } from '../../repositories/generations'
+import { hasEngine } from '../../repositories/index-engines'
 import type { JobRow, JobTarget } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
-import { allTargets } from '../rebuild/generations'
+import { allTargets, refreshIndex } from '../rebuild/generations'
 import { checkReceipt, type Receipt } from './receipt'
 
 const firstPollMs = 2
@@ -16,6 +16,7 @@ const longestPollMs = 200
 /** From here on it takes long enough to ask why. */
 const tellingPollMs = 64
 const workerSeenMs = 60_000
+const besideMs = 1_000
 
 /** The relay of this process, as far as a wait is concerned. */
 interface WorkingRelay {
@@ -79,17 +80,15 @@ export async function waitForReceipt(
       if (pollMs >= tellingPollMs && progress.workers === null) progress.workers = await workersOf(ports, session)
       pollMs = Math.min(pollMs * 2, longestPollMs)
     }
+    const { collection } = receipt
     // What is in an engine that this process has not is not searched here either.
-    const live = (await session.generations.list({ collection: receipt.collection, states: ['live'] })).filter((one) =>
-      hasEngine(ports, one),
-    )
+    const generations = (await session.generations.list({ collection })).filter((one) => hasEngine(ports, one))
     progress.stage = 'refresh'
-    for (const { name } of live) progress.refreshing.add(name)
     await Promise.all(
-      live.map(async (generation) => {
-        await (generation.target === 'vector'
-          ? vectorsOf(ports, generation).refresh(vectorIndexOf(generation), deadline.options())
-          : textsOf(ports, generation).refresh(textIndexOf(generation), deadline.options()))
+      generations.map(async (generation) => {
+        if (generation.state !== 'live') return refreshBeside(ports, generation, deadline)
+        progress.refreshing.add(generation.name)
+        await refreshIndex(ports, generation, deadline.options())
         progress.refreshing.delete(generation.name)
       }),
     )
@@ -136,6 +135,12 @@ function timeOut(
       details: { targets: late },
     },
   )
+}
+
+/** A switch may make it the live one at any moment, and then what was waited for must be found. Nobody waits for it long. */
+async function refreshBeside(ports: WriterPorts, generation: Generation, deadline: Deadline): Promise<void> {
+  const timeoutMs = Math.min(besideMs, deadline.remaining())
+  await refreshIndex(ports, generation, { signal: deadline.signal, timeoutMs }).catch(() => undefined)
 }
 
 /** Of other processes, where those are who works. */
