@@ -53,7 +53,7 @@ export const errorCatalogue = {
   HW_ENTITY_MISMATCH: {
     retryable: false,
     remedy:
-      'Run the statements in `details.statements` as a migration of yours, or declare the entity as its table is.',
+      'Run the statements in `details.statements` as a migration of yours (`headwater migrate new NAME --entities FILE` writes it), or declare the entity as its table is.',
   },
   HW_MIGRATION_FAILED: { retryable: false, remedy: 'Read the cause; migrations run in a transaction each.' },
   HW_TOPOLOGY_MISMATCH: {

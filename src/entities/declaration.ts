@@ -76,7 +76,8 @@ export interface EntityDefinition {
   readonly generated: boolean
 }
 
-const definitions = new WeakMap<object, EntityDefinition>()
+/** Known across copies of this package, as the command line has one and a service another. */
+const definition = Symbol.for('headwater.entity')
 
 const mostColumns = 200
 const mostIndexes = 32
@@ -113,15 +114,15 @@ export function defineEntity<
   const taken = checkOptions(options as EntityOptions<Record<string, unknown>> | undefined, kinds, at)
   if (!isStandard(schema))
     throw invalid(`${at}.schema`, 'must be a Standard Schema, as zod, valibot and arktype make them')
-  const declaration: EntityDeclaration<ShapeOf<S, O>> = Object.freeze({ name })
-  definitions.set(declaration, definitionOf(name, schema, taken, at))
-  return declaration
+  const hidden = { value: definitionOf(name, schema, taken, at) }
+  return Object.freeze(Object.defineProperty({ name }, definition, hidden))
 }
 
 /** What `defineEntity` was told; HW_INVALID_OPTIONS for what it has not made. @internal */
 export function definitionOfEntity(declaration: unknown, path: string): EntityDefinition {
-  const found = typeof declaration === 'object' && declaration !== null ? definitions.get(declaration) : undefined
-  if (found) return found
+  const found =
+    typeof declaration === 'object' && declaration !== null ? Reflect.get(declaration, definition) : undefined
+  if (found) return found as EntityDefinition
   throw invalid(path, `must be what defineEntity() made, got ${describeValue(declaration)}`)
 }
 

@@ -36,3 +36,6 @@ export const levelTable = 'migration_levels'
 /** Table of the applied migrations, in the schema itself. */
 export const migrationTable = 'migrations'
 export const migrationLockTable = 'migrations_lock'
+
+/** Of migrations that a user wrote; there once one of them was run. */
+export const userMigrationTable = 'user_migrations'

@@ -1,7 +1,7 @@
 import type { Executor } from '../connections/postgres/executor'
 import { quoteName } from '../connections/postgres/row-security'
 import { literal } from '../connections/postgres/statement'
-import { levelTable, migrationLockTable, migrationTable } from './catalogue'
+import { levelTable, migrationLockTable, migrationTable, userMigrationTable } from './catalogue'
 import { schemaManifest } from './manifest'
 import { type OwnRelation, ownRelations } from './own-tables'
 
@@ -20,7 +20,7 @@ const ofTenants: Readonly<Record<string, readonly Right[]>> = {
   embeddings: ['SELECT', 'INSERT'],
   commits: ['SELECT', 'INSERT', 'UPDATE'],
 }
-const ofNobody = new Set([migrationTable, migrationLockTable, levelTable])
+const ofNobody = new Set([migrationTable, migrationLockTable, levelTable, userMigrationTable])
 
 /** What a role needs of a table or sequence: the one for tenants, or the one that relays and rebuilds. */
 function needs({ name, kind }: OwnRelation, role: 'app' | 'worker'): readonly Right[] {

@@ -152,6 +152,15 @@ function migrationOf({ schema, direction, withData }: Run, entry: CatalogueEntry
   return { up: run('up'), down: run('down') }
 }
 
+/** HW_MIGRATION_LOSES_DATA where going down to `to` would be refused; changes nothing. */
+export async function assertNothingLost(target: MigrationTarget, { to, ...options }: MigrateOptions): Promise<void> {
+  const schema = schemaOf(options)
+  await withPool(target, async (pool) => {
+    const names = namesDown(await readStatus(pool, schema, catalogue), to)
+    await refuseLoss(pool, schema, catalogue, names)
+  })
+}
+
 async function refuseLoss(
   pool: PostgresPool,
   schema: string,

@@ -1,5 +1,5 @@
 import type { Executor } from '../connections/postgres/executor'
-import { migrationLockTable, migrationTable } from './catalogue'
+import { migrationLockTable, migrationTable, userMigrationTable } from './catalogue'
 import { schemaManifest } from './manifest'
 
 /**
@@ -16,7 +16,7 @@ export interface OwnRelation {
  * generations and entities by the comment that each has. What belongs to a text index has its name and a suffix.
  */
 export async function ownRelations(executor: Executor, schema: string): Promise<OwnRelation[]> {
-  const truth = [...Object.keys(schemaManifest.tables), migrationTable, migrationLockTable]
+  const truth = [...Object.keys(schemaManifest.tables), migrationTable, migrationLockTable, userMigrationTable]
   const { rows } = await executor.query<OwnRelation>(
     `WITH here AS MATERIALIZED (
         SELECT c.oid, c.relname::text AS name, c.relkind AS kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

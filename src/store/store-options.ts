@@ -30,7 +30,7 @@ import {
 import type { Random } from '../core/random'
 import type { Embedder } from '../embeddings/embedder'
 import { type EmbedderOption, embedderOf } from '../embeddings/select'
-import { type EntityDeclarations, entityDefinitions, type NoEntities } from '../entities/entity-map'
+import type { EntityDeclarations, NoEntities } from '../entities/entity-map'
 import { defineMetadata, type MetadataDeclaration } from '../filter/metadata'
 import type { ErrorListener, Logger } from '../observability/troubles'
 import type { BlobRepository } from '../repositories/blobs'
@@ -300,7 +300,6 @@ export function checkStoreOptions<C extends object, X extends EntityDeclarations
 ): StoreOptions<C, X> {
   if (typeof given !== 'object' || given === null) throw invalid('options', 'must be an object')
   const options = checkOptions(given as StoreOptions, kinds, '') as StoreOptions<C, X>
-  entityDefinitions(options.entities)
   if (options.embedded && options.postgres) throw invalid('embedded', 'give either embedded or postgres, not both')
   const { vectors, texts, blobs } = options.repositories ?? {}
   if (blobs && (options.blobs || options.s3)) throw invalid('repositories.blobs', 'give it, blobs.path or s3, only one')

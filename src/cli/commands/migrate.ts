@@ -1,80 +1,141 @@
+import type { Command } from 'commander'
 import type { Settings } from '../../config/settings'
+import type { PostgresOptions } from '../../connections/postgres/options'
 import { HeadwaterError } from '../../core/errors'
-import { migrate } from '../../migrations/migrate'
-import { type MigrationStatus, migrationStatus } from '../../migrations/status'
+import { planEntityTables } from '../../migrations/entity-tables'
+import {
+  type AllOptions,
+  type AllStatus,
+  migrateAllDown,
+  migrateAllUp,
+  statusOfAll,
+} from '../../migrations/migrate-all'
+import { readManifest } from '../../migrations/read-manifest'
 import type { MigrationTarget } from '../../migrations/target'
+import { readUserFiles, writeUserFiles } from '../../migrations/user-files'
 import type { Register } from '../command'
+import type { CliContext } from '../context'
+import { declaredTables, entitiesFlag } from '../declared-entities'
 import { exitCodes } from '../exit-codes'
 import type { Output } from '../output'
 
-interface DownOptions {
+interface GivenOptions {
+  readonly entities?: string
+  readonly migrations: string
+}
+
+interface UpOptions extends GivenOptions {
+  readonly to?: string
+}
+
+interface DownOptions extends GivenOptions {
   readonly to?: string
   readonly yes?: boolean
   readonly withData?: boolean
 }
 
 export const registerMigrate: Register = (program, run) => {
-  const command = program.command('migrate').description('the tables: create, change, look')
-  command
-    .command('up')
-    .description('apply what is pending')
+  const group = program.command('migrate').description('the tables: create, change, look')
+  const command = (name: string): Command =>
+    group
+      .command(name)
+      .option(...entitiesFlag)
+      .option('--migrations <folder>', 'of migrations of your own', folder)
+  command('up')
+    .description('apply what is pending: ours, your own, and what the tables of entities lack')
     .option('--to <name>', 'stop after this migration')
     .action(
-      run(async (context, { to }: { readonly to?: string }) => {
-        const settings = await context.settings()
-        const { schema } = settings.postgres
-        const { changed, status } = await migrate(migrationTargetOf(settings), { schema, direction: 'up', to })
-        context.out.document({ changed, status })
+      run(async (context, { to, ...given }: UpOptions) => {
+        const { target, options } = await placeOf(context, given)
+        const { changed, statements } = await migrateAllUp(target, { ...options, to })
+        context.out.document({ changed, statements, status: await statusOfAll(target, options) })
         context.out.line(changed.length === 0 ? 'Nothing was pending.' : `Applied ${changed.join(', ')}.`)
+        for (const statement of statements) context.out.line(statement)
         return undefined
       }),
     )
-  command
-    .command('down')
+  command('down')
     .description('undo the last migration; refuses while that would drop documents')
     .option('--to <name>', 'undo those after this one; "none" undoes all')
     .option('--yes', 'really')
     .option('--with-data', "really, and with users' rows in what it drops")
     .action(
-      run(async (context, { to, yes, withData }: DownOptions) => {
+      run(async (context, { to, yes, withData, ...given }: DownOptions) => {
         if (!yes && !withData) {
           throw new HeadwaterError('HW_INVALID_ARGUMENT', 'migrate down: takes tables away; add --yes', {
             path: '--yes',
           })
         }
-        const settings = await context.settings()
-        const { schema } = settings.postgres
-        const options = { schema, direction: 'down', to, withData } as const
-        const { changed, status } = await migrate(migrationTargetOf(settings), options)
-        context.out.document({ changed, status })
+        const { target, options } = await placeOf(context, given)
+        const changed = await migrateAllDown(target, { ...options, to, withData })
+        context.out.document({ changed, status: await statusOfAll(target, options) })
         context.out.line(changed.length === 0 ? 'Nothing was applied.' : `Undid ${changed.join(', ')}.`)
         return undefined
       }),
     )
-  command
-    .command('status')
+  command('status')
     .description('what is applied and what is pending; exit code 1 unless the tables are as this version needs them')
+    .action(
+      run(async (context, given: GivenOptions) => {
+        const { target, options } = await placeOf(context, given)
+        const status = await statusOfAll(target, options)
+        context.out.document(status)
+        await printStatus(context.out, status)
+        return status.ready ? exitCodes.ok : exitCodes.failed
+      }),
+    )
+  command('manifest')
+    .description('the tables as they are, those of entities among them, as JSON to keep and compare')
     .action(
       run(async (context) => {
         const settings = await context.settings()
-        const status = await migrationStatus(migrationTargetOf(settings), { schema: settings.postgres.schema })
-        const ready = [status.pending, status.incompatible, status.missing, status.unrecorded].every(
-          (list) => list.length === 0,
-        )
-        context.out.document({ ...status, ready })
-        await printStatus(context.out, status)
-        return ready ? exitCodes.ok : exitCodes.failed
+        const manifest = await readManifest(migrationTargetOf(settings), settings.postgres.schema)
+        context.out.document(manifest)
+        context.out.line(JSON.stringify(manifest, null, 2))
+        return undefined
+      }),
+    )
+  command('new <name>')
+    .description('write NAME.up.sql and NAME.down.sql, with what it takes that tables of entities are as declared')
+    .action(
+      run(async (context, given: GivenOptions, name: string) => {
+        const tables = await declaredTables(context, given.entities)
+        const settings = await context.settings()
+        const { schema } = settings.postgres
+        const plans = await planEntityTables(migrationTargetOf(settings), { schema, tables })
+        const files = await writeUserFiles(context.resolve(given.migrations), name, schema, plans)
+        context.out.document(files)
+        for (const file of [files.up, files.down]) context.out.line(`Wrote ${file}`)
+        return undefined
       }),
     )
 }
 
+/** Of its own: tools of others keep theirs in a folder `migrations`, in files of the same names. */
+const folder = 'headwater/migrations'
+
+async function placeOf(
+  context: CliContext,
+  { entities, migrations }: GivenOptions,
+): Promise<{ target: MigrationTarget; options: AllOptions }> {
+  const settings = await context.settings()
+  const files = await readUserFiles(context.resolve(migrations))
+  const tables = await declaredTables(context, entities)
+  return { target: migrationTargetOf(settings), options: { schema: settings.postgres.schema, files, tables } }
+}
+
 /** Where migrations run: the owner's URL where there is one. */
-export function migrationTargetOf({ postgres, path }: Settings): MigrationTarget {
+export function migrationTargetOf({ postgres, path }: Settings): PostgresOptions {
   const url = postgres.migrationUrl ?? postgres.url
   return url ? { url: url.reveal() } : { embedded: { path } }
 }
 
-async function printStatus(out: Output, status: MigrationStatus): Promise<void> {
+async function printStatus(out: Output, status: AllStatus): Promise<void> {
+  const { own } = status
+  const stateOf = (name: string): string => {
+    if (own.lost.includes(name)) return 'applied, its file is gone'
+    return own.changed.includes(name) ? 'applied, its file is another since' : 'applied'
+  }
   await out.table(
     [{ title: 'migration' }, { title: 'state' }, { title: 'at' }],
     [
@@ -84,6 +145,12 @@ async function printStatus(out: Output, status: MigrationStatus): Promise<void> 
         new Date(at).toISOString(),
       ]),
       ...status.pending.map((name) => [name, 'pending', '']),
+      ...own.applied.map(({ name, at }) => [name, stateOf(name), new Date(at).toISOString()]),
+      ...own.pending.map((name) => [name, 'pending', '']),
+      ...status.entities.map(({ table, additions, indexes, misfits }) => {
+        if (misfits.length > 0) return [table, `another: ${misfits.map(({ what }) => what).join('; ')}`, '']
+        return [table, additions.length + indexes.length === 0 ? 'as declared' : 'pending', '']
+      }),
     ],
   )
   if (status.missing.length > 0) out.line(`Missing tables: ${status.missing.join(', ')}`)

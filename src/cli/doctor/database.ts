@@ -1,5 +1,6 @@
 import type { PostgresConnection } from '../../connections/postgres/connection'
 import { errorCatalogue, HeadwaterError } from '../../core/errors'
+import { type DeclaredTable, type EntityTablePlan, planEntityTables } from '../../migrations/entity-tables'
 import { ownRelations } from '../../migrations/own-tables'
 import { readRoles } from '../../migrations/roles'
 import { assertRunnable, assertWhole, migrationStatus } from '../../migrations/status'
@@ -72,11 +73,17 @@ export async function checkVectorUse(connection: PostgresConnection): Promise<Ch
   return [failed('pgvector', error, 'Run that GRANT as the owner of the schema.')]
 }
 
-/** Tables of declared entities, a line each; what is declared is known to the service alone, which compares at opening. */
-export async function checkEntities(connection: PostgresConnection, schema: string): Promise<Check[]> {
+/** Tables of entities, a line each, compared with what is declared where doctor was told of it (`--entities`). */
+export async function checkEntities(
+  connection: PostgresConnection,
+  schema: string,
+  declared: readonly DeclaredTable[] = [],
+): Promise<Check[]> {
   const worker = connection.session({ worker: true })
+  const plans = await planEntityTables(connection, { schema, tables: declared })
+  const problems = plans.flatMap((plan) => checkPlan(plan))
   const tables = (await ownRelations(worker, schema)).flatMap(({ name, kind }) => (kind === 'entity' ? [name] : []))
-  if (tables.length === 0) return []
+  if (tables.length === 0) return problems
   const { rows } = await worker.query<{ name: string; rows: number; indexes: number; broken: string[] }>(
     `SELECT c.relname::text AS name, greatest(c.reltuples, 0)::bigint AS rows, count(*)::int AS indexes,
        coalesce(array_agg(i.relname::text) FILTER (WHERE NOT x.indisvalid), '{}') AS broken
@@ -85,12 +92,29 @@ export async function checkEntities(connection: PostgresConnection, schema: stri
      WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) GROUP BY c.oid ORDER BY c.relname`,
     [schema, tables],
   )
-  return rows.map(({ name, rows: count, indexes, broken }) => {
+  const found = rows.map(({ name, rows: count, indexes, broken }) => {
     const check = `entity ${name.slice(2)}`
-    if (broken.length === 0) return ok(check, `about ${count} rows, ${indexes} indexes`)
-    const remedy = "Open the store with migrate: 'auto', which builds it anew, unless a process is at it."
+    const asDeclared = plans.some(({ table }) => table === name) ? ', as declared' : ''
+    if (broken.length === 0) return ok(check, `about ${count} rows, ${indexes} indexes${asDeclared}`)
+    const remedy = 'Run `headwater migrate up --entities FILE`, which builds it anew, unless a process is at it.'
     return warning(check, `The index ${broken.join(', ')} is not built to its end, so that nothing uses it.`, remedy)
   })
+  const told = new Set(problems.map(({ name }) => name))
+  return [...problems, ...found.filter(({ name, state }) => state !== 'ok' || !told.has(name))]
+}
+
+function checkPlan({ entity, table, additions, indexes, misfits }: EntityTablePlan): Check[] {
+  const name = `entity ${table.slice(2)}`
+  if (misfits.length > 0) {
+    const what = `entities.${entity}: ${misfits.map((one) => one.what).join('; ')}`
+    const remedy =
+      'Run `headwater migrate new NAME --entities FILE` and correct what it writes, or declare it as it is.'
+    return [failed(name, new HeadwaterError('HW_ENTITY_MISMATCH', what, { path: `entities.${entity}` }), remedy)]
+  }
+  const pending = [...additions, ...indexes]
+  if (pending.length === 0) return []
+  const error = new HeadwaterError('HW_MIGRATION_NEEDED', `entities.${entity}: pending: ${pending.join('; ')}`)
+  return [failed(name, error, 'Run `headwater migrate up --entities FILE`.')]
 }
 
 /** Jobs that wait or were given up, and whether somebody does them. */

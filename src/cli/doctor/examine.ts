@@ -5,6 +5,7 @@ import { systemClock } from '../../core/clock'
 import { type Deadline, withDeadline } from '../../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { openModels } from '../../embeddings/open-models'
+import type { DeclaredTable } from '../../migrations/entity-tables'
 import { PostgresTruth } from '../../repositories/postgres/truth'
 import { topologyOf } from '../../store/engines'
 import { resolveCollections, type StoreOptions } from '../../store/store-options'
@@ -27,7 +28,11 @@ interface Configured {
 }
 
 /** Everything that can be looked at without changing anything, within one deadline. */
-export async function examine(context: CliContext, timeoutMs: number): Promise<Check[]> {
+export async function examine(
+  context: CliContext,
+  timeoutMs: number,
+  declared: readonly DeclaredTable[] = [],
+): Promise<Check[]> {
   const found = await configure(context)
   if (Array.isArray(found)) return found
   const { settings, stores, options } = found
@@ -40,7 +45,11 @@ export async function examine(context: CliContext, timeoutMs: number): Promise<C
       const [fences, calls, database] = await Promise.all([
         stores.qdrant && isUp('qdrant') ? checkFences(stores.qdrant, deadline) : [],
         checkCalls(stores, options, isUp, deadline),
-        absent ? [absent] : isUp('postgres') ? checkDatabase(context, found, isUp, deadline) : unasked('postgres'),
+        absent
+          ? [absent]
+          : isUp('postgres')
+            ? checkDatabase(context, found, declared, isUp, deadline)
+            : unasked('postgres'),
       ])
       const around = [checkEmbedder(found), ...checkFolders(options), ...checkPasswords(options)]
       return [...checkSettings(settings), ...around, ...answers, ...fences, ...calls, ...database]
@@ -98,6 +107,7 @@ function absenceOf({ profile, path: folder }: Settings): Check | undefined {
 async function checkDatabase(
   context: CliContext,
   { settings, options, plans, stores }: Configured,
+  declared: readonly DeclaredTable[],
   isUp: (name: string) => boolean,
   deadline: Deadline,
 ): Promise<Check[]> {
@@ -123,7 +133,7 @@ async function checkDatabase(
   )
   const place = { session, options, schema, stores, collection: context.collection, plans, answers: isUp }
   const [entities, indexes, jobs] = await Promise.all([
-    attempt('entities', deadline, () => checkEntities(postgres, schema)),
+    attempt('entities', deadline, () => checkEntities(postgres, schema, declared)),
     attempt('indexes', deadline, () => checkIndexes(place)),
     attempt('jobs', deadline, () => checkJobs(session)),
   ])

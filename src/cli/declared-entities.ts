@@ -1,0 +1,27 @@
+import { pathToFileURL } from 'node:url'
+import { HeadwaterError } from '../core/errors'
+import { entityDefinitions } from '../entities/entity-map'
+import type { DeclaredTable } from '../migrations/entity-tables'
+import { tableDeclaration } from '../repositories/postgres/entity-tables'
+import type { CliContext } from './context'
+
+export const entitiesFlag = [
+  '--entities <file>',
+  'module that exports `entities`, as openStore takes them (or as its default)',
+] as const
+
+/** Tables of the entities that a module of the user's declares; none without one. */
+export async function declaredTables(context: CliContext, file: string | undefined): Promise<DeclaredTable[]> {
+  if (file === undefined) return []
+  const path = '--entities'
+  const found = await import(pathToFileURL(context.resolve(file)).href).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: ${file} cannot be imported: ${why}`, { path, cause })
+  })
+  // A module of CommonJS has all of its exports as the default.
+  const entities: unknown = found.entities ?? found.default?.entities ?? found.default
+  if (entities === undefined) {
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: ${file} exports neither entities nor a default`, { path })
+  }
+  return Array.from(entityDefinitions(entities).values(), ({ table }) => tableDeclaration(table))
+}
