@@ -6,14 +6,14 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineEntity, openStore } from '../../index'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
-import { entities } from './entities/first'
+import { entities } from './children/first'
 import { cli, useFolder } from './harness'
 
 const base = { embedder: { hashing: { dimensions: 16 } }, relay: 'external' } as const
 
 const declared = (name: string): string[] => [
   '--entities',
-  fileURLToPath(new URL(`./entities/${name}.ts`, import.meta.url)),
+  fileURLToPath(new URL(`./children/${name}.ts`, import.meta.url)),
 ]
 
 function suite(place: (folder: string) => string[], folder: () => string): void {
