@@ -124,24 +124,34 @@ export interface DocumentChange {
 }
 
 export interface Changed {
-  readonly fence: number
+  /** By id; those that are not as they were read any more are left alone and not in it. */
+  readonly fences: ReadonlyMap<string, number>
   readonly claimed: readonly ClaimedJob[]
+}
+
+export interface Erasure {
+  readonly id: string
+  /** Nothing is done at any other version. */
+  readonly ifVersion?: number | undefined
 }
 
 export interface EraseOptions extends WithWrite {
   /** Epoch ms. */
   readonly at: number
-  /** Nothing is done at any other version. */
-  readonly ifVersion?: number | undefined
 }
 
-export interface Erased {
-  /** As it was; null where there is none. */
-  readonly head: (WrittenRow & { readonly deleted: boolean }) | null
+/** What became of a document that is there, or was. */
+export interface ErasedDocument {
+  readonly head: WrittenRow & { readonly deleted: boolean }
   /** Null where nothing was to be done, or somebody else has written it since. */
   readonly tombstone: WrittenRow | null
   /** Chunks that went with it. */
   readonly chunks: readonly Pick<ChunkRow, 'chunking' | 'id'>[]
+}
+
+export interface Erased {
+  /** By id. */
+  readonly documents: ReadonlyMap<string, ErasedDocument>
   readonly claimed: readonly ClaimedJob[]
 }
 
@@ -160,8 +170,8 @@ export interface WantedContent {
 }
 
 export interface KnownContent {
-  /** Also of a tombstone. */
-  readonly head: DocumentHead | undefined
+  /** Also of tombstones. */
+  readonly heads: readonly DocumentHead[]
   /** Of the chunkings that were asked for, in no particular order. */
   readonly chunks: readonly ChunkHead[]
   /** Those that are stored, by input hash. */
@@ -178,8 +188,8 @@ export interface DocumentRepository {
   count(scope: Scope, filter?: ParsedFilter, call?: CallOptions): Promise<number>
   /** Heads without a lock, tombstones included. */
   heads(scope: Scope, ids: readonly string[], call?: CallOptions): Promise<DocumentHead[]>
-  /** What a new content of a document is compared with, read at once. */
-  known(scope: Scope, id: string, wanted: WantedContent, call?: CallOptions): Promise<KnownContent>
+  /** What new contents of documents are compared with, read at once. */
+  known(scope: Scope, ids: readonly string[], wanted: WantedContent, call?: CallOptions): Promise<KnownContent>
   /**
    * Locks the rows until the transaction ends, in one global order. With `create`, rows that are not there are made
    * (deleted, version 0, fence 0) so that they are locked too; if nothing is saved to them they must be gone or
@@ -192,12 +202,12 @@ export interface DocumentRepository {
    */
   insert(scope: Scope, documents: readonly NewDocument[], options: InsertOptions, call?: CallOptions): Promise<Inserted>
   /**
-   * Writes a document that is there, with its chunks and jobs, without a lock that was taken before: null, and nothing is
-   * written, where it is not as it was read any more or where generations use other chunkings.
+   * Writes documents that are there, each once, with their chunks and jobs, without a lock that was taken before. One that
+   * is not as it was read any more is left alone; all are, where generations use other chunkings.
    */
-  change(scope: Scope, change: DocumentChange, options: WithContent, call?: CallOptions): Promise<Changed | null>
-  /** Buries a document and its chunks, without a lock that was taken before. */
-  erase(scope: Scope, id: string, options: EraseOptions, call?: CallOptions): Promise<Erased>
+  change(scope: Scope, documents: readonly DocumentChange[], options: WithContent, call?: CallOptions): Promise<Changed>
+  /** Buries documents and their chunks, without a lock that was taken before. */
+  erase(scope: Scope, documents: readonly Erasure[], options: EraseOptions, call?: CallOptions): Promise<Erased>
   /** Fresh fences, ascending: epoch x 2^40 + a sequence value. Call it while the rows are locked. */
   fences(count: number): Promise<number[]>
   /**

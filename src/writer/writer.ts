@@ -22,7 +22,7 @@ import {
   cutAhead,
   embedAhead,
   headsOf,
-  knownOf,
+  KnownContents,
   knownOfBatch,
   presetOf,
   type StoredContent,
@@ -37,7 +37,6 @@ import { isUnchanged, type PreparedDocument } from './write/prepared-document'
 import type { BatchResult, DocumentReceipt, Receipt } from './write/receipt'
 import { notFound, WriterTransaction } from './write/transaction'
 import { waitForReceipt } from './write/wait-for'
-import { changeDocument, eraseDocument } from './write/write-alone'
 import { buryDocuments, storeVectors, type WriteContext, type Written, writeDocuments } from './write/write-documents'
 import {
   type BatchWriteOptions,
@@ -48,8 +47,10 @@ import {
   writeKinds,
 } from './write/write-options'
 import { type Alone, WritePath } from './write/write-path'
+import { WriteTogether } from './write/write-together'
 
 const patchAttempts = 5
+
 const unborn = { deleted: true, contentHash: '', cut: false }
 
 /**
@@ -63,6 +64,8 @@ export class CoordinatedWriter {
   readonly #ports: WriterPorts
   readonly #options: WriterOptions
   readonly #path: WritePath
+  readonly #known: KnownContents
+  readonly #together: WriteTogether
   /** What documents were cut for by the last write, of each collection. */
   readonly #chunkings = new Map<CollectionName, readonly string[]>()
 
@@ -72,6 +75,10 @@ export class CoordinatedWriter {
     const runner = new JobRunner(ports, this.#options)
     this.relay = new Relay(ports, this.#options, runner)
     this.#path = new WritePath(ports, this.#options, runner, () => this.relay.nudge())
+    this.#known = new KnownContents(ports)
+    this.#together = new WriteTogether(ports, this.#options, this.#path, (context, documents) =>
+      this.#inserted(context, documents),
+    )
   }
 
   /** The collection's plan, or HW_COLLECTION_UNKNOWN. */
@@ -108,7 +115,7 @@ export class CoordinatedWriter {
       const plan = this.plan(scope.collection)
       const chunkings = this.#chunkingsOf(plan)
       const embeds = options.embed !== 'deferred'
-      const known = await knownOf(this.#ports, scope, plan, chunkings, prepared, embeds, deadline.options())
+      const known = await this.#known.of(scope, plan, chunkings, prepared, embeds, deadline)
       const { id } = prepared.document
       const { head } = known
       const unchanged = head && isUnchanged(head, prepared)
@@ -126,8 +133,12 @@ export class CoordinatedWriter {
       return this.#keeping(scope, [prepared], deadline, () =>
         this.#path.one(scope, options, deadline, request, presetOf([prepared]), {
           locked: (context) => this.#write(context, [prepared], head === undefined),
-          alone: (context) =>
-            head ? changeDocument(context, prepared, head, known.chunks, chunkings) : this.#insert(context, [prepared]),
+          together: mayGoTogether(prepared, head, options)
+            ? () =>
+                head
+                  ? this.#together.change(scope, { prepared, head, chunks: known.chunks }, chunkings, deadline)
+                  : this.#together.insert(scope, prepared, deadline)
+            : undefined,
         }),
       )
     })
@@ -191,7 +202,10 @@ export class CoordinatedWriter {
           return await this.#keeping(scope, [prepared], deadline, () =>
             this.#path.one(scope, guarded, deadline, request, presetOf([prepared]), {
               locked: (context) => writeDocuments({ ...context, ifFence: row.fence }, [prepared]),
-              alone: unchanged ? undefined : (context) => changeDocument(context, prepared, head, chunks, chunkings),
+              together:
+                !unchanged && mayGoTogether(prepared, head, guarded)
+                  ? () => this.#together.change(scope, { prepared, head, chunks }, chunkings, deadline)
+                  : undefined,
             }),
           )
         } catch (error) {
@@ -213,7 +227,7 @@ export class CoordinatedWriter {
     return withDeadline(this.#ports.clock, options, undefined, (deadline) =>
       this.#path.one(scope, options, deadline, request, undefined, {
         locked: (context) => buryDocuments(context, [id]),
-        alone: (context) => eraseDocument(context, id),
+        together: () => this.#together.erase(scope, { id, ifVersion: options.ifVersion }, deadline),
       }),
     )
   }
@@ -385,12 +399,16 @@ export class CoordinatedWriter {
 
   /** Undefined where none of them can be written so. */
   async #insert(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Alone | undefined> {
+    const inserted = await this.#inserted(context, documents)
+    return inserted && inserted.outcomes.length > 0 ? withMore(documents, inserted) : undefined
+  }
+
+  async #inserted(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Written | undefined> {
     const { scope, ifVersion = 0 } = context
     if (ifVersion !== 0) return undefined
     const inserted = await insertDocuments(context, documents, this.#chunkingsOf(this.plan(scope.collection)))
-    if (!inserted || inserted.outcomes.length === 0) return undefined
-    this.#learn(scope, inserted)
-    return withMore(documents, inserted)
+    if (inserted && inserted.outcomes.length > 0) this.#learn(scope, inserted)
+    return inserted
   }
 
   #learn({ collection }: Scope, { states }: Written): void {
@@ -486,6 +504,16 @@ function withMore(documents: readonly PreparedDocument[], written: Written): Alo
   const rest = documents.filter(({ document }) => !done.has(document.id))
   if (rest.length === 0) return { written }
   return { written, more: async (locked) => joined(documents, written, await writeDocuments(locked, rest)) }
+}
+
+/** Whether what was read of a document is enough to write it in one statement. */
+function mayGoTogether(
+  { document }: PreparedDocument,
+  head: DocumentHead | undefined,
+  { ifVersion }: Pick<DocumentWriteOptions, 'ifVersion'>,
+): boolean {
+  if (document.blob !== null || (head && head.blobKey !== null)) return false
+  return ifVersion === undefined || ifVersion === (head && !head.deleted ? head.version : 0)
 }
 
 function headOf(row: DocumentRow, chunks: readonly ChunkHead[]): DocumentHead {

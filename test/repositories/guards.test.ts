@@ -257,10 +257,10 @@ describe('guards in SQL', () => {
       await a.session().documents.lock(scope, ['e'], { create: false })
       await a.session().documents.save(scope, [documentRow('e', 2, { version: 2, title: 'another' })])
       const change = documentChange(documentRow('e', 1, { version: 1 }))
-      const changing = b.session(without).documents.change(scope, change, { targets: [], chunkings: [] })
+      const changing = b.session(without).documents.change(scope, [change], { targets: [], chunkings: [] })
       const step = await untilStill(b, changing)
       await a.run('COMMIT')
-      const changed = (await changing) !== null
+      const changed = (await changing).fences.size > 0
       const row = await c.session().documents.get(scope, 'e')
       return { step, changed, title: row!.title }
     },
@@ -284,7 +284,8 @@ describe('guards in SQL', () => {
       const inserting = insert(b, 'x', 'y')
       await untilStill(b, inserting)
       await insert(c, 'y')
-      const { tombstone } = await c.session().documents.erase(scope, 'y', { targets: [], at: 1 })
+      const erased = await c.session().documents.erase(scope, [{ id: 'y' }], { targets: [], at: 1 })
+      const { tombstone } = erased.documents.get('y')!
       const purging = c.session().documents.purge({ before: 2, limit: 10 })
       const step = await untilStill(c, purging)
       await a.run('COMMIT')

@@ -194,7 +194,7 @@ describe('plans', () => {
       (session: TruthSession) => session.documents.getMany(scope, ids),
       (session: TruthSession) => session.documents.heads(scope, ids),
       (session: TruthSession) =>
-        session.documents.known(scope, 'd7', { chunkings: ['c'], fingerprint: 'space', inputHashes: ['h7'] }),
+        session.documents.known(scope, ids, { chunkings: ['c'], fingerprint: 'space', inputHashes: ['h7'] }),
       (session: TruthSession) => session.documents.list(scope, { after: 'd3', limit: 50 }),
       (session: TruthSession) => session.chunks.heads(scope, ids, ['c']),
       (session: TruthSession) => session.chunks.hydrate(scope, 'c', ids.map(entryId)),
@@ -225,7 +225,7 @@ describe('plans', () => {
       (session: TruthSession) => session.documents.get(scope, 'd7'),
       (session: TruthSession) => session.documents.heads(scope, ids),
       (session: TruthSession) =>
-        session.documents.known(scope, 'd7', { chunkings: ['c'], fingerprint: 'space', inputHashes: ['h7'] }),
+        session.documents.known(scope, ids, { chunkings: ['c'], fingerprint: 'space', inputHashes: ['h7'] }),
       (session: TruthSession) => session.documents.list(scope, { after: 'd3', limit: 50 }),
       (session: TruthSession) => session.chunks.hydrate(scope, 'c', ids.map(entryId)),
     ]) {

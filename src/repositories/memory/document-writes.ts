@@ -6,7 +6,9 @@ import type {
   Changed,
   DocumentChange,
   Erased,
+  ErasedDocument,
   EraseOptions,
+  Erasure,
   Inserted,
   InsertOptions,
   NewDocument,
@@ -47,79 +49,97 @@ export function insertIn(
     const fence = fences.get(row.document)
     if (fence !== undefined) putChunk(changes, scope, { ...row, fence })
   }
-  const written = [...fences].map(([id, fence]) => ({ id, version: 1, fence }))
-  return { fences, claimed: leave(engine, changes, scope, written, 0, options) }
+  const written = [...fences].map(([id, fence]) => ({ id, version: 1, fence, since: 0 }))
+  return { fences, claimed: leave(engine, changes, scope, written, options) }
 }
 
 export function changeIn(
   engine: Engine,
   changes: Changes,
   scope: Scope,
-  { document, version, since, before, samePayload, upsert, move, remove }: DocumentChange,
+  documents: readonly DocumentChange[],
   options: WithContent,
-): Changed | null {
+): Changed {
   keepVectors(engine, changes, scope, options)
   const fence = nextFence(engine)
-  const key = documentKey(scope, document.id)
-  const held = changes.documents.get(key)
-  if (held?.fence !== since && engine.withoutGuard !== 'change-fence') return null
-  if (held?.contentHash !== before || othersUsed(changes, scope, options)) return null
-  const payloadFence = samePayload ? held.payloadFence : fence
-  changes.documents.put(key, { ...contentOf(document), ...scope, version, fence, payloadFence, buriedAt: null })
-  for (const row of upsert) putChunk(changes, scope, { ...row, document: document.id, fence })
-  for (const { chunking, id, ordinal, start, end } of move) {
-    const at = chunkKey(scope, chunking, id)
-    const chunk = changes.chunks.get(at)
-    if (chunk?.buriedAt === null) changes.chunks.put(at, { ...chunk, ordinal, start, end })
+  if (othersUsed(changes, scope, options)) return { fences: new Map(), claimed: [] }
+  const written: Leaving[] = []
+  for (const { document, version, since, before, samePayload, upsert, move, remove } of documents) {
+    const { id } = document
+    const key = documentKey(scope, id)
+    const held = changes.documents.get(key)
+    if (held?.fence !== since && engine.withoutGuard !== 'change-fence') continue
+    if (held?.contentHash !== before) continue
+    const payloadFence = samePayload ? held.payloadFence : fence
+    changes.documents.put(key, { ...contentOf(document), ...scope, version, fence, payloadFence, buriedAt: null })
+    for (const row of upsert) putChunk(changes, scope, { ...row, document: id, fence })
+    for (const { chunking, id: chunkId, ordinal, start, end } of move) {
+      const at = chunkKey(scope, chunking, chunkId)
+      const chunk = changes.chunks.get(at)
+      if (chunk?.buriedAt === null) changes.chunks.put(at, { ...chunk, ordinal, start, end })
+    }
+    for (const { chunking, id: chunkId } of remove) {
+      const at = chunkKey(scope, chunking, chunkId)
+      const chunk = changes.chunks.get(at)
+      if (chunk?.buriedAt === null) buryChunk(engine, changes, at, chunk, fence)
+    }
+    written.push({ id, version, fence, since })
   }
-  for (const { chunking, id } of remove) {
-    const at = chunkKey(scope, chunking, id)
-    const chunk = changes.chunks.get(at)
-    if (chunk?.buriedAt === null) buryChunk(engine, changes, at, chunk, fence)
-  }
-  const claimed = leave(engine, changes, scope, [{ id: document.id, version, fence }], since, options)
-  return { fence, claimed }
+  const fences = new Map(written.map(({ id }) => [id, fence]))
+  return { fences, claimed: leave(engine, changes, scope, written, options) }
 }
 
-export function eraseIn(engine: Engine, changes: Changes, scope: Scope, id: string, options: EraseOptions): Erased {
-  const { at, ifVersion } = options
+export function eraseIn(
+  engine: Engine,
+  changes: Changes,
+  scope: Scope,
+  documents: readonly Erasure[],
+  options: EraseOptions,
+): Erased {
   const fence = nextFence(engine)
-  const key = documentKey(scope, id)
-  const held = changes.documents.get(key)
-  const nothing = { tombstone: null, chunks: [], claimed: [] }
-  if (!held) return { head: null, ...nothing }
-  const deleted = held.buriedAt !== null
-  const head = { id, version: held.version, fence: held.fence, deleted }
-  if (deleted || (ifVersion !== undefined && ifVersion !== held.version)) return { head, ...nothing }
-  const tombstone = { id, version: held.version + 1, fence }
-  buryDocument(changes, key, held, { ...tombstone, at })
-  const chunks = changes.chunks.group(key).filter((chunk) => chunk.buriedAt === null)
-  for (const chunk of chunks) buryChunk(engine, changes, chunkKey(scope, chunk.chunking, chunk.id), chunk, fence)
-  return {
-    head,
-    tombstone,
-    chunks: chunks.map(({ chunking, id }) => ({ chunking, id })),
-    claimed: leave(engine, changes, scope, [tombstone], held.fence, options),
+  const erased = new Map<string, ErasedDocument>()
+  const written: Leaving[] = []
+  for (const { id, ifVersion } of documents) {
+    const key = documentKey(scope, id)
+    const held = changes.documents.get(key)
+    if (!held) continue
+    const deleted = held.buriedAt !== null
+    const head = { id, version: held.version, fence: held.fence, deleted }
+    if (deleted || (ifVersion !== undefined && ifVersion !== held.version)) {
+      erased.set(id, { head, tombstone: null, chunks: [] })
+      continue
+    }
+    const tombstone = { id, version: held.version + 1, fence }
+    buryDocument(changes, key, held, { ...tombstone, at: options.at })
+    const chunks = changes.chunks.group(key).filter((chunk) => chunk.buriedAt === null)
+    for (const chunk of chunks) buryChunk(engine, changes, chunkKey(scope, chunk.chunking, chunk.id), chunk, fence)
+    erased.set(id, { head, tombstone, chunks: chunks.map((chunk) => ({ chunking: chunk.chunking, id: chunk.id })) })
+    written.push({ ...tombstone, since: held.fence })
   }
+  return { documents: erased, claimed: leave(engine, changes, scope, written, options) }
 }
 
-/** Jobs or a claim, and the marker, of rows that were at `since` before. */
+/** A row that was written, and where it was before. */
+interface Leaving extends WrittenRow {
+  readonly since: number
+}
+
+/** Jobs or a claim, and the marker. */
 function leave(
   engine: Engine,
   changes: Changes,
   scope: Scope,
-  written: readonly WrittenRow[],
-  since: number,
+  written: readonly Leaving[],
   { targets, claim, marker }: WithWrite,
 ): ClaimedJob[] {
   if (marker !== undefined && written.length > 0) {
     const key = `${scope.tenant}/${marker}`
     if (changes.commits.get(key)) throw new HeadwaterError('HW_CONFLICT', `The key ${marker} is taken`)
-    const receipt = written.map((row): Json => ({ ...row }))
+    const receipt = written.map(({ id, version, fence }): Json => ({ id, version, fence }))
     const commit = { tenant: scope.tenant, requestHash: '', receipt, refuted: false, createdAt: engine.clock.now() }
     changes.commits.put(key, commit)
   }
-  const jobs = written.flatMap(({ id, fence }) =>
+  const jobs = written.flatMap(({ id, fence, since }) =>
     targets.map((target) => ({ target, ...scope, document: id, fence, since })),
   )
   return enqueueIn(engine, changes, jobs, { claim })

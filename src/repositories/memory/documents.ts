@@ -14,6 +14,7 @@ import type {
   DocumentRow,
   Erased,
   EraseOptions,
+  Erasure,
   Inserted,
   InsertOptions,
   KnownContent,
@@ -80,10 +81,10 @@ export class MemoryDocuments implements DocumentRepository {
     return this.#read('documents.heads', scope, call, (changes) => heads(changes, scope, ids))
   }
 
-  known(scope: Scope, id: string, wanted: WantedContent, call?: CallOptions): Promise<KnownContent> {
+  known(scope: Scope, ids: readonly string[], wanted: WantedContent, call?: CallOptions): Promise<KnownContent> {
     return this.#read('documents.known', scope, call, (changes) => ({
-      head: heads(changes, scope, [id])[0],
-      chunks: chunkHeads(changes, scope, [id], wanted.chunkings),
+      heads: heads(changes, scope, ids),
+      chunks: chunkHeads(changes, scope, ids, wanted.chunkings),
       vectors: vectorsIn(changes, scope.tenant, wanted.fingerprint, wanted.inputHashes),
     }))
   }
@@ -116,20 +117,25 @@ export class MemoryDocuments implements DocumentRepository {
     )
   }
 
-  change(scope: Scope, change: DocumentChange, options: WithContent, call?: CallOptions): Promise<Changed | null> {
+  change(
+    scope: Scope,
+    documents: readonly DocumentChange[],
+    options: WithContent,
+    call?: CallOptions,
+  ): Promise<Changed> {
     return this.#write(
       'documents.change',
       scope,
-      (changes) => changeIn(this.#access.engine, changes, scope, change, options),
+      (changes) => changeIn(this.#access.engine, changes, scope, documents, options),
       call,
     )
   }
 
-  erase(scope: Scope, id: string, options: EraseOptions, call?: CallOptions): Promise<Erased> {
+  erase(scope: Scope, documents: readonly Erasure[], options: EraseOptions, call?: CallOptions): Promise<Erased> {
     return this.#write(
       'documents.erase',
       scope,
-      (changes) => eraseIn(this.#access.engine, changes, scope, id, options),
+      (changes) => eraseIn(this.#access.engine, changes, scope, documents, options),
       call,
     )
   }

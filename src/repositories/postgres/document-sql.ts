@@ -64,14 +64,15 @@ export const documentStatements = statements((dialect) => {
     list: `SELECT ${fields} FROM ${documents} WHERE ${inScope} AND deleted_at IS NULL`,
     count: `SELECT count(*) AS count FROM ${documents} WHERE ${inScope} AND deleted_at IS NULL`,
     heads: byKey(`${head} ${each('AND t.version > 0 OFFSET 0')}`),
-    /** Rows of three kinds: the head, its chunks, vectors. */
+    /** Rows of three kinds: heads, chunks, vectors. */
     known: byKey(
       `SELECT to_jsonb(h) AS head, NULL::jsonb AS chunk, NULL::text AS hash, NULL::bytea AS vector FROM (
-         ${head} FROM ${documents} d WHERE d.tenant = $1 AND d.collection = $2 AND d.id = $3 AND d.version > 0) h
+         ${head} ${each('AND t.version > 0 OFFSET 0')}) h
        UNION ALL
-       SELECT NULL, jsonb_build_array(c.id, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.input_hash), NULL, NULL
-       FROM unnest($4::text[]) AS k (chunking) CROSS JOIN LATERAL (
-         SELECT * FROM ${dialect.table('chunks')} t WHERE t.tenant = $1 AND t.collection = $2 AND t.document = $3
+       SELECT NULL, jsonb_build_array(c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.input_hash),
+         NULL, NULL
+       FROM unnest($3::text[]) AS u (id) CROSS JOIN unnest($4::text[]) AS k (chunking) CROSS JOIN LATERAL (
+         SELECT * FROM ${dialect.table('chunks')} t WHERE t.tenant = $1 AND t.collection = $2 AND t.document = u.id
            AND t.chunking = k.chunking AND coalesce(t.removed_at, -1) = -1 OFFSET 0) c
        UNION ALL
        SELECT NULL, NULL, e.input_hash, e.vector FROM unnest($6::text[]) AS i (hash) CROSS JOIN LATERAL (

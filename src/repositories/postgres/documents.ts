@@ -14,7 +14,9 @@ import type {
   DocumentRepository,
   DocumentRow,
   Erased,
+  ErasedDocument,
   EraseOptions,
+  Erasure,
   Inserted,
   InsertOptions,
   KnownContent,
@@ -102,24 +104,24 @@ export class PostgresDocumentRepository implements DocumentRepository {
 
   async known(
     { tenant, collection }: Scope,
-    id: string,
+    ids: readonly string[],
     { chunkings, fingerprint, inputHashes }: WantedContent,
     call?: CallOptions,
   ): Promise<KnownContent> {
-    const values = [tenant, collection, id, chunkings, fingerprint, inputHashes]
+    const values = [tenant, collection, ids, chunkings, fingerprint, inputHashes]
     const { rows } = await run<KnownRow>(this.#executor, this.#sql.known, values, call)
-    let stored: DocumentHead | undefined
+    const heads: DocumentHead[] = []
     const chunks: ChunkHead[] = []
     const vectors = new Map<string, Float32Array>()
     for (const { head, chunk, hash, vector } of rows) {
-      if (head) stored = headOf(head)
+      if (head) heads.push(headOf(head))
       else if (vector) vectors.set(hash!, vectorFromBytes(vector))
       else {
-        const [chunkId, chunking, ordinal, start, end, inputHash] = chunk!
-        chunks.push({ id: chunkId, document: id, chunking, ordinal, start, end, inputHash })
+        const [id, document, chunking, ordinal, start, end, inputHash] = chunk!
+        chunks.push({ id, document, chunking, ordinal, start, end, inputHash })
       }
     }
-    return { head: stored, chunks, vectors }
+    return { heads, chunks, vectors }
   }
 
   async lock(
@@ -176,11 +178,16 @@ export class PostgresDocumentRepository implements DocumentRepository {
 
   async change(
     { tenant, collection }: Scope,
-    { document, version, since, before, samePayload, upsert, move, remove }: DocumentChange,
+    documents: readonly DocumentChange[],
     options: WithContent,
     call?: CallOptions,
-  ): Promise<Changed | null> {
-    const { rows } = await this.#write<StoredHeld & { fence: number | string }>(
+  ): Promise<Changed> {
+    const ofEach = <P extends object>(of: (change: DocumentChange) => readonly P[]): (P & { document: string })[] =>
+      documents.flatMap((change) => of(change).map((part) => ({ ...part, document: change.document.id })))
+    const upsert = ofEach((change) => change.upsert)
+    const move = ofEach((change) => change.move)
+    const remove = ofEach((change) => change.remove)
+    const { rows } = await this.#write<StoredHeld & { id: string; fence: number | string }>(
       this.#writes.change,
       { tenant, collection },
       options,
@@ -188,52 +195,56 @@ export class PostgresDocumentRepository implements DocumentRepository {
       [
         options.chunkings,
         ...vectorValues(options),
-        document.id,
-        ...contentArrays([document]).map(([value]) => value),
-        version,
-        since,
-        before,
-        samePayload,
-        ...chunkArrays(upsert.map((chunk) => ({ ...chunk, document: document.id }))),
+        documents.map(({ document }) => document.id),
+        ...contentArrays(documents.map(({ document }) => document)),
+        documents.map(({ version }) => version),
+        documents.map(({ since }) => since),
+        documents.map(({ before }) => before),
+        documents.map(({ samePayload }) => samePayload),
+        ...chunkArrays(upsert),
+        move.map(({ document }) => document),
         move.map(({ chunking }) => chunking),
         move.map(({ id }) => id),
         move.map(({ ordinal }) => ordinal),
         move.map(({ start }) => start),
         move.map(({ end }) => end),
+        remove.map(({ document }) => document),
         remove.map(({ chunking }) => chunking),
         remove.map(({ id }) => id),
       ],
     )
-    if (rows.length === 0) return null
-    const fence = Number(rows[0]!.fence)
+    const fences = new Map(rows.map(({ id, fence }) => [id, Number(fence)]))
     const { claim } = options
     const claimed = claim
-      ? rows.map((row) => heldJob({ tenant, collection }, document.id, fence, claim.token, row))
+      ? rows.map((row) => heldJob({ tenant, collection }, row.id, Number(row.fence), claim.token, row))
       : []
-    return { fence, claimed }
+    return { fences, claimed }
   }
 
-  async erase(scope: Scope, id: string, options: EraseOptions, call?: CallOptions): Promise<Erased> {
-    const { at, ifVersion, claim } = options
+  async erase(scope: Scope, documents: readonly Erasure[], options: EraseOptions, call?: CallOptions): Promise<Erased> {
+    const { at, claim } = options
     const { rows } = await this.#write<StoredErasure>(this.#writes.erase, scope, options, call, [
-      id,
+      documents.map(({ id }) => id),
+      documents.map(({ ifVersion }) => ifVersion ?? null),
       at,
-      ifVersion ?? null,
     ])
-    const row = rows[0]
-    if (!row) return { head: null, tombstone: null, chunks: [], claimed: [] }
-    const head = { id, version: Number(row.was_version), fence: Number(row.was_fence), deleted: row.deleted }
-    if (row.fence === null) return { head, tombstone: null, chunks: [], claimed: [] }
-    const fence = Number(row.fence)
-    const claimed = (row.claimed ?? []).map(([target, since, attempts]) =>
-      heldJob(scope, id, fence, claim!.token, { target, since, attempts, epoch: row.epoch }),
-    )
-    return {
-      head,
-      tombstone: { id, version: Number(row.version), fence },
-      chunks: (row.chunks ?? []).map(([chunking, chunk]) => ({ chunking, id: chunk })),
-      claimed,
+    const erased = new Map<string, ErasedDocument>()
+    const claimed: ClaimedJob[] = []
+    for (const row of rows) {
+      const { id } = row
+      const head = { id, version: Number(row.was_version), fence: Number(row.was_fence), deleted: row.deleted }
+      if (row.fence === null) {
+        erased.set(id, { head, tombstone: null, chunks: [] })
+        continue
+      }
+      const fence = Number(row.fence)
+      const chunks = (row.chunks ?? []).map(([chunking, chunk]) => ({ chunking, id: chunk }))
+      erased.set(id, { head, tombstone: { id, version: Number(row.version), fence }, chunks })
+      for (const [target, since, attempts] of row.claimed ?? []) {
+        claimed.push(heldJob(scope, id, fence, claim!.token, { target, since, attempts, epoch: row.epoch }))
+      }
     }
+    return { documents: erased, claimed }
   }
 
   #write<R>(
@@ -402,6 +413,7 @@ interface StoredHeld {
 }
 
 interface StoredErasure {
+  readonly id: string
   readonly was_version: number | string
   readonly was_fence: number | string
   readonly deleted: boolean
@@ -438,7 +450,7 @@ interface StoredHead {
 
 interface KnownRow {
   readonly head: StoredHead | null
-  readonly chunk: readonly [string, string, number, number, number, string] | null
+  readonly chunk: readonly [string, string, string, number, number, number, string] | null
   readonly hash: string | null
   readonly vector: Buffer | null
 }

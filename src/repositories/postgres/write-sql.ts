@@ -56,9 +56,7 @@ function insertSql(dialect: Dialect): Leaving {
   const names = contentColumns.map(([name]) => name)
   const given = `unnest(${next('text[]')}, ${next.all(contentColumns)}) AS u (id, ${names.join(', ')})`
   const chunks = `unnest(${next.all(chunkColumns)}) AS i (${chunkNames.join(', ')})`
-  // All have one fence. Which were written is looked up in a table of hashes: a join with that step would compare each with each.
-  const cut = `SELECT ${scope}, n.fence, i.*, NULL::bigint FROM drawn n, ${chunks}
-         WHERE (i.document COLLATE "C" IN (SELECT f.id FROM fresh f)) IS TRUE`
+  const cut = `SELECT ${scope}, n.fence, i.*, NULL::bigint FROM drawn n, ${chunks} WHERE ${ofFresh}`
   const gate = guard('purge-gate', `pg_advisory_xact_lock_shared(${purgeLock(documents)})`, 'true')
   const written = `WITH gate AS MATERIALIZED (SELECT ${gate}),
      ${stamp},
@@ -80,12 +78,11 @@ function insertSql(dialect: Dialect): Leaving {
 }
 
 /**
- * A row that is not at the fence any more, also where the statement has waited for who changed it, is left alone, and
- * then nothing else is written either: what was read with that fence no longer holds.
+ * A row that is not at the fence any more, also where the statement has waited for who changed it, is left alone with all
+ * that goes with it: what was read with that fence no longer holds. All have one fence.
  */
 function changeSql(dialect: Dialect): Leaving {
   const { table, guard } = dialect
-  const documents = table('documents')
   const chunks = table('chunks')
   const next = parameters()
   const [tenant, collection] = [next('text'), next('text')]
@@ -94,41 +91,42 @@ function changeSql(dialect: Dialect): Leaving {
   const marker = next('text')
   const stamp = stampSql(dialect, next('text[]'))
   const vectors = vectorsSql(dialect, next)
-  const id = next('text')
-  const content = contentColumns.map(([name, type]) => `${name} = ${next(type)}`).join(', ')
-  const [version, since, before, samePayload] = [next('bigint'), next('bigint'), next('text'), next('boolean')]
+  const names = contentColumns.map(([name]) => name)
+  const given = `unnest(${next('text[]')}, ${next.all(contentColumns)}, ${next('bigint[]')}, ${next('bigint[]')},
+         ${next('text[]')}, ${next('boolean[]')}) AS u (id, ${names.join(', ')}, version, since, before, same_payload)`
   const upsert = `unnest(${next.all(chunkColumns)}) AS i (${chunkNames.join(', ')})`
-  const move = `unnest(${next('text[]')}, ${next('uuid[]')}, ${next('int[]')}, ${next('int[]')}, ${next('int[]')})
-    AS i (chunking, id, ordinal, start_unit, end_unit)`
-  const remove = `unnest(${next('text[]')}, ${next('uuid[]')}) AS i (chunking, id)`
+  const move = `unnest(${next('text[]')}, ${next('text[]')}, ${next('uuid[]')}, ${next('int[]')}, ${next('int[]')}, ${next('int[]')})
+    AS i (document, chunking, id, ordinal, start_unit, end_unit)`
+  const remove = `unnest(${next('text[]')}, ${next('text[]')}, ${next('uuid[]')}) AS i (document, chunking, id)`
   /** By key for each: a join would be free to read all that the tenant has. */
   const living = `CROSS JOIN LATERAL (
          SELECT * FROM ${chunks} t WHERE t.tenant = ${tenant} AND t.collection = ${collection}
            AND t.chunking = i.chunking AND t.id = i.id AND t.removed_at IS NULL OFFSET 0) c`
   const cut = [
-    `SELECT ${scope}, f.fence, i.*, NULL::bigint FROM fresh f, ${upsert}`,
+    `SELECT ${scope}, f.fence, i.*, NULL::bigint FROM drawn f, ${upsert} WHERE ${ofFresh}`,
     `SELECT ${scope}, c.fence, c.chunking, c.id, c.document, i.ordinal, i.start_unit, i.end_unit, c.text, c.metadata,
-         c.input_hash, c.heading, c.table_header, NULL::bigint FROM fresh f CROSS JOIN ${move} ${living}`,
-    `SELECT ${scope}, ${buriedRow} FROM fresh f CROSS JOIN ${remove} ${living}`,
+         c.input_hash, c.heading, c.table_header, NULL::bigint FROM ${move} ${living} WHERE ${ofFresh}`,
+    `SELECT ${scope}, ${buriedRow} FROM drawn f CROSS JOIN ${remove} ${living} WHERE ${ofFresh}`,
   ]
   const written = `WITH ${stamp},
+     drawn AS MATERIALIZED (SELECT ${fenceSql(dialect, 's.epoch')} AS fence FROM stamp s WHERE s.as_asked),
      fresh AS (
-       UPDATE ${documents} d SET ${content}, deleted_at = NULL, version = ${version}, fence = s.fence,
-         payload_fence = CASE WHEN ${samePayload} THEN d.payload_fence ELSE s.fence END
-       FROM (SELECT ${fenceSql(dialect, 's.epoch')} AS fence FROM stamp s WHERE s.as_asked) s
-       WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = ${id}
-         AND ${guard('change-fence', `d.fence = ${since} AND d.content_hash = ${before}`, `${before} IS NOT NULL`)}
-       RETURNING d.id, d.version, d.fence, ${since} AS since),
+       UPDATE ${table('documents')} d SET ${names.map((name) => `${name} = u.${name}`).join(', ')}, deleted_at = NULL,
+         version = u.version, fence = u.fence,
+         payload_fence = CASE WHEN u.same_payload THEN d.payload_fence ELSE u.fence END
+       FROM (SELECT u.*, n.fence FROM ${given}, drawn n ORDER BY u.id COLLATE "C") u
+       WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = u.id
+         AND ${guard('change-fence', 'd.fence = u.since AND d.content_hash = u.before', 'u.before IS NOT NULL')}
+       RETURNING d.id, d.version, d.fence, u.since),
      cut AS (${chunksSql(dialect, ...cut)}),
      ${vectors},
      ${markerSql(dialect, marker)},
      ${jobsSql(scope, targets)}`
-  const answer = 'SELECT f.fence, s.epoch FROM stamp s JOIN fresh f ON true'
   const held = heldJobs(dialect, 'jobs', next('text'), next('bigint'), 'false')
   return {
-    queued: queuedSql(dialect, written, answer),
+    queued: queuedSql(dialect, written, 'SELECT f.id, f.fence FROM fresh f'),
     held: prepared(
-      `${written}, ${held} SELECT f.fence, s.epoch, h.target, h.since, h.attempts FROM stamp s, fresh f, held h`,
+      `${written}, ${held} SELECT h.document AS id, h.fence, s.epoch, h.target, h.since, h.attempts FROM stamp s, held h`,
     ),
   }
 }
@@ -142,19 +140,23 @@ function eraseSql(dialect: Dialect): Leaving {
   const [tenant, collection] = [next('text'), next('text')]
   const targets = next('text[]')
   const marker = next('text')
-  const [id, at, ifVersion] = [next('text'), next('bigint'), next('bigint')]
+  const given = `unnest(${next('text[]')}, ${next('bigint[]')}) AS u (id, if_version)`
+  const at = next('bigint')
   const written = `WITH stamp AS MATERIALIZED (SELECT ${registeredEpoch} AS epoch FROM ${table('registry')} r WHERE r.name = 'epoch'),
+     drawn AS MATERIALIZED (SELECT ${fenceSql(dialect, 's.epoch')} AS fence FROM stamp s),
      seen AS MATERIALIZED (
-       SELECT version, fence, deleted_at IS NOT NULL AS deleted FROM ${documents}
-       WHERE tenant = ${tenant} AND collection = ${collection} AND id = ${id} AND version > 0),
+       SELECT u.id, u.if_version, t.version, t.fence, t.deleted_at IS NOT NULL AS deleted
+       FROM ${given} CROSS JOIN LATERAL (
+         SELECT * FROM ${documents} t WHERE t.tenant = ${tenant} AND t.collection = ${collection} AND t.id = u.id
+           AND t.version > 0 OFFSET 0) t),
      fresh AS (
        UPDATE ${documents} d
-       SET version = d.version + 1, fence = n.fence, deleted_at = ${at}, updated_at = ${at}, ${emptiedDocument}
-       FROM (SELECT ${fenceSql(dialect, 's.epoch')} AS fence, seen.fence AS since FROM stamp s, seen
-         WHERE NOT seen.deleted AND (${ifVersion} IS NULL OR seen.version = ${ifVersion})) n
-       WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = ${id}
-         ${guard('change-fence', 'AND d.fence = n.since')}
-       RETURNING d.id, d.version, d.fence, n.since),
+       SET version = d.version + 1, fence = u.drawn, deleted_at = ${at}, updated_at = ${at}, ${emptiedDocument}
+       FROM (SELECT e.*, n.fence AS drawn FROM seen e, drawn n
+         WHERE NOT e.deleted AND (e.if_version IS NULL OR e.version = e.if_version) ORDER BY e.id COLLATE "C") u
+       WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = u.id
+         ${guard('change-fence', 'AND d.fence = u.fence')}
+       RETURNING d.id, d.version, d.fence, u.fence AS since),
      doomed AS MATERIALIZED (
        SELECT ${buriedRow} FROM fresh f CROSS JOIN LATERAL (
          SELECT * FROM ${chunks} t WHERE t.tenant = ${tenant} AND t.collection = ${collection} AND t.document = f.id
@@ -162,17 +164,17 @@ function eraseSql(dialect: Dialect): Leaving {
      cut AS (${chunksSql(dialect, `SELECT ${tenant}, ${collection}, d.* FROM doomed d`)}),
      ${markerSql(dialect, marker)},
      ${jobsSql(`${tenant}, ${collection}`, targets)}`
-  const answer = (
-    claimed: string,
-  ): string => `SELECT e.version AS was_version, e.fence AS was_fence, e.deleted, f.version,
-       f.fence, s.epoch, (SELECT jsonb_agg(jsonb_build_array(chunking, id)) FROM doomed) AS chunks, ${claimed} AS claimed
-     FROM stamp s JOIN seen e ON true LEFT JOIN fresh f ON true`
+  /** What each came to, and what goes with them all. */
+  const answer = (claimed: string): string => `SELECT e.id, e.version AS was_version, e.fence AS was_fence, e.deleted,
+       f.version, f.fence, s.epoch, ${claimed} AS claimed,
+       (SELECT jsonb_agg(jsonb_build_array(d.chunking, d.id)) FROM doomed d WHERE d.document = e.id) AS chunks
+     FROM stamp s CROSS JOIN seen e LEFT JOIN fresh f ON f.id = e.id`
   const held = heldJobs(dialect, 'jobs', next('text'), next('bigint'), 'false')
+  const claimed =
+    '(SELECT jsonb_agg(jsonb_build_array(h.target, h.since, h.attempts)) FROM held h WHERE h.document = e.id)'
   return {
     queued: queuedSql(dialect, written, answer('NULL::jsonb')),
-    held: prepared(
-      `${written}, ${held} ${answer('(SELECT jsonb_agg(jsonb_build_array(target, since, attempts)) FROM held)')}`,
-    ),
+    held: prepared(`${written}, ${held} ${answer(claimed)}`),
   }
 }
 
@@ -195,6 +197,9 @@ function vectorsSql({ table }: Dialect, next: (type: string) => string): string 
        FROM unnest(${next('text[]')}, ${next('int[]')}, ${next('int[]')}) AS i (input_hash, start, length)
        ORDER BY i.input_hash COLLATE "C" ON CONFLICT DO NOTHING)`
 }
+
+/** Of a document that was written: looked up in a table of hashes, where a join with that step would compare each with each. */
+const ofFresh = '(i.document COLLATE "C" IN (SELECT w.id FROM fresh w)) IS TRUE'
 
 /** A chunk `c` that goes with the row `f`: `fence`, the columns of chunks, `removed_at`. */
 const buriedRow = `f.fence, c.chunking, c.id, c.document, c.ordinal, c.start_unit, c.end_unit, '' AS text,

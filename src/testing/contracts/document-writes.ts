@@ -1,3 +1,5 @@
+import type { Scope } from '../../core/ids'
+import type { DocumentChange, WithWrite } from '../../repositories/documents'
 import type { TestRunner } from '../runner'
 import { codeOf, fixtureTest } from '../runner'
 import {
@@ -154,12 +156,14 @@ export function documentWritesContract(runner: TestRunner, make: () => Promise<T
         remove: [before[2]!],
       })
       const options = { chunkings: [chunking], targets: ['text', 'vector'] as const, marker: 'm' }
-      expect(await session.documents.change(scope, { ...change, since: 4 }, options)).toBe(null)
-      expect(await session.documents.change(otherCollection, change, options)).toBe(null)
+      const fenceIn = async (of: Scope, ...changes: DocumentChange[]) =>
+        (await session.documents.change(of, changes, options)).fences.get('a')
+      expect(await fenceIn(scope, { ...change, since: 4 })).toBe(undefined)
+      expect(await fenceIn(otherCollection, change)).toBe(undefined)
       // The fence of another life of the database.
-      expect(await session.documents.change(scope, { ...change, before: 'other' }, options)).toBe(null)
-      const changed = (await session.documents.change(scope, change, options))!
-      const { fence } = changed
+      expect(await fenceIn(scope, { ...change, before: 'other' })).toBe(undefined)
+      const changed = await session.documents.change(scope, [change], options)
+      const fence = changed.fences.get('a')!
       expect(changed.claimed).toEqual([])
       const row = (await session.documents.get(scope, 'a'))!
       expect([row.title, row.version, row.fence, row.payloadFence]).toEqual(['changed', 4, fence, fence])
@@ -179,8 +183,71 @@ export function documentWritesContract(runner: TestRunner, make: () => Promise<T
       ])
       expect((await session.commits.find(acme, 'm'))?.receipt).toEqual([{ id: 'a', version: 4, fence }])
       // The same once more is late by now; the other tenant's is as it was.
-      expect(await session.documents.change(scope, change, options)).toBe(null)
+      expect(await fenceIn(scope, change)).toBe(undefined)
       expect((await truth.session(worker).documents.get(otherTenant, 'a'))?.version).toBe(3)
+    })
+
+    test('change writes several, each with what is its own, and leaves alone which is not as it was read', async ({
+      truth,
+    }) => {
+      const ids = ['a', 'b', 'c']
+      const before = ids.flatMap((id) => [0, 1].map((ordinal) => chunkRow(scope, id, ordinal, 5)))
+      await save(
+        truth,
+        scope,
+        ids.map((id) => documentRow(id, 5, { version: 3 })),
+        before,
+      )
+      const session = truth.session({ tenant: acme })
+      const fresh = ids.map((id) => chunkRow(scope, id, 2, 0))
+      const changes = ids.map((id, at) =>
+        documentChange(documentRow(id, 5, { version: 3 }), {
+          document: newRow(documentRow(id, 0, { title: `changed ${id}` })),
+          since: id === 'b' ? 4 : 5,
+          samePayload: id === 'c',
+          upsert: [fresh[at]!],
+          move: [{ ...before[at * 2]!, ordinal: 7, start: 70, end: 79 }],
+          remove: [before[at * 2 + 1]!],
+        }),
+      )
+      const claim = { token: 't', leaseMs: 60_000 }
+      const options = { chunkings: [chunking], targets: ['text', 'vector'] as const, marker: 'm', claim }
+      // Not in the order of their ids.
+      const { fences, claimed } = await session.documents.change(scope, changes.toReversed(), options)
+      const fence = fences.get('a')!
+      expect([...fences].sort()).toEqual([
+        ['a', fence],
+        ['c', fence],
+      ])
+      const jobs = claimed.map((job) => [job.document, job.target, job.since, job.fence])
+      expect(jobs.sort()).toEqual([
+        ['a', 'text', 5, fence],
+        ['a', 'vector', 5, fence],
+        ['c', 'text', 5, fence],
+        ['c', 'vector', 5, fence],
+      ])
+      for (const [at, id] of ids.entries()) {
+        const row = (await session.documents.get(scope, id))!
+        const cut = await truth.session(worker).chunks.ofDocument(scope, id, chunking)
+        const chunks = cut.map((chunk) => [chunk.id, chunk.ordinal, chunk.fence])
+        if (id === 'b') {
+          expect([row.title, row.version, row.fence]).toEqual(['Title of b', 3, 5])
+          expect(chunks).toEqual(before.slice(2, 4).map((chunk) => [chunk.id, chunk.ordinal, 5]))
+          continue
+        }
+        expect([row.title, row.version, row.fence, row.payloadFence]).toEqual([
+          `changed ${id}`,
+          4,
+          fence,
+          id === 'c' ? 5 : fence,
+        ])
+        expect(chunks).toEqual([
+          [fresh[at]!.id, 2, fence],
+          [before[at * 2]!.id, 7, 5],
+        ])
+      }
+      const receipt = (await session.commits.find(acme, 'm'))?.receipt as unknown as { id: string }[]
+      expect(receipt.map(({ id }) => id).sort()).toEqual(['a', 'c'])
     })
 
     test('change keeps the fence of a payload that is the same, revives a tombstone, takes along what waits', async ({
@@ -193,7 +260,8 @@ export function documentWritesContract(runner: TestRunner, make: () => Promise<T
       const session = truth.session({ tenant: acme })
       const change = documentChange(documentRow('a', 5, { version: 3 }), { samePayload: true })
       const options = { chunkings: [chunking], targets: ['text'] as const, claim: { token: 't', leaseMs: 60_000 } }
-      const { fence, claimed } = (await session.documents.change(scope, change, options))!
+      const { fences, claimed } = await session.documents.change(scope, [change], options)
+      const fence = fences.get('a')!
       const job = { ...scope, target: 'text' as const, document: 'a', since: 2, fence, token: 't', attempts: 0 }
       expect(claimed).toEqual([{ ...job, epoch: await truth.session(worker).registry.epoch() }])
       const backlog = await jobs.backlog()
@@ -201,9 +269,8 @@ export function documentWritesContract(runner: TestRunner, make: () => Promise<T
       const row = (await documents.get(scope, 'a'))!
       expect([row.fence, row.payloadFence]).toEqual([fence, 5])
       const reborn = documentChange(documentRow('b', 5, { version: 2 }), { since: 6 })
-      expect((await session.documents.change(scope, reborn, { chunkings: [chunking], targets: [] }))?.claimed).toEqual(
-        [],
-      )
+      const bare = { chunkings: [chunking], targets: [] }
+      expect((await session.documents.change(scope, [reborn], bare)).claimed).toEqual([])
       expect((await documents.get(scope, 'b'))?.version).toBe(3)
     })
 
@@ -220,13 +287,13 @@ export function documentWritesContract(runner: TestRunner, make: () => Promise<T
       const inserted = await session.documents.insert(scope, rows, { ...going, chunks: [] })
       expect([inserted.fences.size, inserted.otherChunkings]).toEqual([0, ['c/1']])
       const change = documentChange(documentRow('a', 5, { version: 1 }))
-      expect(await session.documents.change(scope, change, going)).toBe(null)
+      expect((await session.documents.change(scope, [change], going)).fences.size).toBe(0)
       expect(await session.commits.find(acme, 'm')).toBe(null)
       expect((await documents.get(scope, 'a'))?.fence).toBe(5)
       const asUsed = { ...going, chunkings: ['c/1'] }
       const again = await session.documents.insert(scope, rows, { ...asUsed, chunks: [] })
       expect([again.fences.size, again.otherChunkings]).toEqual([1, undefined])
-      expect((await session.documents.change(scope, change, { ...asUsed, marker: 'n' })) !== null).toBe(true)
+      expect((await session.documents.change(scope, [change], { ...asUsed, marker: 'n' })).fences.size).toBe(1)
     })
 
     test('erase buries a document with its chunks, and says what it was', async ({ documents, truth }) => {
@@ -235,24 +302,67 @@ export function documentWritesContract(runner: TestRunner, make: () => Promise<T
       await save(truth, otherTenant, [documentRow('a', 5)])
       const session = truth.session({ tenant: acme })
       const options = { targets: ['text'] as const, at: 1000, marker: 'm' }
-      const none = { tombstone: null, chunks: [], claimed: [] }
-      expect(await session.documents.erase(scope, 'b', options)).toEqual({ head: null, ...none })
+      const nothing = { tombstone: null, chunks: [] }
+      const erase = (id: string, more: { ifVersion?: number; claim?: WithWrite['claim']; marker?: string } = {}) =>
+        session.documents.erase(scope, [{ id, ifVersion: more.ifVersion }], { ...options, ...more })
+      expect(await erase('b')).toEqual({ documents: new Map(), claimed: [] })
       const head = { id: 'a', version: 3, fence: 5, deleted: false }
-      expect(await session.documents.erase(scope, 'a', { ...options, ifVersion: 2 })).toEqual({ head, ...none })
-      const claim = { token: 't', leaseMs: 60_000 }
-      const erased = await session.documents.erase(scope, 'a', { ...options, ifVersion: 3, claim })
+      const kept = { documents: new Map([['a', { head, ...nothing }]]), claimed: [] }
+      expect(await erase('a', { ifVersion: 2 })).toEqual(kept)
+      const { documents: of, claimed } = await erase('a', { ifVersion: 3, claim: { token: 't', leaseMs: 60_000 } })
+      const erased = of.get('a')!
       const { fence } = erased.tombstone!
       expect([erased.head, erased.tombstone]).toEqual([head, { id: 'a', version: 4, fence }])
       expect(erased.chunks.map(({ id }) => id).sort()).toEqual(cut.map(({ id }) => id).sort())
-      expect(erased.claimed.map(({ target, since, fence: at }) => [target, since, at])).toEqual([['text', 5, fence]])
+      expect(claimed.map(({ target, since, fence: at }) => [target, since, at])).toEqual([['text', 5, fence]])
       expect(await documents.get(scope, 'a')).toBe(null)
       const [state] = await truth.session(worker).chunks.states([{ ...scope, document: 'a', since: 5 }], chunking)
       expect([state!.payload, state!.removed.map((one) => one.fence)]).toEqual([null, [fence, fence]])
       expect((await session.commits.find(acme, 'm'))?.receipt).toEqual([{ id: 'a', version: 4, fence }])
-      const again = await session.documents.erase(scope, 'a', { ...options, marker: 'n' })
-      expect(again).toEqual({ head: { id: 'a', version: 4, fence, deleted: true }, ...none })
+      const dead = { head: { id: 'a', version: 4, fence, deleted: true }, ...nothing }
+      expect(await erase('a', { marker: 'n' })).toEqual({ documents: new Map([['a', dead]]), claimed: [] })
       expect(await session.commits.find(acme, 'n')).toBe(null)
       expect((await documents.get(otherTenant, 'a')) !== null).toBe(true)
+    })
+
+    test('erase buries several, each at its own version, with the chunks that are its own', async ({ truth }) => {
+      const ids = ['a', 'b', 'c', 'd']
+      const cut = ids.flatMap((id) => [0, 1].map((ordinal) => chunkRow(scope, id, ordinal, 5)))
+      await save(
+        truth,
+        scope,
+        ids.map((id) => documentRow(id, 5, { version: 3 })),
+        cut,
+      )
+      const session = truth.session({ tenant: acme })
+      const claim = { token: 't', leaseMs: 60_000 }
+      const asked = [{ id: 'd' }, { id: 'none' }, { id: 'b', ifVersion: 2 }, { id: 'a', ifVersion: 3 }]
+      const options = { targets: ['text'] as const, at: 1000, marker: 'm', claim }
+      const { documents, claimed } = await session.documents.erase(scope, asked, options)
+      expect([...documents].map(([id, { tombstone }]) => [id, tombstone?.version]).sort()).toEqual([
+        ['a', 4],
+        ['b', undefined],
+        ['d', 4],
+      ])
+      const fence = documents.get('a')!.tombstone!.fence
+      for (const [at, id] of [
+        [0, 'a'],
+        [3, 'd'],
+      ] as const) {
+        const own = cut.slice(at * 2, at * 2 + 2).map((chunk) => chunk.id)
+        expect([...documents.get(id)!.chunks].map((chunk) => chunk.id).sort()).toEqual(own.sort())
+      }
+      const jobs = claimed.map((job) => [job.document, job.since, job.fence]).sort()
+      expect(jobs).toEqual([
+        ['a', 5, fence],
+        ['d', 5, fence],
+      ])
+      expect((await session.documents.getMany(scope, ids)).map(({ id }) => id).sort()).toEqual(['b', 'c'])
+      const states = await truth.session(worker).chunks.states(
+        ids.map((document) => ({ ...scope, document, since: 0 })),
+        chunking,
+      )
+      expect(states.map(({ chunks }) => chunks.length)).toEqual([0, 2, 2, 0])
     })
   })
 }

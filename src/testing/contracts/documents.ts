@@ -204,20 +204,24 @@ export function documentRepositoryContract(runner: TestRunner, make: () => Promi
         await embeddings.setMany(acme, 'another', [{ inputHash: 'missing', vector }])
       })
       const wanted = { chunkings: [chunking], fingerprint: 'space', inputHashes: ['stored', 'missing'] }
-      const { head, chunks, vectors } = await documents.known(scope, 'a', wanted)
-      expect(head).toEqual((await documents.heads(scope, ['a']))[0])
-      expect(head?.cut).toBe(true)
+      const { heads, chunks, vectors } = await documents.known(scope, ['a', 'none', 'bare'], wanted)
+      const byId = (one: { id: string }, other: { id: string }) => (one.id < other.id ? -1 : 1)
+      expect(heads.toSorted(byId)).toEqual((await documents.heads(scope, ['a', 'bare'])).toSorted(byId))
+      expect(heads.toSorted(byId).map(({ id, cut }) => [id, cut])).toEqual([
+        ['a', true],
+        ['bare', false],
+      ])
       const places = kept.map(({ id, document, ordinal, start, end, inputHash }) => {
         return { id, document, chunking, ordinal, start, end, inputHash }
       })
       expect([...chunks].sort((a, b) => a.ordinal - b.ordinal)).toEqual(places)
       expect([...vectors]).toEqual([['stored', vector]])
       const nothing = { chunkings: [chunking], fingerprint: 'none', inputHashes: [] }
-      const bare = await documents.known(scope, 'bare', nothing)
-      expect([bare.head?.id, bare.chunks, bare.vectors.size]).toEqual(['bare', [], 0])
+      const bare = await documents.known(scope, ['bare'], nothing)
+      expect([bare.heads.map(({ id }) => id), bare.chunks, bare.vectors.size]).toEqual([['bare'], [], 0])
       for (const other of [otherTenant, otherCollection]) {
-        const none = await documents.known(other, 'a', nothing)
-        expect([none.head, none.chunks]).toEqual([undefined, []])
+        const none = await documents.known(other, ['a'], nothing)
+        expect([none.heads, none.chunks]).toEqual([[], []])
       }
     })
 

@@ -5,24 +5,25 @@ import type { ClaimedJob } from '../../repositories/jobs'
 import type { WriterOptions } from '../ports'
 import type { JobRunner, Preset, RunResult } from '../relay/job-runner'
 
-/** What became of the jobs of one write. */
+/** What became of the jobs of one statement. */
 export interface Fate {
-  readonly applied: boolean
+  /** Whether all of a document's are done. */
+  applied(document: string): boolean
   /** The cache was not told. */
   readonly uncached: boolean
 }
 
-/** Jobs that one write has claimed, and what it knows of them. */
+/** Jobs that one statement has claimed, of one collection and tenant, and what it knows of them. */
 interface Committed {
   readonly jobs: readonly ClaimedJob[]
   readonly preset: Preset | undefined
   readonly tell: (fate: Fate) => void
 }
 
-const none: Fate = { applied: false, uncached: false }
+const none: Fate = { applied: () => false, uncached: false }
 
 /**
- * Applies what writes of one document have committed: at once where nothing of the collection is under way, else all
+ * Applies what single writes have committed: at once where nothing of the collection is under way, else all
  * that came meanwhile in the next bulk, so that each engine gets one request for them and their claims end in one
  * statement. A bulk has a time of its own, whatever the callers', and no document twice: a later write of it waits for
  * the next. What cannot be applied goes back to the queue, and so does all that waits behind an outage.
@@ -88,12 +89,11 @@ function nextBulk(waiting: Committed[], limit: number): Committed[] {
   const bulk: Committed[] = []
   const documents = new Set<string>()
   for (const one of waiting) {
-    const { tenant, document } = one.jobs[0]!
-    const key = `${tenant}/${document}`
-    if (documents.has(key)) continue
-    documents.add(key)
+    const keys = new Set(one.jobs.map(({ tenant, document }) => `${tenant}/${document}`))
+    if ([...keys].some((key) => documents.has(key))) continue
+    if (documents.size > 0 && documents.size + keys.size > limit) break
+    for (const key of keys) documents.add(key)
     bulk.push(one)
-    if (documents.size === limit) break
   }
   const taken = new Set(bulk)
   const left = waiting.filter((one) => !taken.has(one))
@@ -113,5 +113,6 @@ function presetOfAll(bulk: readonly Committed[]): Preset | undefined {
 
 function fateOf({ jobs }: Committed, { undone, lost, uncached }: RunResult): Fate {
   const untold = uncached > 0 && jobs.some(({ target }) => target === 'cache')
-  return { applied: lost === 0 && !jobs.some((job) => undone.has(job)), uncached: untold }
+  const left = new Set(jobs.filter((job) => undone.has(job)).map(({ document }) => document))
+  return { applied: (document) => lost === 0 && !left.has(document), uncached: untold }
 }

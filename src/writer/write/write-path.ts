@@ -6,7 +6,7 @@ import type { WrittenRow } from '../../repositories/documents'
 import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
 import type { JobRunner, Preset } from '../relay/job-runner'
-import { ApplyTogether } from './apply-together'
+import { ApplyTogether, type Fate } from './apply-together'
 import type { BatchTally } from './batch-write'
 import { committed, committedAlone, once } from './committed'
 import { knownSplitter } from './known-splitter'
@@ -18,8 +18,22 @@ interface KeyedOptions {
   readonly ifVersion?: number | undefined
 }
 
-/** How a write goes: in a transaction, or in one statement where that may do. */
+/** How a write of one document goes: in a transaction, or before that in one statement with others'. */
 export interface Way {
+  locked(context: WriteContext): Promise<Written>
+  /** Undefined, and nothing is written, where what it was made for no longer holds. */
+  readonly together?: (() => Promise<InGroup | undefined>) | undefined
+}
+
+/** What became of a document that was written with others. */
+export interface InGroup {
+  readonly written: Written
+  /** Of the jobs of all. */
+  readonly fate: Promise<Fate> | undefined
+}
+
+/** How a batch goes: in a transaction, or before that in one statement. */
+export interface BatchWay {
   locked(context: WriteContext): Promise<Written>
   /** Undefined, and nothing is written, where what it was made for no longer holds. */
   readonly alone?: ((context: WriteContext) => Promise<Alone | undefined>) | undefined
@@ -59,6 +73,7 @@ export class WritePath {
     way: Way,
   ): Promise<DocumentReceipt> {
     let written: Written | undefined
+    let fate: Promise<Fate> | undefined
     const claim = this.#claim()
     const receiptOfOne = ({ outcomes }: Written): DocumentReceipt => {
       const outcome = outcomes[0]!
@@ -68,9 +83,10 @@ export class WritePath {
       scope,
       () => written?.outcomes,
       async () => {
-        const alone = await this.#alone(scope, options, deadline, claim, way)
-        if (alone && !alone.more) {
-          written = alone.written
+        const inGroup = options.idempotencyKey === undefined ? await way.together?.() : undefined
+        if (inGroup) {
+          written = inGroup.written
+          fate = inGroup.fate
           return receiptOfOne(written)
         }
         return committed(this.#ports, scope.tenant, deadline.options(), (session) => {
@@ -86,7 +102,8 @@ export class WritePath {
     if (!done) return receipt
     this.#ports.truncated?.add(scope.collection, truncatedIn(done.outcomes))
     if (receipt.unchanged) return this.settled(scope, done.outcomes[0]!, deadline)
-    const applied = await this.#applyOne(done, deadline, preset?.(done))
+    if (!fate && done.claimed.length > 0) fate = this.#together.apply(done.claimed, preset?.(done))
+    const applied = await this.#applyOne(done.outcomes[0]!.id, fate, deadline)
     return { ...receipt, targets: { vector: applied, text: applied } }
   }
 
@@ -97,7 +114,7 @@ export class WritePath {
     deadline: Deadline,
     number: string,
     request: string,
-    way: Way,
+    way: BatchWay,
   ): Promise<Written> {
     const key = options.idempotencyKey === undefined ? undefined : `${options.idempotencyKey}#${number}`
     let fresh: Written | undefined
@@ -144,7 +161,7 @@ export class WritePath {
     options: KeyedOptions,
     deadline: Deadline,
     claim: Claim | undefined,
-    { alone, resumed = (written) => ({ written }) }: Way,
+    { alone, resumed = (written) => ({ written }) }: Pick<BatchWay, 'alone' | 'resumed'>,
   ): Promise<Alone | undefined> {
     if (!alone || options.idempotencyKey !== undefined) return undefined
     return committedAlone<Alone | undefined>(
@@ -190,17 +207,41 @@ export class WritePath {
     return { token: uuidV7(this.#ports.clock, this.#ports.random), leaseMs: this.#options.leaseMs }
   }
 
+  /** Writes documents of several callers in one statement; their jobs are applied together. By id, where it was written. */
+  async group(
+    scope: Scope,
+    deadline: Deadline,
+    write: (context: WriteContext) => Promise<Written | undefined>,
+    preset: (written: Written) => Preset,
+  ): Promise<(id: string) => InGroup | undefined> {
+    const alone = await this.#alone(scope, {}, deadline, this.#claim(), {
+      alone: async (context) => {
+        const written = await write(context)
+        return written && { written }
+      },
+    })
+    if (!alone) return () => undefined
+    const { outcomes, claimed, states } = alone.written
+    const fate = claimed.length > 0 ? this.#together.apply(claimed, preset(alone.written)) : undefined
+    const byId = new Map(outcomes.map((outcome) => [outcome.id, outcome]))
+    return (id) => {
+      const outcome = byId.get(id)
+      return outcome && { written: { outcomes: [outcome], claimed, states }, fate }
+    }
+  }
+
   /** As `apply`, together with what other writes have committed meanwhile. A caller who goes ends his own waiting alone. */
-  async #applyOne({ claimed }: Written, deadline: Deadline, preset: Preset | undefined): Promise<Delivery> {
+  async #applyOne(id: string, applying: Promise<Fate> | undefined, deadline: Deadline): Promise<Delivery> {
     const timeoutMs = Math.min(this.#options.inlineTimeoutMs, deadline.remaining())
     const fate =
-      claimed.length === 0
+      applying === undefined
         ? undefined
         : await withDeadline(this.#ports.clock, { signal: deadline.signal, timeoutMs }, undefined, ({ signal }) =>
-            abortable(this.#together.apply(claimed, preset), signal),
+            abortable(applying, signal),
           ).catch(() => undefined)
-    if (!fate?.applied || fate.uncached) this.#nudge()
-    return fate?.applied ? 'applied' : 'queued'
+    const applied = fate?.applied(id) ?? false
+    if (!applied || fate?.uncached) this.#nudge()
+    return applied ? 'applied' : 'queued'
   }
 
   /** Projects what this write has claimed. The write stands already: whatever fails here is the relay's. */

@@ -1,0 +1,103 @@
+import { abortError, offAbort, onAbort, type Signal, throwIfAborted } from './abort'
+
+interface Waiting<T, R> {
+  readonly item: T
+  /** He does not wait any more: he is in a call, or gone. */
+  readonly leave: () => void
+  readonly resolve: (result: R) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Calls of one key that may be under way at once: one that takes long does not keep all others waiting. */
+const atOnce = 2
+
+/**
+ * Turns what callers ask for one by one into calls for many: what is asked while calls of the same key are under way goes
+ * with the next of them. `call` answers in the order of its items, or fails for all. Who goes while he waits is left out;
+ * who is in a call is told how it ends.
+ */
+export class Together<T, R> {
+  readonly #call: (items: readonly T[]) => Promise<readonly R[]>
+  readonly #most: { readonly count: number; readonly bytes: number }
+  readonly #shapeOf: (item: T) => { readonly name?: string; readonly bytes: number }
+  readonly #waiting = new Map<string, Waiting<T, R>[]>()
+  readonly #underWay = new Map<string, number>()
+
+  /** No two items of one `name` are in the same call. */
+  constructor(
+    call: (items: readonly T[]) => Promise<readonly R[]>,
+    most: { readonly count: number; readonly bytes: number },
+    shapeOf: (item: T) => { readonly name?: string; readonly bytes: number },
+  ) {
+    this.#call = call
+    this.#most = most
+    this.#shapeOf = shapeOf
+  }
+
+  ask(key: string, item: T, signal: Signal): Promise<R> {
+    throwIfAborted(signal)
+    return new Promise<R>((resolve, reject) => {
+      const gone = (): void => {
+        const waiting = this.#waiting.get(key)!
+        waiting.splice(waiting.indexOf(one), 1)
+        reject(abortError(signal))
+      }
+      const one = { item, leave: () => offAbort(signal, gone), resolve, reject }
+      onAbort(signal, gone)
+      const waiting = this.#waiting.get(key)
+      if (waiting) waiting.push(one)
+      else {
+        this.#waiting.set(key, [one])
+        // Those who ask in the same turn are in the first call already.
+        queueMicrotask(() => this.#next(key))
+      }
+    })
+  }
+
+  #next(key: string): void {
+    const underWay = this.#underWay.get(key) ?? 0
+    const waiting = this.#waiting.get(key)
+    if (!waiting || underWay === atOnce) return
+    const { taken, left } = this.#take(waiting)
+    if (left.length > 0) this.#waiting.set(key, left)
+    else this.#waiting.delete(key)
+    if (taken.length === 0) return
+    this.#underWay.set(key, underWay + 1)
+    void this.#run(taken).then(() => {
+      const still = this.#underWay.get(key)! - 1
+      if (still > 0) this.#underWay.set(key, still)
+      else this.#underWay.delete(key)
+      this.#next(key)
+    })
+    this.#next(key)
+  }
+
+  /** In their order; the first is taken whatever its size. */
+  #take(waiting: readonly Waiting<T, R>[]) {
+    const taken: Waiting<T, R>[] = []
+    const left: Waiting<T, R>[] = []
+    const names = new Set<string | undefined>()
+    let size = 0
+    for (const one of waiting) {
+      const { name, bytes } = this.#shapeOf(one.item)
+      const isFull = taken.length === this.#most.count || (taken.length > 0 && size + bytes > this.#most.bytes)
+      if (isFull || (name !== undefined && names.has(name))) left.push(one)
+      else {
+        one.leave()
+        taken.push(one)
+        names.add(name)
+        size += bytes
+      }
+    }
+    return { taken, left }
+  }
+
+  async #run(group: readonly Waiting<T, R>[]): Promise<void> {
+    try {
+      const results = await this.#call(group.map(({ item }) => item))
+      for (const [at, { resolve }] of group.entries()) resolve(results[at]!)
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+    }
+  }
+}
