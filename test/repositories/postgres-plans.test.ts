@@ -8,7 +8,7 @@ import { ensureRoles } from '../../src/migrations/roles'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
 import { PostgresTruth } from '../../src/repositories/postgres/truth'
 import type { TruthSession } from '../../src/repositories/truth'
-import { acme, documents, entryId, scope } from '../../src/testing/contracts/rows'
+import { acme, documentChange, documentRow, documents, entryId, scope } from '../../src/testing/contracts/rows'
 import { useDatabase } from '../support/postgres'
 
 interface PlanNode {
@@ -27,6 +27,8 @@ describe('plans', () => {
   let client: pg.Client
   /** Blocks that reading 50 things by key reads while nothing is known of the tables. */
   const unknown: Record<string, number> = {}
+  /** The same of writing 50 documents that are there, their indexes included. */
+  const written: Record<string, number> = {}
   beforeAll(async () => {
     await migrate({ url: database().url })
     client = new pg.Client({ connectionString: database().url })
@@ -79,6 +81,23 @@ describe('plans', () => {
           'space',
           some.map(({ id }) => id),
         ),
+    }
+    const bare = { targets: ['text'] as const, at: 1 }
+    for (const [name, work] of Object.entries<(session: TruthSession) => Promise<unknown>>({
+      change: (session) => {
+        const changes = ids.map((id) =>
+          documentChange(documentRow(id, Number(id.slice(1)), { version: 1 }), { before: '' }),
+        )
+        return session.documents.change(scope, changes, { ...bare, chunkings: [] })
+      },
+      erase: (session) =>
+        session.documents.erase(
+          scope,
+          ids.map((id) => ({ id })),
+          bare,
+        ),
+    })) {
+      written[name] = (await explained(work)).blocks
     }
     for (const [name, work] of Object.entries(works)) unknown[name] = (await explained(work)).blocks
     await client.query('ANALYZE')
@@ -210,6 +229,12 @@ describe('plans', () => {
       const { blocks, scans } = await explained(work)
       expect({ work: String(work), scans }).toEqual({ work: String(work), scans: [] })
       expect(blocks).toBeLessThan(2_000)
+    }
+  })
+
+  it('and so do writes of several documents', () => {
+    for (const [what, blocks] of Object.entries(written)) {
+      expect([what, blocks > 250, blocks < 50 * 60]).toEqual([what, true, true])
     }
   })
 

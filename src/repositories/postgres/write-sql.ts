@@ -79,10 +79,12 @@ function insertSql(dialect: Dialect): Leaving {
 
 /**
  * A row that is not at the fence any more, also where the statement has waited for who changed it, is left alone with all
- * that goes with it: what was read with that fence no longer holds. All have one fence.
+ * that goes with it: what was read with that fence no longer holds. Those that are have been locked, so that they are
+ * there to be written over by their keys: an UPDATE would be a join, for which a plan may read all that the tenant has.
  */
 function changeSql(dialect: Dialect): Leaving {
   const { table, guard } = dialect
+  const documents = table('documents')
   const chunks = table('chunks')
   const next = parameters()
   const [tenant, collection] = [next('text'), next('text')]
@@ -94,6 +96,8 @@ function changeSql(dialect: Dialect): Leaving {
   const names = contentColumns.map(([name]) => name)
   const given = `unnest(${next('text[]')}, ${next.all(contentColumns)}, ${next('bigint[]')}, ${next('bigint[]')},
          ${next('text[]')}, ${next('boolean[]')}) AS u (id, ${names.join(', ')}, version, since, before, same_payload)`
+  const asRead = guard('change-fence', 't.fence = u.since AND t.content_hash = u.before', 'u.before IS NOT NULL')
+  const columns = [...names, 'version', 'fence', 'payload_fence']
   const upsert = `unnest(${next.all(chunkColumns)}) AS i (${chunkNames.join(', ')})`
   const move = `unnest(${next('text[]')}, ${next('text[]')}, ${next('uuid[]')}, ${next('int[]')}, ${next('int[]')}, ${next('int[]')})
     AS i (document, chunking, id, ordinal, start_unit, end_unit)`
@@ -110,14 +114,17 @@ function changeSql(dialect: Dialect): Leaving {
   ]
   const written = `WITH ${stamp},
      drawn AS MATERIALIZED (SELECT ${fenceSql(dialect, 's.epoch')} AS fence FROM stamp s WHERE s.as_asked),
+     seen AS MATERIALIZED (
+       SELECT u.*, t.payload_fence FROM (SELECT * FROM ${given} ORDER BY id COLLATE "C") u CROSS JOIN LATERAL (
+         SELECT * FROM ${documents} t WHERE t.tenant = ${tenant} AND t.collection = ${collection} AND t.id = u.id
+           AND ${asRead} OFFSET 0 FOR UPDATE) t),
      fresh AS (
-       UPDATE ${table('documents')} d SET ${names.map((name) => `${name} = u.${name}`).join(', ')}, deleted_at = NULL,
-         version = u.version, fence = u.fence,
-         payload_fence = CASE WHEN u.same_payload THEN d.payload_fence ELSE u.fence END
-       FROM (SELECT u.*, n.fence FROM ${given}, drawn n ORDER BY u.id COLLATE "C") u
-       WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = u.id
-         AND ${guard('change-fence', 'd.fence = u.since AND d.content_hash = u.before', 'u.before IS NOT NULL')}
-       RETURNING d.id, d.version, d.fence, u.since),
+       INSERT INTO ${documents} AS d (tenant, collection, id, ${columns.join(', ')})
+       SELECT ${scope}, u.id, ${names.map((name) => `u.${name}`).join(', ')}, u.version, n.fence,
+         CASE WHEN u.same_payload THEN u.payload_fence ELSE n.fence END FROM seen u, drawn n
+       ON CONFLICT (tenant, collection, id) DO UPDATE SET
+         ${columns.map((name) => `${name} = excluded.${name}`).join(', ')}, deleted_at = NULL
+       RETURNING d.id, d.version, d.fence, (SELECT u.since FROM seen u WHERE u.id = d.id) AS since),
      cut AS (${chunksSql(dialect, ...cut)}),
      ${vectors},
      ${markerSql(dialect, marker)},
@@ -131,9 +138,9 @@ function changeSql(dialect: Dialect): Leaving {
   }
 }
 
-/** As of `changeSql`; what the row must be is what this very statement sees of it. */
+/** Rows as they are once they are locked; the fence is drawn after that, so that it is above theirs. */
 function eraseSql(dialect: Dialect): Leaving {
-  const { table, guard } = dialect
+  const { table } = dialect
   const documents = table('documents')
   const chunks = table('chunks')
   const next = parameters()
@@ -143,20 +150,19 @@ function eraseSql(dialect: Dialect): Leaving {
   const given = `unnest(${next('text[]')}, ${next('bigint[]')}) AS u (id, if_version)`
   const at = next('bigint')
   const written = `WITH stamp AS MATERIALIZED (SELECT ${registeredEpoch} AS epoch FROM ${table('registry')} r WHERE r.name = 'epoch'),
-     drawn AS MATERIALIZED (SELECT ${fenceSql(dialect, 's.epoch')} AS fence FROM stamp s),
      seen AS MATERIALIZED (
-       SELECT u.id, u.if_version, t.version, t.fence, t.deleted_at IS NOT NULL AS deleted
-       FROM ${given} CROSS JOIN LATERAL (
+       SELECT u.id, t.version, t.fence, t.deleted_at IS NOT NULL AS deleted, u.if_version IS NULL OR t.version = u.if_version AS as_asked
+       FROM (SELECT * FROM ${given} ORDER BY id COLLATE "C") u CROSS JOIN LATERAL (
          SELECT * FROM ${documents} t WHERE t.tenant = ${tenant} AND t.collection = ${collection} AND t.id = u.id
-           AND t.version > 0 OFFSET 0) t),
+           AND t.version > 0 OFFSET 0 FOR UPDATE) t),
+     drawn AS MATERIALIZED (
+       SELECT ${fenceSql(dialect, 's.epoch')} AS fence FROM stamp s, (SELECT count(*) FROM seen OFFSET 0) AS locked),
      fresh AS (
-       UPDATE ${documents} d
-       SET version = d.version + 1, fence = u.drawn, deleted_at = ${at}, updated_at = ${at}, ${emptiedDocument}
-       FROM (SELECT e.*, n.fence AS drawn FROM seen e, drawn n
-         WHERE NOT e.deleted AND (e.if_version IS NULL OR e.version = e.if_version) ORDER BY e.id COLLATE "C") u
-       WHERE d.tenant = ${tenant} AND d.collection = ${collection} AND d.id = u.id
-         ${guard('change-fence', 'AND d.fence = u.fence')}
-       RETURNING d.id, d.version, d.fence, u.fence AS since),
+       INSERT INTO ${documents} AS d (tenant, collection, id, fence)
+       SELECT ${tenant}, ${collection}, e.id, n.fence FROM seen e, drawn n WHERE NOT e.deleted AND e.as_asked
+       ON CONFLICT (tenant, collection, id) DO UPDATE SET
+         version = d.version + 1, fence = excluded.fence, deleted_at = ${at}, updated_at = ${at}, ${emptiedDocument}
+       RETURNING d.id, d.version, d.fence, (SELECT e.fence FROM seen e WHERE e.id = d.id) AS since),
      doomed AS MATERIALIZED (
        SELECT ${buriedRow} FROM fresh f CROSS JOIN LATERAL (
          SELECT * FROM ${chunks} t WHERE t.tenant = ${tenant} AND t.collection = ${collection} AND t.document = f.id
