@@ -10,7 +10,7 @@ import type { ParsedFilter } from '../filter/parsed'
 import { told } from '../observability/told'
 import type { ChunkHead } from '../repositories/chunks'
 import type { DocumentHead, DocumentRow } from '../repositories/documents'
-import { readTogether, type TruthSession } from '../repositories/truth'
+import type { TruthSession } from '../repositories/truth'
 import { type CollectionPlan, type WriterOptions, type WriterPorts, writerDefaults } from './ports'
 import { JobRunner } from './relay/job-runner'
 import { Relay } from './relay/relay'
@@ -22,13 +22,13 @@ import {
   cutAhead,
   embedAhead,
   headsOf,
-  KnownContents,
   knownOfBatch,
   presetOf,
   type StoredContent,
   unchangedAmong,
 } from './write/embed-ahead'
 import { insertDocuments, joined } from './write/insert-documents'
+import { KnownDocuments } from './write/known-documents'
 import { Nesting } from './write/nesting'
 import { ownChunksOf } from './write/own-chunks'
 import { patched } from './write/patch'
@@ -64,7 +64,7 @@ export class CoordinatedWriter {
   readonly #ports: WriterPorts
   readonly #options: WriterOptions
   readonly #path: WritePath
-  readonly #known: KnownContents
+  readonly #known: KnownDocuments
   readonly #together: WriteTogether
   /** What documents were cut for by the last write, of each collection. */
   readonly #chunkings = new Map<CollectionName, readonly string[]>()
@@ -75,7 +75,7 @@ export class CoordinatedWriter {
     const runner = new JobRunner(ports, this.#options)
     this.relay = new Relay(ports, this.#options, runner)
     this.#path = new WritePath(ports, this.#options, runner, () => this.relay.nudge())
-    this.#known = new KnownContents(ports)
+    this.#known = new KnownDocuments(ports)
     this.#together = new WriteTogether(ports, this.#options, this.#path, (context, documents) =>
       this.#inserted(context, documents),
     )
@@ -115,7 +115,7 @@ export class CoordinatedWriter {
       const plan = this.plan(scope.collection)
       const chunkings = this.#chunkingsOf(plan)
       const embeds = options.embed !== 'deferred'
-      const known = await this.#known.of(scope, plan, chunkings, prepared, embeds, deadline)
+      const known = await this.#known.content(scope, plan, chunkings, prepared, embeds, deadline)
       const { id } = prepared.document
       const { head } = known
       const unchanged = head && isUnchanged(head, prepared)
@@ -161,18 +161,8 @@ export class CoordinatedWriter {
       const blob = source ? await resolveBlob(this.#ports.blobs, scope.tenant, source, deadline.options()) : source
       for (let attempt = 1; ; attempt++) {
         throwIfAborted(deadline.signal)
-        const session = this.#ports.truth.session(scope)
         const chunkings = this.#chunkingsOf(plan)
-        const call = deadline.options()
-        const [row, chunks] = await readTogether(
-          this.#ports.truth,
-          { tenant: scope.tenant },
-          [
-            ({ documents }) => documents.get(scope, id, call),
-            ({ chunks }) => chunks.heads(scope, [id], chunkings, call),
-          ],
-          call,
-        )
+        const [row, chunks] = await this.#known.row(scope, chunkings, id, deadline)
         const request = sha256(
           'patch',
           scope.collection,
@@ -185,7 +175,7 @@ export class CoordinatedWriter {
           const locked = (): Promise<never> => Promise.reject(notFound(id))
           return await this.#path.one(scope, options, deadline, request, undefined, { locked })
         }
-        const own = await ownChunksOf(this.#ports, session, scope, row, deadline.options())
+        const own = await ownChunksOf(this.#ports, this.#ports.truth.session(scope), scope, row, deadline.options())
         if (own && (await this.#hasMoved(scope, row, deadline))) {
           if (attempt < patchAttempts) continue
           throw new HeadwaterError('HW_CONFLICT', `Others wrote ${JSON.stringify(id)} at each of ${attempt} attempts`)
@@ -196,7 +186,7 @@ export class CoordinatedWriter {
         const head = headOf(row, chunks)
         const unchanged = isUnchanged(head, prepared)
         const known = { chunks, vectors: undefined }
-        await this.#makeReady(scope, plan, [prepared], options, call, { known })
+        await this.#makeReady(scope, plan, [prepared], options, deadline.options(), { known })
         const guarded = { ...options, ifVersion: options.ifVersion ?? row.version }
         try {
           return await this.#keeping(scope, [prepared], deadline, () =>

@@ -16,6 +16,12 @@ type Write = (acme: TenantHandle, key: { idempotencyKey?: string; timeoutMs?: nu
 const writes: Readonly<Record<string, Write>> = {
   put: (acme, key) => acme.documents.put({ id: 'a', text: 'Changed words.' }, key),
   patch: (acme, key) => acme.documents.patch('a', { text: 'Changed words.' }, key),
+  'puts of several callers': async (acme, key) => {
+    const puts = ['a', 'b', 'c'].map((id) => acme.documents.put({ id, text: 'Changed words.' }, id === 'a' ? key : {}))
+    const receipts = await Promise.all(puts)
+    for (const { id } of receipts.slice(1)) expect((await acme.documents.get(id))?.text).toBe('Changed words.')
+    return receipts[0]!
+  },
   transaction: async (acme, key) =>
     (await acme.transaction((tx) => tx.documents.put({ id: 'a', text: 'Changed words.' }), key)).value,
   putMany: async (acme, key) => {
@@ -70,8 +76,8 @@ describeWithPgvector('a connection that is lost at COMMIT', () => {
   /** What the database says, past the proxy and past our code. */
   async function truth({ tenant }: TenantHandle) {
     const { rows } = await database().admin(
-      `SELECT version::int, fence::float8, text, (SELECT count(*)::int FROM headwater.queue WHERE tenant = $1) AS jobs,
-         (SELECT count(*)::int FROM headwater.chunks WHERE tenant = $1 AND removed_at IS NULL) AS chunks,
+      `SELECT version::int, fence::float8, text, (SELECT count(*)::int FROM headwater.queue WHERE tenant = $1 AND document = 'a') AS jobs,
+         (SELECT count(*)::int FROM headwater.chunks WHERE tenant = $1 AND document = 'a' AND removed_at IS NULL) AS chunks,
          (SELECT count(*)::int FROM headwater.commits WHERE tenant = $1 AND key LIKE 'key:%') AS keys
        FROM headwater.documents WHERE tenant = $1 AND id = 'a'`,
       [tenant],

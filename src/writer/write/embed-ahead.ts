@@ -1,10 +1,8 @@
-import { abortable, type CallOptions, throwIfAborted } from '../../core/abort'
-import { type Deadline, withDeadline } from '../../core/deadline'
+import { type CallOptions, throwIfAborted } from '../../core/abort'
 import type { Scope } from '../../core/ids'
-import { Together } from '../../core/together'
 import type { VectorCache } from '../../embeddings/vector-cache'
 import type { ChunkHead } from '../../repositories/chunks'
-import type { DocumentHead, KnownContent, WantedContent } from '../../repositories/documents'
+import type { DocumentHead } from '../../repositories/documents'
 import { readTogether } from '../../repositories/truth'
 import { inputText } from '../../splitter/input-text'
 import type { CollectionPlan, WriterPorts } from '../ports'
@@ -70,71 +68,6 @@ export interface StoredContent {
   readonly chunks: readonly ChunkHead[]
   /** By input hash; undefined where it was not asked for. */
   readonly vectors: ReadonlyMap<string, Float32Array> | undefined
-}
-
-/** A document that turns out to be unchanged is not to be cut: a text up to this length, in units, is cut all the same. */
-const cutUnseen = 20_000
-
-/** Documents of one read. */
-const readTogetherMost = 50
-
-/** What to read of a document that is about to be put. */
-interface Wanted extends WantedContent {
-  readonly scope: Scope
-  readonly id: string
-  readonly deadline: Deadline
-}
-
-/** Reads what is stored of documents that several callers are about to put, in one round trip. */
-export class KnownContents {
-  readonly #ports: WriterPorts
-  readonly #reads: Together<Wanted, KnownContent>
-
-  constructor(ports: WriterPorts) {
-    this.#ports = ports
-    this.#reads = new Together(
-      (wanted) => this.#read(wanted),
-      { count: readTogetherMost, bytes: Number.POSITIVE_INFINITY },
-      () => ({ bytes: 0 }),
-    )
-  }
-
-  /** Its vectors are asked for where it is cut before it is known whether it has changed. */
-  async of(
-    scope: Scope,
-    plan: CollectionPlan,
-    chunkings: readonly string[],
-    prepared: PreparedDocument,
-    embeds: boolean,
-    deadline: Deadline,
-  ): Promise<StoredContent & { readonly head: DocumentHead | undefined }> {
-    const { id, text } = prepared.document
-    const cuts = text.length <= cutUnseen
-    if (cuts) await cutAhead(this.#ports, plan, chunkings, [prepared])
-    const missing = cuts && embeds ? await missingVectors(this.#ports, plan, chunkings, [prepared]) : undefined
-    const inputHashes = [...(missing?.inputs.keys() ?? [])]
-    const { fingerprint } = plan.embedder
-    const key = [scope.tenant, scope.collection, fingerprint, ...chunkings].join(' ')
-    const wanted = { scope, id, chunkings, fingerprint, inputHashes, deadline }
-    const { heads, chunks, vectors } = await abortable(this.#reads.ask(key, wanted, deadline), deadline)
-    return {
-      head: heads.find((head) => head.id === id),
-      chunks: chunks.filter(({ document }) => document === id),
-      vectors: cuts ? vectors : undefined,
-    }
-  }
-
-  async #read(wanted: readonly Wanted[]): Promise<KnownContent[]> {
-    const [{ scope, chunkings, fingerprint }] = wanted as [Wanted]
-    const ids = [...new Set(wanted.map(({ id }) => id))]
-    const inputHashes = [...new Set(wanted.flatMap((one) => one.inputHashes))]
-    const timeoutMs = Math.max(...wanted.map(({ deadline }) => deadline.remaining()))
-    const { documents } = this.#ports.truth.session({ tenant: scope.tenant })
-    const known = await withDeadline(this.#ports.clock, { timeoutMs }, undefined, (deadline) =>
-      documents.known(scope, ids, { chunkings, fingerprint, inputHashes }, deadline.options()),
-    )
-    return wanted.map(() => known)
-  }
 }
 
 /** What is stored of documents that are cut and about to be written, in one round trip; only those `there` have chunks. */
@@ -206,7 +139,7 @@ interface Missing {
 }
 
 /** What documents have no vectors for. One that cannot be cut wants none: the write finds that out. */
-async function missingVectors(
+export async function missingVectors(
   ports: WriterPorts,
   plan: CollectionPlan,
   chunkings: readonly string[],
