@@ -27,6 +27,7 @@ import {
   type StoredContent,
   unchangedAmong,
 } from './write/embed-ahead'
+import { GroupedWrites } from './write/grouped-writes'
 import { insertDocuments, joined } from './write/insert-documents'
 import { KnownDocuments } from './write/known-documents'
 import { Nesting } from './write/nesting'
@@ -47,7 +48,6 @@ import {
   writeKinds,
 } from './write/write-options'
 import { type Alone, WritePath } from './write/write-path'
-import { WriteTogether } from './write/write-together'
 
 const patchAttempts = 5
 
@@ -65,7 +65,7 @@ export class CoordinatedWriter {
   readonly #options: WriterOptions
   readonly #path: WritePath
   readonly #known: KnownDocuments
-  readonly #together: WriteTogether
+  readonly #grouped: GroupedWrites
   /** What documents were cut for by the last write, of each collection. */
   readonly #chunkings = new Map<CollectionName, readonly string[]>()
 
@@ -76,7 +76,7 @@ export class CoordinatedWriter {
     this.relay = new Relay(ports, this.#options, runner)
     this.#path = new WritePath(ports, this.#options, runner, () => this.relay.nudge())
     this.#known = new KnownDocuments(ports)
-    this.#together = new WriteTogether(ports, this.#options, this.#path, (context, documents) =>
+    this.#grouped = new GroupedWrites(ports, this.#options, this.#path, (context, documents) =>
       this.#inserted(context, documents),
     )
   }
@@ -133,11 +133,11 @@ export class CoordinatedWriter {
       return this.#keeping(scope, [prepared], deadline, () =>
         this.#path.one(scope, options, deadline, request, presetOf([prepared]), {
           locked: (context) => this.#write(context, [prepared], head === undefined),
-          together: mayGoTogether(prepared, head, options)
+          grouped: mayBeGrouped(prepared, head, options)
             ? () =>
                 head
-                  ? this.#together.change(scope, { prepared, head, chunks: known.chunks }, chunkings, deadline)
-                  : this.#together.insert(scope, prepared, deadline)
+                  ? this.#grouped.change(scope, { prepared, head, chunks: known.chunks }, chunkings, deadline)
+                  : this.#grouped.insert(scope, prepared, deadline)
             : undefined,
         }),
       )
@@ -192,9 +192,9 @@ export class CoordinatedWriter {
           return await this.#keeping(scope, [prepared], deadline, () =>
             this.#path.one(scope, guarded, deadline, request, presetOf([prepared]), {
               locked: (context) => writeDocuments({ ...context, ifFence: row.fence }, [prepared]),
-              together:
-                !unchanged && mayGoTogether(prepared, head, guarded)
-                  ? () => this.#together.change(scope, { prepared, head, chunks }, chunkings, deadline)
+              grouped:
+                !unchanged && mayBeGrouped(prepared, head, guarded)
+                  ? () => this.#grouped.change(scope, { prepared, head, chunks }, chunkings, deadline)
                   : undefined,
             }),
           )
@@ -217,7 +217,7 @@ export class CoordinatedWriter {
     return withDeadline(this.#ports.clock, options, undefined, (deadline) =>
       this.#path.one(scope, options, deadline, request, undefined, {
         locked: (context) => buryDocuments(context, [id]),
-        together: () => this.#together.erase(scope, { id, ifVersion: options.ifVersion }, deadline),
+        grouped: () => this.#grouped.erase(scope, { id, ifVersion: options.ifVersion }, deadline),
       }),
     )
   }
@@ -497,7 +497,7 @@ function withMore(documents: readonly PreparedDocument[], written: Written): Alo
 }
 
 /** Whether what was read of a document is enough to write it in one statement. */
-function mayGoTogether(
+function mayBeGrouped(
   { document }: PreparedDocument,
   head: DocumentHead | undefined,
   { ifVersion }: Pick<DocumentWriteOptions, 'ifVersion'>,

@@ -1,7 +1,7 @@
 import { abortable } from '../../core/abort'
 import { type Deadline, withDeadline } from '../../core/deadline'
+import { GroupedCalls } from '../../core/grouped-calls'
 import type { Scope } from '../../core/ids'
-import { Together } from '../../core/together'
 import type { ChunkHead } from '../../repositories/chunks'
 import type { DocumentHead, DocumentRow, KnownContent, WantedContent } from '../../repositories/documents'
 import { readTogether } from '../../repositories/truth'
@@ -31,8 +31,8 @@ interface StoredRows {
 /** Reads what is stored of documents that callers are about to write one by one: of several at once in one round trip. */
 export class KnownDocuments {
   readonly #ports: WriterPorts
-  readonly #contents: Together<AskedContent, KnownContent>
-  readonly #rows: Together<Asked, StoredRows>
+  readonly #contents: GroupedCalls<AskedContent, KnownContent>
+  readonly #rows: GroupedCalls<Asked, StoredRows>
 
   constructor(ports: WriterPorts) {
     this.#ports = ports
@@ -75,17 +75,17 @@ export class KnownDocuments {
     return [rows.find((row) => row.id === id), chunks.filter(({ document }) => document === id)]
   }
 
-  #reading<A extends Asked, R>(read: (asked: readonly A[], deadline: Deadline) => Promise<R>): Together<A, R> {
+  #reading<A extends Asked, R>(read: (asked: readonly A[], deadline: Deadline) => Promise<R>): GroupedCalls<A, R> {
     const call = async (asked: readonly A[]): Promise<R[]> => {
       const timeoutMs = Math.max(...asked.map(({ deadline }) => deadline.remaining()))
       const found = await withDeadline(this.#ports.clock, { timeoutMs }, undefined, (deadline) => read(asked, deadline))
       return asked.map(() => found)
     }
-    return new Together(call, { count: atOnce, bytes: Number.POSITIVE_INFINITY }, () => ({ bytes: 0 }))
+    return new GroupedCalls(call, { count: atOnce, bytes: Number.POSITIVE_INFINITY }, () => ({ bytes: 0 }))
   }
 
   /** A caller who goes waits no longer, whatever becomes of the read. */
-  #ask<A extends Asked, R>(reads: Together<A, R>, asked: A, ...more: readonly string[]): Promise<R> {
+  #ask<A extends Asked, R>(reads: GroupedCalls<A, R>, asked: A, ...more: readonly string[]): Promise<R> {
     const { scope, chunkings, deadline } = asked
     const key = [scope.tenant, scope.collection, ...more, ...chunkings].join(' ')
     return abortable(reads.ask(key, asked, deadline), deadline)

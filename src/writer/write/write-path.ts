@@ -22,11 +22,11 @@ interface KeyedOptions {
 export interface Way {
   locked(context: WriteContext): Promise<Written>
   /** Undefined, and nothing is written, where what it was made for no longer holds. */
-  readonly together?: (() => Promise<InGroup | undefined>) | undefined
+  readonly grouped?: (() => Promise<GroupedWrite | undefined>) | undefined
 }
 
 /** What became of a document that was written with others. */
-export interface InGroup {
+export interface GroupedWrite {
   readonly written: Written
   /** Of the jobs of all. */
   readonly fate: Promise<Fate> | undefined
@@ -83,10 +83,10 @@ export class WritePath {
       scope,
       () => written?.outcomes,
       async () => {
-        const inGroup = options.idempotencyKey === undefined ? await way.together?.() : undefined
-        if (inGroup) {
-          written = inGroup.written
-          fate = inGroup.fate
+        const grouped = options.idempotencyKey === undefined ? await way.grouped?.() : undefined
+        if (grouped) {
+          written = grouped.written
+          fate = grouped.fate
           return receiptOfOne(written)
         }
         return committed(this.#ports, scope.tenant, deadline.options(), (session) => {
@@ -213,7 +213,7 @@ export class WritePath {
     deadline: Deadline,
     write: (context: WriteContext) => Promise<Written | undefined>,
     preset: (written: Written) => Preset,
-  ): Promise<(id: string) => InGroup | undefined> {
+  ): Promise<(id: string) => GroupedWrite | undefined> {
     const alone = await this.#alone(scope, {}, deadline, this.#claim(), {
       alone: async (context) => {
         const written = await write(context)

@@ -16,7 +16,7 @@ const atOnce = 2
  * with the next of them. `call` answers in the order of its items, or fails for all. Who goes while he waits is left out;
  * who is in a call is told how it ends.
  */
-export class Together<T, R> {
+export class GroupedCalls<T, R> {
   readonly #call: (items: readonly T[]) => Promise<readonly R[]>
   readonly #most: { readonly count: number; readonly bytes: number }
   readonly #shapeOf: (item: T) => { readonly name?: string; readonly bytes: number }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Together } from '../../src/core/together'
+import { GroupedCalls } from '../../src/core/grouped-calls'
 
 interface Item {
   readonly of: string
@@ -8,7 +8,7 @@ interface Item {
 
 function stage() {
   const calls: { readonly items: string[]; end(result?: unknown): void }[] = []
-  const together = new Together<Item, string>(
+  const together = new GroupedCalls<Item, string>(
     (items) =>
       new Promise((resolve, reject) => {
         const names = items.map(({ of }) => of)
@@ -30,7 +30,7 @@ function stage() {
   return { calls, ask, under }
 }
 
-describe('Together', () => {
+describe('GroupedCalls', () => {
   it('asks at once for those of one turn, two calls at a time, and then for all that came meanwhile', async () => {
     const { calls, ask, under } = stage()
     const first = [ask('a'), ask('b')]

@@ -1,8 +1,8 @@
 import { offAbort, onAbort } from '../../core/abort'
 import { type Deadline, withDeadline } from '../../core/deadline'
 import { asHeadwaterError } from '../../core/errors'
+import { GroupedCalls } from '../../core/grouped-calls'
 import type { Scope } from '../../core/ids'
-import { Together } from '../../core/together'
 import type { Erasure } from '../../repositories/documents'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { changeDocuments, eraseDocuments, type OverHead } from './change-documents'
@@ -10,7 +10,7 @@ import { presetOf } from './embed-ahead'
 import { isOutageByItself } from './error-scope'
 import type { PreparedDocument } from './prepared-document'
 import type { WriteContext, Written } from './write-documents'
-import type { InGroup, WritePath } from './write-path'
+import type { GroupedWrite, WritePath } from './write-path'
 
 /** One document of a caller's. */
 interface Item<T> {
@@ -28,13 +28,13 @@ const groupMs = 1_000
  * Single writes of several callers, in one statement each kind. Undefined for one that has to go alone: it is not as it
  * was read any more, or it is refused, or the others would have to wait for it.
  */
-export class WriteTogether {
+export class GroupedWrites {
   readonly #ports: WriterPorts
   readonly #options: Pick<WriterOptions, 'batchDocuments' | 'batchBytes'>
   readonly #path: WritePath
-  readonly #inserts: Together<Item<PreparedDocument>, InGroup | undefined>
-  readonly #changes: Together<Item<OverHead & { readonly chunkings: readonly string[] }>, InGroup | undefined>
-  readonly #erasures: Together<Item<Erasure>, InGroup | undefined>
+  readonly #inserts: GroupedCalls<Item<PreparedDocument>, GroupedWrite | undefined>
+  readonly #changes: GroupedCalls<Item<OverHead & { readonly chunkings: readonly string[] }>, GroupedWrite | undefined>
+  readonly #erasures: GroupedCalls<Item<Erasure>, GroupedWrite | undefined>
 
   constructor(
     ports: WriterPorts,
@@ -54,26 +54,31 @@ export class WriteTogether {
   }
 
   /** Of a document that was not there a moment ago. */
-  insert(scope: Scope, prepared: PreparedDocument, deadline: Deadline): Promise<InGroup | undefined> {
+  insert(scope: Scope, prepared: PreparedDocument, deadline: Deadline): Promise<GroupedWrite | undefined> {
     const { bytes, document } = prepared
     return this.#inserts.ask(keyOf(scope), { scope, document: prepared, id: document.id, bytes, deadline }, deadline)
   }
 
-  change(scope: Scope, over: OverHead, chunkings: readonly string[], deadline: Deadline): Promise<InGroup | undefined> {
+  change(
+    scope: Scope,
+    over: OverHead,
+    chunkings: readonly string[],
+    deadline: Deadline,
+  ): Promise<GroupedWrite | undefined> {
     const { bytes, document } = over.prepared
     const item = { scope, document: { ...over, chunkings }, id: document.id, bytes, deadline }
     return this.#changes.ask(keyOf(scope, ...chunkings), item, deadline)
   }
 
-  erase(scope: Scope, document: Erasure, deadline: Deadline): Promise<InGroup | undefined> {
+  erase(scope: Scope, document: Erasure, deadline: Deadline): Promise<GroupedWrite | undefined> {
     return this.#erasures.ask(keyOf(scope), { scope, document, id: document.id, bytes: 0, deadline }, deadline)
   }
 
   #of<T>(
     write: (context: WriteContext, documents: readonly T[]) => Promise<Written | undefined>,
     preparedOf: (document: T) => PreparedDocument | undefined,
-  ): Together<Item<T>, InGroup | undefined> {
-    const call = async (items: readonly Item<T>[]): Promise<(InGroup | undefined)[]> => {
+  ): GroupedCalls<Item<T>, GroupedWrite | undefined> {
+    const call = async (items: readonly Item<T>[]): Promise<(GroupedWrite | undefined)[]> => {
       const documents = items.map(({ document }) => document)
       const prepared = documents.flatMap((document) => preparedOf(document) ?? [])
       const found = await this.#within(items, (deadline) =>
@@ -82,7 +87,7 @@ export class WriteTogether {
       return items.map(({ id }) => found?.(id))
     }
     const { batchDocuments: count, batchBytes: bytes } = this.#options
-    return new Together(call, { count, bytes }, ({ id, bytes: size }) => ({ name: id, bytes: size }))
+    return new GroupedCalls(call, { count, bytes }, ({ id, bytes: size }) => ({ name: id, bytes: size }))
   }
 
   /** Undefined where each has to go alone. One whose time is up ends it for all: whether he is written must be known. */
