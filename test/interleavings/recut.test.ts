@@ -72,7 +72,7 @@ describe('a writer in flight while documents are cut anew', () => {
           if (guarded) return go()
           const [row] = await ports.truth.session(scope).documents.heads(scope, ['d'])
           const chunkings = [...args[2].chunkings, 'words']
-          return go(args[0], { ...args[1], since: row!.fence }, { ...args[2], chunkings })
+          return go(args[0], [{ ...args[1][0], since: row!.fence }], { ...args[2], chunkings })
         },
       })
       const writing = slow.writer.put(scope, { id: 'd', text: 'second' })
