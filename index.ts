@@ -266,6 +266,16 @@ export type {
   EntityRecord,
   EntityTable,
 } from './src/repositories/entity-table'
+export type {
+  ClaimedErrand,
+  ErrandBacklog,
+  ErrandClaim,
+  ErrandFilter,
+  ErrandOutcome,
+  ErrandRepository,
+  NewErrand,
+  ParkedErrand,
+} from './src/repositories/errands'
 export type { Facet, FacetQuery } from './src/repositories/facets'
 export {
   type Generation,
@@ -359,13 +369,14 @@ export type { ChunkDraft, Splitter, SplitterInput } from './src/splitter/splitte
 export type { TokenReader } from './src/splitter/token-reader'
 export type { ModelInfo } from './src/store/available-models'
 export { type OpenTruthOptions, openTruth } from './src/store/open-truth'
-export { openStore, type Store } from './src/store/store'
-export type { Degradation, GenerationsHealth, StoreHealth } from './src/store/store-health'
+export { openStore, type Store, type StoreErrand } from './src/store/store'
+export type { Degradation, ErrandsHealth, GenerationsHealth, StoreHealth } from './src/store/store-health'
 export type { CollectionOptions, StoreOptions } from './src/store/store-options'
 export type { ConnectionHealth } from './src/store/store-parts'
 export { storeOptionsFrom } from './src/store/store-settings'
 export type {
   CommonRebuildOptions,
+  ErrandFilterOptions,
   JobFilterOptions,
   RollbackOptions,
   StoreRebuildOptions,
@@ -381,6 +392,8 @@ export type { ReadOptions } from './src/tenant/tenant-context'
 export type { DefaultMetadata, TenantHandle } from './src/tenant/tenant-handle'
 export type { TransactionDocuments, TransactionHandle } from './src/tenant/transaction-handle'
 export type { CollectBlobsOptions, CollectBlobsReport, MissingBlob } from './src/writer/blobs/collect-blobs'
+export type { Errand, ErrandHandler, ErrandOptions } from './src/writer/errands/errand'
+export type { ErrandWorker } from './src/writer/errands/errand-worker'
 export type { CollectionPlan, WriterOptions, WriterPorts } from './src/writer/ports'
 export type { RebuildProgress, RebuildResult, RecutResult } from './src/writer/rebuild/rebuild'
 export type { RollbackResult } from './src/writer/rebuild/rollback'

@@ -25,6 +25,12 @@ const lines = [
       : `${target}: ${applied} of ${claimed} jobs applied, ${failed} failed, ${ms(durationMs)}`,
   ),
   line(
+    'headwater:errand',
+    'debug',
+    ({ name, tenant, attempt, became, durationMs }) =>
+      `errand ${name} (${tenant}): attempt ${attempt} ${became}, ${ms(durationMs)}`,
+  ),
+  line(
     'headwater:backlog',
     'debug',
     ({ waiting, claimed, parked }) => `backlog: ${waiting} wait, ${claimed} claimed, ${parked} parked`,

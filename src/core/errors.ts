@@ -67,6 +67,10 @@ export const errorCatalogue = {
   },
   HW_EPOCH_CHANGED: { retryable: false, remedy: 'The database was restored since; read the state again.' },
   HW_JOB_PARKED: { retryable: false, remedy: 'See `headwater dlq list`, mend the cause, then `dlq redrive`.' },
+  HW_ERRAND_FAILED: {
+    retryable: true,
+    remedy: 'Read the cause, which the handler threw; once parked, mend it, then `headwater dlq redrive`.',
+  },
   HW_RECEIPT_ROLLED_BACK: { retryable: false, remedy: 'The transaction of this receipt never committed; write again.' },
   HW_GENERATION_MISSING: { retryable: true, remedy: 'The index is gone; a worker makes it anew, if one runs.' },
   HW_REBUILD_FAILED: { retryable: true, remedy: 'Read the cause; run the rebuild again, it resumes.' },

@@ -30,7 +30,8 @@ export function collectionName(value: string): CollectionName {
   return checkedName(value, 'collection') as CollectionName
 }
 
-function checkedName(value: unknown, path: string): string {
+/** A name of 1 to 128 characters of `[A-Za-z0-9._-]`, else HW_INVALID_ARGUMENT. */
+export function checkedName(value: unknown, path: string): string {
   if (typeof value === 'string' && namePattern.test(value)) return value
   throw new HeadwaterError(
     'HW_INVALID_ARGUMENT',

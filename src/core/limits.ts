@@ -28,6 +28,8 @@ export interface Limits {
   readonly keyBytes: number
   /** Bytes of a cached value, as JSON. */
   readonly valueBytes: number
+  /** Bytes of an errand's payload, as JSON. */
+  readonly payloadBytes: number
   /** Refused documents that the result of a batch names; the others are counted. */
   readonly failures: number
 }
@@ -48,6 +50,7 @@ export const limitDefaults = Object.freeze({
   keys: 10_000,
   keyBytes: 8 * 1_024,
   valueBytes: 16 * 2 ** 20,
+  payloadBytes: 64 * 1_024,
   failures: 100,
 }) satisfies Limits
 
@@ -68,5 +71,6 @@ export const limitKinds = {
   keys: whole(1, 1_000_000),
   keyBytes: whole(64, 1_048_576),
   valueBytes: whole(1, 512 * 2 ** 20),
+  payloadBytes: whole(1, 16 * 2 ** 20),
   failures: whole(0, 1_000_000),
 } satisfies OptionKinds<Limits>

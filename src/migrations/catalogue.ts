@@ -21,6 +21,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     name: '0010_generation_engines',
     load: async () => (await import('./versions/0010-generation-engines')).migration,
   },
+  { name: '0011_errands', load: async () => (await import('./versions/0011-errands')).migration },
 ]
 
 /** The level of a migration: the number that its name begins with. */

@@ -19,6 +19,7 @@ const ofTenants: Readonly<Record<string, readonly Right[]>> = {
   chunks: ['SELECT', 'INSERT', 'UPDATE'],
   embeddings: ['SELECT', 'INSERT'],
   commits: ['SELECT', 'INSERT', 'UPDATE'],
+  errands: ['INSERT'],
 }
 const ofNobody = new Set([migrationTable, migrationLockTable, levelTable, userMigrationTable])
 

@@ -11,6 +11,7 @@ export const schemaManifest: SchemaManifest = {
     '0008_chunk_context',
     '0009_claims',
     '0010_generation_engines',
+    '0011_errands',
   ],
   sequences: ['fences'],
   tables: {
@@ -197,6 +198,37 @@ export const schemaManifest: SchemaManifest = {
           "FOR ALL TO PUBLIC USING (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting)) WITH CHECK (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting))",
       },
     },
+    errands: {
+      columns: {
+        id: 'uuid NOT NULL',
+        tenant: 'text COLLATE "C" NOT NULL',
+        name: 'text COLLATE "C" NOT NULL',
+        payload: 'jsonb NOT NULL',
+        attempts: 'integer NOT NULL DEFAULT 0',
+        reason: 'text',
+        created_at: 'timestamp with time zone NOT NULL',
+        due_at: 'timestamp with time zone NOT NULL',
+        parked_at: 'timestamp with time zone',
+        token: 'text COLLATE "C"',
+        epoch: 'bigint',
+        lease_until: 'timestamp with time zone',
+      },
+      constraints: {
+        errands_claimed: 'CHECK ((((token IS NULL) = (lease_until IS NULL)) AND ((token IS NULL) = (epoch IS NULL))))',
+        errands_pkey: 'PRIMARY KEY (id)',
+      },
+      indexes: {
+        errands_due: 'CREATE INDEX errands_due ON errands USING btree (name, due_at, id) WHERE (parked_at IS NULL)',
+        errands_parked: 'CREATE INDEX errands_parked ON errands USING btree (id) WHERE (parked_at IS NOT NULL)',
+        errands_pkey: 'CREATE UNIQUE INDEX errands_pkey ON errands USING btree (id)',
+      },
+      policies: {
+        headwater_owner:
+          "FOR ALL TO OWNER USING (COALESCE(( SELECT current_setting('headwater.tenant'::text, true) AS current_setting), ''::text) = ''::text) WITH CHECK (COALESCE(( SELECT current_setting('headwater.tenant'::text, true) AS current_setting), ''::text) = ''::text)",
+        headwater_tenant:
+          "FOR ALL TO PUBLIC USING (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting)) WITH CHECK (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting))",
+      },
+    },
     generations: {
       columns: {
         id: 'bigint NOT NULL IDENTITY',
@@ -279,7 +311,12 @@ export const schemaManifest: SchemaManifest = {
       policies: {},
     },
     workers: {
-      columns: { worker: 'text COLLATE "C" NOT NULL', seen_at: 'bigint NOT NULL', engines: 'text[] COLLATE "C"' },
+      columns: {
+        worker: 'text COLLATE "C" NOT NULL',
+        seen_at: 'bigint NOT NULL',
+        engines: 'text[] COLLATE "C"',
+        handles: 'text[] COLLATE "C"',
+      },
       constraints: { workers_pkey: 'PRIMARY KEY (worker)' },
       indexes: { workers_pkey: 'CREATE UNIQUE INDEX workers_pkey ON workers USING btree (worker)' },
       policies: {},

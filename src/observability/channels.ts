@@ -54,6 +54,13 @@ export interface ChannelEvents {
     readonly target: string
     readonly reason: string
   }
+  /** An attempt of an errand; `left` is one whose claim was lost, or whose handler did not heed its signal. */
+  readonly 'headwater:errand': Ended & {
+    readonly tenant: string
+    readonly name: string
+    readonly attempt: number
+    readonly became: 'done' | 'failed' | 'parked' | 'released' | 'left'
+  }
   /** What waits, of all tenants; told with the relay's heartbeat. */
   readonly 'headwater:backlog': {
     readonly waiting: number
@@ -93,6 +100,7 @@ export const channelNames = Object.freeze([
   'headwater:search',
   'headwater:batch',
   'headwater:parked',
+  'headwater:errand',
   'headwater:backlog',
   'headwater:rebuild',
   'headwater:reconcile',

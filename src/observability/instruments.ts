@@ -102,6 +102,14 @@ export const instruments: readonly Instrument[] = Object.freeze([
     read: ({ target }, record) => record(1, { target }),
   }),
   instrument({
+    channel: 'headwater:errand',
+    name: 'errand_seconds',
+    kind: 'histogram',
+    help: 'Attempts of errands by what became of them',
+    labels: ['name', 'outcome'],
+    read: ({ name, became, durationMs }, record) => record(durationMs / 1_000, { name, outcome: became }),
+  }),
+  instrument({
     channel: 'headwater:backlog',
     name: 'backlog_jobs',
     kind: 'gauge',

@@ -24,8 +24,8 @@ export interface RegistryRepository {
   replace(name: string, from: Json, value: Json): Promise<boolean>
   /** Asked of the database itself, at each call. */
   database(): Promise<DatabaseIdentity>
-  /** `engines`: which it has, as `target:name`. */
-  heartbeat(worker: string, engines?: readonly string[]): Promise<void>
+  /** `engines`: which it has, as `target:name`; `handles`: names of the errands that it handles. */
+  heartbeat(worker: string, engines?: readonly string[], handles?: readonly string[]): Promise<void>
   /** Workers seen within `withinMs`. */
   workers(withinMs: number): Promise<SeenWorker[]>
 }
@@ -34,4 +34,5 @@ export interface SeenWorker {
   readonly worker: string
   readonly seenAt: number
   readonly engines: readonly string[]
+  readonly handles: readonly string[]
 }

@@ -6,6 +6,7 @@ import type { CommitRepository } from './commits'
 import type { DocumentRepository } from './documents'
 import type { EmbeddingRepository } from './embeddings'
 import type { EntityRowRepository } from './entities'
+import type { ErrandRepository } from './errands'
 import type { GenerationRepository } from './generations'
 import type { JobRepository } from './jobs'
 import type { RegistryRepository } from './registry'
@@ -20,6 +21,7 @@ export interface TruthSession {
   readonly embeddings: EmbeddingRepository
   readonly entities: EntityRowRepository
   readonly jobs: JobRepository
+  readonly errands: ErrandRepository
   readonly generations: GenerationRepository
   readonly commits: CommitRepository
   readonly registry: RegistryRepository

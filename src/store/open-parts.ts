@@ -98,7 +98,11 @@ export async function openParts(
     }
     await refuseUnsupported(beside.checks)
     // The folder's lock says that whoever held a claim is dead.
-    if (connection.embedded) await truth.session({ worker: true }).jobs.freeClaims()
+    if (connection.embedded) {
+      const { jobs, errands } = truth.session({ worker: true })
+      await jobs.freeClaims()
+      await errands.freeClaims()
+    }
     await checkDatabase(ports)
     await keepRevisions(ports)
     await ensureGenerations(ports)

@@ -1,8 +1,10 @@
 import { abortable, type CallOptions, throwIfAborted } from '../core/abort'
 import { type Deadline, withDeadline, withinDeadline } from '../core/deadline'
 import { asHeadwaterError, type ErrorCode, errorCatalogue } from '../core/errors'
+import type { ErrandBacklog } from '../repositories/errands'
 import type { Generation, Target } from '../repositories/generations'
 import type { Backlog } from '../repositories/jobs'
+import type { SeenWorker } from '../repositories/registry'
 import { isLimit } from '../splitter/select'
 import type { WriterPorts } from '../writer/ports'
 import { physicalExists } from '../writer/rebuild/generations'
@@ -20,6 +22,8 @@ export interface StoreHealth {
   readonly degraded: readonly Degradation[]
   /** Null when it could not be read. */
   readonly backlog: Backlog | null
+  /** Of all names together; `unhandled` are those that wait and that no worker seen handles. Null as `backlog`. */
+  readonly errands: ErrandsHealth | null
   /** Workers that were seen within the last minute, in this process or another. */
   readonly workers: number
   /** Null when they could not be read. */
@@ -33,8 +37,12 @@ export interface StoreHealth {
   readonly notices: readonly string[]
 }
 
+export interface ErrandsHealth extends Omit<ErrandBacklog, 'name'> {
+  readonly unhandled: readonly string[]
+}
+
 export interface Degradation {
-  /** A connection, `jobs`, `workers`, or the name of an index. */
+  /** A connection, `jobs`, `errands`, `workers`, or the name of an index. */
   readonly what: string
   /** What users notice, in a sentence. */
   readonly meaning: string
@@ -103,10 +111,11 @@ export function storeHealth(parts: StoreParts, options: CallOptions): Promise<St
     ])
     throwIfAborted(options.signal)
     const connections = Object.fromEntries(Object.keys(checks).map((name, at) => [name, states[at]!]))
-    const { backlog, workers, indexes, sweeps, gone, refused } = truth
+    const { backlog, errands, workers, indexes, sweeps, gone, refused } = truth
     const found = {
       connections,
       backlog,
+      errands: errands && workers && errandsHealth(errands, workers),
       workers: workers?.length ?? 0,
       generations: indexes && summaryOf(parts, indexes, gone ?? []),
       ...truncation(parts),
@@ -142,6 +151,10 @@ function truncation({
   return { truncated, notices: told }
 }
 
+/** What to do about errands that nobody handles. */
+export const unhandledRemedy =
+  'Give each name a handler (store.on) where the relay runs, or run `headwater relay --handlers FILE`.'
+
 const unseen = 'No worker was seen in the last minute'
 const follow = "with relay: 'external' the indexes follow only while one runs (`headwater relay`)."
 
@@ -149,21 +162,36 @@ const follow = "with relay: 'external' the indexes follow only while one runs (`
 async function askTruth({ ports, probes = {} }: StoreParts, deadline: Deadline) {
   const given = deadline.signal
   const remaining = () => Math.min(deadline.remaining(), healthMs)
-  const { jobs, registry, generations } = ports.truth.session({ worker: true })
+  const { jobs, errands, registry, generations } = ports.truth.session({ worker: true })
   // A signal of its own for each group of questions: many listeners on one look like a leak.
   return withDeadline(ports.clock, { signal: given }, undefined, async ({ signal }) => {
     const inTime = <T>(work: Promise<T>): Promise<T | null> => abortable(work, signal).catch(() => null)
     const listed = generations.list()
-    const [backlog, workers, indexes, sweeps, gone, refused] = await Promise.all([
+    const [backlog, waiting, workers, indexes, sweeps, gone, refused] = await Promise.all([
       inTime(jobs.backlog(undefined, { signal })),
+      inTime(errands.backlog({ signal })),
       inTime(registry.workers(workerSeenMs)),
       inTime(listed),
       inTime(sweepsUnderWay(ports)),
       inTime(listed.then((all) => goneOf(ports, all, { signal, timeoutMs: remaining() / 2 }))),
       inTime(listed.then((all) => failingCalls(ports, all, probes, { signal, timeoutMs: remaining() / 2 }))),
     ])
-    return { backlog, workers, indexes, sweeps, gone, refused }
+    return { backlog, errands: waiting, workers, indexes, sweeps, gone, refused }
   })
+}
+
+/** All names together, and which of them nobody handles. */
+export function errandsHealth(backlog: readonly ErrandBacklog[], workers: readonly SeenWorker[]): ErrandsHealth {
+  const sum = (count: (one: ErrandBacklog) => number): number => backlog.reduce((all, one) => all + count(one), 0)
+  const handled = new Set(workers.flatMap(({ handles }) => handles))
+  const ages = backlog.flatMap(({ oldestMs }) => oldestMs ?? [])
+  return {
+    waiting: sum(({ waiting }) => waiting),
+    claimed: sum(({ claimed }) => claimed),
+    parked: sum(({ parked }) => parked),
+    oldestMs: ages.length > 0 ? Math.max(...ages) : null,
+    unhandled: backlog.filter(({ name, waiting }) => waiting > 0 && !handled.has(name)).map(({ name }) => name),
+  }
 }
 
 /** Live generations whose engine answers that it has no such index; one that does not answer is told by its connection. */
@@ -271,7 +299,12 @@ export function chunkingsOf(generations: readonly Generation[]): Record<string, 
 }
 
 function degradationsOf(
-  { connections, backlog, generations }: Pick<StoreHealth, 'connections' | 'backlog' | 'generations'>,
+  {
+    connections,
+    backlog,
+    errands,
+    generations,
+  }: Pick<StoreHealth, 'connections' | 'backlog' | 'errands' | 'generations'>,
   idle: boolean,
 ): Degradation[] {
   const found: Degradation[] = []
@@ -296,6 +329,14 @@ function degradationsOf(
   if (backlog && backlog.parked > 0) {
     const meaning = `${backlog.parked} jobs were given up: what is new in their documents is not found.`
     found.push({ what: 'jobs', meaning, remedy: errorCatalogue.HW_JOB_PARKED.remedy })
+  }
+  if (errands && errands.parked > 0) {
+    const meaning = `${errands.parked} errands were given up: what they were to do is not done.`
+    found.push({ what: 'errands', meaning, remedy: errorCatalogue.HW_ERRAND_FAILED.remedy })
+  }
+  if (errands && errands.unhandled.length > 0) {
+    const meaning = `Errands wait that no worker seen in the last minute handles: ${errands.unhandled.join(', ')}.`
+    found.push({ what: 'errands', meaning, remedy: unhandledRemedy })
   }
   if (backlog && backlog.waiting > 0 && idle) {
     const meaning = `${backlog.waiting} jobs wait. ${unseen}: what was written since is not found.`

@@ -3,7 +3,7 @@ import { type CallOptions, callKinds, following } from '../core/abort'
 import { withinDeadline } from '../core/deadline'
 import { HeadwaterError } from '../core/errors'
 import { collectionName, tenantId } from '../core/ids'
-import type { JsonObject } from '../core/json'
+import type { Json, JsonObject } from '../core/json'
 import { settledWithin } from '../core/lifecycle'
 import { limitDefaults } from '../core/limits'
 import { ownStatements } from '../entities/access'
@@ -14,6 +14,7 @@ import {
   repositoriesOf,
   type SharedEntities,
 } from '../entities/entity-map'
+import type { ErrandBacklog, ParkedErrand } from '../repositories/errands'
 import type { Generation } from '../repositories/generations'
 import type { Backlog, JobRow } from '../repositories/jobs'
 import type { Truth, TruthSession } from '../repositories/truth'
@@ -22,6 +23,7 @@ import { Searcher } from '../search/search'
 import type { TenantContext } from '../tenant/tenant-context'
 import { TenantHandle } from '../tenant/tenant-handle'
 import { type CollectBlobsOptions, type CollectBlobsReport, collectBlobs } from '../writer/blobs/collect-blobs'
+import type { Errand, ErrandHandler, ErrandOptions } from '../writer/errands/errand'
 import type { RebuildResult, RecutResult } from '../writer/rebuild/rebuild'
 import { dropStandby } from '../writer/rebuild/retention'
 import type { RollbackResult } from '../writer/rebuild/rollback'
@@ -39,10 +41,13 @@ import {
   checkCall,
   checkWork,
   collectKinds,
+  type ErrandFilterOptions,
+  errandFilterKinds,
   indexKinds,
   type JobFilterOptions,
   jobKinds,
   needed,
+  parkedErrandKinds,
   parkedKinds,
   type RollbackOptions,
   reconcileKinds,
@@ -86,6 +91,16 @@ function isSettings(given: object): given is Settings {
   return typeof given === 'object' && given !== null && Object.hasOwn(given, 'profile')
 }
 
+/** What a handler of a store is given. */
+export type StoreErrand<
+  C extends object = { documents: JsonObject },
+  X extends EntityDeclarations = NoEntities,
+  P extends Json = Json,
+> = Errand<P> & {
+  /** Of the errand's tenant; works until the handler has ended, also while the store closes. */
+  readonly handle: TenantHandle<C, X>
+}
+
 /** One store over all profiles. Data is reached through `forTenant` alone. */
 export class Store<C extends object = { documents: JsonObject }, X extends EntityDeclarations = NoEntities>
   implements AsyncDisposable
@@ -100,6 +115,15 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
      */
     drain(options?: CallOptions): Promise<DrainResult>
   }
+  /** What transactions left to be done after their commit; `on` does it. */
+  readonly errands: {
+    /** Those that were given up, with their reasons, the oldest first; 100 unless `limit` says otherwise. */
+    parked(options?: ErrandFilterOptions & { limit?: number | undefined }): Promise<ParkedErrand[]>
+    /** Makes parked ones due again, with their attempts forgotten; returns how many. */
+    redrive(options?: ErrandFilterOptions): Promise<number>
+    /** By name: how many wait, are being done and are parked, of all tenants, and the age of the oldest (ms). */
+    backlog(): Promise<ErrandBacklog[]>
+  }
   /** Rows that belong to no tenant: entities that are declared with `tenant: false`, by their names. */
   readonly entities: SharedEntities<X>
   readonly #parts: StoreParts
@@ -110,6 +134,8 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
   readonly #runs = new Set<Promise<void>>()
   readonly #moves: IndexMoves
   readonly #models: AvailableModels
+  /** No handler is at work any more. */
+  #ended = false
   #background: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
@@ -159,6 +185,21 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
       },
       drain: (options) => this.#enter(async () => this.#writer.relay.drain(checkCall(options, callKinds))),
     }
+    this.errands = {
+      parked: (given) =>
+        this.#enter(async () => {
+          const { limit = 100, ...options } = checkCall(given, parkedErrandKinds)
+          return this.#worker().errands.parked({ ...this.#errandFilter(options), limit })
+        }),
+      redrive: (options) =>
+        this.#enter(async () => {
+          const filter = this.#errandFilter(checkCall(options, errandFilterKinds))
+          const count = await this.#worker().errands.redrive(filter)
+          this.#writer.relay.nudge()
+          return count
+        }),
+      backlog: () => this.#enter(() => this.#worker().errands.backlog()),
+    }
   }
 
   /** @internal */
@@ -173,6 +214,19 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
   /** The handle of a tenant; HW_INVALID_ARGUMENT for a name that is none. */
   forTenant(tenant: string): TenantHandle<C, X> {
     return new TenantHandle<C, X>(this.#context, tenantId(tenant))
+  }
+
+  /**
+   * Does the errands of a name that `afterCommit` left: wherever this process relays (in the background, by `relay.run`
+   * or `relay.drain`), at least once each. What rejects is tried again with growing waits, and parked in the end. One
+   * handler a name; P is what you know of the payload. HW_INVALID_ARGUMENT.
+   */
+  on<P extends Json = Json>(name: string, handler: ErrandHandler<StoreErrand<C, X, P>>, options?: ErrandOptions): void {
+    if (this.#closed) throw closed()
+    const context: TenantContext = { ...this.#context, enter: (work) => this.#enter(work, this.#ended) }
+    const given = (errand: Errand): unknown =>
+      handler({ ...(errand as Errand<P>), handle: new TenantHandle<C, X>(context, errand.tenant) })
+    this.#writer.errands.on(name, typeof handler === 'function' ? given : handler, options)
   }
 
   /**
@@ -311,8 +365,10 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#calls])
     const { clock } = this.#parts.ports
+    await settledWithin(clock, closeDrainMs + closeGraceMs, this.#writer.errands.end())
+    this.#ended = true
+    await Promise.allSettled([...this.#calls])
     if (this.#background) {
       const drained = this.#writer.relay.drain({ timeoutMs: closeDrainMs })
       await settledWithin(clock, closeDrainMs + closeGraceMs, drained)
@@ -328,7 +384,7 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
 
   /** Not one of the calls that `close` waits for: it ends when the store closes. */
   async #run(signal: AbortSignal): Promise<void> {
-    if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The store is closed')
+    if (this.#closed) throw closed()
     const until = following(signal, this.#stop.signal)
     const run = this.#writer.relay.run(until)
     this.#runs.add(run)
@@ -353,8 +409,8 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
     }
   }
 
-  async #enter<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The store is closed')
+  async #enter<T>(work: () => Promise<T>, refused = this.#closed !== undefined): Promise<T> {
+    if (refused) throw closed()
     this.#writer.nesting.check()
     const call = work()
     this.#calls.add(call)
@@ -369,8 +425,16 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
     return this.#parts.ports.truth.session({ worker: true })
   }
 
+  #errandFilter({ tenant, name }: ErrandFilterOptions) {
+    return { tenant: tenant === undefined ? undefined : tenantId(tenant), name }
+  }
+
   #jobFilter(options: JobFilterOptions) {
     const { tenant, target } = options
     return { tenant: tenant === undefined ? undefined : tenantId(tenant), target }
   }
+}
+
+function closed(): HeadwaterError {
+  return new HeadwaterError('HW_CLOSED', 'The store is closed')
 }

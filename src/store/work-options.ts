@@ -80,6 +80,12 @@ export interface JobFilterOptions {
   target?: JobTarget | undefined
 }
 
+/** Which errands. */
+export interface ErrandFilterOptions {
+  tenant?: string | undefined
+  name?: string | undefined
+}
+
 const target = oneOf('vector', 'text')
 const name = text(128)
 export const indexKinds = { ...callKinds, target, collection: name } satisfies OptionKinds<RollbackOptions>
@@ -116,6 +122,8 @@ export const jobKinds = {
   target: oneOf('vector', 'text', 'cache'),
 } satisfies OptionKinds<JobFilterOptions>
 export const parkedKinds = { ...jobKinds, limit: whole(1, 10_000) }
+export const errandFilterKinds = { tenant: name, name } satisfies OptionKinds<ErrandFilterOptions>
+export const parkedErrandKinds = { ...errandFilterKinds, limit: whole(1, 10_000) }
 
 export function checkCall<O extends object>(options: O | undefined, kinds: OptionKinds<O>): Taken<O> {
   return checkOptions(options, kinds, '', 'HW_INVALID_ARGUMENT')

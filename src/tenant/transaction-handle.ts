@@ -1,4 +1,4 @@
-import type { JsonObject } from '../core/json'
+import type { Json, JsonObject } from '../core/json'
 import type { Limits } from '../core/limits'
 import { type EntityAccess, withinTransaction } from '../entities/access'
 import type { EntityDeclarations, NoEntities, TenantEntities } from '../entities/entity-map'
@@ -79,6 +79,15 @@ export class TransactionHandle<C extends object, X extends EntityDeclarations = 
     this.#limits = limits
     this.documents = new TransactionDocuments(begin, planOf('documents'), limits)
     this.entities = entities(withinTransaction(async () => (await begin()).session())) as TenantEntities<X>
+  }
+
+  /**
+   * Leaves something to be done once this transaction has committed, and never if it does not: `store.on(name, handler)`
+   * does it, here or in another process, at least once. Payload: JSON of at most `limits.payloadBytes` (64 KiB). The id
+   * is the same at every attempt. HW_INVALID_ARGUMENT, HW_LIMIT_EXCEEDED.
+   */
+  async afterCommit(name: string, payload: Json): Promise<{ readonly id: string }> {
+    return (await this.#begin()).afterCommit(name, payload)
   }
 
   /** A declared collection, or HW_COLLECTION_UNKNOWN. */

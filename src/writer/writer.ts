@@ -11,6 +11,7 @@ import { told } from '../observability/told'
 import type { ChunkHead } from '../repositories/chunks'
 import type { DocumentHead, DocumentRow } from '../repositories/documents'
 import type { TruthSession } from '../repositories/truth'
+import { ErrandWorker } from './errands/errand-worker'
 import { type CollectionPlan, type WriterOptions, type WriterPorts, writerDefaults } from './ports'
 import { JobRunner } from './relay/job-runner'
 import { Relay } from './relay/relay'
@@ -59,6 +60,8 @@ const unborn = { deleted: true, contentHash: '', cut: false }
  */
 export class CoordinatedWriter {
   readonly relay: Relay
+  /** What transactions leave to be done after their commit: `errands.on(name, handler)`. */
+  readonly errands: ErrandWorker
   /** @internal */
   readonly nesting = new Nesting()
   readonly #ports: WriterPorts
@@ -73,7 +76,8 @@ export class CoordinatedWriter {
     this.#ports = ports
     this.#options = Object.freeze({ ...writerDefaults, ...ports.options })
     const runner = new JobRunner(ports, this.#options)
-    this.relay = new Relay(ports, this.#options, runner)
+    this.errands = new ErrandWorker(ports, this.#options)
+    this.relay = new Relay(ports, this.#options, runner, this.errands)
     this.#path = new WritePath(ports, this.#options, runner, () => this.relay.nudge())
     this.#known = new KnownDocuments(ports)
     this.#grouped = new GroupedWrites(ports, this.#options, this.#path, (context, documents) =>
@@ -362,7 +366,7 @@ export class CoordinatedWriter {
       throw error
     })
     begun.at(-1)?.tell(clock.monotonic() - startedAt, null)
-    if (result.receipt.fence > 0) this.relay.nudge()
+    if (result.receipt.fence > 0 || begun.at(-1)?.hasErrands) this.relay.nudge()
     return result
   }
 

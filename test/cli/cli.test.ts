@@ -236,7 +236,7 @@ describe('the command line, from init to rebuild', () => {
       expect.objectContaining({ name: rebuilt.json().generation, state: 'live' }),
     )
     expect((await run('relay', '--once', '--json')).json()).toMatchObject({ remaining: 0, parked: 0 })
-    expect((await run('dlq', 'list', '--json')).json()).toEqual({ jobs: [] })
+    expect((await run('dlq', 'list', '--json')).json()).toEqual({ jobs: [], errands: [] })
     expect((await run('dlq', 'redrive', '--target', 'text')).stdout).toContain('0 jobs are due again')
   })
 

@@ -30,6 +30,10 @@ export const url = 'postgres://localhost/app'
 export const summaryOf = async (id: string) => `the summary of ${id}`
 export const readProfile = async (id: number) => ({ id })
 export const report = (error: Error, what: string) => console.error(what, error)
+export const sendMail = async (mail: unknown, options: { idempotencyKey: string; signal: AbortSignal }) => [
+  mail,
+  options,
+]
 export const pino = (): Logger => console
 writeFileSync('handbook.pdf', 'a handbook')
 

@@ -36,6 +36,14 @@ function tellAll(): void {
   }))
   publish('headwater:batch', () => ({ target: 'text', claimed: 5, applied: 4, failed: 1, durationMs: 30, code: null }))
   publish('headwater:parked', () => ({ ...place, document: 'poison', target: 'text', reason: 'HW_DATABASE: no' }))
+  publish('headwater:errand', () => ({
+    tenant: 'acme',
+    name: 'mail',
+    attempt: 1,
+    became: 'done',
+    durationMs: 10,
+    code: null,
+  }))
   publish('headwater:backlog', () => ({ waiting: 7, claimed: 2, parked: 1, oldestAgeMs: 4_000 }))
   publish('headwater:reconcile', () => ({
     checked: 9,
@@ -73,6 +81,7 @@ describe('Prometheus', () => {
     expect(text).toContain('headwater_jobs_total{target="text",outcome="applied"} 4')
     expect(text).toContain('headwater_backlog_jobs{state="waiting"} 7')
     expect(text).toContain('headwater_lag_seconds 4')
+    expect(text).toContain('headwater_errand_seconds_count{name="mail",outcome="done"} 1')
     expect(text).toContain('headwater_drift_total{kind="missing"} 4')
     expect(text).not.toMatch(/acme|poison/)
     stop()

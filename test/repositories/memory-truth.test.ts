@@ -279,6 +279,28 @@ describe('without a guard, what it prevents happens', () => {
       const [state] = await chunks.states([{ ...scope, document: 'a', since: 1 }], row.chunking)
       return 1 - state!.removed.length
     },
+    'errand-token': async (truth) => {
+      const { errands } = truth.session(worker)
+      await heldErrand(truth)
+      return Number(await errands.settle({ id: errand.id, token: 'thief' }, { done: true }))
+    },
+    'errand-lease': async (truth) => {
+      await heldErrand(truth)
+      return heldErrand(truth, 'thief')
+    },
+    'errand-epoch': async (truth) => {
+      const { errands } = truth.session(worker)
+      await heldErrand(truth)
+      ;(truth as MemoryTruth).bumpEpoch()
+      return Number(await errands.settle({ id: errand.id, token: 'holder' }, { done: true }))
+    },
+  }
+
+  const errand = { id: '00000000-0000-7000-8000-000000000001', tenant: acme, name: 'mail', payload: null }
+  async function heldErrand(truth: Truth, token = 'holder'): Promise<number> {
+    const { errands } = truth.session(worker)
+    if (token === 'holder') await errands.add(errand)
+    return (await errands.claim({ names: ['mail'], limit: 1, token, leaseMs: 1000 })).length
   }
 
   it.each(Object.keys(probes) as Guard[])('%s', async (guard) => {

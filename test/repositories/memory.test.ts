@@ -13,6 +13,7 @@ import { documentWritesContract } from '../../src/testing/contracts/document-wri
 import { documentRepositoryContract } from '../../src/testing/contracts/documents'
 import { embeddingRepositoryContract } from '../../src/testing/contracts/embeddings'
 import { entityRowRepositoryContract } from '../../src/testing/contracts/entities'
+import { errandRepositoryContract } from '../../src/testing/contracts/errands'
 import { generationRepositoryContract } from '../../src/testing/contracts/generations'
 import { jobRepositoryContract } from '../../src/testing/contracts/jobs'
 import { registryRepositoryContract } from '../../src/testing/contracts/registry'
@@ -33,6 +34,7 @@ describe('in memory', () => {
     embeddingRepositoryContract,
     entityRowRepositoryContract,
     jobRepositoryContract,
+    errandRepositoryContract,
     generationRepositoryContract,
     commitRepositoryContract,
     registryRepositoryContract,

@@ -12,6 +12,7 @@ import { documentWritesContract } from '../../src/testing/contracts/document-wri
 import { documentRepositoryContract } from '../../src/testing/contracts/documents'
 import { embeddingRepositoryContract } from '../../src/testing/contracts/embeddings'
 import { contractEntity, entityRowRepositoryContract } from '../../src/testing/contracts/entities'
+import { errandRepositoryContract } from '../../src/testing/contracts/errands'
 import { generationRepositoryContract } from '../../src/testing/contracts/generations'
 import { jobRepositoryContract } from '../../src/testing/contracts/jobs'
 import { registryRepositoryContract } from '../../src/testing/contracts/registry'
@@ -27,6 +28,7 @@ const contracts = [
   embeddingRepositoryContract,
   entityRowRepositoryContract,
   jobRepositoryContract,
+  errandRepositoryContract,
   generationRepositoryContract,
   commitRepositoryContract,
   registryRepositoryContract,
@@ -76,6 +78,7 @@ async function empty(connection: PostgresConnection, schema: string): Promise<vo
     'registry',
     'workers',
     'blob_removals',
+    'errands',
     'e_contract_rows',
   ]
   // The tables are all but empty, and then DELETE is ten times as fast as TRUNCATE.

@@ -369,6 +369,8 @@ export const cases: Readonly<Record<string, Case>> = {
     return refusal(me.handle.documents.countChunks({ after: them.receipt }), foreign)
   },
 
+  'TransactionHandle.afterCommit': (stage) =>
+    inTransaction(stage, (tx) => tx.afterCommit('leak', { of: stage.me.marker })),
   'TransactionHandle.collection': (stage) =>
     inTransaction(stage, (tx) => tx.collection('questions').documents.getMany(['same', theirsOnly])),
   'TransactionDocuments.put': (stage) =>

@@ -1,6 +1,7 @@
 import { systemClock } from '../../core/clock'
 import type { Register } from '../command'
 import { exitCodes } from '../exit-codes'
+import { loadHandlers } from '../handlers'
 import { numberFrom } from '../number-flag'
 import { logWorker } from '../worker-log'
 import { serveWorker } from '../worker-server'
@@ -8,6 +9,7 @@ import { serveWorker } from '../worker-server'
 interface RelayFlags {
   readonly once?: boolean
   readonly timeout?: string
+  readonly handlers?: string
   readonly metricsPort?: string | true
   readonly metricsHost?: string
 }
@@ -21,6 +23,7 @@ export const registerRelay: Register = (program, run) => {
     .description('apply jobs to the indexes until SIGINT or SIGTERM')
     .option('--once', 'end when no job is left (for cron)')
     .option('--timeout <seconds>', 'of --once; 30 when left out')
+    .option('--handlers <file>', 'a module that exports handlers of errands by their names')
     .option('--metrics-port [port]', `serve /metrics and /health there, or on PROMETHEUS_PORT; ${usualPort} if empty`)
     .option('--metrics-host <address>', 'where it listens: 127.0.0.1 or PROMETHEUS_HOST when left out')
     .action(
@@ -42,6 +45,10 @@ export const registerRelay: Register = (program, run) => {
           const host = flags.metricsHost ?? worker.prometheusHost
           const server = port === undefined ? undefined : await serveWorker(store, systemClock, { host, port })
           try {
+            if (flags.handlers !== undefined) {
+              const names = await loadHandlers(store, context.resolve(flags.handlers))
+              info(`Handles errands: ${names.join(', ')}.`)
+            }
             if (server) info(`Metrics and health on port ${server.port} of ${server.host}.`)
             if (!flags.once) {
               info('Working. SIGINT or SIGTERM ends it.')
@@ -51,7 +58,7 @@ export const registerRelay: Register = (program, run) => {
             const timeoutMs = flags.once ? seconds * 1_000 : lastDrainMs
             const result = await store.relay.drain(flags.once ? { timeoutMs, signal } : { timeoutMs })
             out.document(result)
-            out.line(`${result.applied} jobs applied at the end, ${result.remaining} left, ${result.parked} parked`)
+            out.line(`${result.applied} done at the end, ${result.remaining} left, ${result.parked} parked`)
             const { unavailable } = result
             if (unavailable)
               out.notice(`${unavailable.code}: ${unavailable.message}`, 'warn', { code: unavailable.code })

@@ -27,6 +27,12 @@ export const registerStatus: Register = (program, run) => {
               backlog.oldestMs === null ? '' : `, the oldest ${(backlog.oldestMs / 1_000).toFixed(1)} s old`
             out.line(`jobs: ${backlog.waiting} waiting, ${backlog.claimed} claimed, ${backlog.parked} parked${oldest}`)
           }
+          const { errands } = health
+          if (errands && errands.waiting + errands.claimed + errands.parked > 0) {
+            const nobody = errands.unhandled.length > 0 ? `, handled by nobody: ${errands.unhandled.join(', ')}` : ''
+            const { waiting, claimed, parked } = errands
+            out.line(`errands: ${waiting} waiting, ${claimed} claimed, ${parked} parked${nobody}`)
+          }
           out.line(`workers seen in the last minute: ${health.workers}`)
           for (const notice of health.notices) out.line(`note: ${notice}`)
           await out.table(

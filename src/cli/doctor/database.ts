@@ -6,6 +6,7 @@ import { readRoles } from '../../migrations/roles'
 import { assertRunnable, assertWhole, migrationStatus } from '../../migrations/status'
 import type { TruthSession } from '../../repositories/truth'
 import { proveRowSecurity, vectorProblem } from '../../store/row-security'
+import { type ErrandsHealth, errandsHealth, unhandledRemedy } from '../../store/store-health'
 import type { Check } from './check'
 import { failed, ok, warning } from './check'
 
@@ -117,9 +118,13 @@ function checkPlan({ entity, table, additions, indexes, misfits }: EntityTablePl
   return [failed(name, error, 'Run `headwater migrate up --entities FILE`.')]
 }
 
-/** Jobs that wait or were given up, and whether somebody does them. */
-export async function checkJobs({ jobs, registry }: TruthSession): Promise<Check[]> {
-  const [backlog, workers] = await Promise.all([jobs.backlog(), registry.workers(workerSeenMs)])
+/** Jobs and errands that wait or were given up, and whether somebody does them. */
+export async function checkJobs({ jobs, errands, registry }: TruthSession): Promise<Check[]> {
+  const [backlog, promised, workers] = await Promise.all([
+    jobs.backlog(),
+    errands.backlog(),
+    registry.workers(workerSeenMs),
+  ])
   const { waiting, claimed, parked, oldestMs } = backlog
   const oldest = oldestMs === null ? '' : `, the oldest ${(oldestMs / 1_000).toFixed(1)} s old`
   const counts = `${waiting} waiting, ${claimed} claimed, ${parked} parked${oldest}`
@@ -129,5 +134,16 @@ export async function checkJobs({ jobs, registry }: TruthSession): Promise<Check
     waiting > 0 && workers.length === 0
       ? warning('workers', `${seen}, and jobs wait: what was written since is not found.`, 'Run `headwater relay`.')
       : ok('workers', seen),
+    ...checkErrands(errandsHealth(promised, workers)),
   ]
+}
+
+/** Said only where there are any. */
+function checkErrands({ waiting, claimed, parked, unhandled }: ErrandsHealth): Check[] {
+  if (waiting + claimed + parked === 0) return []
+  const counts = `${waiting} waiting, ${claimed} claimed, ${parked} parked`
+  if (unhandled.length > 0) {
+    return [warning('errands', `${counts}; nobody handles ${unhandled.join(', ')}`, unhandledRemedy)]
+  }
+  return [parked > 0 ? warning('errands', counts, errorCatalogue.HW_ERRAND_FAILED.remedy) : ok('errands', counts)]
 }

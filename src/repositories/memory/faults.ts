@@ -20,6 +20,7 @@ export interface TruthFaults {
  * meanwhile is kept. `completion-epoch`: so is a claim of another epoch.
  * `lease`: a claim is nobody else's until its lease ends. `expansion`: then its jobs are in the queue again.
  * `change-fence`: a change of what somebody else has written since is none. `idempotency`: a commit key begins once. `tombstone`: a removed chunk leaves its id and the fence of its removal.
+ * `errand-token`, `errand-lease`, `errand-epoch`: as those of claims, of errands.
  * @internal
  */
 export type Guard =
@@ -31,3 +32,6 @@ export type Guard =
   | 'expansion'
   | 'idempotency'
   | 'tombstone'
+  | 'errand-token'
+  | 'errand-lease'
+  | 'errand-epoch'

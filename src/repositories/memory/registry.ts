@@ -47,10 +47,10 @@ export class MemoryRegistry implements RegistryRepository {
     return this.#access.read('registry.database', undefined, ({ tables }) => ({ ...tables.identity }))
   }
 
-  heartbeat(worker: string, engines: readonly string[] = []): Promise<void> {
+  heartbeat(worker: string, engines: readonly string[] = [], handles: readonly string[] = []): Promise<void> {
     const seenAt = this.#access.engine.clock.now()
     return this.#access.write('registry.heartbeat', undefined, ({ workers }) =>
-      workers.put(worker, { worker, seenAt, engines: [...engines] }),
+      workers.put(worker, { worker, seenAt, engines: [...engines], handles: [...handles] }),
     )
   }
 

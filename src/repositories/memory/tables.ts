@@ -3,6 +3,7 @@ import type { Json } from '../../core/json'
 import type { ChunkRow } from '../chunks'
 import type { DocumentRow } from '../documents'
 import type { EntityRecord } from '../entity-table'
+import type { ParkedErrand } from '../errands'
 import type { Generation } from '../generations'
 import type { JobRow } from '../jobs'
 import type { DatabaseIdentity } from '../registry'
@@ -33,6 +34,13 @@ export interface StoredEmbedding {
 export interface StoredJob extends JobRow {
   /** Due from then on, epoch ms. */
   readonly dueAt: number
+}
+
+export interface StoredErrand extends ParkedErrand {
+  readonly parked: boolean
+  /** Due from then on, epoch ms. */
+  readonly dueAt: number
+  readonly claim: { readonly token: string; readonly epoch: number; readonly leaseUntil: number } | null
 }
 
 /** Jobs of a tenant and collection that one token holds. */
@@ -75,6 +83,7 @@ interface StoredReservation {
 interface StoredWorker {
   readonly worker: string
   readonly engines: readonly string[]
+  readonly handles: readonly string[]
   readonly seenAt: number
 }
 
@@ -87,6 +96,7 @@ export class Tables {
   readonly reservations = new Table<StoredReservation>()
   readonly jobs = new Table<StoredJob>()
   readonly claims = new Table<StoredClaim>()
+  readonly errands = new Table<StoredErrand>()
   readonly generations = new Table<Generation>()
   readonly commits = new Table<StoredCommit>()
   readonly removals = new Table<StoredRemoval>()
@@ -118,6 +128,7 @@ export class Changes {
   #reservations: Overlay<StoredReservation> | undefined
   #jobs: Overlay<StoredJob> | undefined
   #claims: Overlay<StoredClaim> | undefined
+  #errands: Overlay<StoredErrand> | undefined
   #generations: Overlay<Generation> | undefined
   #commits: Overlay<StoredCommit> | undefined
   #removals: Overlay<StoredRemoval> | undefined
@@ -159,6 +170,11 @@ export class Changes {
     return this.#claims
   }
 
+  get errands(): Overlay<StoredErrand> {
+    this.#errands ??= new Overlay(this.tables.errands)
+    return this.#errands
+  }
+
   get generations(): Overlay<Generation> {
     this.#generations ??= new Overlay(this.tables.generations)
     return this.#generations
@@ -196,6 +212,7 @@ export class Changes {
     this.#reservations?.commit()
     this.#jobs?.commit()
     this.#claims?.commit()
+    this.#errands?.commit()
     this.#generations?.commit()
     this.#commits?.commit()
     this.#removals?.commit()

@@ -10,6 +10,7 @@ import { MemoryCommits } from './commits'
 import { MemoryDocuments } from './documents'
 import { MemoryEmbeddings } from './embeddings'
 import { MemoryEntities } from './entities'
+import { MemoryErrands } from './errands'
 import type { Guard, TruthFaults } from './faults'
 import { MemoryGenerations } from './generations'
 import { MemoryJobs } from './jobs'
@@ -177,6 +178,10 @@ class MemorySession implements TruthSession {
 
   get jobs(): MemoryJobs {
     return new MemoryJobs(this.#access)
+  }
+
+  get errands(): MemoryErrands {
+    return new MemoryErrands(this.#access)
   }
 
   get generations(): MemoryGenerations {

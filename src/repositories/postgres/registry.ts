@@ -32,11 +32,13 @@ const registryStatements = statements(({ table }) => {
         (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline`,
     },
     heartbeat: {
-      text: `INSERT INTO ${workers} (worker, seen_at, engines) VALUES ($1, ${nowMs}, $2)
-        ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at, engines = excluded.engines`,
+      text: `INSERT INTO ${workers} (worker, seen_at, engines, handles) VALUES ($1, ${nowMs}, $2, $3)
+        ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at, engines = excluded.engines,
+          handles = excluded.handles`,
     },
     workers: {
-      text: `SELECT worker, seen_at, coalesce(engines, '{}') AS engines FROM ${workers}
+      text: `SELECT worker, seen_at, coalesce(engines, '{}') AS engines, coalesce(handles, '{}') AS handles
+        FROM ${workers}
         WHERE seen_at >= ${nowMs} - $1::bigint ORDER BY worker`,
     },
   }
@@ -97,13 +99,13 @@ export class PostgresRegistryRepository implements RegistryRepository {
     return { system: rows[0]!.system, timeline: Number(rows[0]!.timeline), tables }
   }
 
-  async heartbeat(worker: string, engines: readonly string[] = []): Promise<void> {
-    await run(this.#executor, this.#sql.heartbeat, [worker, engines])
+  async heartbeat(worker: string, engines: readonly string[] = [], handles: readonly string[] = []): Promise<void> {
+    await run(this.#executor, this.#sql.heartbeat, [worker, engines, handles])
   }
 
   async workers(withinMs: number): Promise<SeenWorker[]> {
-    type Row = { worker: string; seen_at: number; engines: string[] }
+    type Row = { worker: string; seen_at: number; engines: string[]; handles: string[] }
     const { rows } = await run<Row>(this.#executor, this.#sql.workers, [withinMs])
-    return rows.map(({ worker, seen_at, engines }) => ({ worker, seenAt: Number(seen_at), engines }))
+    return rows.map(({ worker, seen_at, engines, handles }) => ({ worker, seenAt: Number(seen_at), engines, handles }))
   }
 }

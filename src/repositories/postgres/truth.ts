@@ -1,5 +1,6 @@
 import type { Executor, Identity, Together } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
+import type { JobTarget } from '../jobs'
 import { type Hints, type Reads, readTogether, type Truth, type TruthSession, type TruthView } from '../truth'
 import { PostgresBlobReferenceRepository } from './blob-references'
 import { PostgresChunkRepository } from './chunks'
@@ -8,6 +9,7 @@ import { PostgresCommitRepository } from './commits'
 import { PostgresDocumentRepository } from './documents'
 import { PostgresEmbeddingRepository } from './embeddings'
 import { PostgresEntityRowRepository } from './entities'
+import { PostgresErrandRepository } from './errands'
 import { PostgresGenerationRepository } from './generations'
 import { PostgresJobRepository } from './jobs'
 import { PostgresRegistryRepository } from './registry'
@@ -32,7 +34,7 @@ export class PostgresTruth implements Truth {
   readonly hints: Hints | undefined
   readonly #connection: TruthConnection
   readonly #options: PostgresRepositoryOptions
-  readonly #floor = new ClaimFloor()
+  readonly #floors: Floors = { jobs: new ClaimFloor(), errands: new ClaimFloor() }
 
   constructor(connection: TruthConnection, options: PostgresRepositoryOptions = {}) {
     this.#connection = connection
@@ -57,23 +59,29 @@ export class PostgresTruth implements Truth {
 
   /** The repositories over an executor of the caller's, such as one inside the caller's own transaction. */
   over(executor: Executor): TruthSession {
-    return new PostgresSession(executor, this.#options, this.#floor)
+    return new PostgresSession(executor, this.#options, this.#floors)
   }
+}
+
+/** Where claims begin, for all sessions of a process. */
+interface Floors {
+  readonly jobs: ClaimFloor<JobTarget>
+  readonly errands: ClaimFloor<string>
 }
 
 /** Makes each repository when it is first asked for: most sessions use one. */
 class PostgresSession implements TruthSession {
   readonly #executor: Executor
   readonly #options: PostgresRepositoryOptions
-  readonly #floor: ClaimFloor
+  readonly #floors: Floors
   #documents: PostgresDocumentRepository | undefined
   #chunks: PostgresChunkRepository | undefined
   #jobs: PostgresJobRepository | undefined
 
-  constructor(executor: Executor, options: PostgresRepositoryOptions, floor: ClaimFloor) {
+  constructor(executor: Executor, options: PostgresRepositoryOptions, floors: Floors) {
     this.#executor = executor
     this.#options = options
-    this.#floor = floor
+    this.#floors = floors
   }
 
   get documents(): PostgresDocumentRepository {
@@ -87,7 +95,7 @@ class PostgresSession implements TruthSession {
   }
 
   get jobs(): PostgresJobRepository {
-    this.#jobs ??= new PostgresJobRepository(this.#executor, this.#options, this.#floor)
+    this.#jobs ??= new PostgresJobRepository(this.#executor, this.#options, this.#floors.jobs)
     return this.#jobs
   }
 
@@ -97,6 +105,10 @@ class PostgresSession implements TruthSession {
 
   get entities(): PostgresEntityRowRepository {
     return new PostgresEntityRowRepository(this.#executor, this.#options)
+  }
+
+  get errands(): PostgresErrandRepository {
+    return new PostgresErrandRepository(this.#executor, this.#options, this.#floors.errands)
   }
 
   get generations(): PostgresGenerationRepository {

@@ -83,13 +83,14 @@ export function registryRepositoryContract(runner: TestRunner, make: () => Promi
       expect(await registry.workers(600_000)).toEqual([])
       await registry.heartbeat('one')
       await registry.heartbeat('two')
-      await registry.heartbeat('one', ['vector:postgres', 'text:postgres'])
+      await registry.heartbeat('one', ['vector:postgres', 'text:postgres'], ['mail'])
       const seen = await registry.workers(600_000)
       expect(seen.map(({ worker: name }) => name).sort()).toEqual(['one', 'two'])
       for (const { seenAt } of seen) expect(seenAt).toBeGreaterThan(0)
       const enginesOf = (name: string) => seen.find(({ worker: one }) => one === name)?.engines
       expect(enginesOf('one')).toEqual(['vector:postgres', 'text:postgres'])
       expect(enginesOf('two')).toEqual([])
+      expect(seen.map(({ handles }) => handles).sort()).toEqual([[], ['mail']])
     })
 
     test('a rolled back transaction records nothing', async ({ registry, truth }) => {

@@ -35,6 +35,7 @@ export function hindered(truth: Truth, tables: Tables, guard: SplitGuard): Truth
 }
 
 function all(session: TruthSession): TruthSession {
-  const { documents, chunks, embeddings, entities, jobs, generations, commits, registry, blobReferences } = session
-  return { documents, chunks, embeddings, entities, jobs, generations, commits, registry, blobReferences }
+  const { documents, chunks, embeddings, entities, jobs, errands, generations } = session
+  const { commits, registry, blobReferences } = session
+  return { documents, chunks, embeddings, entities, jobs, errands, generations, commits, registry, blobReferences }
 }

@@ -149,6 +149,9 @@ export class ModelTruth {
       get jobs() {
         return reach('jobs', session.jobs)
       },
+      get errands() {
+        return reach('errands', session.errands)
+      },
       get blobReferences() {
         return reach('blobReferences', session.blobReferences)
       },

@@ -3,8 +3,10 @@ import { sleep } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { type CollectionName, uuidV7 } from '../../core/ids'
+import { Waker } from '../../core/waker'
 import { isHeard, publish } from '../../observability/channels'
 import type { ClaimedJob, JobTarget } from '../../repositories/jobs'
+import type { ErrandWorker } from '../errands/errand-worker'
 import { purgeExpired } from '../maintenance'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { IndexWatch } from '../reconcile/index-watch'
@@ -12,13 +14,13 @@ import { AdaptiveLimit } from './adaptive-limit'
 import { type HandedOn, type JobRunner, parkedJobs } from './job-runner'
 import { leftToOthers, ownEngines } from './served-engines'
 
-/** What a drain came to. */
+/** What a drain came to: jobs, and errands of the names that have a handler here. */
 export interface DrainResult {
-  /** Jobs completed by this call. */
+  /** Completed by this call. */
   readonly applied: number
-  /** Jobs that wait for a redrive. */
+  /** Those that wait for a redrive. */
   readonly parked: number
-  /** Jobs still waiting when the time was up; 0 when it is empty. */
+  /** Those still waiting when the time was up; 0 when it is empty. */
   readonly remaining: number
   /**
    * What kept jobs back until the time was up, when targets are paused: of the first one's code and with its reason as
@@ -55,15 +57,15 @@ export class Relay {
   readonly #left = new Map<JobTarget, ReadonlyMap<CollectionName, HeadwaterError>>()
   /** Targets that jobs could not be claimed of in the last round. */
   readonly #claimless = new Set<JobTarget>()
-  /** Nudges so far: a loop that sees another number than before its round has missed one, and looks again. */
-  #nudges = 0
-  readonly #sleepers = new Set<() => void>()
+  readonly #waker = new Waker()
+  readonly #errands: ErrandWorker
 
   /** @internal */
-  constructor(ports: WriterPorts, options: WriterOptions, runner: JobRunner) {
+  constructor(ports: WriterPorts, options: WriterOptions, runner: JobRunner, errands: ErrandWorker) {
     this.#ports = ports
     this.#options = options
     this.#runner = runner
+    this.#errands = errands
     this.#worker = uuidV7(ports.clock, ports.random)
     this.#watch = new IndexWatch(ports, options, this.#worker)
     this.#engines = ownEngines(ports)
@@ -86,8 +88,8 @@ export class Relay {
   }
 
   #wake(): void {
-    this.#nudges++
-    for (const wake of this.#sleepers) wake()
+    this.#waker.wake()
+    this.#errands.wake()
   }
 
   /** Works until the signal aborts; then what it holds is finished or given back, and the promise resolves. */
@@ -100,6 +102,7 @@ export class Relay {
         ...targets.map((target) => this.#work(target, signal)),
         this.#tend(signal),
         this.#watch.run(signal),
+        this.#errands.run(signal),
         this.#options.relay === 'external' && hints?.listen(() => this.#wake(), signal),
       ])
     } finally {
@@ -111,7 +114,7 @@ export class Relay {
   async #work(target: JobTarget, signal: AbortSignal): Promise<void> {
     const { clock } = this.#ports
     while (!signal.aborted) {
-      const nudges = this.#nudges
+      const { wakes } = this.#waker
       const pausedMs = (this.#paused.get(target)?.until ?? 0) - clock.monotonic()
       try {
         const done = pausedMs <= 0 ? await this.#round(target, signal) : 0
@@ -122,7 +125,7 @@ export class Relay {
         this.#claimless.add(target)
         this.#note(claims, error, signal)
       }
-      await this.#idle(this.#options.pollMs, nudges, signal)
+      await this.#waker.idle(clock, this.#options.pollMs, wakes, signal)
     }
   }
 
@@ -130,12 +133,15 @@ export class Relay {
   async #tend(signal: AbortSignal): Promise<void> {
     const { clock, truth } = this.#ports
     let heartbeatAt = Number.NEGATIVE_INFINITY
+    let told = ''
     let purgeAt = clock.monotonic() + purgeMs
     while (!signal.aborted) {
       try {
-        if (clock.monotonic() - heartbeatAt >= heartbeatMs) {
+        const handles = this.#errands.names
+        if (clock.monotonic() - heartbeatAt >= heartbeatMs || told !== handles.join()) {
           const { registry, jobs } = truth.session({ worker: true })
-          await registry.heartbeat(this.#worker, this.#engines)
+          await registry.heartbeat(this.#worker, this.#engines, handles)
+          told = handles.join()
           heartbeatAt = clock.monotonic()
           const wanted = targets.filter((target) => this.#ports.troubles?.has(parkedJobs(target)))
           if (isHeard('headwater:backlog') || wanted.length > 0) {
@@ -173,8 +179,8 @@ export class Relay {
   #lastError: HeadwaterError | undefined
 
   /**
-   * Works until no job is left that is not parked, or the time is up. Jobs that back off, are held by another worker
-   * or wait for a paused target are waited for: any of it may end meanwhile.
+   * Works until no job is left that is not parked, and no errand that is handled here, or the time is up. What backs off, is held by another worker
+   * or waits for a paused target is waited for: any of it may end meanwhile.
    */
   async drain(options: CallOptions = {}): Promise<DrainResult> {
     const { clock, truth } = this.#ports
@@ -182,19 +188,30 @@ export class Relay {
       const startedAt = clock.monotonic()
       let applied = 0
       for (;;) {
-        const nudges = this.#nudges
-        const rounds = await Promise.all(targets.map((target) => this.#round(target, deadline.signal)))
-        const done = rounds.reduce((sum, count) => sum + count, 0)
-        applied += done
+        const { wakes } = this.#waker
+        const [handled, ...rounds] = await Promise.all([
+          this.#errands.step(deadline.signal),
+          ...targets.map((target) => this.#round(target, deadline.signal)),
+        ])
+        const settled = rounds.reduce((sum, count) => sum + count, 0)
+        const done = settled + handled.ended
+        applied += settled + handled.done
         // Counting reads every job: only when a round found none to do.
         if (done > 0 && deadline.remaining() > 0 && !options.signal?.aborted) continue
-        const { waiting, claimed, parked } = await truth.session({ worker: true }).jobs.backlog()
-        const remaining = waiting + claimed
+        const { waiting, claimed, ...jobs } = await truth.session({ worker: true }).jobs.backlog()
+        const errands = await this.#errands.left()
+        const remaining = waiting + claimed + errands.remaining
+        const parked = jobs.parked + errands.parked
         if (remaining === 0) return { applied, parked, remaining }
         if (deadline.remaining() === 0 || options.signal?.aborted)
           return { applied, parked, remaining, unavailable: this.#keptBack(startedAt) }
         if (done === 0)
-          await this.#idle(Math.min(this.#options.pollMs, 50, deadline.remaining()), nudges, deadline.signal)
+          await this.#waker.idle(
+            clock,
+            Math.min(this.#options.pollMs, 50, deadline.remaining()),
+            wakes,
+            deadline.signal,
+          )
       }
     })
   }
@@ -307,21 +324,5 @@ export class Relay {
     const failures = (earlier?.failures ?? 0) + 1
     const since = this.#ports.clock.monotonic()
     this.#paused.set(target, { since, until: since + this.#runner.backoff(failures), failures, error })
-  }
-
-  async #idle(ms: number, nudges: number, signal: AbortSignal): Promise<void> {
-    if (this.#nudges !== nudges || signal.aborted) return
-    const woken = new AbortController()
-    const wake = (): void => woken.abort()
-    this.#sleepers.add(wake)
-    signal.addEventListener('abort', wake, { once: true })
-    try {
-      await sleep(this.#ports.clock, ms, woken.signal)
-    } catch {
-      // Woken early, which is what the signal is for.
-    } finally {
-      signal.removeEventListener('abort', wake)
-      this.#sleepers.delete(wake)
-    }
   }
 }

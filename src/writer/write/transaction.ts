@@ -1,10 +1,11 @@
 import { type ErrorCode, HeadwaterError } from '../../core/errors'
-import type { CollectionName, TenantId } from '../../core/ids'
+import { type CollectionName, type TenantId, uuidV7 } from '../../core/ids'
 import { checkOptions } from '../../core/option-kinds'
 import { publish } from '../../observability/channels'
 import { told } from '../../observability/told'
 import type { DocumentRow } from '../../repositories/documents'
 import type { TruthSession } from '../../repositories/truth'
+import { errandName, errandPayload } from '../errands/errand'
 import type { CollectionPlan, WriterOptions, WriterPorts } from '../ports'
 import { resolveBlobInside } from './document-blobs'
 import {
@@ -40,6 +41,7 @@ export class WriterTransaction {
   /** What was written to each collection, refused writes included as none. */
   readonly #tallies = new Map<CollectionName, { written: number; unchanged: number; truncated: number }>()
   #fence = 0
+  #hasErrands = false
   #begun: Promise<unknown> | undefined
   #ended = false
 
@@ -56,6 +58,22 @@ export class WriterTransaction {
   session(): TruthSession {
     this.#check()
     return this.#session
+  }
+
+  /** Whether it leaves something to be done after it. @internal */
+  get hasErrands(): boolean {
+    return this.#hasErrands
+  }
+
+  /** Leaves an errand in the transaction: `on(name)` handles it once this has committed. */
+  async afterCommit(name: string, payload: unknown): Promise<{ readonly id: string }> {
+    this.#check()
+    const { clock, random, limits } = this.#ports
+    const errand = { name: errandName(name), payload: errandPayload(payload, limits) }
+    const id = uuidV7(clock, random)
+    await this.#session.errands.add({ ...errand, id, tenant: this.#tenant })
+    this.#hasErrands = true
+    return { id }
   }
 
   async get(plan: CollectionPlan, id: string): Promise<DocumentRow | null> {
