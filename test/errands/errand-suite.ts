@@ -249,11 +249,11 @@ export function errandSuite(place: string, open: (options: SuiteOptions) => Prom
     })
 
     it('keep their lease for as long as they work', async () => {
-      const store = await start({ writer: { leaseMs: 60 } })
+      const store = await start({ writer: { leaseMs: 900 } })
       let calls = 0
       store.on('slow', async () => {
         calls++
-        await new Promise((resolve) => setTimeout(resolve, 400))
+        await new Promise((resolve) => setTimeout(resolve, 2_000))
       })
       await send(store, 'slow', 1)
       await until(async () => (await store.errands.backlog()).every(({ name }) => name !== 'slow'))
