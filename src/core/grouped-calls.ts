@@ -1,5 +1,6 @@
 import { abortError, offAbort, onAbort, type Signal, throwIfAborted } from './abort'
 
+/** Who waits for his item to be in a call. */
 interface Waiting<T, R> {
   readonly item: T
   /** He does not wait any more: he is in a call, or gone. */
@@ -8,8 +9,18 @@ interface Waiting<T, R> {
   readonly reject: (error: unknown) => void
 }
 
-/** Calls of one key that may be under way at once: one that takes long does not keep all others waiting. */
-const atOnce = 2
+/** What a call may hold, and how many of one key may be under way at once. */
+export interface GroupLimits {
+  readonly count: number
+  readonly bytes: number
+  readonly atOnce: number
+}
+
+/** No two items of a name are in the same call; what counts is names, or items that have none. */
+export interface GroupedShape {
+  readonly names: readonly string[]
+  readonly bytes: number
+}
 
 /**
  * Turns what callers ask for one by one into calls for many: what is asked while calls of the same key are under way goes
@@ -18,29 +29,28 @@ const atOnce = 2
  */
 export class GroupedCalls<T, R> {
   readonly #call: (items: readonly T[]) => Promise<readonly R[]>
-  readonly #most: { readonly count: number; readonly bytes: number }
-  readonly #shapeOf: (item: T) => { readonly name?: string; readonly bytes: number }
+  readonly #limits: GroupLimits
+  readonly #shapeOf: (item: T) => GroupedShape
   readonly #waiting = new Map<string, Waiting<T, R>[]>()
   readonly #underWay = new Map<string, number>()
 
-  /** No two items of one `name` are in the same call. */
   constructor(
     call: (items: readonly T[]) => Promise<readonly R[]>,
-    most: { readonly count: number; readonly bytes: number },
-    shapeOf: (item: T) => { readonly name?: string; readonly bytes: number },
+    limits: GroupLimits,
+    shapeOf: (item: T) => GroupedShape,
   ) {
     this.#call = call
-    this.#most = most
+    this.#limits = limits
     this.#shapeOf = shapeOf
   }
 
-  ask(key: string, item: T, signal: Signal): Promise<R> {
+  ask(key: string, item: T, signal?: Signal): Promise<R> {
     throwIfAborted(signal)
     return new Promise<R>((resolve, reject) => {
       const gone = (): void => {
         const waiting = this.#waiting.get(key)!
         waiting.splice(waiting.indexOf(one), 1)
-        reject(abortError(signal))
+        reject(abortError(signal!))
       }
       const one = { item, leave: () => offAbort(signal, gone), resolve, reject }
       onAbort(signal, gone)
@@ -54,10 +64,18 @@ export class GroupedCalls<T, R> {
     })
   }
 
+  /** All that wait, who are whoever calls' to answer. */
+  dismiss(key: string): readonly Pick<Waiting<T, R>, 'item' | 'resolve'>[] {
+    const waiting = this.#waiting.get(key) ?? []
+    this.#waiting.delete(key)
+    for (const one of waiting) one.leave()
+    return waiting
+  }
+
   #next(key: string): void {
     const underWay = this.#underWay.get(key) ?? 0
     const waiting = this.#waiting.get(key)
-    if (!waiting || underWay === atOnce) return
+    if (!waiting || underWay === this.#limits.atOnce) return
     const { taken, left } = this.#take(waiting)
     if (left.length > 0) this.#waiting.set(key, left)
     else this.#waiting.delete(key)
@@ -76,16 +94,18 @@ export class GroupedCalls<T, R> {
   #take(waiting: readonly Waiting<T, R>[]) {
     const taken: Waiting<T, R>[] = []
     const left: Waiting<T, R>[] = []
-    const names = new Set<string | undefined>()
-    let size = 0
+    const taking = new Set<string>()
+    let [count, size] = [0, 0]
     for (const one of waiting) {
-      const { name, bytes } = this.#shapeOf(one.item)
-      const isFull = taken.length === this.#most.count || (taken.length > 0 && size + bytes > this.#most.bytes)
-      if (isFull || (name !== undefined && names.has(name))) left.push(one)
+      const { names, bytes } = this.#shapeOf(one.item)
+      const counted = Math.max(1, names.length)
+      const isFull = count > 0 && (count + counted > this.#limits.count || size + bytes > this.#limits.bytes)
+      if (isFull || names.some((name) => taking.has(name))) left.push(one)
       else {
         one.leave()
         taken.push(one)
-        names.add(name)
+        for (const name of names) taking.add(name)
+        count += counted
         size += bytes
       }
     }

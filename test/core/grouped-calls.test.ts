@@ -15,8 +15,8 @@ function stage() {
         const end = (error?: unknown) => (error ? reject(error) : resolve(names.map((name) => `done ${name}`)))
         calls.push({ items: names, end })
       }),
-    { count: 3, bytes: 100 },
-    ({ of, bytes = 0 }) => ({ name: of, bytes }),
+    { count: 3, bytes: 100, atOnce: 2 },
+    ({ of, bytes = 0 }) => ({ names: [of], bytes }),
   )
   const ask = (of: string, { bytes = 0, key = 'k', signal = new AbortController().signal } = {}) => {
     const asked = together.ask(key, { of, bytes }, signal)

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
-import type { CollectionName } from '../../core/ids'
+import { GroupedCalls } from '../../core/grouped-calls'
 import type { ClaimedJob } from '../../repositories/jobs'
 import type { WriterOptions } from '../ports'
 import type { JobRunner, Preset, RunResult } from '../relay/job-runner'
@@ -17,7 +17,6 @@ export interface Fate {
 interface Committed {
   readonly jobs: readonly ClaimedJob[]
   readonly preset: Preset | undefined
-  readonly tell: (fate: Fate) => void
 }
 
 const none: Fate = { applied: () => false, uncached: false }
@@ -30,75 +29,46 @@ const none: Fate = { applied: () => false, uncached: false }
  */
 export class ApplyTogether {
   readonly #clock: Clock
-  readonly #options: Pick<WriterOptions, 'inlineTimeoutMs' | 'batchDocuments'>
+  readonly #timeoutMs: number
   readonly #runner: JobRunner
-  /** What waits, of each collection of which a bulk is under way. */
-  readonly #waiting = new Map<CollectionName, Committed[]>()
+  readonly #bulks: GroupedCalls<Committed, Fate>
 
   constructor(clock: Clock, options: Pick<WriterOptions, 'inlineTimeoutMs' | 'batchDocuments'>, runner: JobRunner) {
     this.#clock = clock
-    this.#options = options
+    this.#timeoutMs = options.inlineTimeoutMs
     this.#runner = runner
+    const limits = { count: options.batchDocuments, bytes: Number.POSITIVE_INFINITY, atOnce: 1 }
+    this.#bulks = new GroupedCalls(
+      (bulk) => this.#apply(bulk),
+      limits,
+      ({ jobs }) => ({
+        names: [...new Set(jobs.map(({ tenant, document }) => `${tenant}/${document}`))],
+        bytes: 0,
+      }),
+    )
   }
 
   /** Never rejects. */
   apply(jobs: readonly ClaimedJob[], preset: Preset | undefined): Promise<Fate> {
-    const { collection } = jobs[0]!
-    return new Promise((tell) => {
-      const one = { jobs, preset, tell }
-      const waiting = this.#waiting.get(collection)
-      if (waiting) waiting.push(one)
-      else void this.#run(collection, [one])
-    })
+    return this.#bulks.ask(jobs[0]!.collection, { jobs, preset })
   }
 
-  /** Goes on until nothing waits. */
-  async #run(collection: CollectionName, waiting: Committed[]): Promise<void> {
-    this.#waiting.set(collection, waiting)
-    while (waiting.length > 0) {
-      const bulk = nextBulk(waiting, this.#options.batchDocuments)
-      const result = await this.#apply(bulk)
-      for (const one of bulk) one.tell(result ? fateOf(one, result) : none)
-      if (!result?.unavailable) continue
-      const behind = waiting.splice(0)
-      await this.#runner.release(behind.flatMap(({ jobs }) => jobs))
-      for (const one of behind) one.tell(none)
+  async #apply(bulk: readonly Committed[]): Promise<Fate[]> {
+    const jobs = bulk.flatMap((one) => one.jobs)
+    const result = await withDeadline(
+      this.#clock,
+      { timeoutMs: this.#timeoutMs },
+      undefined,
+      (deadline) => this.#runner.run(jobs, deadline.options(), presetOfAll(bulk)),
+      // Where that fails, the leases run out, and the relay takes over.
+    ).catch(() => undefined)
+    if (result?.unavailable) {
+      const behind = this.#bulks.dismiss(jobs[0]!.collection)
+      await this.#runner.release(behind.flatMap(({ item }) => item.jobs))
+      for (const { resolve } of behind) resolve(none)
     }
-    this.#waiting.delete(collection)
+    return bulk.map((one) => (result ? fateOf(one, result) : none))
   }
-
-  async #apply(bulk: readonly Committed[]): Promise<RunResult | undefined> {
-    const options = { timeoutMs: this.#options.inlineTimeoutMs }
-    try {
-      return await withDeadline(this.#clock, options, undefined, (deadline) =>
-        this.#runner.run(
-          bulk.flatMap(({ jobs }) => jobs),
-          deadline.options(),
-          presetOfAll(bulk),
-        ),
-      )
-    } catch {
-      // The leases run out, and the relay takes over.
-      return undefined
-    }
-  }
-}
-
-/** Takes from `waiting`, in their order, up to `limit` documents, each once. */
-function nextBulk(waiting: Committed[], limit: number): Committed[] {
-  const bulk: Committed[] = []
-  const documents = new Set<string>()
-  for (const one of waiting) {
-    const keys = new Set(one.jobs.map(({ tenant, document }) => `${tenant}/${document}`))
-    if ([...keys].some((key) => documents.has(key))) continue
-    if (documents.size > 0 && documents.size + keys.size > limit) break
-    for (const key of keys) documents.add(key)
-    bulk.push(one)
-  }
-  const taken = new Set(bulk)
-  const left = waiting.filter((one) => !taken.has(one))
-  waiting.splice(0, waiting.length, ...left)
-  return bulk
 }
 
 function presetOfAll(bulk: readonly Committed[]): Preset | undefined {

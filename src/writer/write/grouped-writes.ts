@@ -21,6 +21,8 @@ interface Item<T> {
   readonly deadline: Deadline
 }
 
+/** Statements under way: what takes long does not keep all others waiting. */
+const atOnce = 2
 /** Time for several, ms: one of them may be locked by a transaction of somebody's, and the others are not to wait for it. */
 const groupMs = 1_000
 
@@ -87,7 +89,7 @@ export class GroupedWrites {
       return items.map(({ id }) => found?.(id))
     }
     const { batchDocuments: count, batchBytes: bytes } = this.#options
-    return new GroupedCalls(call, { count, bytes }, ({ id, bytes: size }) => ({ name: id, bytes: size }))
+    return new GroupedCalls(call, { count, bytes, atOnce }, ({ id, bytes: size }) => ({ names: [id], bytes: size }))
   }
 
   /** Undefined where each has to go alone. One whose time is up ends it for all: whether he is written must be known. */

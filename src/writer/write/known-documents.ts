@@ -11,8 +11,7 @@ import type { PreparedDocument } from './prepared-document'
 
 /** A document that turns out to be unchanged is not to be cut: a text up to this length, in units, is cut all the same. */
 const cutUnseen = 20_000
-/** Documents of one read. */
-const atOnce = 50
+const limits = { count: 50, bytes: Number.POSITIVE_INFINITY, atOnce: 2 }
 
 interface Asked {
   readonly scope: Scope
@@ -81,7 +80,7 @@ export class KnownDocuments {
       const found = await withDeadline(this.#ports.clock, { timeoutMs }, undefined, (deadline) => read(asked, deadline))
       return asked.map(() => found)
     }
-    return new GroupedCalls(call, { count: atOnce, bytes: Number.POSITIVE_INFINITY }, () => ({ bytes: 0 }))
+    return new GroupedCalls(call, limits, () => ({ names: [], bytes: 0 }))
   }
 
   /** A caller who goes waits no longer, whatever becomes of the read. */
