@@ -1,6 +1,7 @@
 /**
  * One small document a call, alone and with twenty callers at once, beside a transaction by hand that inserts document
- * and outbox row: new, there already, patched and deleted; with external workers, and applied inline.
+ * and outbox row: new, there already, patched, deleted, and put in a transaction; with external workers, and applied
+ * inline.
  */
 import pg from 'pg'
 import { percentile } from './figures'
@@ -17,7 +18,7 @@ const share = 4
 watchWire()
 const profile = await fullProfile(200, { sink: !process.argv.includes('--double') })
 
-const kinds = ['new', 'there', 'patch', 'delete'] as const
+const kinds = ['new', 'there', 'patch', 'delete', 'transaction'] as const
 type Kind = (typeof kinds)[number]
 type Call = (id: string, revision: number) => Promise<unknown>
 
@@ -84,6 +85,7 @@ async function byHand(of: FullProfile): Promise<Side> {
           [id, JSON.stringify(metadataOf(revision))],
         ),
       delete: (id) => transaction('delete', `DELETE FROM documents WHERE tenant = 'bench' AND id = $1`, [id]),
+      transaction: put,
     },
     close: () => pool.end(),
   }
@@ -91,7 +93,8 @@ async function byHand(of: FullProfile): Promise<Side> {
 
 async function headwater(of: FullProfile, relay: 'external' | 'background'): Promise<Side> {
   const store = await of.open({ relay, embedder: of.hashing })
-  const { documents } = store.forTenant('bench')
+  const bench = store.forTenant('bench')
+  const { documents } = bench
   const put: Call = async (id, revision) => {
     const { unchanged } = await documents.put({ id, text: textOf(id, revision), metadata: metadataOf(revision) })
     if (unchanged) throw new Error(`${id} was unchanged`)
@@ -103,6 +106,8 @@ async function headwater(of: FullProfile, relay: 'external' | 'background'): Pro
       there: put,
       patch: (id, revision) => documents.patch(id, { metadata: metadataOf(revision) }),
       delete: (id) => documents.delete(id),
+      transaction: (id, revision) =>
+        bench.transaction((tx) => tx.documents.put({ id, text: textOf(id, revision), metadata: metadataOf(revision) })),
     },
     close: () => store.close(),
   }
@@ -173,7 +178,13 @@ const applying = await headwater(profile, 'background')
 const { inline } = await runAll({ inline: applying }, Math.ceil(alone / share), Math.ceil(crowd / share))
 await applying.close()
 
-const names: Record<Kind, string> = { new: 'put, new', there: 'put, there', patch: 'patch', delete: 'delete' }
+const names: Record<Kind, string> = {
+  new: 'put, new',
+  there: 'put, there',
+  patch: 'patch',
+  delete: 'delete',
+  transaction: 'transaction',
+}
 for (const kind of kinds) {
   const [one, other] = [raw[kind], ours[kind]]
   const atMost = kind === 'new' ? 2 : 3
