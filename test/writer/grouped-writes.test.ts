@@ -70,6 +70,21 @@ describe('what several callers write one by one', () => {
     expect(await reconcile(ports, { deep: true })).toMatchObject(clean)
   })
 
+  it('has a statement for each tenant and collection', async () => {
+    const { writer, ports, since } = await stage()
+    const globex = { ...scope, tenant: tenantId('globex') }
+    await Promise.all(ids.flatMap((id) => [scope, globex].map((of) => writer.put(of, put(id, `of ${of.tenant}`)))))
+    expect(since()).toEqual(['documents.insert', 'documents.insert'])
+    await Promise.all(ids.map((id) => writer.delete(globex, id)))
+    for (const [of, count] of [
+      [scope, ids.length],
+      [globex, 0],
+    ] as const) {
+      const rows = await ports.truth.session(of).documents.getMany(of, ids)
+      expect(rows.map(({ text }) => text)).toEqual(Array.from({ length: count }, () => `of ${of.tenant}`))
+    }
+  })
+
   it('is told one by one: who is not as he was read any more is written after a look, or refused', async () => {
     let meanwhile = async (): Promise<unknown> => undefined
     const { writer, other, since, ports } = await stage(async (call, _args, go) => {
