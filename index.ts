@@ -101,13 +101,14 @@ export { OnnxEmbedder } from './src/embeddings/onnx/onnx-embedder'
 export type { DownloadProgress, HubModel, OnnxOptions } from './src/embeddings/onnx/options'
 export type { EmbedderOption } from './src/embeddings/select'
 export type { VectorCache } from './src/embeddings/vector-cache'
-export type { ColumnDeclaration } from './src/entities/columns'
+export type { ColumnDeclaration, DeclaredKind } from './src/entities/columns'
 export type {
   EntityDeclaration,
   EntityOptions,
   EntityShape,
   IndexedColumn,
   KeyNameOf,
+  ReferenceOption,
   ShapeOf,
   SystemValues,
 } from './src/entities/declaration'
@@ -127,6 +128,7 @@ export type {
   EntityListQuery,
   EntityOrderBy,
   EntityPage,
+  ItemCondition,
 } from './src/entities/query'
 export type {
   EntityPatch,
@@ -264,7 +266,10 @@ export type {
   EntityColumn,
   EntityIndex,
   EntityRecord,
+  EntityReference,
   EntityTable,
+  ItemKind,
+  OnDelete,
 } from './src/repositories/entity-table'
 export type {
   ClaimedErrand,

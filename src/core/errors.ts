@@ -33,7 +33,7 @@ export const errorCatalogue = {
   HW_CONFLICT: {
     retryable: true,
     remedy:
-      'Another transaction was in the way; run it again. Where the message names columns, another row has their values: change them, or use upsert.',
+      'Another transaction was in the way; run it again. Where the message names columns, another row has their values (change them, or use upsert), or a reference between rows stands against it: give what it refers to, or delete first what refers.',
   },
   HW_DRIVER_MISSING: {
     retryable: false,

@@ -6,7 +6,7 @@ import type { Limits } from '../core/limits'
 import type { Random } from '../core/random'
 import type { EntityRowRepository, EntityWrite } from '../repositories/entities'
 import type { Truth, TruthSession } from '../repositories/truth'
-import { committedAlone } from '../writer/write/committed'
+import { committed, committedAlone } from '../writer/write/committed'
 
 /** What repositories of entities need of their store. */
 export interface EntityContext {
@@ -22,6 +22,8 @@ export interface EntityContext {
 export interface EntityCall {
   read<T>(ask: (rows: EntityRowRepository, call: CallOptions) => Promise<T>): Promise<T>
   write<T extends object>(change: EntityChange<T>): Promise<T>
+  /** Several statements that are committed together. */
+  together<T>(work: (session: TruthSession, call: CallOptions) => Promise<T>): Promise<T>
 }
 
 type EntityChange<T> = (rows: EntityRowRepository, write: EntityWrite, call: CallOptions) => Promise<T>
@@ -44,6 +46,7 @@ export function ownStatements({ truth, clock, random, enter }: EntityContext, te
         (session, marker) => change(session.entities, { marker }, options),
         (receipt) => receipt as T,
       ),
+    together: (work) => committed({ truth, clock, random }, tenant, options, (session) => work(session, options)),
   })
   return (options, work) =>
     enter(() => {
@@ -55,7 +58,12 @@ export function ownStatements({ truth, clock, random, enter }: EntityContext, te
 /** Within a transaction, which commits or is known to have failed as a whole. */
 export function withinTransaction(begin: () => Promise<TruthSession>): EntityAccess {
   return async (options = {}, work) => {
-    const { entities } = await begin()
-    return work({ read: (ask) => ask(entities, options), write: (change) => change(entities, {}, options) })
+    const session = await begin()
+    const { entities } = session
+    return work({
+      read: (ask) => ask(entities, options),
+      write: (change) => change(entities, {}, options),
+      together: (several) => several(session, options),
+    })
   }
 }

@@ -1,14 +1,19 @@
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { isPlainObject } from '../core/json'
-import type { ColumnKind, EntityColumn } from '../repositories/entity-table'
+import type { ColumnKind, EntityColumn, ItemKind } from '../repositories/entity-table'
 import type { StandardSchema } from './standard-schema'
 
-/** A column as it is declared: `'text'`, `'text?'` where a row may be without, `'text | null'` where it then shows null. */
-export type ColumnDeclaration = ColumnKind | `${ColumnKind}?` | `${ColumnKind} | null`
+/** What a column holds, or of what it holds a list. */
+export type DeclaredKind = ColumnKind | `${ItemKind}[]`
 
-export const columnKinds: readonly ColumnKind[] = [
+/** A column as it is declared: `'text'`, `'text?'` where a row may be without, `'text | null'` where it then shows null. */
+export type ColumnDeclaration = DeclaredKind | `${DeclaredKind}?` | `${DeclaredKind} | null`
+
+const listKinds = { 'text[]': 'text', 'number[]': 'number', 'boolean[]': 'boolean' } as const
+const columnKinds: readonly DeclaredKind[] = [
   ...(['text', 'integer', 'number', 'boolean', 'datetime', 'date', 'uuid', 'json'] as const),
+  ...(Object.keys(listKinds) as (keyof typeof listKinds)[]),
 ]
 
 type Table = Readonly<Record<string, unknown>>
@@ -34,7 +39,8 @@ export function columnsOf(
         `must be one of ${columnKinds.join(', ')}, with ? or | null behind it, got ${describeValue(text)}`,
       )
     }
-    columns.set(name, { kind, required: text === kind, missing: text === `${kind} | null` ? 'null' : 'absent' })
+    const stored = kind in listKinds ? listOf(listKinds[kind as keyof typeof listKinds]) : { kind: kind as ColumnKind }
+    columns.set(name, { ...stored, required: text === kind, missing: text === `${kind} | null` ? 'null' : 'absent' })
   }
   if (columns.size === 0)
     throw invalid(`${at}.columns`, 'the schema has no properties: give it some, or say the columns')
@@ -68,13 +74,14 @@ function ofProperties(root: Table, properties: Table): Map<string, Derived> {
   return new Map(
     Object.keys(properties).map((name) => {
       const property = resolved(root, properties[name])
-      const { kind, nullable } = kindOf(root, property)
+      const { kind, items, nullable } = kindOf(root, property)
       const fill = property['default']
       const filled = kind !== 'json' && ['string', 'number', 'boolean'].includes(typeof fill)
       return [
         name,
         {
           kind,
+          ...(items && { items }),
           required: required.includes(name) && !nullable,
           missing: nullable ? 'null' : 'absent',
           ...(filled && { default: fill as string | number | boolean }),
@@ -87,13 +94,31 @@ function ofProperties(root: Table, properties: Table): Map<string, Derived> {
 const formats: Readonly<Record<string, ColumnKind>> = { 'date-time': 'datetime', date: 'date', uuid: 'uuid' }
 const scalars: Readonly<Record<string, ColumnKind>> = { integer: 'integer', number: 'number', boolean: 'boolean' }
 
-function kindOf(root: Table, schema: Table): { kind: ColumnKind; nullable: boolean } {
+interface Kind {
+  readonly kind: ColumnKind
+  readonly items?: ItemKind | undefined
+  readonly nullable: boolean
+}
+
+function listOf(items: ItemKind | undefined): { kind: 'json'; items?: ItemKind } {
+  return { kind: 'json', ...(items && { items }) }
+}
+
+const itemKinds: Partial<Record<ColumnKind, ItemKind>> = {
+  ...({ text: 'text', datetime: 'text', date: 'text', uuid: 'text' } as const),
+  ...({ integer: 'number', number: 'number', boolean: 'boolean' } as const),
+}
+
+function kindOf(root: Table, schema: Table): Kind {
   const any = schema['anyOf'] ?? schema['oneOf']
   if (Array.isArray(any)) return common(any.map((one: unknown) => kindOf(root, resolved(root, one))))
   const { type } = schema
   if (Array.isArray(type)) return common(type.map((one: unknown) => kindOf(root, { ...schema, type: one })))
   if (type === 'null') return { kind: 'json', nullable: true }
   if (type === 'string') return { kind: formats[String(schema['format'])] ?? 'text', nullable: false }
+  if (type === 'array' && isPlainObject(schema['items'])) {
+    return { ...listOf(itemKinds[kindOf(root, resolved(root, schema['items'])).kind]), nullable: false }
+  }
   if (typeof type === 'string' && Object.hasOwn(scalars, type)) return { kind: scalars[type]!, nullable: false }
   const values = Array.isArray(schema['enum']) ? schema['enum'] : 'const' in schema ? [schema['const']] : []
   if (type === undefined && values.length > 0) return common(values.map(kindOfValue))
@@ -101,7 +126,7 @@ function kindOf(root: Table, schema: Table): { kind: ColumnKind; nullable: boole
   return { kind: 'json', nullable: type === undefined }
 }
 
-function kindOfValue(value: unknown): { kind: ColumnKind; nullable: boolean } {
+function kindOfValue(value: unknown): Kind {
   if (value === null) return { kind: 'json', nullable: true }
   if (typeof value === 'string') return { kind: 'text', nullable: false }
   if (typeof value === 'boolean') return { kind: 'boolean', nullable: false }
@@ -110,11 +135,13 @@ function kindOfValue(value: unknown): { kind: ColumnKind; nullable: boolean } {
 }
 
 /** The kind that all of them share, beside null; text and numbers of several kinds are still text and numbers. */
-function common(all: readonly { kind: ColumnKind; nullable: boolean }[]): { kind: ColumnKind; nullable: boolean } {
+function common(all: readonly Kind[]): Kind {
   const nullable = all.some((one) => one.nullable)
-  const kinds = new Set(all.filter((one) => !(one.nullable && one.kind === 'json')).map(({ kind }) => kind))
+  const values = all.filter((one) => !(one.nullable && one.kind === 'json'))
+  const kinds = new Set(values.map(({ kind }) => kind))
   const [kind] = kinds
-  if (kinds.size === 1) return { kind: kind!, nullable }
+  const items = new Set(values.map((one) => one.items))
+  if (kinds.size === 1) return { kind: kind!, ...(items.size === 1 && { items: values[0]!.items }), nullable }
   if (kinds.size === 2 && kinds.has('integer') && kinds.has('number')) return { kind: 'number', nullable }
   const texts = kinds.size > 0 && [...kinds].every((one) => ['text', 'datetime', 'date', 'uuid'].includes(one))
   return { kind: texts ? 'text' : 'json', nullable }

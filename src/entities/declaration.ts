@@ -1,7 +1,14 @@
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
+import { isPlainObject } from '../core/json'
 import { anything, checkOptions, flag, list, type OptionKinds } from '../core/option-kinds'
-import { type EntityColumn, type EntityIndex, type EntityTable, systemColumns } from '../repositories/entity-table'
+import {
+  type EntityColumn,
+  type EntityIndex,
+  type EntityTable,
+  type OnDelete,
+  systemColumns,
+} from '../repositories/entity-table'
 import { type ColumnDeclaration, columnsOf } from './columns'
 import type { InputOf, OutputOf, StandardSchema } from './standard-schema'
 
@@ -11,15 +18,30 @@ export interface EntityOptions<Row = object> {
   readonly key?: (keyof Row & string) | undefined
   /** Of what the schema does not say as JSON Schema, or says otherwise than it should be stored. */
   readonly columns?: { readonly [K in keyof Row]?: ColumnDeclaration | undefined } | undefined
-  /** What rows can be listed by, beside the key: lists of columns, `[['credits']]`. */
+  /** What rows can be listed by, beside the key: lists of columns, `[['credits']]`; or a list, `[['tags']]`, for filters. */
   readonly indexes?: readonly (readonly IndexedColumn<Row>[])[] | undefined
   /** What no two rows of a tenant have in common: lists of columns, `[['title']]`. Rows can be listed by these, too. */
   readonly unique?: readonly (readonly IndexedColumn<Row>[])[] | undefined
+  /** Columns that hold keys of rows of other entities: `{ course: courses }`. */
+  readonly references?: { readonly [K in keyof Row]?: ReferenceOption | undefined } | undefined
   /** `delete` hides a row, and `restore` gives it back. */
   readonly softDelete?: boolean | undefined
   /** false: rows of the whole installation, reached as `store.entities.NAME`. */
   readonly tenant?: boolean | undefined
 }
+
+/** The entity that is referred to, or its name, which it is where rows refer to others of their own entity. */
+export type ReferenceOption =
+  | EntityDeclaration
+  | string
+  | {
+      readonly to: EntityDeclaration | string
+      /**
+       * What becomes of a row when the one that it refers to is deleted: `restrict` (unless it is said) refuses that,
+       * `cascade` deletes it too, `set null` takes the value away.
+       */
+      readonly onDelete?: OnDelete | undefined
+    }
 
 export type IndexedColumn<Row> = (keyof Row & string) | 'createdAt' | 'updatedAt'
 
@@ -74,6 +96,8 @@ export interface EntityDefinition {
   /** Those that the schema gives, the key among them unless rows get one of their own. */
   readonly own: readonly EntityColumn[]
   readonly generated: boolean
+  /** What is referred to; whose rows those are is known where all entities are. */
+  readonly references: readonly { readonly column: string; readonly entity: string; readonly onDelete: OnDelete }[]
 }
 
 /** Known across copies of this package, as the command line has one and a service another. */
@@ -89,6 +113,7 @@ const kinds = {
   columns: anything,
   indexes: columnLists,
   unique: columnLists,
+  references: anything,
   softDelete: flag,
   tenant: flag,
 } satisfies OptionKinds<EntityOptions>
@@ -146,6 +171,7 @@ function definitionOf(
     columns?: unknown
     indexes?: unknown
     unique?: unknown
+    references?: unknown
     softDelete?: unknown
     tenant?: unknown
   },
@@ -177,19 +203,62 @@ function definitionOf(
     )
   }
   const columns = [...(generated ? [keyColumn] : []), ...own, ...systemColumns]
-  const indexes = [
+  const declared = [
     ...indexesOf(options.indexes, columns, keyColumn.name, false, `${at}.indexes`),
     ...indexesOf(options.unique, columns, keyColumn.name, true, `${at}.unique`),
   ]
+  const references = referencesOf(options.references, own, `${at}.references`)
+  const isList = ({ columns: [first] }: EntityIndex): boolean =>
+    columns.some(({ name, items }) => name === first && items)
+  const indexes = declared.filter((index) => !isList(index))
+  for (const { column } of references) {
+    // What is deleted looks for rows that refer to it.
+    const served = column === keyColumn.name || indexes.some((index) => index.columns[0] === column)
+    if (!served) indexes.push({ columns: [column], unique: false })
+  }
   const table: EntityTable = {
     name,
     key: keyColumn.name,
     columns,
     indexes,
+    lists: declared.filter(isList).map((index) => index.columns[0]!),
     softDelete: options.softDelete === true,
     shared: options.tenant === false,
   }
-  return { table, schema, own, generated }
+  return { table, schema, own, generated, references }
+}
+
+const onDeletes: readonly unknown[] = ['restrict', 'cascade', 'set null'] satisfies OnDelete[]
+
+function referencesOf(given: unknown, own: readonly EntityColumn[], at: string): EntityDefinition['references'] {
+  if (given === undefined) return []
+  if (!isPlainObject(given)) throw invalid(at, `must be an object, got ${describeValue(given)}`)
+  return Object.entries(given).flatMap(([name, option]) => {
+    if (option === undefined) return []
+    const path = `${at}.${name}`
+    const column = own.find((one) => one.name === name)
+    if (!column)
+      throw invalid(path, `no column ${describeValue(name)}; those are ${own.map((one) => one.name).join(', ')}`)
+    const said = isPlainObject(option) && !isDeclaration(option)
+    const { to, onDelete = 'restrict' } = said ? checkOptions(option, referenceKinds, path) : { to: option }
+    const entity = typeof to === 'string' ? to : isDeclaration(to) ? to.name : undefined
+    if (entity === undefined) {
+      throw invalid(said ? `${path}.to` : path, `must be an entity or its name, got ${describeValue(to)}`)
+    }
+    if (!onDeletes.includes(onDelete)) {
+      throw invalid(`${path}.onDelete`, `must be one of ${onDeletes.join(', ')}, got ${describeValue(onDelete)}`)
+    }
+    if (onDelete === 'set null' && column.required) {
+      throw invalid(`${path}.onDelete`, `${name} is required, so that it cannot be taken away`)
+    }
+    return [{ column: name, entity, onDelete: onDelete as OnDelete }]
+  })
+}
+
+const referenceKinds = { to: anything, onDelete: anything } satisfies OptionKinds<{ to: unknown; onDelete?: unknown }>
+
+function isDeclaration(value: unknown): value is EntityDeclaration {
+  return typeof value === 'object' && value !== null && Reflect.has(value, definition)
 }
 
 function indexesOf(
@@ -212,11 +281,13 @@ function indexesOf(
           `no column ${describeValue(name)}; those are ${columns.map((one) => one.name).join(', ')}`,
         )
       }
-      if (column.kind === 'json') {
-        throw invalid(
-          `${path}[${place}]`,
-          `${column.name} is json, and an index over lists or objects is not to be had yet`,
-        )
+      if (column.kind === 'json' && (!column.items || unique || names.length > 1)) {
+        const problem = !column.items
+          ? 'of which there is no index, unless it is a list of text, numbers or booleans'
+          : unique
+            ? 'of which none is unique'
+            : 'which has an index of its own alone'
+        throw invalid(`${path}[${place}]`, `${column.name} is ${column.items ? 'a list' : 'json'}, ${problem}`)
       }
       if (name === key) throw invalid(`${path}[${place}]`, `${column.name} is the key, which every index ends with`)
       return column.name

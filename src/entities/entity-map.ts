@@ -1,6 +1,7 @@
 import { HeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
 import { isPlainObject } from '../core/json'
+import { columnOf, type EntityReference, type EntityTable } from '../repositories/entity-table'
 import type { EntityAccess, EntityContext } from './access'
 import { definitionOfEntity, type EntityDeclaration, type EntityDefinition } from './declaration'
 import { EntityRepository, RestorableRepository } from './repository'
@@ -36,16 +37,13 @@ export type EntitiesWhere<X, Tenant extends boolean> = 0 extends 1 & X
         : never]: RepositoryOf<X[K]>
     }
 
-/** Whose the rows of the installation are: no tenant can have this name, so that the same walls keep all of them off. */
-export const installation = '*' as TenantId
-
 export type EntityDefinitions = ReadonlyMap<string, EntityDefinition>
 
 /** What was declared, by name; HW_INVALID_OPTIONS. */
 export function entityDefinitions(given: unknown): EntityDefinitions {
   if (given === undefined) return new Map()
   if (!isPlainObject(given)) throw invalid('entities', 'must be an object of what defineEntity() made')
-  return new Map(
+  const declared = new Map(
     Object.entries(given).flatMap(([key, declaration]) => {
       if (declaration === undefined) return []
       const path = `entities.${key}`
@@ -54,6 +52,41 @@ export function entityDefinitions(given: unknown): EntityDefinitions {
       throw invalid(path, `the key must be the entity's name, ${definition.table.name}`)
     }),
   )
+  return linked(declared)
+}
+
+/** Each with what refers to it, which nobody knows before all of them are there. */
+function linked(declared: EntityDefinitions): EntityDefinitions {
+  const referrers = new Map<string, { table: EntityTable; reference: EntityReference }[]>()
+  for (const name of declared.keys()) referrers.set(name, [])
+  const found = new Map<string, EntityDefinition>()
+  for (const [name, definition] of declared) {
+    const references = definition.references.map((reference) => {
+      const target = declared.get(reference.entity)?.table
+      checkReference(definition.table, reference, target)
+      return { ...reference, key: target.key, shared: target.shared }
+    })
+    const table: EntityTable = { ...definition.table, references, referrers: referrers.get(name)! }
+    for (const reference of references) referrers.get(reference.entity)!.push({ table, reference })
+    found.set(name, { ...definition, table })
+  }
+  return found
+}
+
+function checkReference(
+  table: EntityTable,
+  { column, entity, onDelete }: EntityDefinition['references'][number],
+  target: EntityTable | undefined,
+): asserts target {
+  const path = `entities.${table.name}.references.${column}`
+  if (!target) throw invalid(path, `${entity} is not among the entities`)
+  const [own, key] = [columnOf(table, column).kind, columnOf(target, target.key).kind]
+  if (own !== key) throw invalid(path, `${column} is ${own}, and the key of ${entity} is ${key}`)
+  if (table.shared && !target.shared)
+    throw invalid(path, `rows of the installation cannot refer to ${entity}, of tenants`)
+  if (target.shared && !table.shared && onDelete !== 'restrict') {
+    throw invalid(`${path}.onDelete`, `a row of the installation that is deleted changes none of tenants: leave it out`)
+  }
 }
 
 export function repositoriesOf<Map>(

@@ -24,7 +24,16 @@ export type ColumnCondition<V> = [V] extends [string]
     ? V | (FilterEquality<V> & FilterRange<number>)
     : [V] extends [boolean]
       ? V | FilterEquality<V>
-      : Pick<FilterEquality<never>, 'exists'>
+      : V extends readonly (infer Item)[]
+        ? ItemCondition<NonNullable<Item>>
+        : Pick<FilterEquality<never>, 'exists'>
+
+/** What may stand under a list: one element for which it holds is enough. */
+export type ItemCondition<V> = [V] extends [string | boolean]
+  ? V | FilterEquality<V>
+  : [V] extends [number]
+    ? V | (FilterEquality<V> & FilterRange<number>)
+    : Pick<FilterEquality<never>, 'exists'>
 
 /** By the columns of one index, or by the key; all in one direction. */
 export type EntityOrderBy<Row> = readonly { readonly [K in keyof Row]?: 'asc' | 'desc' | undefined }[]

@@ -10,6 +10,7 @@ import type { EntityScope } from '../repositories/entities'
 import { columnOf, type EntityRecord, type EntityTable } from '../repositories/entity-table'
 import type { EntityAccess, EntityContext } from './access'
 import type { EntityDefinition, EntityShape } from './declaration'
+import { deleteWithDependents, hasDependents } from './dependents'
 import {
   checkFilter,
   checkFirstQuery,
@@ -21,6 +22,7 @@ import {
 } from './query'
 import { validated } from './standard-schema'
 import { checkColumns, toKey, toRow, toValues } from './values'
+import { moved } from './version-moved'
 
 /** What a change of one row takes. */
 export interface EntityVersionOptions extends CallOptions {
@@ -156,12 +158,20 @@ export class EntityRepository<E extends EntityShape> {
     })
   }
 
-  /** Whether there was such a row, which now is deleted. HW_VERSION_CONFLICT. */
+  /**
+   * Whether there was such a row, which now is deleted, with what refers to it where it is declared so. HW_CONFLICT where
+   * rows refer to it that are not, HW_VERSION_CONFLICT, HW_LIMIT_EXCEEDED.
+   */
   async delete(id: E['key'], options?: EntityVersionOptions): Promise<boolean> {
     const { ifVersion, ...call } = checkOptions(options, versionKinds, '', 'HW_INVALID_ARGUMENT')
     const key = this.#key(id)
-    return this.#access(call, async ({ write }) => {
+    return this.#access(call, async ({ write, together }) => {
       const at = nowBy(this.#context.clock)
+      if (hasDependents(this.#scope.table)) {
+        return together(({ entities }, within) =>
+          deleteWithDependents(entities, this.#scope, key, { at, ifVersion, most: this.#context.limits.keys }, within),
+        )
+      }
       const { deleted, version } = await write((rows, marked, within) =>
         rows.delete(this.#scope, key, { ...marked, at, ifVersion }, within),
       )
@@ -311,17 +321,6 @@ function nowBy(clock: Clock): string {
 function notFound({ name }: EntityTable, key: string | number): HeadwaterError {
   const what = `id: no row ${JSON.stringify(key)} of ${name}`
   return new HeadwaterError('HW_NOT_FOUND', what, { path: 'id', details: { key } })
-}
-
-function moved(ifVersion: number, version: number | undefined): HeadwaterError {
-  const what =
-    version === undefined
-      ? 'others have changed the row meanwhile'
-      : `the row is at version ${version}, not ${ifVersion}`
-  return new HeadwaterError('HW_VERSION_CONFLICT', `ifVersion: ${what}`, {
-    path: 'ifVersion',
-    details: { ifVersion, ...(version !== undefined && { version }) },
-  })
 }
 
 function invalid(path: string, problem: string): HeadwaterError {

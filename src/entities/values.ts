@@ -9,6 +9,7 @@ import {
   type EntityColumn,
   type EntityRecord,
   type EntityTable,
+  elementsOf,
   firstInstant,
   lastInstant,
 } from '../repositories/entity-table'
@@ -73,7 +74,7 @@ export function toRow(columns: readonly EntityColumn[], record: EntityRecord): R
 function stored(column: EntityColumn, value: unknown, { valueBytes }: Limits, path: string): Json {
   if (column.kind === 'json') {
     const copy = jsonCopy(value, path, valueBytes)
-    const problem = textProblem(copy)
+    const problem = textProblem(copy) ?? listProblem(column, copy)
     if (problem !== undefined) throw invalid(path, problem)
     return JSON.parse(JSON.stringify(copy)) as Json
   }
@@ -117,6 +118,13 @@ export function problemOf({ name, kind }: EntityColumn, value: unknown): string 
   }
 }
 
+function listProblem({ name, items }: EntityColumn, value: Json): string | undefined {
+  if (items === undefined) return undefined
+  const type = items === 'text' ? 'string' : items
+  const fits = Array.isArray(value) && value.every((one) => one === null || typeof one === type)
+  return fits ? undefined : `${name} holds a list of ${type}s`
+}
+
 function isInstant(value: unknown): boolean {
   const ms = typeof value === 'string' ? parseInstant(value) : undefined
   return ms !== undefined && ms >= firstInstant && ms <= lastInstant
@@ -134,14 +142,20 @@ function textProblem(value: Json): string | undefined {
   return undefined
 }
 
-function checkIndexed({ key, columns, indexes }: EntityTable, record: EntityRecord, at: string): void {
+function checkIndexed({ key, columns, indexes, lists = [] }: EntityTable, record: EntityRecord, at: string): void {
   const bytesOf = (name: string): number => {
     const value = record[name]
     const isText = columns.some((column) => column.name === name && column.kind === 'text')
     return isText && typeof value === 'string' ? Buffer.byteLength(value) : 0
   }
   const check = (names: readonly string[], most: number): void => {
-    const bytes = names.reduce((sum, name) => sum + bytesOf(name), 0)
+    checkBytes(
+      names,
+      names.reduce((sum, name) => sum + bytesOf(name), 0),
+      most,
+    )
+  }
+  const checkBytes = (names: readonly string[], bytes: number, most: number): void => {
     if (bytes <= most) return
     const path = `${at}.${names[0]}`
     throw new HeadwaterError(
@@ -152,6 +166,10 @@ function checkIndexed({ key, columns, indexes }: EntityTable, record: EntityReco
   }
   check([key], keyBytes)
   for (const { columns: names } of indexes) check(names, indexBytes)
+  for (const name of lists) {
+    for (const element of elementsOf('text', record[name] ?? null))
+      checkBytes([name], Buffer.byteLength(String(element)), indexBytes)
+  }
 }
 
 function invalid(path: string, problem: string): HeadwaterError {

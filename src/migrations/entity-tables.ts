@@ -21,6 +21,8 @@ export interface DeclaredTable {
     readonly required: boolean
     /** SQL of what the rows get that are there before a required column is. */
     readonly fill?: string | undefined
+    /** SQL of what it always is. */
+    readonly generated?: string | undefined
   }[]
   readonly key: readonly string[]
   readonly indexes: readonly {
@@ -29,6 +31,26 @@ export interface DeclaredTable {
     readonly unique: boolean
     readonly where?: string | undefined
   }[]
+  /** Foreign keys. */
+  readonly references?: readonly {
+    readonly name: string
+    readonly columns: readonly string[]
+    readonly table: string
+    readonly to: readonly string[]
+  }[]
+  /** Tables of elements of lists, which triggers keep. */
+  readonly lists?: readonly DeclaredList[]
+}
+
+interface DeclaredList {
+  readonly name: string
+  readonly comment: string
+  readonly column: string
+  readonly type: string
+  /** Type of the key of rows. */
+  readonly key: string
+  /** SQL of the elements of a row `r`, as rows of `value`. */
+  readonly elements: string
 }
 
 export interface EntityTableOptions extends SchemaOptions {
@@ -41,6 +63,8 @@ interface FoundTable {
   readonly columns: Readonly<Record<string, { type: string; required: boolean; filled: boolean }>>
   readonly key: readonly string[]
   readonly indexes: Readonly<Record<string, { unique: boolean; valid: boolean; building: boolean; sql: string }>>
+  /** Foreign keys, and whether all rows were looked at. */
+  readonly references: Readonly<Record<string, boolean>>
 }
 
 /** What it takes that a table is as declared. */
@@ -49,8 +73,9 @@ export interface EntityTablePlan {
   readonly table: string
   /** A new table, or columns that rows may be without: done in one transaction. */
   readonly additions: readonly string[]
-  /** On a table that is there: built beside writes, so outside of any transaction. */
+  /** On a table that is there, indexes, lists and then references: built beside writes, so outside of any transaction. */
   readonly indexes: readonly string[]
+  readonly references: readonly string[]
   /** What differs otherwise, with the statement that would change it. */
   readonly misfits: readonly Misfit[]
 }
@@ -95,7 +120,7 @@ export async function migrateEntityTables(target: MigrationTarget, options: Enti
         throw error
       }
     })
-    return plans.some((plan) => plan.indexes.length > 0)
+    return (await plansOf(pool, schema, options.tables)).some((plan) => !isEmpty(plan))
   })
   if (!indexes) return done
   await withPool(unhurried(target), (pool) =>
@@ -137,7 +162,7 @@ export async function assertEntityTables(target: MigrationTarget, options: Entit
   const schema = schemaOf(options)
   if (options.tables.length === 0) return
   const plans = await withPool(target, (pool) => fittingPlans(pool, schema, options.tables))
-  const pending = plans.flatMap(({ additions, indexes }) => [...additions, ...indexes])
+  const pending = plans.flatMap(({ additions }) => additions).concat(later(plans))
   if (pending.length === 0) return
   const entities = options.tables.filter((_, at) => !isEmpty(plans[at]!)).map(({ entity }) => entity)
   throw new HeadwaterError(
@@ -162,20 +187,40 @@ async function fittingPlans(
 
 /** The plan of each table, in order. */
 async function plansOf(source: Source, schema: string, tables: readonly DeclaredTable[]): Promise<EntityTablePlan[]> {
-  const values = [schema, tables.map(({ name }) => name)]
+  const values = [schema, tables.flatMap(({ name, lists = [] }) => [name, ...lists.map((list) => list.name)])]
   const rows =
     'connect' in source
       ? await ask(source, readSql, values, 'Reading the tables of entities')
       : (await source.query({ text: readSql, values })).rows
   return tables.map((table) => {
-    const found = rows.find(({ name }) => name === table.name) as FoundTable | undefined
-    const plan = found ? planOf(schema, table, found) : { additions: creation(schema, table), indexes: [], misfits: [] }
-    return { entity: table.entity, table: table.name, ...plan }
+    const foundOf = (name: string): FoundTable | undefined =>
+      (rows as unknown as FoundTable[]).find((one) => one.name === name)
+    const found = foundOf(table.name)
+    const plan = found ? planOf(schema, table, found) : newTable(schema, table)
+    const lists = (table.lists ?? []).map((list) => planOfList(schema, table, list, foundOf(list.name)))
+    return {
+      entity: table.entity,
+      table: table.name,
+      additions: [...plan.additions, ...lists.flatMap(({ additions }) => additions)],
+      indexes: [...plan.indexes, ...lists.flatMap(({ indexes }) => indexes)],
+      references: plan.references,
+      misfits: [...plan.misfits, ...lists.flatMap(({ misfits }) => misfits)],
+    }
   })
 }
 
-function isEmpty({ additions, indexes }: Plan): boolean {
-  return additions.length + indexes.length === 0
+function isEmpty({ additions, indexes, references }: Plan): boolean {
+  return additions.length + indexes.length + references.length === 0
+}
+
+/** What no transaction may do, or should: references look for an index, so that all of those come first. */
+function later(plans: readonly Plan[]): string[] {
+  return [...plans.flatMap(({ indexes }) => indexes), ...plans.flatMap(({ references }) => references)]
+}
+
+function newTable(schema: string, table: DeclaredTable): Plan {
+  const references = referencesOf(schema, table, {})
+  return { additions: creation(schema, table), indexes: [], references, misfits: [] }
 }
 
 function creation(schema: string, table: DeclaredTable): string[] {
@@ -199,7 +244,7 @@ function planOf(schema: string, table: DeclaredTable, found: FoundTable): Plan {
     const what = ours
       ? 'its rows were made with another `tenant`'
       : `the table ${table.name} was not made by headwater: give it, or the entity, another name`
-    return { additions, indexes: [], misfits: [{ what }] }
+    return { additions, indexes: [], references: [], misfits: [{ what }] }
   }
   if (found.key.join() !== table.key.join()) {
     const keyedBy = (key: readonly string[]): string =>
@@ -237,7 +282,8 @@ function planOf(schema: string, table: DeclaredTable, found: FoundTable): Plan {
     misfits.push({ what, statement: `${nullable} DROP NOT NULL`, undo: `${nullable} SET NOT NULL` })
   }
   for (const [index, { unique, sql }] of Object.entries(found.indexes)) {
-    if (!unique || table.indexes.some((one) => one.name === index)) continue
+    // An older process, or another service, may know of nothing that refers to these rows.
+    if (!unique || index === `${table.name}__living` || table.indexes.some((one) => one.name === index)) continue
     const statement = `DROP INDEX ${quoteName(schema)}.${quoteName(index)}`
     misfits.push({ what: `${index} keeps values unique, which is not declared`, statement, undo: sql })
   }
@@ -248,10 +294,92 @@ function planOf(schema: string, table: DeclaredTable, found: FoundTable): Plan {
     const drop = there ? [`DROP INDEX CONCURRENTLY IF EXISTS ${quoteName(schema)}.${quoteName(index.name)}`] : []
     return [...drop, indexSql(name, index, 'CONCURRENTLY IF NOT EXISTS ')]
   })
-  return { additions, indexes, misfits }
+  for (const name of Object.keys(found.references)) {
+    if (!/_fk_[0-9a-f]{8}$/.test(name) || table.references?.some((one) => one.name === name)) continue
+    const statement = `${alter} DROP CONSTRAINT ${quoteName(name)}`
+    misfits.push({ what: `${name} is a reference that is not declared`, statement })
+  }
+  return { additions, indexes, references: referencesOf(schema, table, found.references), misfits }
 }
 
-function definitionOf({ name, type, required, fill }: DeclaredTable['columns'][number]): string {
+/** Made without a look at the rows that are there, which would keep writers out; then those are looked at. */
+function referencesOf(schema: string, table: DeclaredTable, found: FoundTable['references']): string[] {
+  const alter = `ALTER TABLE ${quoteName(schema)}.${quoteName(table.name)}`
+  return (table.references ?? []).flatMap(({ name, columns, table: target, to }) => {
+    if (found[name] === true) return []
+    const list = (names: readonly string[]): string => names.map(quoteName).join(', ')
+    const key = `FOREIGN KEY (${list(columns)}) REFERENCES ${quoteName(schema)}.${quoteName(target)} (${list(to)})`
+    const validate = `${alter} VALIDATE CONSTRAINT ${quoteName(name)}`
+    return found[name] === false
+      ? [validate]
+      : [`${alter} ADD CONSTRAINT ${quoteName(name)} ${key} NOT VALID`, validate]
+  })
+}
+
+/** What is written while the list is made, is in it by the triggers. */
+const incomplete = ' (not complete)'
+
+function planOfList(schema: string, table: DeclaredTable, list: DeclaredList, found: FoundTable | undefined): Plan {
+  const nothing: Plan = { additions: [], indexes: [], references: [], misfits: [] }
+  if (found?.comment === list.comment) return nothing
+  if (found && found.comment !== `${list.comment}${incomplete}`) {
+    return { ...nothing, misfits: [{ what: `the table ${list.name} was not made by headwater` }] }
+  }
+  const [name, of] = [list.name, table.name].map((one) => `${quoteName(schema)}.${quoteName(one)}`)
+  const key = quoteName(table.key.at(-1)!)
+  const fields = `SELECT DISTINCT r.tenant, i.value, r.${key}`
+  const elements = `CROSS JOIN LATERAL ${list.elements} AS i WHERE i.value IS NOT NULL`
+  const into = `INSERT INTO ${name} (tenant, value, key)`
+  const column = quoteName(list.column)
+  const trigger = (when: string, sees: string): string =>
+    `CREATE TRIGGER ${quoteName(`${list.name.slice(0, 54)}_${when.toLowerCase()}`)} AFTER ${when} ON ${of}
+      REFERENCING ${sees} FOR EACH STATEMENT EXECUTE FUNCTION ${name}()`
+  const additions = [
+    `CREATE TABLE ${name} (tenant text COLLATE "C" NOT NULL, value ${list.type} NOT NULL, key ${list.key} NOT NULL,
+      PRIMARY KEY (tenant, value, key))`,
+    `COMMENT ON TABLE ${name} IS ${literal(`${list.comment}${incomplete}`)}`,
+    `CREATE INDEX ON ${name} (tenant, key)`,
+    ...rowSecurityStatements(name!),
+    // Who writes the table writes this one from now on, without knowing of it.
+    `DO $headwater$ DECLARE found record; BEGIN
+      FOR found IN SELECT DISTINCT a.grantee::regrole AS role FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a
+        WHERE c.oid = ${literal(of!)}::regclass AND a.grantee NOT IN (0, c.relowner)
+      LOOP EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s', ${literal(name!)}, found.role); END LOOP;
+    END $headwater$`,
+    `CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $headwater$ BEGIN
+      IF TG_OP = 'DELETE' THEN
+        DELETE FROM ${name} l USING before b WHERE l.tenant = b.tenant AND l.key = b.${key};
+      ELSIF TG_OP = 'UPDATE' THEN
+        DELETE FROM ${name} l USING before b JOIN after a ON a.tenant = b.tenant AND a.${key} = b.${key}
+          WHERE l.tenant = b.tenant AND l.key = b.${key} AND a.${column} IS DISTINCT FROM b.${column};
+        ${into} ${fields} FROM after r JOIN before b ON r.tenant = b.tenant AND r.${key} = b.${key}
+          AND r.${column} IS DISTINCT FROM b.${column} ${elements} ON CONFLICT DO NOTHING;
+      ELSE
+        ${into} ${fields} FROM after r ${elements} ON CONFLICT DO NOTHING;
+      END IF;
+      RETURN NULL;
+    END $headwater$`,
+    trigger('INSERT', 'NEW TABLE AS after'),
+    trigger('UPDATE', 'OLD TABLE AS before NEW TABLE AS after'),
+    trigger('DELETE', 'OLD TABLE AS before'),
+  ]
+  // Rows are locked, so that none is written meanwhile as it was before.
+  const filling = `DO $headwater$ DECLARE t text; k ${list.key}; BEGIN
+    LOOP
+      WITH page AS MATERIALIZED (SELECT tenant, ${key}, ${column} FROM ${of}
+          WHERE t IS NULL OR (tenant, ${key}) > (t, k) ORDER BY tenant, ${key} LIMIT 2000 FOR SHARE),
+        added AS (${into} ${fields} FROM page r ${elements} ON CONFLICT DO NOTHING)
+      SELECT tenant, ${key} INTO t, k FROM page ORDER BY tenant DESC, ${key} DESC LIMIT 1;
+      EXIT WHEN NOT FOUND;
+      COMMIT;
+    END LOOP;
+    COMMENT ON TABLE ${name} IS ${literal(list.comment)};
+  END $headwater$`
+  return { ...nothing, additions: found ? [] : additions, indexes: [filling] }
+}
+
+function definitionOf({ name, type, required, fill, generated }: DeclaredTable['columns'][number]): string {
+  if (generated !== undefined) return `${quoteName(name)} ${type} GENERATED ALWAYS AS (${generated}) STORED`
   return `${quoteName(name)} ${type}${required ? ' NOT NULL' : ''}${fill === undefined ? '' : ` DEFAULT ${fill}`}`
 }
 
@@ -262,7 +390,8 @@ function indexSql(table: string, index: DeclaredTable['indexes'][number], how: s
 }
 
 const attempts = 20
-const deadlock = '40P01'
+/** A deadlock, or what another process has made meanwhile. */
+const passing: ReadonlySet<string> = new Set(['40P01', '42710'])
 
 /**
  * Not in a transaction. Builds of two processes wait for each other, and Postgres ends one of them: that one looks again
@@ -270,7 +399,7 @@ const deadlock = '40P01'
  */
 async function buildIndexes(client: HeldClient, schema: string, tables: readonly DeclaredTable[]): Promise<string[]> {
   const pinned: HeldClient = { ...client, query: (query) => askPinned(client, query) }
-  const planned = async () => (await fittingPlans(pinned, schema, tables)).flatMap(({ indexes }) => indexes)
+  const planned = async () => later(await fittingPlans(pinned, schema, tables))
   const done: string[] = []
   let statements = await planned()
   for (let attempt = 1; statements.length > 0; attempt++) {
@@ -281,7 +410,7 @@ async function buildIndexes(client: HeldClient, schema: string, tables: readonly
       }
     } catch (cause) {
       const { details } = classifyPostgres(cause, '').error
-      if (details?.['sqlState'] !== deadlock || attempt === attempts) throw cause
+      if (!passing.has(String(details?.['sqlState'])) || attempt === attempts) throw cause
       await client.query({ text: 'SELECT pg_catalog.pg_sleep(0.05 + 0.1 * pg_catalog.random())' })
     }
     statements = await planned()
@@ -300,8 +429,12 @@ async function withClient(pool: PostgresPool, work: (client: HeldClient) => Prom
   } catch (cause) {
     const { error, evict } = classifyPostgres(cause, what)
     client.release(evict === 'none' ? undefined : error)
-    if (error.details?.['sqlState'] !== '23505') throw error
-    const text = 'entities: a unique index cannot be made, since rows have equal values: make them differ first'
+    const state = String(error.details?.['sqlState'])
+    if (state !== '23505' && state !== '23503') throw error
+    const text =
+      state === '23505'
+        ? 'entities: a unique index cannot be made, since rows have equal values: make them differ first'
+        : 'entities: a reference cannot be made, since rows refer to what is not there: give them another, or none'
     throw new HeadwaterError('HW_ENTITY_MISMATCH', text, { path: 'entities', details: { ...error.details } })
   }
 }
@@ -330,6 +463,8 @@ const readSql = `SELECT c.relname::text AS name, obj_description(c.oid, 'pg_clas
     coalesce((SELECT jsonb_object_agg(i.relname, jsonb_build_object('unique', x.indisunique, 'valid', x.indisvalid,
         'sql', pg_get_indexdef(x.indexrelid), 'building', EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = i.oid)))
       FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
-      WHERE x.indrelid = c.oid AND NOT x.indisprimary), '{}') AS indexes
+      WHERE x.indrelid = c.oid AND NOT x.indisprimary), '{}') AS indexes,
+    coalesce((SELECT jsonb_object_agg(o.conname, o.convalidated)
+      FROM pg_constraint o WHERE o.conrelid = c.oid AND o.contype = 'f'), '{}') AS "references"
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`

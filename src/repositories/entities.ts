@@ -48,7 +48,8 @@ export interface Deletion {
 
 /**
  * Rows of declared entities at a call. Reads never see deleted rows. A value that another row has, where that must not
- * be, rejects with HW_CONFLICT (not retryable, `details.columns`); then, as after any failed statement, nothing but a
+ * be, rejects with HW_CONFLICT (not retryable, `details.columns`), and so does a reference to a row that is not there, and
+ * the deletion of one that is referred to (`details.references`, `details.referrers`); then, as after any failed statement, nothing but a
  * rollback is possible in a transaction.
  */
 export interface EntityRowRepository {
@@ -95,6 +96,29 @@ export interface EntityRowRepository {
     options: EntityWrite & { readonly at: string },
     call?: CallOptions,
   ): Promise<{ readonly restored: boolean }>
+  /** Keys of rows that have one of these in a column, up to `limit`; in no particular order. */
+  referring(
+    scope: EntityScope,
+    column: string,
+    keys: readonly (string | number)[],
+    limit: number,
+    call?: CallOptions,
+  ): Promise<(string | number)[]>
+  /** Takes the value of a column from the rows that have one of these there, at their next version. */
+  detach(
+    scope: EntityScope,
+    column: string,
+    keys: readonly (string | number)[],
+    at: string,
+    call?: CallOptions,
+  ): Promise<{ readonly detached: number }>
+  /** As `delete`, of several, at any version. */
+  deleteMany(
+    scope: EntityScope,
+    keys: readonly (string | number)[],
+    at: string,
+    call?: CallOptions,
+  ): Promise<{ readonly deleted: number }>
   list(scope: EntityScope, query: EntityQuery, call?: CallOptions): Promise<EntityRecord[]>
   count(scope: EntityScope, filter?: ParsedFilter, call?: CallOptions): Promise<number>
 }

@@ -1,3 +1,4 @@
+import type { TenantId } from '../core/ids'
 import type { Json } from '../core/json'
 import { parseInstant } from '../filter/instant'
 import { flattenMetadata, leafKey } from '../filter/leaves'
@@ -7,12 +8,17 @@ import type { LeafType, Leaves } from '../filter/parsed'
 /** What a column holds; comparisons of all but `json` are leakproof, so that indexes serve under row level security. */
 export type ColumnKind = 'text' | 'integer' | 'number' | 'boolean' | 'datetime' | 'date' | 'uuid' | 'json'
 
+/** What the elements of a list are, that filters can be about. */
+export type ItemKind = 'text' | 'number' | 'boolean'
+
 export interface EntityColumn {
   /** In rows, filters and orders. */
   readonly name: string
   /** In Postgres. */
   readonly column: string
   readonly kind: ColumnKind
+  /** Of `json` that is a list of these. */
+  readonly items?: ItemKind | undefined
   readonly required: boolean
   /** How a row shows that there is no value: without the property, or by null. */
   readonly missing: 'absent' | 'null'
@@ -26,6 +32,21 @@ export interface EntityIndex {
   readonly unique: boolean
 }
 
+/** What becomes of a row when the one that it refers to is deleted. */
+export type OnDelete = 'restrict' | 'cascade' | 'set null'
+
+/** A column that holds the key of a row of another entity, which must be there and not be deleted. */
+export interface EntityReference {
+  /** Name of the column. */
+  readonly column: string
+  /** Name of the entity referred to, and of the column that is its key. */
+  readonly entity: string
+  readonly key: string
+  /** Whether its rows are the installation's; else they are of the same tenant. */
+  readonly shared: boolean
+  readonly onDelete: OnDelete
+}
+
 /** A declared entity, as backends need to know it. */
 export interface EntityTable {
   readonly name: string
@@ -36,6 +57,11 @@ export interface EntityTable {
   /** Beside the key. */
   readonly indexes: readonly EntityIndex[]
   readonly softDelete: boolean
+  /** Lists whose elements have an index, by the names of their columns. */
+  readonly lists?: readonly string[] | undefined
+  readonly references?: readonly EntityReference[] | undefined
+  /** Entities whose rows refer to rows of this one. */
+  readonly referrers?: readonly { readonly table: EntityTable; readonly reference: EntityReference }[] | undefined
   /** Of the whole installation, under a name that no tenant can have. */
   readonly shared: boolean
 }
@@ -48,6 +74,9 @@ export const systemColumns: readonly EntityColumn[] = [
   { name: 'createdAt', column: 'created_at', kind: 'datetime', required: true, missing: 'null' },
   { name: 'updatedAt', column: 'updated_at', kind: 'datetime', required: true, missing: 'null' },
 ]
+
+/** Whose the rows of the installation are: no tenant can have this name, so that the same walls keep all of them off. */
+export const installation = '*' as TenantId
 
 export function columnOf({ columns }: EntityTable, name: string): EntityColumn {
   return columns.find((column) => column.name === name)!
@@ -70,8 +99,8 @@ const leafTypes: Readonly<Record<ColumnKind, LeafType | 'none'>> = {
 
 /** What filters may ask of a table. */
 export function filterColumns({ columns }: EntityTable): Readonly<Record<string, FilterColumn>> {
-  const of = ({ kind }: EntityColumn): FilterColumn => ({
-    only: leafTypes[kind],
+  const of = ({ kind, items }: EntityColumn): FilterColumn => ({
+    only: leafTypes[items ?? kind],
     normal: kind === 'uuid' ? (text) => text.toLowerCase() : undefined,
   })
   return Object.fromEntries(columns.map((column) => [column.name, of(column)]))
@@ -80,10 +109,13 @@ export function filterColumns({ columns }: EntityTable): Readonly<Record<string,
 /** A record as filters see it. */
 export function recordLeaves({ columns }: EntityTable, record: EntityRecord): Leaves {
   const leaves: Leaves = {}
-  for (const { name, kind } of columns) {
+  for (const { name, kind, items } of columns) {
     const value = record[name] ?? null
     if (value === null) continue
-    if (kind === 'json') {
+    if (items) {
+      const elements = elementsOf(items, value)
+      if (elements.length > 0) leaves[leafKey(leafTypes[items] as LeafType, name)] = elements
+    } else if (kind === 'json') {
       if (Object.keys(flattenMetadata({ value })).length > 0) leaves[leafKey('b', name)] = [true]
     } else {
       const type = leafTypes[kind] as LeafType
@@ -91,4 +123,11 @@ export function recordLeaves({ columns }: EntityTable, record: EntityRecord): Le
     }
   }
   return leaves
+}
+
+/** The elements of a list that are of its kind, each once. */
+export function elementsOf(items: ItemKind, list: Json): (string | number | boolean)[] {
+  const type = items === 'text' ? 'string' : items
+  const found = Array.isArray(list) ? list.filter((one) => typeof one === type) : []
+  return [...new Set(found as (string | number | boolean)[])]
 }

@@ -7,13 +7,8 @@ import type { Json, JsonObject } from '../core/json'
 import { settledWithin } from '../core/lifecycle'
 import { limitDefaults } from '../core/limits'
 import { ownStatements } from '../entities/access'
-import {
-  type EntityDeclarations,
-  installation,
-  type NoEntities,
-  repositoriesOf,
-  type SharedEntities,
-} from '../entities/entity-map'
+import { type EntityDeclarations, type NoEntities, repositoriesOf, type SharedEntities } from '../entities/entity-map'
+import { installation } from '../repositories/entity-table'
 import type { ErrandBacklog, ParkedErrand } from '../repositories/errands'
 import type { Generation } from '../repositories/generations'
 import type { Backlog, JobRow } from '../repositories/jobs'

@@ -9,7 +9,12 @@ export { commitRepositoryContract } from './contracts/commits'
 export { documentWritesContract } from './contracts/document-writes'
 export { documentRepositoryContract } from './contracts/documents'
 export { embeddingRepositoryContract } from './contracts/embeddings'
-export { contractEntity, entityRowRepositoryContract } from './contracts/entities'
+export {
+  contractEntities,
+  contractEntity,
+  entityReferenceContract,
+  entityRowRepositoryContract,
+} from './contracts/entities'
 export { errandRepositoryContract } from './contracts/errands'
 export { generationRepositoryContract } from './contracts/generations'
 export { jobRepositoryContract } from './contracts/jobs'

@@ -5,11 +5,11 @@ import type { Json } from '../../src/core/json'
 import { parseColumnFilter } from '../../src/filter/parse'
 import { migrateEntityTables } from '../../src/migrations/entity-tables'
 import { migrate } from '../../src/migrations/migrate'
-import { filterColumns } from '../../src/repositories/entity-table'
+import { type EntityColumn, type EntityTable, filterColumns, type ItemKind } from '../../src/repositories/entity-table'
 import { MemoryTruth } from '../../src/repositories/memory/truth'
 import { tableDeclaration } from '../../src/repositories/postgres/entity-tables'
 import { PostgresTruth } from '../../src/repositories/postgres/truth'
-import { entityRecord, contractEntity as table } from '../../src/testing/contracts/entities'
+import { contractEntity, entityRecord } from '../../src/testing/contracts/entities'
 import { acme } from '../../src/testing/contracts/rows'
 
 const runs = 40
@@ -31,6 +31,16 @@ const instants = [
 ]
 const uids = ['00000000-0000-7000-8000-000000000000', 'ffffffff-ffff-4fff-bfff-ffffffffffff']
 
+const list = (name: string, items: ItemKind): EntityColumn => ({
+  ...{ name, column: name, kind: 'json', items, required: false, missing: 'absent' },
+})
+/** Two lists with an index, and one without. */
+const table: EntityTable = {
+  ...contractEntity,
+  columns: [...contractEntity.columns, list('tags', 'text'), list('marks', 'number'), list('flags', 'boolean')],
+  lists: ['tags', 'marks'],
+}
+
 const some = <T>(values: readonly T[]) => fc.constantFrom(...values)
 const orNone = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: null, freq: 4 })
 const iso = (ms: number) => new Date(ms).toISOString()
@@ -43,6 +53,9 @@ const values = fc.record<Record<string, Json>>({
   at: orNone(some(stored.map(iso))),
   day: orNone(some(stored.map((ms) => iso(ms).slice(0, 10)))),
   uid: orNone(some(uids)),
+  tags: orNone(fc.array(orNone(some(texts)), { maxLength: 3 })),
+  marks: orNone(fc.array(some(numbers), { maxLength: 3 })),
+  flags: orNone(fc.array(fc.boolean(), { maxLength: 3 })),
   more: orNone(some<Json>([[], {}, [null], { a: null }, [''], { a: [[0]] }, 'text', 0, false])),
 })
 
@@ -78,6 +91,9 @@ const condition = fc.oneof(
   fc.record({ at: ordered(time) }),
   fc.record({ day: ordered(time) }),
   fc.record({ uid: equality(some([...uids, uids[1]!.toUpperCase(), 'no uuid'])) }),
+  fc.record({ tags: equality(some([...texts, 'nul\0'])) }),
+  fc.record({ marks: ordered(some(numbers)) }),
+  fc.record({ flags: equality(fc.boolean()) }),
   fc.record({ more: fc.record({ exists: fc.boolean() }) }),
   fc.record({ version: ordered(some([0, 1, 1.5, 2])) }),
   fc.record({ createdAt: ordered(time) }),

@@ -40,9 +40,30 @@ describe('what a declaration must be', () => {
       'entities.books.indexes[0][0]',
     ],
     [
-      'no index over lists',
-      () => defineEntity('books', schema, { indexes: [['tags']] }),
+      'no index over a list and more',
+      () => defineEntity('books', schema, { indexes: [['tags', 'title']] }),
       'entities.books.indexes[0][0]',
+    ],
+    ['no unique list', () => defineEntity('books', schema, { unique: [['tags']] }), 'entities.books.unique[0][0]'],
+    [
+      'a reference of a column',
+      () => defineEntity('books', schema, { references: { x: 'books' } as never }),
+      'entities.books.references.x',
+    ],
+    [
+      'a reference to an entity',
+      () => defineEntity('books', schema, { references: { at: { to: 5 as never } } }),
+      'entities.books.references.at.to',
+    ],
+    [
+      'a known end of a reference',
+      () => defineEntity('books', schema, { references: { at: { to: 'books', onDelete: 'none' as never } } }),
+      'entities.books.references.at.onDelete',
+    ],
+    [
+      'a value that may be taken away',
+      () => defineEntity('books', schema, { references: { title: { to: 'books', onDelete: 'set null' } } }),
+      'entities.books.references.title.onDelete',
     ],
     ['no empty index', () => defineEntity('books', schema, { unique: [[]] }), 'entities.books.unique[0]'],
     ['no index twice', () => defineEntity('books', schema, { indexes: [['at'], ['at']] }), 'entities.books.indexes[1]'],
@@ -67,6 +88,32 @@ describe('what a declaration must be', () => {
       code: 'HW_INVALID_OPTIONS',
       path: 'entities.books',
     })
+  })
+
+  it('refers to what is there, by a column of its kind, and from tenants to the installation alone', async () => {
+    const of = z.object({ book: z.uuid(), number: z.int() })
+    const shared = defineEntity('shared', z.object({ title }), { tenant: false })
+    const cases: [Record<string, EntityDeclaration>, string][] = [
+      [{ loans: defineEntity('loans', of, { references: { book: first } }) }, 'loans.references.book'],
+      [
+        { books: first, loans: defineEntity('loans', of, { references: { number: first } }) },
+        'loans.references.number',
+      ],
+      [
+        { books: first, loans: defineEntity('loans', of, { references: { book: first }, tenant: false }) },
+        'loans.references.book',
+      ],
+      [
+        { shared, loans: defineEntity('loans', of, { references: { book: { to: shared, onDelete: 'cascade' } } }) },
+        'loans.references.book.onDelete',
+      ],
+    ]
+    for (const [entities, path] of cases) {
+      expect(await refused(openStore({ ...base, embedded: { path: ':memory:' }, entities }))).toMatchObject({
+        code: 'HW_INVALID_OPTIONS',
+        path: `entities.${path}`,
+      })
+    }
   })
 
   it('takes a schema of no library, with columns that are said', async () => {
@@ -206,6 +253,53 @@ describeWithPgvector('tables of entities', () => {
     await (await open(defineEntity('books', z.object({ title, isbn: z.string() })), { migrate: 'off' })).close()
   })
 
+  it('adds references and lists to rows that are there, beside writes, where they fit', async () => {
+    const schema = 'later'
+    const plain = z.object({ title, up: z.uuid().optional(), tags: z.array(z.string()).default([]) })
+    const one = await open(defineEntity('books', plain), { schema })
+    const old = one.forTenant('acme').entities['books'] as unknown as {
+      insertMany(rows: object[]): Promise<{ id: string }[]>
+      update(id: string, patch: object): Promise<unknown>
+    }
+    const rows = await old.insertMany(
+      Array.from({ length: 5_000 }, (_, at) => ({ title: `t${at}`, tags: [`x${at % 5}`, 'all'] })),
+    )
+    await old.update(rows[1]!.id, { up: '00000000-0000-7000-8000-000000000000' })
+    const wider = defineEntity('books', plain, { references: { up: 'books' }, indexes: [['tags']] })
+    expect(await refused(open(wider, { schema }))).toMatchObject({ code: 'HW_ENTITY_MISMATCH' })
+    await old.update(rows[1]!.id, { up: rows[0]!.id })
+    // While an older process goes on writing.
+    let writing = true
+    const writes = (async () => {
+      for (let at = 0; writing; at = (at + 7) % 5_000) await old.update(rows[at]!.id, { tags: ['all', `w${at % 3}`] })
+    })()
+    const [two, three] = await Promise.all([open(wider, { schema }), open(wider, { schema })])
+    writing = false
+    await writes
+    await three.close()
+    const books = two.forTenant('acme').entities['books'] as unknown as { count(filter: object): Promise<number> }
+    const counted = async (tag: string) => {
+      const { rows: found } = await database().admin(
+        `SELECT count(*)::int AS count FROM ${schema}.e_books WHERE tags ? '${tag}'`,
+      )
+      return found[0].count
+    }
+    for (const tag of ['all', 'x0', 'x1', 'w0', 'w1', 'w2']) {
+      expect([tag, await books.count({ tags: tag })]).toEqual([tag, await counted(tag)])
+    }
+    const { rows: left } = await database().admin(`SELECT count(*)::int AS count FROM ${schema}.e_books__tags l
+      WHERE NOT EXISTS (SELECT FROM ${schema}.e_books b WHERE b.id = l.key AND b.tags ? l.value)`)
+    expect(left).toEqual([{ count: 0 }])
+    // What an older process declares still fits, but for the reference.
+    expect(await refused(open(defineEntity('books', plain), { schema }))).toMatchObject({
+      code: 'HW_ENTITY_MISMATCH',
+      details: { statements: [expect.stringContaining('DROP CONSTRAINT')] },
+    })
+    await one.close()
+    await two.close()
+    await (await open(wider, { schema, migrate: 'check' })).close()
+  })
+
   it('makes a unique index where values differ, and says so where they do not', async () => {
     const schema = 'uniques'
     const one = await open(defineEntity('books', z.object({ title })), { schema })
@@ -240,17 +334,22 @@ describeWithPgvector('tables of entities', () => {
 
   it('is under row level security with FORCE, by indexes alone at any size', async () => {
     const schema = 'plans'
-    const books = defineEntity('books', z.object({ title, pages: z.int(), author: z.string().optional() }), {
-      unique: [['title']],
-      indexes: [['pages'], ['author']],
-    })
+    const books = defineEntity(
+      'books',
+      z.object({ title, pages: z.int(), author: title.optional(), tags: z.array(title) }),
+      {
+        unique: [['title']],
+        indexes: [['pages'], ['author'], ['tags']],
+      },
+    )
     const store = await open(books, { schema, rowLevelSecurity: 'require' })
     const rows = store.forTenant('acme').entities.books
-    await ask(`INSERT INTO ${schema}.e_books (tenant, id, title, pages, author, version, created_at, updated_at)
+    await ask(`INSERT INTO ${schema}.e_books (tenant, id, title, pages, author, tags, version, created_at, updated_at)
       SELECT CASE i % 2 WHEN 0 THEN 'acme' ELSE 'globex' END, gen_random_uuid(), 't' || i, i % 1000,
-        CASE WHEN i % 3 = 0 THEN 'a' || i % 100 END, 1, now(), now()
+        CASE WHEN i % 3 = 0 THEN 'a' || i % 100 END,
+        jsonb_build_array('t' || i % 2000, 'all'), 1, now(), now()
       FROM generate_series(1, 40000) i`)
-    await ask(`ANALYZE ${schema}.e_books`)
+    await ask(`ANALYZE ${schema}.e_books, ${schema}.e_books__tags`)
     expect(await rows.count()).toBe(20_000)
     const [row] = (await rows.list({ orderBy: [{ pages: 'asc' }], limit: 1 })).items
     const deep = async (orderBy: { pages?: 'asc'; author?: 'asc' }[], filter?: { author: string }) => {
@@ -280,6 +379,14 @@ describeWithPgvector('tables of entities', () => {
     const one = await blocks(`SELECT * ${from} AND title = $2`, ['acme', 't2000'])
     expect(one.text).toContain('e_books__title_')
     expect(one.blocks).toBeLessThan(15)
+    const listed = await blocks(
+      `SELECT * ${from} AND id IN (SELECT i.key FROM ${schema}.e_books__tags i WHERE i.tenant = $1 AND i.value = $2)
+       ORDER BY id LIMIT 20`,
+      ['acme', 't200'],
+    )
+    expect(listed.text).toContain('e_books__tags_pkey')
+    expect(listed.blocks).toBeLessThan(150)
+    expect(await rows.count({ AND: [{ tags: 't200' }, { tags: 'all' }] })).toBe(20)
     await client.end()
     expect(await deep([{ pages: 'asc' }])).toBeTypeOf('string')
     expect(await deep([{ author: 'asc' }])).toBeTypeOf('string')

@@ -12,7 +12,7 @@ import { commitRepositoryContract } from '../../src/testing/contracts/commits'
 import { documentWritesContract } from '../../src/testing/contracts/document-writes'
 import { documentRepositoryContract } from '../../src/testing/contracts/documents'
 import { embeddingRepositoryContract } from '../../src/testing/contracts/embeddings'
-import { entityRowRepositoryContract } from '../../src/testing/contracts/entities'
+import { entityReferenceContract, entityRowRepositoryContract } from '../../src/testing/contracts/entities'
 import { errandRepositoryContract } from '../../src/testing/contracts/errands'
 import { generationRepositoryContract } from '../../src/testing/contracts/generations'
 import { jobRepositoryContract } from '../../src/testing/contracts/jobs'
@@ -33,6 +33,7 @@ describe('in memory', () => {
     chunkRepositoryContract,
     embeddingRepositoryContract,
     entityRowRepositoryContract,
+    entityReferenceContract,
     jobRepositoryContract,
     errandRepositoryContract,
     generationRepositoryContract,

@@ -11,7 +11,11 @@ import { commitRepositoryContract } from '../../src/testing/contracts/commits'
 import { documentWritesContract } from '../../src/testing/contracts/document-writes'
 import { documentRepositoryContract } from '../../src/testing/contracts/documents'
 import { embeddingRepositoryContract } from '../../src/testing/contracts/embeddings'
-import { contractEntity, entityRowRepositoryContract } from '../../src/testing/contracts/entities'
+import {
+  contractEntities,
+  entityReferenceContract,
+  entityRowRepositoryContract,
+} from '../../src/testing/contracts/entities'
 import { errandRepositoryContract } from '../../src/testing/contracts/errands'
 import { generationRepositoryContract } from '../../src/testing/contracts/generations'
 import { jobRepositoryContract } from '../../src/testing/contracts/jobs'
@@ -27,6 +31,7 @@ const contracts = [
   chunkRepositoryContract,
   embeddingRepositoryContract,
   entityRowRepositoryContract,
+  entityReferenceContract,
   jobRepositoryContract,
   errandRepositoryContract,
   generationRepositoryContract,
@@ -51,7 +56,7 @@ function contractsOver(open: () => PostgresConnection, secured = false): void {
   beforeAll(async () => {
     connection = open()
     await migrate(connection, { schema })
-    await migrateEntityTables(connection, { schema, tables: [tableDeclaration(contractEntity)] })
+    await migrateEntityTables(connection, { schema, tables: contractEntities.map(tableDeclaration) })
     if (!secured) return
     const roles = await ensureRoles(connection.session({ worker: true }), { schema })
     connection.security = { active: roles.enforced, appRole: roles.app, workerRole: roles.worker }
@@ -80,6 +85,9 @@ async function empty(connection: PostgresConnection, schema: string): Promise<vo
     'blob_removals',
     'errands',
     'e_contract_rows',
+    'e_contract_children',
+    'e_contract_parents',
+    'e_contract_plans',
   ]
   // The tables are all but empty, and then DELETE is ten times as fast as TRUNCATE.
   const deletes = tables.map((table) => `DELETE FROM ${quoted}.${table};`).join(' ')

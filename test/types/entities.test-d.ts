@@ -15,9 +15,11 @@ import {
   type EntityRepository,
   type IndexedColumn,
   type InputOf,
+  type ItemCondition,
   type KeyNameOf,
   type OutputOf,
   openStore,
+  type ReferenceOption,
   type RepositoryOf,
   type RestorableRepository,
   type SchemaResult,
@@ -88,6 +90,16 @@ it('a declaration knows its columns', () => {
   defineEntity('x', z.string())
   // @ts-expect-error not an option yet
   defineEntity('x', schema, { audit: true })
+  defineEntity('x', schema, {
+    columns: { tags: 'text[]?' },
+    indexes: [['tags']],
+    references: { title: courses, kind: 'x', day: { to: courses, onDelete: 'set null' } },
+  })
+  // @ts-expect-error no such column
+  defineEntity('x', schema, { references: { course: courses } })
+  // @ts-expect-error not what can become of a row
+  defineEntity('x', schema, { references: { title: { to: courses, onDelete: 'ignore' } } })
+  expectTypeOf<'courses'>().toExtend<ReferenceOption>()
 })
 
 it('a store has what is declared, each where it belongs', () => {
@@ -136,8 +148,9 @@ it('a store has what is declared, each where it belongs', () => {
     await courses.list({ filter: { OR: [{ NOT: { credit: 1 } }] } })
     // @ts-expect-error not a value of the column
     await courses.count({ kind: 'seminar' })
-    // @ts-expect-error of lists can be asked only whether they exist
-    await courses.count({ tags: 'a' })
+    await courses.count({ tags: 'a', AND: [{ tags: { in: ['b'] } }, { tags: { nin: ['c'] } }] })
+    // @ts-expect-error its elements are text
+    await courses.count({ tags: 1 })
     // @ts-expect-error no such column
     await courses.list({ orderBy: [{ credit: 'asc' }] })
     // @ts-expect-error no such column
@@ -166,7 +179,10 @@ it('a store has what is declared, each where it belongs', () => {
 it('what is asked and answered', () => {
   expectTypeOf<EntityFilter<Row>['credits']>().toEqualTypeOf<ColumnCondition<number> | undefined>()
   expectTypeOf<{ exists: true }>().toExtend<ColumnCondition<string[]>>()
-  expectTypeOf<'a'>().not.toExtend<ColumnCondition<string[]>>()
+  expectTypeOf<'a'>().toExtend<ColumnCondition<string[]>>()
+  expectTypeOf<{ gte: 1 }>().toExtend<ColumnCondition<number[]>>()
+  expectTypeOf<'a'>().not.toExtend<ColumnCondition<{ a: string }[]>>()
+  expectTypeOf<ItemCondition<boolean>>().toEqualTypeOf<ColumnCondition<readonly boolean[]>>()
   expectTypeOf<true>().toExtend<ColumnCondition<boolean>>()
   expectTypeOf<{ gt: 1 }>().not.toExtend<ColumnCondition<boolean>>()
   expectTypeOf<EntityOrderBy<{ a: 1 }>>().toEqualTypeOf<readonly { readonly a?: 'asc' | 'desc' | undefined }[]>()

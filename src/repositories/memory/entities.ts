@@ -5,8 +5,8 @@ import type { Json } from '../../core/json'
 import type { FilterSubject, ParsedFilter } from '../../filter/parsed'
 import { matches } from '../../filter/predicate'
 import type { Deletion, EntityQuery, EntityRowRepository, EntityScope, EntityWrite, Upserted } from '../entities'
-import { type EntityRecord, recordLeaves } from '../entity-table'
-import { takenError } from '../taken-values'
+import { type EntityRecord, installation, recordLeaves } from '../entity-table'
+import { missingError, referredError, takenError } from '../taken-values'
 import { type Access, checkSight } from './access'
 import { copyJson } from './copy'
 import type { Changes, StoredEntity } from './tables'
@@ -43,6 +43,7 @@ export class MemoryEntities implements EntityRowRepository {
         taken.add(record)
         put(changes, scope, record)
       }
+      for (const record of records) checkReferences(changes, scope, record)
       return { inserted: records.length }
     })
   }
@@ -70,6 +71,7 @@ export class MemoryEntities implements EntityRowRepository {
         : record
       takenValues(changes, scope, there).add(written)
       put(changes, scope, written)
+      checkReferences(changes, scope, written)
       return {
         key: written[key] as string | number,
         version: Number(written['version']),
@@ -90,6 +92,7 @@ export class MemoryEntities implements EntityRowRepository {
       if (row?.record['version'] !== was) return { replaced: false }
       takenValues(changes, scope, row).add(record)
       put(changes, scope, { ...record, createdAt: row.record['createdAt']! })
+      checkReferences(changes, scope, record)
       return { replaced: true }
     })
   }
@@ -104,8 +107,7 @@ export class MemoryEntities implements EntityRowRepository {
       const row = live(changes, scope, key)
       const version = row ? Number(row.record['version']) : null
       if (!row || (options.ifVersion !== undefined && version !== options.ifVersion)) return { version, deleted: false }
-      if (scope.table.softDelete) put(changes, scope, next(row.record, options.at), true)
-      else changes.entities.delete(keyOf(scope, key))
+      remove(changes, scope, [row], options.at)
       return { version, deleted: true }
     })
   }
@@ -121,7 +123,49 @@ export class MemoryEntities implements EntityRowRepository {
       if (!row?.deleted) return { restored: false }
       takenValues(changes, scope, row).add(row.record)
       put(changes, scope, next(row.record, options.at))
+      checkReferences(changes, scope, row.record)
       return { restored: true }
+    })
+  }
+
+  referring(
+    scope: EntityScope,
+    column: string,
+    keys: readonly (string | number)[],
+    limit: number,
+    call?: CallOptions,
+  ): Promise<(string | number)[]> {
+    return this.#read('entities.referring', scope, call, (changes) =>
+      holding(changes, scope, column, keys)
+        .slice(0, limit)
+        .map(({ record }) => record[scope.table.key] as string | number),
+    )
+  }
+
+  detach(
+    scope: EntityScope,
+    column: string,
+    keys: readonly (string | number)[],
+    at: string,
+    call?: CallOptions,
+  ): Promise<{ readonly detached: number }> {
+    return this.#write('entities.detach', scope, {}, call, (changes) => {
+      const found = holding(changes, scope, column, keys)
+      for (const { record } of found) put(changes, scope, { ...next(record, at), [column]: null })
+      return { detached: found.length }
+    })
+  }
+
+  deleteMany(
+    scope: EntityScope,
+    keys: readonly (string | number)[],
+    at: string,
+    call?: CallOptions,
+  ): Promise<{ readonly deleted: number }> {
+    return this.#write('entities.deleteMany', scope, {}, call, (changes) => {
+      const found = [...new Set(keys)].flatMap((key) => live(changes, scope, key) ?? [])
+      remove(changes, scope, found, at)
+      return { deleted: found.length }
     })
   }
 
@@ -207,6 +251,42 @@ function put(changes: Changes, scope: EntityScope, record: EntityRecord, deleted
   const { table, tenant } = scope
   const copy = copyJson(record as { [name: string]: Json })
   changes.entities.put(keyOf(scope, record[table.key]!), { entity: table.name, tenant, record: copy, deleted })
+}
+
+/** The rows that are not deleted and have one of these values. */
+function holding(
+  changes: Changes,
+  scope: EntityScope,
+  column: string,
+  keys: readonly (string | number)[],
+): StoredEntity[] {
+  return rowsOf(changes, scope).filter(({ record, deleted }) => !deleted && keys.includes(record[column] as string))
+}
+
+function remove(changes: Changes, scope: EntityScope, rows: readonly StoredEntity[], at: string): void {
+  const { table, tenant } = scope
+  for (const { record } of rows) {
+    if (table.softDelete) put(changes, scope, next(record, at), true)
+    else changes.entities.delete(keyOf(scope, record[table.key]!))
+  }
+  const keys = new Set(rows.map(({ record }) => record[table.key]))
+  for (const by of table.referrers ?? []) {
+    const isIn = (row: StoredEntity): boolean =>
+      row.entity === by.table.name && !row.deleted && (table.shared || row.tenant === tenant)
+    for (const [, row] of changes.entities.entries()) {
+      if (isIn(row) && keys.has(row.record[by.reference.column]!)) throw referredError(table, by)
+    }
+  }
+}
+
+/** What a row refers to must be there, and not be deleted. */
+function checkReferences(changes: Changes, { table, tenant }: EntityScope, record: EntityRecord): void {
+  for (const reference of table.references ?? []) {
+    const value = record[reference.column] ?? null
+    if (value === null) continue
+    const row = changes.entities.get(`${reference.entity}/${reference.shared ? installation : tenant}/${String(value)}`)
+    if (!row || row.deleted) throw missingError(table, reference)
+  }
 }
 
 function next(record: EntityRecord, at: string): EntityRecord {

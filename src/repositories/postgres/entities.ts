@@ -1,18 +1,19 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
-import { asHeadwaterError } from '../../core/errors'
+import { asHeadwaterError, type HeadwaterError } from '../../core/errors'
 import type { Json } from '../../core/json'
 import type { ParsedFilter } from '../../filter/parsed'
 import type { Deletion, EntityQuery, EntityRowRepository, EntityScope, EntityWrite, Upserted } from '../entities'
-import { columnOf, type EntityColumn, type EntityRecord, type EntityTable } from '../entity-table'
-import { takenError } from '../taken-values'
+import { columnOf, type EntityColumn, type EntityRecord, type EntityReference, type EntityTable } from '../entity-table'
+import { missingError, referredError, takenError } from '../taken-values'
 import { entityStatements } from './entity-sql'
-import { indexNameOf, primaryKeyOf, tableNameOf } from './entity-tables'
+import { indexNameOf, livingKeyOf, primaryKeyOf, referenceNameOf, tableNameOf } from './entity-tables'
 import { type PostgresRepositoryOptions, run } from './statements'
 
 type Row = Record<string, unknown>
 
 const uniqueViolation = '23505'
+const foreignKeyViolation = '23503'
 
 /** Rows of declared entities in Postgres: one statement a call. */
 export class PostgresEntityRowRepository implements EntityRowRepository {
@@ -64,8 +65,7 @@ export class PostgresEntityRowRepository implements EntityRowRepository {
     const [row] = await this.#changing<{ key: unknown; version: unknown; created: string }>(table, () =>
       run(this.#executor, this.#sql(table).upsert(on), values, call),
     )
-    const key = columnOf(table, table.key).kind === 'integer' ? Number(row!.key) : String(row!.key)
-    return { key, version: Number(row!.version), createdAt: row!.created }
+    return { key: keyOf(table, row!.key), version: Number(row!.version), createdAt: row!.created }
   }
 
   async replace(
@@ -93,12 +93,8 @@ export class PostgresEntityRowRepository implements EntityRowRepository {
     call?: CallOptions,
   ): Promise<Deletion> {
     const values = [tenant, marker ?? null, key, ifVersion ?? null, ...(table.softDelete ? [at] : [])]
-    const { rows } = await run<{ version: unknown; deleted: boolean }>(
-      this.#executor,
-      this.#sql(table).delete,
-      values,
-      call,
-    )
+    const write = () => run<Row>(this.#executor, this.#sql(table).delete, values, call)
+    const rows = await this.#changing<{ version: unknown; deleted: boolean }>(table, write, true)
     return rows[0] ? { version: Number(rows[0].version), deleted: rows[0].deleted } : { version: null, deleted: false }
   }
 
@@ -127,27 +123,86 @@ export class PostgresEntityRowRepository implements EntityRowRepository {
     return Number(rows[0]!.count)
   }
 
+  async referring(
+    { table, tenant }: EntityScope,
+    column: string,
+    keys: readonly (string | number)[],
+    limit: number,
+    call?: CallOptions,
+  ): Promise<(string | number)[]> {
+    const statement = this.#sql(table).referring(column)
+    const { rows } = await run<{ key: unknown }>(this.#executor, statement, [tenant, keys, limit], call)
+    return rows.map(({ key }) => keyOf(table, key))
+  }
+
+  async detach(
+    { table, tenant }: EntityScope,
+    column: string,
+    keys: readonly (string | number)[],
+    at: string,
+    call?: CallOptions,
+  ): Promise<{ readonly detached: number }> {
+    const statement = this.#sql(table).detach(column)
+    const rows = await this.#changing(table, () => run(this.#executor, statement, [tenant, keys, at], call))
+    return { detached: rows.length }
+  }
+
+  async deleteMany(
+    { table, tenant }: EntityScope,
+    keys: readonly (string | number)[],
+    at: string,
+    call?: CallOptions,
+  ): Promise<{ readonly deleted: number }> {
+    const values = [tenant, keys, ...(table.softDelete ? [at] : [])]
+    const write = () => run<Row>(this.#executor, this.#sql(table).deleteMany, values, call)
+    const rows = await this.#changing(table, write, true)
+    return { deleted: rows.length }
+  }
+
   async #done(table: EntityTable, write: () => Promise<{ rows: Row[] }>): Promise<boolean> {
     const [row] = await this.#changing(table, write)
     return Number(row!['done']) > 0
   }
 
   /** What the server says of a value that is there already names the value: the columns are what a caller may know. */
-  async #changing<R = Row>(table: EntityTable, write: () => Promise<{ rows: Row[] }>): Promise<R[]> {
+  async #changing<R = Row>(table: EntityTable, write: () => Promise<{ rows: Row[] }>, deleting = false): Promise<R[]> {
     try {
       return (await write()).rows as R[]
     } catch (cause) {
       const { details } = asHeadwaterError(cause)
+      if (details?.['sqlState'] === foreignKeyViolation) throw referenceError(table, details, deleting) ?? cause
       if (details?.['sqlState'] !== uniqueViolation || details['table'] !== tableNameOf(table)) throw cause
       const { constraint } = details
       const index = table.indexes.find((one) => indexNameOf(table, one) === constraint)
-      throw takenError(table, index?.columns ?? (constraint === primaryKeyOf(table) ? [table.key] : []))
+      throw takenError(table, index?.columns ?? (keysOf(table).includes(String(constraint)) ? [table.key] : []))
     }
   }
 
   #sql(table: EntityTable) {
     return entityStatements(table, this.#options)
   }
+}
+
+function keysOf(table: EntityTable): string[] {
+  return [primaryKeyOf(table), livingKeyOf(table)]
+}
+
+function keyOf(table: EntityTable, key: unknown): string | number {
+  return columnOf(table, table.key).kind === 'integer' ? Number(key) : String(key)
+}
+
+/** The server names the constraint and the table that refers, which of a row that is deleted is another's. */
+function referenceError(
+  table: EntityTable,
+  { constraint, table: at }: Record<string, unknown>,
+  deleting: boolean,
+): HeadwaterError | undefined {
+  const isIt = (one: EntityTable, reference: EntityReference): boolean =>
+    tableNameOf(one) === at && referenceNameOf(one, reference) === constraint
+  const by = deleting ? table.referrers?.find((one) => isIt(one.table, one.reference)) : undefined
+  if (by) return referredError(table, by)
+  const own = table.references?.find((one) => isIt(table, one))
+  return own && missingError(table, own)
 }
 
 function parameter({ name, kind }: EntityColumn, record: EntityRecord): Json {

@@ -8,6 +8,7 @@ import {
   type EntityColumn,
   type EntityTable,
   firstInstant,
+  type ItemKind,
   lastInstant,
 } from '../entity-table'
 
@@ -26,8 +27,14 @@ const steps: Partial<Record<ColumnKind, { readonly step: number; readonly least:
 /**
  * The filter as a condition over typed columns: each comparison is of a column with a value of its own type, which a plain
  * index serves and which is leakproof. NULL where a column has no value, which counts as false; what negates asks for that.
+ * `listed` names the table of a list's elements, of the tenant that is the first parameter, where there is one.
  */
-export function compileColumnFilter(filter: ParsedFilter, table: EntityTable, values: unknown[]): string {
+export function compileColumnFilter(
+  filter: ParsedFilter,
+  table: EntityTable,
+  values: unknown[],
+  listed: (column: EntityColumn) => string | undefined,
+): string {
   const condition = (part: ParsedFilter): string => {
     switch (part.kind) {
       case 'all':
@@ -50,18 +57,28 @@ export function compileColumnFilter(filter: ParsedFilter, table: EntityTable, va
 
   function some(column: EntityColumn, tests: ReducedTests): string {
     if (tests.kind === 'anything') return there(column)
-    if (tests.kind === 'interval') return interval(column, tests)
-    const found = tests.values.flatMap((value) => operand(column.kind, value) ?? [])
+    const { items } = column
+    if (!items) return compared(quoted(column.column), column.kind, tests)
+    const list = listed(column)
+    if (list === undefined) {
+      const condition = compared('i.value', items, tests)
+      return `EXISTS (SELECT FROM ${elementsSql(quoted(column.column), items)} AS i WHERE ${condition})`
+    }
+    const key = columnOf(table, table.key)
+    return `${quoted(key.column)} IN (SELECT i.key FROM ${list} AS i WHERE i.tenant = $1 AND ${compared('i.value', items, tests)})`
+  }
+
+  function compared(name: string, kind: ColumnKind, tests: Exclude<ReducedTests, { kind: 'anything' }>): string {
+    if (tests.kind === 'interval') return interval(name, kind, tests)
+    const found = tests.values.flatMap((value) => operand(kind, value) ?? [])
     if (found.length === 0) return 'false'
-    const type = sqlTypes[column.kind]
-    const name = quoted(column.column)
+    const type = sqlTypes[kind]
     return found.length === 1 ? `${name} = ${bind(found[0], type)}` : `${name} = ANY (${bind(found, `${type}[]`)})`
   }
 
-  function interval(column: EntityColumn, { min, max }: Extract<ReducedTests, { kind: 'interval' }>): string {
-    const name = quoted(column.column)
-    const type = sqlTypes[column.kind]
-    const stepped = steps[column.kind]
+  function interval(name: string, kind: ColumnKind, { min, max }: Extract<ReducedTests, { kind: 'interval' }>): string {
+    const type = sqlTypes[kind]
+    const stepped = steps[kind]
     if (!stepped) {
       const bound = (word: string, { value, inclusive }: Bound): string =>
         `${name} ${word}${inclusive ? '=' : ''} ${bind(value, type)}`
@@ -72,9 +89,9 @@ export function compileColumnFilter(filter: ParsedFilter, table: EntityTable, va
     const to = max && (max.inclusive ? Math.floor(max.value / step) : Math.ceil(max.value / step) - 1) * step
     if ((from ?? least) > most || (to ?? most) < least) return 'false'
     const parts: string[] = []
-    if (from !== undefined && from > least) parts.push(`${name} >= ${bind(asText(column.kind, from), type)}`)
-    if (to !== undefined && to < most) parts.push(`${name} <= ${bind(asText(column.kind, to), type)}`)
-    return parts.length === 0 ? there(column) : `(${parts.join(' AND ')})`
+    if (from !== undefined && from > least) parts.push(`${name} >= ${bind(asText(kind, from), type)}`)
+    if (to !== undefined && to < most) parts.push(`${name} <= ${bind(asText(kind, to), type)}`)
+    return parts.length === 0 ? `${name} IS NOT NULL` : `(${parts.join(' AND ')})`
   }
 
   return condition(filter)
@@ -89,6 +106,14 @@ export const sqlTypes: Readonly<Record<ColumnKind, string>> = {
   date: 'date',
   uuid: 'uuid',
   json: 'jsonb',
+}
+
+/** The elements of a list of JSON that are of their kind, as rows of `value`. */
+export function elementsSql(list: string, items: ItemKind): string {
+  const value = { text: `e #>> '{}'`, number: 'e::float8', boolean: 'e::boolean' }[items]
+  const type = items === 'text' ? 'string' : items
+  const array = `CASE jsonb_typeof(${list}) WHEN 'array' THEN ${list} END`
+  return `(SELECT CASE jsonb_typeof(e) WHEN '${type}' THEN ${value} END AS value FROM jsonb_array_elements(${array}) AS e)`
 }
 
 function there({ column, kind }: EntityColumn): string {

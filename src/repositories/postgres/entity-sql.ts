@@ -3,7 +3,7 @@ import type { ParsedFilter } from '../../filter/parsed'
 import type { EntityQuery } from '../entities'
 import { columnOf, type EntityColumn, type EntityTable } from '../entity-table'
 import { compileColumnFilter, sqlTypes } from './entity-filter-sql'
-import { tableNameOf } from './entity-tables'
+import { listTableOf, tableNameOf } from './entity-tables'
 import { byKey, nowMs, type PostgresRepositoryOptions, prepared, type Statement } from './statements'
 
 export interface EntityStatements {
@@ -16,6 +16,9 @@ export interface EntityStatements {
   upsert(on: readonly string[]): Statement
   list(query: EntityQuery, values: unknown[]): Statement
   count(filter: ParsedFilter | undefined, values: unknown[]): Statement
+  readonly deleteMany: Statement
+  referring(column: string): Statement
+  detach(column: string): Statement
 }
 
 const built = new WeakMap<EntityTable, Map<string, EntityStatements>>()
@@ -45,6 +48,14 @@ function statementsOf(table: EntityTable, schema: string): EntityStatements {
       INSERT INTO ${schema}.commits (tenant, key, request_hash, receipt, created_at)
       SELECT $1::text, $2::text, '', ${receipt}, ${nowMs} FROM written WHERE $2::text IS NOT NULL HAVING count(*) > 0)`
   const typed = (column: EntityColumn, at: number): string => `$${at}::${sqlTypes[column.kind]}`
+  const lists = new Map(
+    (table.lists ?? []).map((one) => [one, `${schema}.${quoteName(listTableOf(table, columnOf(table, one).column))}`]),
+  )
+  const filtered = (filter: ParsedFilter, values: unknown[]): string =>
+    compileColumnFilter(filter, table, values, ({ name }) => lists.get(name))
+  const deleting = table.softDelete
+    ? `UPDATE ${from} SET deleted_at = $AT::timestamptz, updated_at = $AT::timestamptz, version = version + 1`
+    : `DELETE FROM ${from}`
   const done = (name: string, written: string): Statement =>
     byKey(`${marking(written, `jsonb_build_object('${name}', true)`)} SELECT count(*) AS done FROM written`)
 
@@ -69,7 +80,7 @@ function statementsOf(table: EntityTable, schema: string): EntityStatements {
     ),
     delete: byKey(
       `${marking(
-        `${table.softDelete ? `UPDATE ${from} SET deleted_at = $5::timestamptz, updated_at = $5::timestamptz, version = version + 1` : `DELETE FROM ${from}`}
+        `${deleting.replaceAll('$AT', '$5')}
          WHERE ${own} AND ($4::bigint IS NULL OR version = $4::bigint)${living} RETURNING ${table.softDelete ? 'version - 1' : 'version'} AS version`,
         `jsonb_build_object('version', max(version), 'deleted', true)`,
       )} SELECT version, EXISTS (SELECT FROM written) AS deleted FROM ${from} WHERE ${own}${living}`,
@@ -94,13 +105,30 @@ function statementsOf(table: EntityTable, schema: string): EntityStatements {
       return byKey(`${marking(written, receipt)} SELECT key, version, created FROM written`)
     },
     list: (query, values) => {
-      const text = listSql(table, from, living, query, values)
+      const text = listSql(table, from, living, query, values, filtered)
       // Without a filter it is a range of the index that has its order, whatever the values.
       return query.filter ? shaped(text) : byKey(text)
     },
     count: (filter, values) => {
       const text = `SELECT count(*) AS count FROM ${from} WHERE tenant = $1${living}`
-      return filter ? shaped(`${text} AND ${compileColumnFilter(filter, table, values)}`) : prepared(text)
+      return filter ? shaped(`${text} AND ${filtered(filter, values)}`) : prepared(text)
+    },
+    deleteMany: byKey(
+      `${deleting.replaceAll('$AT', '$3')} WHERE tenant = $1 AND ${keyName} = ANY ($2::${keyType}[])${living} RETURNING 1`,
+    ),
+    referring: (name) => {
+      const { column, kind } = columnOf(table, name)
+      return byKey(
+        `SELECT ${fieldOf(key)} AS key FROM ${from}
+         WHERE tenant = $1 AND ${quoteName(column)} = ANY ($2::${sqlTypes[kind]}[])${living} LIMIT $3::bigint`,
+      )
+    },
+    detach: (name) => {
+      const { column, kind } = columnOf(table, name)
+      return byKey(
+        `UPDATE ${from} SET ${quoteName(column)} = NULL, updated_at = $3::timestamptz, version = version + 1
+         WHERE tenant = $1 AND ${quoteName(column)} = ANY ($2::${sqlTypes[kind]}[])${living} RETURNING 1`,
+      )
     },
   }
 }
@@ -120,12 +148,19 @@ function shaped(text: string): Statement {
  * A page of the order that an index has. Behind a row means one range of the index where all columns have values; where
  * some may have none, which no comparison of rows can say, it is the few ranges that together are the same.
  */
-function listSql(table: EntityTable, from: string, living: string, query: EntityQuery, values: unknown[]): string {
+function listSql(
+  table: EntityTable,
+  from: string,
+  living: string,
+  query: EntityQuery,
+  values: unknown[],
+  filtered: (filter: ParsedFilter, values: unknown[]) => string,
+): string {
   const { filter, order, after, limit } = query
   const columns = order.columns.map((name) => columnOf(table, name))
   const wanted = fieldsOf(query.select.map((name) => columnOf(table, name)))
   const sorted = columns.map(({ column }) => `${quoteName(column)}${order.descending ? ' DESC' : ''}`).join(', ')
-  const condition = filter ? ` AND ${compileColumnFilter(filter, table, values)}` : ''
+  const condition = filter ? ` AND ${filtered(filter, values)}` : ''
   const here = `FROM ${from} WHERE tenant = $1${living}${condition}`
   const end = `ORDER BY ${sorted} LIMIT $${values.push(limit)}::bigint`
   if (!after) return `SELECT ${wanted} ${here} ${end}`

@@ -1,6 +1,13 @@
 import type { Json } from '../../core/json'
 import type { EntityQuery, EntityRowRepository, EntityScope } from '../../repositories/entities'
-import { type EntityColumn, type EntityRecord, type EntityTable, systemColumns } from '../../repositories/entity-table'
+import {
+  type EntityColumn,
+  type EntityRecord,
+  type EntityReference,
+  type EntityTable,
+  installation,
+  systemColumns,
+} from '../../repositories/entity-table'
 import { codeOf, fixtureTest, type TestRunner } from '../runner'
 import { acme, globex } from './rows'
 import { rolledBack, type TruthFixture } from './truth'
@@ -13,7 +20,7 @@ const column = (name: string, kind: EntityColumn['kind'], required = true): Enti
   missing: required ? 'null' : 'absent',
 })
 
-/** What the contract's entity is: a backend that makes tables makes this one before. */
+/** The entity of `entityRowRepositoryContract`. */
 export const contractEntity: EntityTable = {
   name: 'contract_rows',
   key: 'code',
@@ -37,6 +44,48 @@ export const contractEntity: EntityTable = {
   softDelete: true,
   shared: false,
 }
+
+const rowOf = (name: string, more: Partial<EntityTable>, ...columns: EntityColumn[]): EntityTable => ({
+  name,
+  key: 'code',
+  columns: [column('code', 'text'), ...columns, ...systemColumns],
+  indexes: [],
+  softDelete: false,
+  shared: false,
+  ...more,
+})
+const refers = (entity: string, column: string, more: Partial<EntityReference> = {}): EntityReference => ({
+  column,
+  entity,
+  key: 'code',
+  shared: false,
+  onDelete: 'restrict',
+  ...more,
+})
+
+type Referrer = NonNullable<EntityTable['referrers']>[number]
+const [ofPlans, ofParents]: [Referrer[], Referrer[]] = [[], []]
+const plans = rowOf('contract_plans', { shared: true, referrers: ofPlans })
+const parents = rowOf('contract_parents', { softDelete: true, referrers: ofParents }, column('up', 'text', false))
+const children = rowOf(
+  'contract_children',
+  {
+    softDelete: true,
+    references: [refers('contract_parents', 'parent'), refers('contract_plans', 'plan', { shared: true })],
+    indexes: [{ columns: ['parent'], unique: false }],
+  },
+  column('parent', 'text', false),
+  column('plan', 'text', false),
+)
+const tree: EntityTable = { ...parents, references: [refers('contract_parents', 'up')] }
+ofPlans.push({ table: children, reference: children.references![1]! })
+ofParents.push(
+  { table: children, reference: children.references![0]! },
+  { table: tree, reference: tree.references![0]! },
+)
+
+/** What the contracts' entities are: a backend that makes tables makes these before. */
+export const contractEntities: readonly EntityTable[] = [contractEntity, plans, tree, children]
 
 const scope: EntityScope = { table: contractEntity, tenant: acme }
 const other: EntityScope = { table: contractEntity, tenant: globex }
@@ -220,6 +269,96 @@ export function entityRowRepositoryContract(runner: TestRunner, make: () => Prom
       })
       expect((await codeOf(failed)) === 'resolved').toBe(false)
       expect(await rows.count(scope)).toBe(0)
+    })
+  })
+}
+
+/** What every `EntityRowRepository` promises of rows that refer to others; the truth has `contractEntities`. */
+export function entityReferenceContract(runner: TestRunner, make: () => Promise<TruthFixture>): void {
+  const { expect } = runner
+  const test = fixtureTest(runner, async () => {
+    const fixture = await make()
+    const of = (tenant: typeof acme) => fixture.truth.session({ tenant }).entities
+    return { ...fixture, rows: of(acme), theirs: of(globex), ours: of(installation) }
+  })
+  const record = (code: string, values: Record<string, Json> = {}): EntityRecord => ({
+    code,
+    up: null,
+    parent: null,
+    plan: null,
+    version: 1,
+    createdAt: at,
+    updatedAt: at,
+    ...values,
+  })
+  const here = { parents: { table: tree, tenant: acme }, children: { table: children, tenant: acme } }
+  const plan: EntityScope = { table: plans, tenant: installation }
+  const refusal = async (work: Promise<unknown>): Promise<unknown> => {
+    const error: unknown = await work.catch((cause: unknown) => cause)
+    const { code, path, details } = error as { code: string; path: string; details: Record<string, unknown> }
+    return { code, path, of: details?.['references'] ?? details?.['referrers'] }
+  }
+  const missing = (path: string, of: string) => ({ code: 'HW_CONFLICT', path, of })
+
+  runner.describe('EntityRowRepository, of rows that refer to others', () => {
+    test('takes what is there, of the same tenant or of the installation, and not deleted', async (given) => {
+      const { rows, theirs, ours } = given
+      await ours.insert(plan, [record('free')])
+      await rows.insert(here.parents, [record('p')])
+      await theirs.insert({ ...here.parents, tenant: globex }, [record('theirs')])
+      await rows.insert(here.children, [record('a', { parent: 'p', plan: 'free' }), record('b')])
+      for (const [values, wanted] of [
+        [{ parent: 'none' }, missing('parent', 'contract_parents')],
+        [{ parent: 'theirs' }, missing('parent', 'contract_parents')],
+        [{ plan: 'p' }, missing('plan', 'contract_plans')],
+      ] as const) {
+        expect(await refusal(rows.insert(here.children, [record('c', values)]))).toEqual(wanted)
+        expect(await refusal(rows.upsert(here.children, record('b', values), ['code']))).toEqual(wanted)
+        expect(await refusal(rows.replace(here.children, record('b', { ...values, version: 2 }), 1))).toEqual(wanted)
+      }
+      // Rows of one statement may refer to one another, in a circle too.
+      await rows.insert(here.parents, [record('q', { up: 'r' }), record('r', { up: 'q' })])
+      expect(await rows.count(here.children)).toBe(2)
+    })
+
+    test('keeps what is referred to, until no row that is not deleted does', async ({ rows, ours }) => {
+      await ours.insert(plan, [record('free')])
+      await rows.insert(here.parents, [record('p'), record('q', { up: 'p' })])
+      await rows.insert(here.children, [record('a', { parent: 'p', plan: 'free' })])
+      expect(await refusal(ours.delete(plan, 'free', { at }))).toEqual(missing('code', 'contract_children'))
+      expect(await codeOf(rows.delete(here.parents, 'p', { at }))).toBe('HW_CONFLICT')
+      expect(await codeOf(rows.deleteMany(here.parents, ['p'], at))).toBe('HW_CONFLICT')
+      expect((await rows.get(here.parents, 'p'))?.['version']).toBe(1)
+      await rows.delete(here.parents, 'q', { at })
+      await rows.delete(here.children, 'a', { at })
+      expect(await rows.delete(here.parents, 'p', { at })).toEqual({ version: 1, deleted: true })
+      expect(await ours.delete(plan, 'free', { at })).toEqual({ version: 1, deleted: true })
+      // What it refers to has gone meanwhile.
+      expect(await codeOf(rows.restore(here.children, 'a', { at }))).toBe('HW_CONFLICT')
+      expect(await refusal(rows.restore(here.parents, 'q', { at }))).toEqual(missing('up', 'contract_parents'))
+      await rows.restore(here.parents, 'p', { at })
+      expect(await rows.restore(here.parents, 'q', { at })).toEqual({ restored: true })
+    })
+
+    test('finds, lets go and deletes rows by what they refer to', async ({ rows, theirs }) => {
+      await rows.insert(here.parents, [record('p'), record('q')])
+      await theirs.insert({ ...here.parents, tenant: globex }, [record('p')])
+      await theirs.insert({ ...here.children, tenant: globex }, [record('a', { parent: 'p' })])
+      await rows.insert(
+        here.children,
+        ['a', 'b', 'c', 'd'].map((code) => record(code, { parent: code === 'd' ? 'q' : 'p' })),
+      )
+      await rows.delete(here.children, 'c', { at })
+      const found = (keys: string[], limit = 10) => rows.referring(here.children, 'parent', keys, limit)
+      expect((await found(['p'])).sort()).toEqual(['a', 'b'])
+      expect((await found(['p', 'q'], 2)).length).toBe(2)
+      expect(await found([])).toEqual([])
+      expect(await rows.detach(here.children, 'parent', ['q', 'none'], later)).toEqual({ detached: 1 })
+      const { parent, version, updatedAt } = (await rows.get(here.children, 'd'))!
+      expect({ parent, version, updatedAt }).toEqual({ parent: null, version: 2, updatedAt: later })
+      expect(await rows.deleteMany(here.children, ['a', 'b', 'c', 'none'], later)).toEqual({ deleted: 2 })
+      expect(await rows.delete(here.parents, 'p', { at })).toEqual({ version: 1, deleted: true })
+      expect(await theirs.count({ ...here.children, tenant: globex })).toBe(1)
     })
   })
 }
