@@ -101,6 +101,15 @@ export { OnnxEmbedder } from './src/embeddings/onnx/onnx-embedder'
 export type { DownloadProgress, HubModel, OnnxOptions } from './src/embeddings/onnx/options'
 export type { EmbedderOption } from './src/embeddings/select'
 export type { VectorCache } from './src/embeddings/vector-cache'
+export type {
+  AggregateRow,
+  EntityAggregateQuery,
+  GroupBy,
+  GroupColumn,
+  GroupName,
+  NumberColumn,
+  OrderedColumn,
+} from './src/entities/aggregate'
 export type { ColumnDeclaration, DeclaredKind } from './src/entities/columns'
 export type {
   EntityDeclaration,
@@ -261,6 +270,14 @@ export type {
   EntityWrite,
   Upserted,
 } from './src/repositories/entities'
+export type {
+  AggregatedRow,
+  AggregateGroup,
+  AggregateValue,
+  EntityAggregation,
+  Measure,
+  TimeUnit,
+} from './src/repositories/entity-aggregates'
 export type {
   ColumnKind,
   EntityColumn,

@@ -9,6 +9,14 @@ import { anything, checkOptions, list, type OptionKinds, whole } from '../core/o
 import type { EntityScope } from '../repositories/entities'
 import { columnOf, type EntityRecord, type EntityTable } from '../repositories/entity-table'
 import type { EntityAccess, EntityContext } from './access'
+import {
+  type AggregateRow,
+  checkAggregate,
+  type EntityAggregateQuery,
+  type GroupBy,
+  type NumberColumn,
+  type OrderedColumn,
+} from './aggregate'
 import type { EntityDefinition, EntityShape } from './declaration'
 import { deleteWithDependents, hasDependents } from './dependents'
 import {
@@ -217,6 +225,34 @@ export class EntityRepository<E extends EntityShape> {
     const call = checkOptions(options, callKinds, '', 'HW_INVALID_ARGUMENT')
     const parsed = checkFilter(this.#scope.table, filter, this.#context.limits)
     return this.#access(call, ({ read }) => read((rows, within) => rows.count(this.#scope, parsed, within)))
+  }
+
+  /**
+   * What rows come to, as a whole or by groups: how many there are, sums, means, least and greatest values.
+   * HW_INVALID_FILTER, HW_INVALID_ARGUMENT; HW_LIMIT_EXCEEDED for a sum that no number holds.
+   *
+   * ```ts
+   * await courses.aggregate({ groupBy: ['kind'], count: true, sum: ['credits'], orderBy: [{ count: 'desc' }] })
+   * // [{ kind: 'lecture', count: 12, sum: { credits: 60 } }, ...]
+   * ```
+   */
+  async aggregate<
+    G extends GroupBy<E['row']> = never,
+    C extends boolean = false,
+    S extends NumberColumn<E['row']> = never,
+    A extends NumberColumn<E['row']> = never,
+    L extends OrderedColumn<E['row']> = never,
+    M extends OrderedColumn<E['row']> = never,
+  >(
+    query: EntityAggregateQuery<E['row'], G, C, S, A, L, M>,
+    options?: CallOptions,
+  ): Promise<AggregateRow<E['row'], G, C, S, A, L, M>[]> {
+    const call = checkOptions(options, callKinds, '', 'HW_INVALID_ARGUMENT')
+    const { aggregation, rowOf } = checkAggregate(this.#scope.table, query, this.#context.limits)
+    return this.#access(call, async ({ read }) => {
+      const found = await read((rows, within) => rows.aggregate(this.#scope, aggregation, within))
+      return found.map((one) => rowOf(one) as AggregateRow<E['row'], G, C, S, A, L, M>)
+    })
   }
 
   async #newRecord(given: unknown, at: string): Promise<EntityRecord> {

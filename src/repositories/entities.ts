@@ -2,6 +2,7 @@ import type { CallOptions } from '../core/abort'
 import type { TenantId } from '../core/ids'
 import type { Json } from '../core/json'
 import type { ParsedFilter } from '../filter/parsed'
+import type { AggregatedRow, EntityAggregation } from './entity-aggregates'
 import type { EntityRecord, EntityTable } from './entity-table'
 
 /** Whose rows of which entity. */
@@ -121,4 +122,5 @@ export interface EntityRowRepository {
   ): Promise<{ readonly deleted: number }>
   list(scope: EntityScope, query: EntityQuery, call?: CallOptions): Promise<EntityRecord[]>
   count(scope: EntityScope, filter?: ParsedFilter, call?: CallOptions): Promise<number>
+  aggregate(scope: EntityScope, aggregation: EntityAggregation, call?: CallOptions): Promise<AggregatedRow[]>
 }

@@ -354,6 +354,73 @@ export function entitySuite(
       expect(await refused(long)).toMatchObject({ code: 'HW_LIMIT_EXCEEDED', path: 'values.tags' })
     })
 
+    it('puts rows together by groups, for a dashboard', async () => {
+      const { courses } = tenant().entities
+      await courses.insertMany([
+        { title: 'a', credits: 2, score: 1.5, starts: '2026-01-31T23:00:00Z', kind: 'lab' },
+        { title: 'b', credits: 4, score: 2.5, starts: '2026-01-01T00:00:00Z' },
+        { title: 'c', credits: 6, starts: '2026-02-01T00:00:00Z' },
+        { title: 'd', credits: 1 },
+      ])
+      const { id } = await courses.insert({ title: 'gone', credits: 100 })
+      await courses.delete(id)
+      expect(
+        await courses.aggregate({
+          count: true,
+          sum: ['credits'],
+          avg: ['score'],
+          min: ['title'],
+          max: ['starts', 'day'],
+        }),
+      ).toEqual([
+        {
+          count: 4,
+          sum: { credits: 13 },
+          avg: { score: 2 },
+          min: { title: 'a' },
+          max: { starts: '2026-02-01T00:00:00.000Z', day: null },
+        },
+      ])
+      expect(await courses.aggregate({ groupBy: ['kind'], count: true, orderBy: [{ count: 'desc' }] })).toEqual([
+        { kind: 'lecture', count: 3 },
+        { kind: 'lab', count: 1 },
+      ])
+      const months = { groupBy: [{ starts: 'month' }], count: true, sum: ['credits'] } as const
+      const [january, february, none] = await courses.aggregate(months)
+      expect([january, february]).toEqual([
+        { starts: '2026-01-01T00:00:00.000Z', count: 2, sum: { credits: 6 } },
+        { starts: '2026-02-01T00:00:00.000Z', count: 1, sum: { credits: 6 } },
+      ])
+      expect(none).toEqual({ count: 1, sum: { credits: 1 } })
+      expect(await courses.aggregate({ ...months, filter: { title: 'd' }, limit: 1 })).toEqual([none])
+      expect(await courses.aggregate({ sum: ['credits'], avg: ['credits'], filter: { title: 'none' } })).toEqual([
+        { sum: { credits: 0 }, avg: { credits: null } },
+      ])
+      expect(await courses.aggregate({ groupBy: ['day'] })).toEqual([{ day: null }])
+      expect(await tenant().entities.courses.aggregate({ groupBy: ['kind'], count: true })).toEqual([])
+      const wrong: [object, string][] = [
+        [{}, 'groupBy'],
+        [{ sum: ['title'] }, 'sum[0]'],
+        [{ avg: ['starts'] }, 'avg[0]'],
+        [{ min: ['tags'] }, 'min[0]'],
+        [{ max: 'credits' }, 'max'],
+        [{ groupBy: ['tags'] }, 'groupBy[0]'],
+        [{ groupBy: ['kind', 'kind'] }, 'groupBy'],
+        [{ groupBy: [{ title: 'day' }] }, 'groupBy[0]'],
+        [{ groupBy: [{ day: 'hour' }] }, 'groupBy[0].day'],
+        [{ groupBy: [{ starts: 'decade' }] }, 'groupBy[0].starts'],
+        [{ count: true, orderBy: [{ kind: 'asc' }] }, 'orderBy[0].kind'],
+        [{ count: true, orderBy: [{ count: 'up' }] }, 'orderBy[0].count'],
+        [{ count: 1 }, 'count'],
+        [{ count: true, limit: 0 }, 'limit'],
+        [{ count: true, having: 1 }, 'having'],
+      ]
+      for (const [query, path] of wrong) {
+        const error = await refused(courses.aggregate(query as never))
+        expect({ query, error }).toMatchObject({ query, error: { code: 'HW_INVALID_ARGUMENT', path } })
+      }
+    })
+
     it('keeps what is referred to, takes away what goes with it, and lets go of the rest', async () => {
       const { courses, rooms, bookings } = tenant().entities
       const plan = await store.entities.plans.insert({ name: `of ${tenants}`, price: 1 })

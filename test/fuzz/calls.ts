@@ -149,6 +149,23 @@ const entityCalls: Readonly<Record<string, Call>> = {
     on: onCourses('first'),
   },
   'EntityRepository.count': { args: () => [courseFilter, call], on: onCourses('count') },
+  'EntityRepository.aggregate': {
+    args: () => [
+      {
+        filter: courseFilter,
+        groupBy: ['title', { starts: 'day' }],
+        count: true,
+        sum: ['credits'],
+        avg: ['credits'],
+        min: ['title'],
+        max: ['starts'],
+        orderBy: [{ 'sum.credits': 'desc' }],
+        limit: 5,
+      },
+      call,
+    ],
+    on: onCourses('aggregate'),
+  },
   'RestorableRepository.restore': { args: ({ courseId }) => [courseId, call], on: onCourses('restore') },
 }
 

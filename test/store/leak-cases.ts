@@ -176,6 +176,14 @@ const entityCases: Readonly<Record<string, Case>> = {
         1, 1, 0,
       ])
     }),
+  aggregate: (stage) =>
+    entitiesBy(stage, async ({ courses }) => {
+      expect(await courses.aggregate({ count: true })).toEqual([{ count: 1 }])
+      return [
+        await courses.aggregate({ groupBy: ['title', 'note'], min: ['note'], max: ['title', 'note'] }),
+        await courses.aggregate({ filter: { id: stage.them.courseId }, groupBy: ['title'], max: ['note'] }),
+      ]
+    }),
   restore: (stage) => entitiesBy(stage, ({ courses }) => refusal(courses.restore(stage.them.hiddenId), 'HW_NOT_FOUND')),
 }
 

@@ -1,9 +1,11 @@
 import { expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import {
+  type AggregateRow,
   type ColumnCondition,
   defineEntity,
   type EntitiesWhere,
+  type EntityAggregateQuery,
   type EntityDeclaration,
   type EntityFilter,
   type EntityFirstQuery,
@@ -13,10 +15,15 @@ import {
   type EntityPage,
   type EntityPatch,
   type EntityRepository,
+  type GroupBy,
+  type GroupColumn,
+  type GroupName,
   type IndexedColumn,
   type InputOf,
   type ItemCondition,
   type KeyNameOf,
+  type NumberColumn,
+  type OrderedColumn,
   type OutputOf,
   openStore,
   type ReferenceOption,
@@ -158,6 +165,41 @@ it('a store has what is declared, each where it belongs', () => {
     // @ts-expect-error not selected
     page.items[0]!.credits
 
+    const [group] = await courses.aggregate({
+      filter: { kind: 'lab' },
+      groupBy: ['kind', { createdAt: 'day' }],
+      count: true,
+      sum: ['credits'],
+      avg: ['credits'],
+      max: ['starts', 'version'],
+      orderBy: [{ 'sum.credits': 'desc' }, { count: 'asc' }, { kind: 'asc' }],
+    })
+    expectTypeOf(group!.kind).toEqualTypeOf<'lecture' | 'lab'>()
+    expectTypeOf(group!.createdAt).toEqualTypeOf<string>()
+    expectTypeOf(group!.count).toEqualTypeOf<number>()
+    expectTypeOf(group!.sum.credits).toEqualTypeOf<number>()
+    expectTypeOf(group!.avg.credits).toEqualTypeOf<number | null>()
+    expectTypeOf(group!.max.starts).toEqualTypeOf<string | null>()
+    // @ts-expect-error not asked for
+    group!.min
+    // @ts-expect-error not asked for
+    group!.title
+    expectTypeOf(await courses.aggregate({ count: true })).toExtend<{ count: number }[]>()
+    // @ts-expect-error no such column
+    await courses.aggregate({ groupBy: ['kinds'] })
+    // @ts-expect-error no such column
+    await courses.aggregate({ sum: ['credit'] })
+    // @ts-expect-error text has no sum
+    await courses.aggregate({ sum: ['title'] })
+    // @ts-expect-error lists make no groups
+    await courses.aggregate({ groupBy: ['tags'] })
+    // @ts-expect-error no such part of a calendar
+    await courses.aggregate({ groupBy: [{ starts: 'decade' }] })
+    // @ts-expect-error not asked for
+    await courses.aggregate({ groupBy: ['kind'], orderBy: [{ credits: 'asc' }] })
+    // @ts-expect-error no such option
+    await courses.aggregate({ count: true, having: 1 })
+
     await acme.transaction(async (tx) => {
       expectTypeOf(tx.entities).toEqualTypeOf<TenantEntities<Entities>>()
       expectTypeOf((await tx.entities.courses.get('a'))!.credits).toEqualTypeOf<number>()
@@ -187,6 +229,17 @@ it('what is asked and answered', () => {
   expectTypeOf<{ gt: 1 }>().not.toExtend<ColumnCondition<boolean>>()
   expectTypeOf<EntityOrderBy<{ a: 1 }>>().toEqualTypeOf<readonly { readonly a?: 'asc' | 'desc' | undefined }[]>()
   expectTypeOf<EntityListQuery<Row, 'title'>['select']>().toEqualTypeOf<readonly 'title'[] | undefined>()
+  expectTypeOf<NumberColumn<Row>>().toEqualTypeOf<'credits' | 'version'>()
+  expectTypeOf<OrderedColumn<{ a: string; b?: number; c: boolean; d: string[] }>>().toEqualTypeOf<'a' | 'b'>()
+  expectTypeOf<GroupColumn<{ a: string; c: boolean | null; d: string[] }>>().toEqualTypeOf<'a' | 'c'>()
+  expectTypeOf<AggregateRow<{ a: 1; b: 2 }, 'a', true, never, 'b', never, never>>().toExtend<{
+    a: 1
+    count: number
+    avg: { b: number | null }
+  }>()
+  expectTypeOf<EntityAggregateQuery<{ a: number }>['sum']>().toEqualTypeOf<readonly 'a'[] | undefined>()
+  expectTypeOf<GroupName<'a' | { b: 'day' }>>().toEqualTypeOf<'a' | 'b'>()
+  expectTypeOf<'a' | { a: 'day' }>().toExtend<GroupBy<{ a: string }>>()
   expectTypeOf<EntityFirstQuery<Row>>().not.toHaveProperty('cursor')
   expectTypeOf<EntityPatch<{ a: number }>>().toEqualTypeOf<{ readonly a?: number | null | undefined }>()
 })

@@ -1,14 +1,15 @@
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
-import { compareBytes } from '../../core/ids'
 import type { Json } from '../../core/json'
 import type { FilterSubject, ParsedFilter } from '../../filter/parsed'
 import { matches } from '../../filter/predicate'
 import type { Deletion, EntityQuery, EntityRowRepository, EntityScope, EntityWrite, Upserted } from '../entities'
+import type { AggregatedRow, EntityAggregation } from '../entity-aggregates'
 import { type EntityRecord, installation, recordLeaves } from '../entity-table'
 import { missingError, referredError, takenError } from '../taken-values'
 import { type Access, checkSight } from './access'
 import { copyJson } from './copy'
+import { aggregated, compareValues } from './entity-aggregates'
 import type { Changes, StoredEntity } from './tables'
 
 export class MemoryEntities implements EntityRowRepository {
@@ -197,6 +198,17 @@ export class MemoryEntities implements EntityRowRepository {
     )
   }
 
+  aggregate(scope: EntityScope, aggregation: EntityAggregation, call?: CallOptions): Promise<AggregatedRow[]> {
+    return this.#read('entities.aggregate', scope, call, (changes) => {
+      const found = rowsOf(changes, scope).filter((row) => isMatch(scope, row, aggregation.filter))
+      return aggregated(
+        scope.table,
+        aggregation,
+        found.map(({ record }) => record),
+      )
+    })
+  }
+
   async #read<T>(
     op: string,
     scope: EntityScope,
@@ -325,11 +337,4 @@ function takenValues(changes: Changes, scope: EntityScope, except?: StoredEntity
       add(record, true)
     },
   }
-}
-
-/** As Postgres orders: no value after all others. */
-function compareValues(a: Json, b: Json): number {
-  if (a === null || b === null) return Number(a === null) - Number(b === null)
-  if (typeof a === 'string') return compareBytes(a, String(b))
-  return Number(a) - Number(b)
 }

@@ -4,6 +4,7 @@ import { asHeadwaterError, type HeadwaterError } from '../../core/errors'
 import type { Json } from '../../core/json'
 import type { ParsedFilter } from '../../filter/parsed'
 import type { Deletion, EntityQuery, EntityRowRepository, EntityScope, EntityWrite, Upserted } from '../entities'
+import { type AggregatedRow, type EntityAggregation, tooLarge } from '../entity-aggregates'
 import { columnOf, type EntityColumn, type EntityRecord, type EntityReference, type EntityTable } from '../entity-table'
 import { missingError, referredError, takenError } from '../taken-values'
 import { entityStatements } from './entity-sql'
@@ -14,6 +15,7 @@ type Row = Record<string, unknown>
 
 const uniqueViolation = '23505'
 const foreignKeyViolation = '23503'
+const outOfRange = '22003'
 
 /** Rows of declared entities in Postgres: one statement a call. */
 export class PostgresEntityRowRepository implements EntityRowRepository {
@@ -121,6 +123,27 @@ export class PostgresEntityRowRepository implements EntityRowRepository {
     const statement = this.#sql(table).count(filter, values)
     const { rows } = await run<{ count: unknown }>(this.#executor, statement, values, call)
     return Number(rows[0]!.count)
+  }
+
+  async aggregate(
+    { table, tenant }: EntityScope,
+    aggregation: EntityAggregation,
+    call?: CallOptions,
+  ): Promise<AggregatedRow[]> {
+    const values: unknown[] = [tenant]
+    const statement = this.#sql(table).aggregate(aggregation, values)
+    const { rows } = await run<Row>(this.#executor, statement, values, call).catch((cause: unknown) => {
+      throw asHeadwaterError(cause).details?.['sqlState'] === outOfRange ? tooLarge(cause) : cause
+    })
+    const numeric = (column: string | undefined): boolean => {
+      return column === undefined || ['integer', 'number'].includes(columnOf(table, column).kind)
+    }
+    const shown = <V>(value: unknown, column: string | undefined): V =>
+      (value !== null && numeric(column) ? Number(value) : value) as V
+    return rows.map((row) => ({
+      groups: aggregation.groups.map(({ column }, at) => shown(row[`g${at}`], column)),
+      values: aggregation.values.map(({ column }, at) => shown(row[`v${at}`], column)),
+    }))
   }
 
   async referring(

@@ -1,7 +1,9 @@
 import { quoteName } from '../../connections/postgres/row-security'
 import type { ParsedFilter } from '../../filter/parsed'
 import type { EntityQuery } from '../entities'
+import type { EntityAggregation } from '../entity-aggregates'
 import { columnOf, type EntityColumn, type EntityTable } from '../entity-table'
+import { aggregateSql } from './entity-aggregate-sql'
 import { compileColumnFilter, sqlTypes } from './entity-filter-sql'
 import { listTableOf, tableNameOf } from './entity-tables'
 import { byKey, nowMs, type PostgresRepositoryOptions, prepared, type Statement } from './statements'
@@ -16,6 +18,7 @@ export interface EntityStatements {
   upsert(on: readonly string[]): Statement
   list(query: EntityQuery, values: unknown[]): Statement
   count(filter: ParsedFilter | undefined, values: unknown[]): Statement
+  aggregate(aggregation: EntityAggregation, values: unknown[]): Statement
   readonly deleteMany: Statement
   referring(column: string): Statement
   detach(column: string): Statement
@@ -113,6 +116,11 @@ function statementsOf(table: EntityTable, schema: string): EntityStatements {
       const text = `SELECT count(*) AS count FROM ${from} WHERE tenant = $1${living}`
       return filter ? shaped(`${text} AND ${filtered(filter, values)}`) : prepared(text)
     },
+    aggregate: (aggregation, values) => {
+      const { filter, limit } = aggregation
+      const rows = `FROM ${from} WHERE tenant = $1${living}${filter ? ` AND ${filtered(filter, values)}` : ''}`
+      return shaped(aggregateSql(table, aggregation, rows, `$${values.push(limit)}::bigint`, shownAs))
+    },
     deleteMany: byKey(
       `${deleting.replaceAll('$AT', '$3')} WHERE tenant = $1 AND ${keyName} = ANY ($2::${keyType}[])${living} RETURNING 1`,
     ),
@@ -193,7 +201,10 @@ function fieldsOf(columns: readonly EntityColumn[]): string {
 
 /** Times as text of one form: what the parsers of a caller's driver make of them does not matter. */
 function fieldOf({ column, kind }: EntityColumn): string {
-  const name = quoteName(column)
+  return shownAs(quoteName(column), kind)
+}
+
+function shownAs(name: string, kind: string): string {
   switch (kind) {
     case 'datetime':
       return `to_char(${name} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
