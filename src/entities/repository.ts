@@ -292,7 +292,9 @@ export class EntityRepository<E extends EntityShape> {
     const unique = indexes.filter((index) => index.unique).map(({ columns }) => columns)
     const choices = [...(this.#definition.generated ? [] : [[key]]), ...unique]
     if (asked === undefined && (choices.length === 1 || !this.#definition.generated)) return choices[0]!
-    const found = choices.find((columns) => columns.join() === asked?.join())
+    const isAsked = (columns: readonly string[]): boolean =>
+      asked?.length === columns.length && columns.every((name, at) => asked[at] === name)
+    const found = choices.find(isAsked)
     if (found) return found
     const known = choices.map((columns) => `[${columns.join(', ')}]`).join(', ')
     const problem =
