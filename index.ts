@@ -390,6 +390,19 @@ export { type SplitterOptions, splitterOf } from './src/splitter/select'
 export type { ChunkDraft, Splitter, SplitterInput } from './src/splitter/splitter'
 export type { TokenReader } from './src/splitter/token-reader'
 export type { ModelInfo } from './src/store/available-models'
+export type {
+  BackupColumn,
+  BackupGeneration,
+  BackupManifest,
+  BackupPart,
+  BackupPlace,
+  BackupProgress,
+  BackupReport,
+  BackupTable,
+  CreateBackupOptions,
+  CreateBackupSettings,
+  TableDefinition,
+} from './src/store/backup/index'
 export { type OpenTruthOptions, openTruth } from './src/store/open-truth'
 export { openStore, type Store, type StoreErrand } from './src/store/store'
 export type { Degradation, ErrandsHealth, GenerationsHealth, StoreHealth } from './src/store/store-health'

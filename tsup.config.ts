@@ -20,6 +20,7 @@ const library = {
   index: 'index.ts',
   testing: 'src/testing/index.ts',
   migrations: 'src/migrations/index.ts',
+  backup: 'src/store/backup/index.ts',
   prometheus: 'src/observability/prometheus.ts',
   opentelemetry: 'src/observability/opentelemetry.ts',
 }

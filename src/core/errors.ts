@@ -81,6 +81,17 @@ export const errorCatalogue = {
   HW_EMBEDDER_FAILED: { retryable: true, remedy: 'Check the embedder; documents are stored and embedded later.' },
   HW_EMBEDDED_LOCKED: { retryable: false, remedy: 'Close the other process on this folder, or use a Postgres server.' },
   HW_STORAGE: { retryable: false, remedy: 'Check space, rights and contents of what the message names.' },
+  HW_BACKUP_BUSY: { retryable: true, remedy: 'Another process writes or prunes backups there; wait until it is done.' },
+  HW_BACKUP_DAMAGED: {
+    retryable: false,
+    remedy:
+      'Run `headwater backup verify`, restore an older backup, and take a new one after removing the file that the message names.',
+  },
+  HW_BACKUP_AHEAD: { retryable: false, remedy: 'A newer package made the backup: upgrade headwater to read it.' },
+  HW_RESTORE_REFUSED: {
+    retryable: false,
+    remedy: 'Look at what would be lost, then confirm it as the message says, or restore into an empty database.',
+  },
   HW_RLS_REQUIRED: {
     retryable: false,
     remedy: 'Connect with a role under the policies, or set rowLevelSecurity: "auto".',

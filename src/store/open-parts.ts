@@ -128,6 +128,7 @@ export async function openParts(
         const executor = executorOfTenant(transaction, tenant, { token: uuidV7(clock, random), schema })
         return { session: truth.over(executor), assertOpen: () => executor.assertOpen() }
       },
+      backup: { connection, truth, schema, blobs: beside.blobs, clock, random },
       checks: { postgres: async (call) => ({ ...(await connection.health(call)) }), ...beside.checks },
       probes: options.redis ? { redis: (call) => beside.cache.delete(nobody, 'health', call) } : {},
       notices,

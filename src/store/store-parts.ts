@@ -12,6 +12,7 @@ import type { SearchCache } from '../search/search-cache'
 import type { SplitterOptions } from '../splitter/select'
 import type { Splitter } from '../splitter/splitter'
 import type { Adopt } from '../tenant/tenant-context'
+import type { BackupSource } from '../transfer/backup/create'
 import type { WriterPorts } from '../writer/ports'
 
 /** What a store is put together from: `openStore` brings Postgres, `createTestStore` memory. */
@@ -30,6 +31,8 @@ export interface StoreParts {
   readonly blobs: BlobRepository | undefined
   readonly entities: EntityDefinitions
   readonly adopt?: Adopt | undefined
+  /** What is backed up; undefined in memory. */
+  readonly backup?: BackupSource | undefined
   /** What health asks beside the truth: each never rejects. */
   readonly checks: Readonly<Record<string, (call: CallOptions) => Promise<ConnectionHealth>>>
   /** Calls that health makes as users' calls are made, by connection, beyond the searches and reads of every store. */

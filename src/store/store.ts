@@ -17,6 +17,7 @@ import { FairGate } from '../resilience/fair-gate'
 import { Searcher } from '../search/search'
 import type { TenantContext } from '../tenant/tenant-context'
 import { TenantHandle } from '../tenant/tenant-handle'
+import type { BackupReport } from '../transfer/backup/create'
 import { type CollectBlobsOptions, type CollectBlobsReport, collectBlobs } from '../writer/blobs/collect-blobs'
 import type { Errand, ErrandHandler, ErrandOptions } from '../writer/errands/errand'
 import type { RebuildResult, RecutResult } from '../writer/rebuild/rebuild'
@@ -27,6 +28,7 @@ import { type ReconcileOptions, type ReconcileReport, reconcile } from '../write
 import type { DrainResult } from '../writer/relay/relay'
 import { type CoordinatedWriter, createWriter } from '../writer/writer'
 import { AvailableModels, type ModelInfo } from './available-models'
+import type { CreateBackupOptions } from './backup/options'
 import { IndexMoves } from './index-moves'
 import { type StoreHealth, storeHealth } from './store-health'
 import { checkStoreOptions, type StoreOptions } from './store-options'
@@ -302,6 +304,21 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
           path: 'blobs.path',
         },
       )
+    })
+  }
+
+  /**
+   * Backs this store up: the rows of one snapshot of Postgres, then the blobs that it names, then the manifest. Indexes
+   * are left out, since a restore builds them anew from the stored vectors. An embedded store answers nobody else while
+   * its rows are read. No time limit but `timeoutMs`. HW_UNAUTHORIZED where policies hide rows from the login,
+   * HW_BACKUP_BUSY during a prune, HW_STORAGE; HW_INVALID_OPTIONS for a store in memory.
+   */
+  createBackup(options: CreateBackupOptions): Promise<BackupReport> {
+    return this.#enter(async () => {
+      const { backup } = this.#parts
+      if (!backup) throw new HeadwaterError('HW_INVALID_OPTIONS', 'A store in memory cannot be backed up')
+      const { createFrom } = await import('./backup/backups')
+      return createFrom(backup, options)
     })
   }
 

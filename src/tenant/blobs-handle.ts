@@ -73,7 +73,7 @@ export class TenantBlobs {
     })
   }
 
-  /** True if there was one. HW_CONFLICT while a document owns it, or is about to. */
+  /** True if there was one. HW_CONFLICT while a document owns it, or is about to; HW_BACKUP_BUSY during a backup. */
   delete(key: string, given?: CallOptions): Promise<boolean> {
     return this.#with(async (blobs) => {
       const options = checkCall(given, callKinds)
@@ -81,7 +81,7 @@ export class TenantBlobs {
       // Nothing to condemn where there is nothing; and a key that is none is refused.
       if ((await blobs.head(this.#tenant, key, options)) === null) return false
       const view = { tenant: this.#tenant }
-      const { condemned, deleted } = await removeBlobs(
+      const { condemned, deleted, held } = await removeBlobs(
         { truth, blobs, clock },
         view,
         this.#tenant,
@@ -90,6 +90,7 @@ export class TenantBlobs {
         options,
       )
       if (condemned.length > 0) return deleted > 0
+      if (held) throw new HeadwaterError('HW_BACKUP_BUSY', 'key: a backup is reading the blobs; delete it afterwards')
       const message = `key: a document owns the blob ${key}, or is about to; delete or change the document first`
       throw new HeadwaterError('HW_CONFLICT', message, { path: 'key', retryable: false })
     })

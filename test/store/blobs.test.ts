@@ -191,7 +191,7 @@ function blobSuite(name: string, kind: { readonly prototype: BlobRepository }, o
       const theirs = await globex.blobs.put('theirs')
       await tick()
       const { tenant: name } = acme
-      const nothing = { checked: 2, orphaned: 0, deleted: 0, missing: [], missingCount: 0 }
+      const nothing = { checked: 2, orphaned: 0, deleted: 0, held: false, missing: [], missingCount: 0 }
       expect(await store.collectBlobs({ tenant: name, dryRun: false })).toEqual(nothing)
       expect(await store.collectBlobs({ tenant: name, graceMs: 0 })).toEqual({ ...nothing, orphaned: 1 })
       expect(await keysOf(acme)).toContain(orphan.key)

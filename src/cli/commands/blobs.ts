@@ -34,9 +34,10 @@ export const registerBlobs: Register = (program, run) => {
               onProgress: ({ checked }) => progress.update(checked, checked),
             })
             .finally(() => progress.stop())
-          const { checked, orphaned, deleted, missing, missingCount } = report
+          const { checked, orphaned, deleted, held, missing, missingCount } = report
           out.document(report)
           out.line(`${checked} blobs looked at: ${orphaned} orphaned, ${deleted} deleted; ${missingCount} missing`)
+          if (held) out.line('A backup is reading the blobs: orphans stay until it is done')
           await out.table(
             [
               { title: 'missing' },

@@ -42,6 +42,8 @@ export interface CollectBlobsReport {
   readonly orphaned: number
   /** 0 in a dry run. */
   readonly deleted: number
+  /** A backup was reading the blobs, so that orphans were left for the next run. */
+  readonly held: boolean
   /** Documents whose blob is gone or damaged, the first 100 of `missingCount`. */
   readonly missing: readonly MissingBlob[]
   readonly missingCount: number
@@ -82,6 +84,7 @@ class Collection {
   readonly #references: BlobReferenceRepository
   readonly #counts = { checked: 0, orphaned: 0, deleted: 0, missingCount: 0 }
   readonly #missing: MissingBlob[] = []
+  #held = false
   #left: number
 
   constructor(
@@ -100,7 +103,7 @@ class Collection {
   }
 
   report(): CollectBlobsReport {
-    return { ...this.#counts, missing: this.#missing }
+    return { ...this.#counts, held: this.#held, missing: this.#missing }
   }
 
   async everybody(): Promise<void> {
@@ -153,7 +156,8 @@ class Collection {
     this.#counts.orphaned += orphans.length
     const allowed = orphans.slice(0, this.#left)
     if ((this.#options.dryRun ?? true) || allowed.length === 0) return
-    const { deleted } = await removeBlobs(this.#ports, worker, tenant, allowed, this.#before, this.#call())
+    const { deleted, held } = await removeBlobs(this.#ports, worker, tenant, allowed, this.#before, this.#call())
+    this.#held ||= held
     this.#counts.deleted += deleted
     this.#left -= deleted
   }

@@ -4,6 +4,7 @@ import { withDeadline } from '../../core/deadline'
 import type { TenantId } from '../../core/ids'
 import type { BlobRepository } from '../../repositories/blobs'
 import type { Truth, TruthView } from '../../repositories/truth'
+import { blobsAreHeld } from './blob-lease'
 
 /** What a removal touches. */
 export interface BlobRemovalPorts {
@@ -16,11 +17,20 @@ export interface BlobRemovalPorts {
 const deletingMs = 5 * 60_000
 const atOnce = 8
 
+/** What a removal came to. */
+export interface BlobRemoval {
+  /** Those that it was free to delete. */
+  readonly condemned: readonly string[]
+  /** Those of them that were there and not put since. */
+  readonly deleted: number
+  /** A backup keeps the blobs: nothing was condemned. */
+  readonly held: boolean
+}
+
 /**
  * Deletes those of these blobs that no document owns and none is about to, in three steps: condemn them in a transaction,
  * delete them, end the removal. A crash in between leaves blobs that nobody may refer to for some minutes, and never a
- * document without its blob. `condemned` are those that it was free to delete, `deleted` those of them that were there
- * and not put since.
+ * document without its blob. While a backup reads the blobs nothing is deleted.
  */
 export async function removeBlobs(
   ports: BlobRemovalPorts,
@@ -29,10 +39,22 @@ export async function removeBlobs(
   keys: readonly string[],
   putBefore: number | undefined,
   call: CallOptions,
-): Promise<{ readonly condemned: readonly string[]; readonly deleted: number }> {
+): Promise<BlobRemoval> {
   const { truth, blobs, clock } = ports
-  const condemned = await truth.transaction(view, (session) => session.blobReferences.condemn(tenant, keys), call)
-  if (condemned.length === 0) return { condemned, deleted: 0 }
+  let held = false
+  const condemned = await truth.transaction(
+    view,
+    async ({ blobReferences, registry }) => {
+      const free = await blobReferences.condemn(tenant, keys)
+      // Looked at last: a snapshot that is taken after this look shows what is condemned here as owned by nobody.
+      held = free.length > 0 && (await blobsAreHeld(registry))
+      if (!held) return free
+      await blobReferences.release(tenant, free)
+      return []
+    },
+    call,
+  )
+  if (condemned.length === 0) return { condemned, deleted: 0, held }
   // What was asked for and not answered may still be deleted: it stays condemned until that is long over.
   const unknown = new Set<string>()
   let deleted = 0
@@ -55,5 +77,5 @@ export async function removeBlobs(
     const over = condemned.filter((key) => !unknown.has(key))
     await truth.session(view).blobReferences.release(tenant, over)
   }
-  return { condemned, deleted }
+  return { condemned, deleted, held }
 }

@@ -1,0 +1,165 @@
+import type { Command } from 'commander'
+import { createBackup, listBackups, showBackup, verifyBackup } from '../../store/backup/backups'
+import { storeOptionsFrom } from '../../store/store-settings'
+import { placeFrom } from '../backup-place'
+import type { Register, Run } from '../command'
+import { exitCodes } from '../exit-codes'
+import { numberFrom } from '../number-flag'
+import { startProgress } from '../progress'
+import { sizeText } from '../size-text'
+
+/** Of the whole store; places are folders or `s3://bucket/prefix`, whose keys are those of the settings. */
+export const registerBackup: Register = (program, run) => {
+  const backup = program.command('backup').description('back a store up, look at backups, and restore them')
+  create(backup, run)
+  list(backup, run)
+  show(backup, run)
+  verify(backup, run)
+}
+
+interface CreateFlags {
+  readonly to: string
+  readonly gzip: boolean
+  readonly rate?: string
+  readonly dryRun?: boolean
+}
+
+function create(backup: Command, run: Run): void {
+  backup
+    .command('create')
+    .description('rows of one snapshot and the blobs that they name; exit code 1 when blobs or vectors are missing')
+    .requiredOption('--to <place>', 'folder or s3://bucket/prefix')
+    .option('--no-gzip', 'leave parts uncompressed')
+    .option('--rate <number>', 'rows a second at most')
+    .option('--dry-run', 'read everything and write nothing')
+    .action(
+      run(async (context, flags: CreateFlags) => {
+        const { out, io, signal } = context
+        const rate = numberFrom('--rate', flags.rate, { least: 0.001, unit: 'rows a second', fractions: true })
+        const settings = await context.settings()
+        const to = placeFrom(context, settings, '--to', flags.to)
+        const { postgres, embedded, s3, blobs } = storeOptionsFrom(settings, { embedder: { hashing: {} } })
+        const progress = await startProgress(io, 'Backing up', 'rows, then blobs', 0)
+        const report = await createBackup(
+          { postgres, embedded, s3, blobs },
+          {
+            ...{ to, rate, signal, gzip: flags.gzip, dryRun: flags.dryRun },
+            onProgress: ({ done, total }) => progress.update(done, total),
+          },
+        ).finally(() => progress.stop())
+        const { id, place, complete, rows, bytes, written, manifest } = report
+        const { vectors, blobs: copied, ms } = manifest
+        out.document({ id, place, complete, rows, bytes, written, vectors, blobs: { ...copied, parts: undefined }, ms })
+        const what = flags.dryRun ? 'would be' : 'is'
+        out.line(`${id} ${what} in ${place}: ${rows} rows, ${copied.count} blobs, ${sizeText(bytes)}`)
+        out.line(
+          `${written.parts} parts and ${written.blobs} blobs were new (${sizeText(written.bytes)}); ` +
+            `the snapshot was held for ${(ms.snapshot / 1_000).toFixed(1)} s`,
+        )
+        if (vectors.waiting > 0) out.line(`${vectors.waiting} chunks wait for their vector`)
+        if (complete) return exitCodes.ok
+        if (vectors.lacking > 0) out.line(`NOT COMPLETE: ${vectors.lacking} chunks have no vector and no job for it`)
+        if (copied.missingCount > 0) out.line(`NOT COMPLETE: ${copied.missingCount} blobs are missing`)
+        return exitCodes.failed
+      }),
+    )
+}
+
+function list(backup: Command, run: Run): void {
+  backup
+    .command('list')
+    .description('the backups of a place; exit code 1 when a manifest cannot be read')
+    .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
+    .action(
+      run(async (context, flags: { readonly from: string }) => {
+        const { out, signal } = context
+        const from = placeFrom(context, await context.settings(), '--from', flags.from)
+        const backups = await listBackups({ from, signal })
+        out.document({ backups })
+        if (backups.length === 0) out.line('There is none')
+        await out.table(
+          [
+            { title: 'backup' },
+            { title: 'rows', right: true },
+            { title: 'blobs', right: true },
+            { title: 'size', right: true },
+            { title: 'state', grow: 1 },
+          ],
+          backups.map(({ id, rows, blobs, bytes, complete, problem }) => [
+            id,
+            rows,
+            blobs,
+            sizeText(bytes),
+            problem ?? (complete ? 'complete' : 'not complete'),
+          ]),
+        )
+        return backups.some(({ problem }) => problem !== undefined) ? exitCodes.failed : exitCodes.ok
+      }),
+    )
+}
+
+function show(backup: Command, run: Run): void {
+  backup
+    .command('show [id]')
+    .description('what is in a backup, the newest when no id is given')
+    .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
+    .action(
+      run(async (context, flags: { readonly from: string }, id?: string) => {
+        const { out, signal } = context
+        const from = placeFrom(context, await context.settings(), '--from', flags.from)
+        const manifest = await showBackup({ from, id, signal })
+        out.document(manifest)
+        const { database, tables, blobs, vectors, generations, leftOut } = manifest
+        out.line(`${manifest.id}, of headwater ${manifest.package}, schema ${manifest.migrations.at(-1)}`)
+        out.line(`Database ${database.name} (Postgres ${database.serverVersion}), epoch ${manifest.epoch}`)
+        out.line(`${blobs.count} blobs (${sizeText(blobs.bytes)}); ${vectors.chunks} chunks have vectors in it`)
+        for (const { target, collection, fingerprint, language, chunking, state } of generations) {
+          if (state === 'live') out.line(`${collection}, ${target}: ${fingerprint ?? language}, cut by ${chunking}`)
+        }
+        await out.table(
+          [
+            { title: 'table', grow: 1 },
+            { title: 'rows', right: true },
+            { title: 'parts', right: true },
+          ],
+          tables.map(({ name, rows, parts }) => [name, rows, parts.length]),
+        )
+        out.line(`Left out: ${Object.keys(leftOut).join(', ')}`)
+        return undefined
+      }),
+    )
+}
+
+interface VerifyFlags {
+  readonly from: string
+  readonly level: string
+  readonly share?: string
+}
+
+function verify(backup: Command, run: Run): void {
+  backup
+    .command('verify [id]')
+    .description('compare a backup with its manifest; exit code 1 when something is wrong')
+    .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
+    .option('--level <level>', 'quick, sample or full', 'full')
+    .option('--share <number>', 'of parts and blobs that a sample reads (0.1)')
+    .action(
+      run(async (context, flags: VerifyFlags, id?: string) => {
+        const { out, io, signal } = context
+        const share = numberFrom('--share', flags.share, { least: 0.000_001, fractions: true })
+        const from = placeFrom(context, await context.settings(), '--from', flags.from)
+        const progress = await startProgress(io, 'Reading', 'parts and blobs', 0)
+        const report = await verifyBackup({
+          ...{ from, id, share, signal },
+          level: flags.level as 'full',
+          onProgress: ({ done, total }) => progress.update(done, total),
+        }).finally(() => progress.stop())
+        const { parts, blobs, problems, problemCount, ok } = report
+        out.document(report)
+        out.line(`${report.id}: ${parts.read} of ${parts.of} parts and ${blobs.read} of ${blobs.of} blobs were read`)
+        for (const { what, problem } of problems) out.line(`${what}: ${problem}`)
+        out.line(ok ? 'Nothing is wrong' : `${problemCount} problems`)
+        return ok ? exitCodes.ok : exitCodes.failed
+      }),
+    )
+}

@@ -1,0 +1,109 @@
+import { createHmac } from 'node:crypto'
+import type { CallOptions } from '../../core/abort'
+import { asHeadwaterError, isHeadwaterError } from '../../core/errors'
+import { tenantId } from '../../core/ids'
+import type { BlobRepository } from '../../repositories/blobs'
+import type { BackupFiles } from './files'
+import type { BackupManifest, BackupPart } from './manifest'
+import { linesOf } from './part-reader'
+
+/** A line of the list of blobs. */
+export interface BackupBlob {
+  readonly tenant: string
+  /** Hex SHA-256 of the bytes. */
+  readonly key: string
+  readonly size: number
+  readonly type: string
+  /** Where its bytes are in the place: equal bytes are stored once, whoever has them. */
+  readonly file: string
+}
+
+const atOnce = 4
+
+/** The line of a blob, which tells its file. */
+export function blobLine(line: string, key: Buffer): string {
+  const blob = JSON.parse(line) as Omit<BackupBlob, 'file'>
+  const name = createHmac('sha256', key).update(`blob:${blob.key}`).digest('hex')
+  return JSON.stringify({ ...blob, file: `blobs/${name.slice(0, 2)}/${name}` } satisfies BackupBlob)
+}
+
+export async function* blobsOf(
+  files: BackupFiles,
+  parts: readonly BackupPart[],
+  call: CallOptions,
+): AsyncGenerator<BackupBlob> {
+  for (const part of parts) for await (const line of linesOf(files, part, call)) yield JSON.parse(line) as BackupBlob
+}
+
+/** Copies the blobs of a list that the place has not yet. What the store itself lacks is counted, not thrown. */
+export async function copyBlobs(
+  files: BackupFiles,
+  blobs: BlobRepository,
+  parts: readonly BackupPart[],
+  call: CallOptions,
+  copied: (bytes: number) => void,
+): Promise<BackupManifest['blobs']> {
+  const missing: { tenant: string; key: string; reason: string }[] = []
+  const found = { count: 0, bytes: 0, missingCount: 0 }
+  const one = async ({ tenant, key, size, file }: BackupBlob): Promise<void> => {
+    found.count++
+    found.bytes += size
+    if ((await files.stat(file, call))?.size === size) return
+    const reason = await copyBlob(files, blobs, file, { tenant, key }, call)
+    if (reason === undefined) return copied(size)
+    found.missingCount++
+    if (missing.length < 100) missing.push({ tenant, key, reason })
+  }
+  await eachOf(blobsOf(files, parts, call), atOnce, one)
+  return { parts, ...found, missing }
+}
+
+async function copyBlob(
+  files: BackupFiles,
+  blobs: BlobRepository,
+  file: string,
+  { tenant, key }: { readonly tenant: string; readonly key: string },
+  call: CallOptions,
+): Promise<string | undefined> {
+  const bytes = await blobs.get(tenantId(tenant), key, call)
+  if (!bytes) return 'absent'
+  // The hash is compared as it is read: what fails is not there afterwards.
+  let failure: unknown
+  const read = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      yield* bytes
+    } catch (error) {
+      failure = error
+      throw error
+    }
+  }
+  try {
+    await files.put(file, read(), call)
+    return undefined
+  } catch (error) {
+    if (failure !== undefined && isHeadwaterError(failure, 'HW_STORAGE')) return asHeadwaterError(failure).message
+    throw error
+  }
+}
+
+/** Calls `work` for each item, `most` at once. After the first failure none begins. */
+export async function eachOf<T>(
+  items: AsyncIterable<T>,
+  most: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const running = new Set<Promise<void>>()
+  let failure: { readonly error: unknown } | undefined
+  for await (const item of items) {
+    const done = work(item)
+      .catch((error: unknown) => {
+        failure ??= { error }
+      })
+      .finally(() => running.delete(done))
+    running.add(done)
+    if (running.size >= most) await Promise.race(running)
+    if (failure) break
+  }
+  await Promise.all(running)
+  if (failure) throw failure.error
+}

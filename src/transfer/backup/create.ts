@@ -1,0 +1,347 @@
+import type { PostgresConnection } from '../../connections/postgres/connection'
+import type { Executor } from '../../connections/postgres/executor'
+import type { CallOptions } from '../../core/abort'
+import type { Clock } from '../../core/clock'
+import { withDeadline } from '../../core/deadline'
+import { HeadwaterError } from '../../core/errors'
+import { uuidV7 } from '../../core/ids'
+import type { Random } from '../../core/random'
+import { version } from '../../core/version'
+import type { BlobRepository } from '../../repositories/blobs'
+import { PostgresTruth } from '../../repositories/postgres/truth'
+import type { RegistryRepository } from '../../repositories/registry'
+import type { Truth } from '../../repositories/truth'
+import { blobLeaseMs, holdBlobs, releaseBlobs } from '../../writer/blobs/blob-lease'
+import { Pace } from '../../writer/rebuild/pace'
+import { blobLine, copyBlobs } from './blob-files'
+import { TableDigest } from './digest'
+import type { BackupFiles } from './files'
+import {
+  type BackupGeneration,
+  type BackupManifest,
+  type BackupPart,
+  type BackupTable,
+  backupFormat,
+  writeManifest,
+} from './manifest'
+import { PartWriter } from './part-writer'
+import { withPlaceLock } from './place-lock'
+import { rowsOf } from './read-rows'
+import { assertSeesAll, prepareSnapshot, snapshotFacts, vectorCounts } from './snapshot'
+import { blobSource, leftOut, type TableSource, tableDefinitions, tableSources } from './tables'
+
+/** The store that is backed up. */
+export interface BackupSource {
+  readonly connection: PostgresConnection
+  readonly truth: Truth
+  readonly schema: string
+  readonly blobs: BlobRepository | undefined
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export interface BackupProgress {
+  /** Rows are read under the snapshot, blobs after it. */
+  readonly phase: 'rows' | 'blobs'
+  readonly done: number
+  /** Of rows as the server estimates it. */
+  readonly total: number
+}
+
+/** How a backup is made. No time limit but `timeoutMs`. */
+export interface CreateBackupSettings extends CallOptions {
+  /** Compresses parts; true by default. */
+  readonly gzip?: boolean | undefined
+  /** Plain bytes of a part on average; 4,194,304 by default. With another number than before, no part is shared. */
+  readonly partBytes?: number | undefined
+  /** Rows a second at most; no limit when left out. */
+  readonly rate?: number | undefined
+  /** Reads all and writes nothing: tells what would be written. */
+  readonly dryRun?: boolean | undefined
+  readonly onProgress?: ((progress: BackupProgress) => void) | undefined
+}
+
+/** What came of it. */
+export interface BackupReport {
+  readonly id: string
+  readonly place: string
+  /** False when blobs are missing or chunks lack their vector for good: it is kept, and no `verify` passes it. */
+  readonly complete: boolean
+  readonly rows: number
+  /** Bytes of all parts and blobs as they are stored, shared ones included. */
+  readonly bytes: number
+  /** What this backup had to write, the manifest not counted. */
+  readonly written: { readonly parts: number; readonly blobs: number; readonly bytes: number }
+  readonly manifest: BackupManifest
+}
+
+/** Registry entries: the secret behind the names of parts, and the last backup. */
+const keyRecord = 'backup-key'
+export const lastRecord = 'backup:last'
+const countingMs = 10 * 60_000
+/** An embedded store has one connection, on which nothing is renewed while the snapshot is read. */
+const embeddedLeaseMs = 60 * 60_000
+
+/**
+ * Backs a store up: the rows of one snapshot, then the blobs that it names, then the manifest. HW_UNAUTHORIZED where
+ * policies hide rows, HW_BACKUP_BUSY during a prune, HW_STORAGE, and whatever Postgres and the place fail with; what was
+ * written by then is found again by the next one.
+ */
+export function createBackup(
+  source: BackupSource,
+  files: BackupFiles,
+  settings: CreateBackupSettings = {},
+): Promise<BackupReport> {
+  const { clock, random } = source
+  return withDeadline(clock, settings, undefined, ({ signal }) => {
+    const run = new Creation(source, settings.dryRun ? asIfWritten(files) : files, settings, signal)
+    if (settings.dryRun) return run.run()
+    return withPlaceLock(files, { clock, random }, 'create', { signal }, () => run.run())
+  })
+}
+
+interface Snapshot extends Omit<BackupManifest, 'blobs' | 'ms' | 'tenants'> {
+  readonly blobParts: readonly BackupPart[]
+  readonly tenants: readonly string[]
+}
+
+class Creation {
+  readonly #source: BackupSource
+  readonly #files: BackupFiles
+  readonly #settings: CreateBackupSettings
+  readonly #call: { readonly signal: AbortSignal }
+  readonly #written = { parts: 0, blobs: 0, bytes: 0 }
+  readonly #pace: Pace
+
+  constructor(source: BackupSource, files: BackupFiles, settings: CreateBackupSettings, signal: AbortSignal) {
+    this.#source = source
+    this.#files = files
+    this.#settings = settings
+    this.#call = { signal }
+    this.#pace = new Pace(source, settings.rate, signal)
+  }
+
+  async run(): Promise<BackupReport> {
+    const { truth, connection, clock, random } = this.#source
+    const { registry } = truth.session({ worker: true })
+    const startedAt = clock.monotonic()
+    const key = await this.#key(registry)
+    const lease = uuidV7(clock, random)
+    await holdBlobs(registry, lease, connection.embedded ? embeddedLeaseMs : blobLeaseMs)
+    const renewing = this.#renew(registry, lease)
+    try {
+      const { blobParts, tenants, ...snapshot } = await connection.transaction(
+        { worker: true },
+        (executor) => this.#snapshot(executor, key),
+        { isolation: 'repeatable read', readOnly: true, ...this.#call },
+      )
+      const snapshotMs = Math.round(clock.monotonic() - startedAt)
+      await holdBlobs(registry, lease)
+      const manifest: BackupManifest = {
+        ...snapshot,
+        tenants: await this.#tenants(tenants, key),
+        blobs: await this.#blobs(blobParts),
+        ms: { snapshot: snapshotMs, total: Math.round(clock.monotonic() - startedAt) },
+      }
+      const report = this.#report(manifest)
+      if (this.#settings.dryRun) return report
+      await writeManifest(this.#files, manifest, this.#call)
+      const last = { id: manifest.id, at: Date.parse(manifest.createdAt), complete: report.complete }
+      await registry.write(lastRecord, last)
+      return report
+    } finally {
+      await renewing.stop()
+      await releaseBlobs(registry, lease).catch(() => undefined)
+    }
+  }
+
+  async #key(registry: RegistryRepository): Promise<Buffer> {
+    const fresh = Buffer.from(this.#source.random.bytes(32)).toString('hex')
+    return Buffer.from(String(await registry.record(keyRecord, fresh)), 'hex')
+  }
+
+  #renew(registry: RegistryRepository, lease: string): { stop(): Promise<void> } {
+    let running: Promise<void> = Promise.resolve()
+    let cancel: (() => void) | undefined
+    const schedule = (): void => {
+      cancel = this.#source.clock.timer(
+        blobLeaseMs / 3,
+        () => {
+          // One that fails is followed by the next, in time.
+          running = holdBlobs(registry, lease).catch(() => undefined)
+          void running.then(() => cancel && schedule())
+        },
+        { background: true },
+      )
+    }
+    // Embedded, it would wait for the snapshot that it is to outlive.
+    if (!this.#source.connection.embedded) schedule()
+    return {
+      stop: async () => {
+        cancel?.()
+        cancel = undefined
+        await running
+      },
+    }
+  }
+
+  async #snapshot(executor: Executor, key: Buffer): Promise<Snapshot> {
+    const { schema, random } = this.#source
+    await prepareSnapshot(executor)
+    const sources = await tableSources(executor, schema)
+    await assertSeesAll(executor, schema, sources)
+    const { migrations, now, ...facts } = await snapshotFacts(executor, schema)
+    const { registry, generations } = new PostgresTruth(this.#source.connection, { schema }).over(executor)
+    const made = await generations.list()
+    const definitions = await tableDefinitions(executor, schema)
+    const total = await estimatedRows(executor, schema, sources)
+    const tenants: string[] = []
+    const tables: BackupTable[] = []
+    let done = 0
+    for (const source of sources) {
+      const table = await this.#table(executor, source, key, tenants, (rows) => {
+        done += rows
+        this.#settings.onProgress?.({ phase: 'rows', done, total: Math.max(done, total) })
+      })
+      const definition = definitions.get(source.name)
+      tables.push({ ...table, ...(definition && { definition }) })
+    }
+    const blobs = await this.#blobList(executor, key)
+    return {
+      format: backupFormat,
+      id: `${now.slice(0, 23).replaceAll(/[-:.]/g, '')}Z-${Buffer.from(random.bytes(4)).toString('hex')}`,
+      createdAt: now,
+      package: version,
+      migrations,
+      schema,
+      installation: String((await registry.read('installation')) ?? ''),
+      database: { ...(await registry.database()), name: facts.name, serverVersion: facts.serverVersion },
+      epoch: await registry.epoch(),
+      fences: facts.fences,
+      lsn: facts.lsn,
+      generations: made.map(
+        ({ format, target, collection, name, state, chunking, fingerprint, dimensions, language, engine }) =>
+          ({
+            ...{ target, collection, name, state, chunking, fingerprint, dimensions, language, engine },
+            folding: format.folding ?? null,
+          }) satisfies BackupGeneration,
+      ),
+      tables,
+      leftOut,
+      blobParts: blobs,
+      tenants,
+      vectors: await vectorCounts(executor, schema, countingMs),
+    }
+  }
+
+  /** Rows that are read wait for the parts before them to be written: memory is bounded by two of them. */
+  async #table(
+    executor: Executor,
+    source: TableSource,
+    key: Buffer,
+    tenants: string[],
+    read: (rows: number) => void,
+  ): Promise<BackupTable> {
+    const parts = this.#parts(key)
+    const digest = new TableDigest()
+    let last = ''
+    for await (const rows of rowsOf(executor, source)) {
+      for (const row of rows) {
+        digest.add(row.line, row.tenant)
+        await parts.add(row)
+        last = row.key
+      }
+      read(rows.length)
+      await this.#pace.after(rows.length)
+    }
+    const { name, columns, key: by } = source
+    for (const [tenant, { rows, digest: sum }] of [...digest.tenants].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      tenants.push(JSON.stringify({ table: name, tenant, rows, digest: sum }))
+    }
+    const { rows, digest: sum } = digest.whole
+    return { name, columns, key: by, rows, digest: sum, parts: await parts.end(last) }
+  }
+
+  async #blobList(executor: Executor, key: Buffer): Promise<BackupPart[]> {
+    const parts = this.#parts(key)
+    let last = ''
+    for await (const rows of rowsOf(executor, blobSource(this.#source.schema))) {
+      for (const row of rows) await parts.add({ line: blobLine(row.line, key), key: row.key })
+      last = rows.at(-1)!.key
+    }
+    return parts.end(last)
+  }
+
+  async #tenants(lines: readonly string[], key: Buffer): Promise<BackupPart[]> {
+    const parts = this.#parts(key)
+    for (const line of lines) await parts.add({ line, key: line })
+    return parts.end(lines.at(-1) ?? '')
+  }
+
+  async #blobs(parts: readonly BackupPart[]): Promise<BackupManifest['blobs']> {
+    const { blobs } = this.#source
+    const total = parts.reduce((sum, { rows }) => sum + rows, 0)
+    const none = { parts, count: total, bytes: 0, missing: [], missingCount: 0 }
+    if (total === 0 || this.#settings.dryRun) return none
+    if (!blobs) {
+      const message = `blobs: documents own ${total} blobs and no place is configured; give blobs.path or s3`
+      throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'blobs.path' })
+    }
+    let done = 0
+    return copyBlobs(this.#files, blobs, parts, this.#call, (bytes) => {
+      this.#written.blobs++
+      this.#written.bytes += bytes
+      this.#settings.onProgress?.({ phase: 'blobs', done: ++done, total })
+    })
+  }
+
+  #parts(key: Buffer): PartWriter {
+    return new PartWriter({
+      files: this.#files,
+      key,
+      gzip: this.#settings.gzip ?? true,
+      bytes: this.#settings.partBytes ?? 4 * 1024 * 1024,
+      call: this.#call,
+      written: (bytes) => {
+        this.#written.parts++
+        this.#written.bytes += bytes
+      },
+    })
+  }
+
+  #report(manifest: BackupManifest): BackupReport {
+    const { tables, blobs, tenants, vectors, id } = manifest
+    const parts = [...tables.flatMap((table) => table.parts), ...tenants, ...blobs.parts]
+    return {
+      id,
+      place: this.#files.shown,
+      complete: blobs.missingCount === 0 && vectors.lacking === 0,
+      rows: tables.reduce((sum, { rows }) => sum + rows, 0),
+      bytes: parts.reduce((sum, { size }) => sum + size, 0) + blobs.bytes,
+      written: this.#written,
+      manifest,
+    }
+  }
+}
+
+async function estimatedRows(executor: Executor, schema: string, tables: readonly TableSource[]): Promise<number> {
+  const { rows } = await executor.query<{ rows: number | string }>(
+    `SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint AS rows
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = ANY($2::text[])`,
+    [schema, tables.map(({ name }) => name)],
+  )
+  return Number(rows[0]!.rows)
+}
+
+/** A place on which nothing is written: what would be is told. */
+function asIfWritten(files: BackupFiles): BackupFiles {
+  return {
+    shown: files.shown,
+    put: async (_name, source) => (source instanceof Uint8Array ? source.byteLength : 0),
+    stat: (name, call) => files.stat(name, call),
+    read: (name, call) => files.read(name, call),
+    list: (prefix, call) => files.list(prefix, call),
+    remove: async () => undefined,
+    close: () => files.close(),
+  }
+}

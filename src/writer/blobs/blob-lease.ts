@@ -1,0 +1,44 @@
+import { isPlainObject, type Json } from '../../core/json'
+import type { RegistryRepository } from '../../repositories/registry'
+
+/** Registry entry: leases by id, and until when each holds, epoch ms of the truth's clock. */
+const recordName = 'backup:blobs'
+
+/** How long a lease holds that is not renewed: a process that died keeps no blob for longer. */
+export const blobLeaseMs = 5 * 60_000
+
+/**
+ * Keeps every blob from being deleted for `ms` from now on; again, it renews. Blobs that a snapshot names which
+ * is taken after this has been committed stay as long as the lease is held: a removal looks for leases after it has
+ * condemned, and what was condemned before could be named by no snapshot since.
+ */
+export async function holdBlobs(registry: RegistryRepository, id: string, ms = blobLeaseMs): Promise<void> {
+  const now = await registry.now()
+  await change(registry, now, (leases) => ({ ...leases, [id]: now + ms }))
+}
+
+export async function releaseBlobs(registry: RegistryRepository, id: string): Promise<void> {
+  await change(registry, await registry.now(), ({ [id]: _, ...others }) => others)
+}
+
+/** Whether somebody holds the blobs now. */
+export async function blobsAreHeld(registry: RegistryRepository): Promise<boolean> {
+  const leases = leasesOf(await registry.read(recordName))
+  if (Object.keys(leases).length === 0) return false
+  const now = await registry.now()
+  return Object.values(leases).some((until) => until > now)
+}
+
+type Leases = Readonly<Record<string, number>>
+
+async function change(registry: RegistryRepository, now: number, next: (leases: Leases) => Leases): Promise<void> {
+  for (;;) {
+    const recorded = await registry.read(recordName)
+    const alive = Object.fromEntries(Object.entries(leasesOf(recorded)).filter(([, until]) => until > now))
+    if (await registry.replace(recordName, recorded, next(alive) as Json)) return
+  }
+}
+
+function leasesOf(recorded: Json | null): Leases {
+  return isPlainObject(recorded) ? (recorded as Leases) : {}
+}
