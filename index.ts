@@ -99,6 +99,7 @@ export type { HttpEmbedderOptions, OpenAiEmbedderOptions } from './src/embedding
 export type { Pooling } from './src/embeddings/onnx/messages'
 export { OnnxEmbedder } from './src/embeddings/onnx/onnx-embedder'
 export type { DownloadProgress, HubModel, OnnxOptions } from './src/embeddings/onnx/options'
+export type { OwnVectorsOptions } from './src/embeddings/own-vectors'
 export type { EmbedderOption } from './src/embeddings/select'
 export type { VectorCache } from './src/embeddings/vector-cache'
 export type {

@@ -82,7 +82,7 @@ const opened = `import { defineMetadata, openStore } from 'headwater'
 const store = await openStore({ collections: { documents: { metadata: defineMetadata({ at: 'datetime', 'a.b': 'text' }) } } })
 const { documents } = store.forTenant('acme')
 `
-const fields = ['blob', 'chunks', 'contentType', 'id', 'metadata', 'source', 'status', 'text', 'title']
+const fields = ['blob', 'chunks', 'contentType', 'id', 'metadata', 'source', 'status', 'text', 'title', 'vector']
 for (const [code, expected] of [
   ['documents.put({ /*here*/ })', fields],
   ["store.forTenant('acme').transaction(async (tx) => tx.documents.put({ /*here*/ }))", fields],

@@ -8,6 +8,7 @@ import { HashingEmbedder } from './hashing'
 import { HttpEmbedder } from './http/embedder'
 import { type HttpEmbedderOptions, type OpenAiEmbedderOptions, openAiDefaults } from './http/options'
 import type { OnnxOptions } from './onnx/options'
+import { OwnVectors, type OwnVectorsOptions } from './own-vectors'
 
 /** An embedder of your own, or one that comes with the package. */
 export type EmbedderOption =
@@ -29,6 +30,10 @@ export type EmbedderOption =
       openai: OpenAiEmbedderOptions
     }
   | {
+      /** None: vectors come with documents, chunks and queries. */
+      own: OwnVectorsOptions
+    }
+  | {
       /** Endpoints of one model, asked in turn; another fingerprint among them is refused. */
       fallback: readonly EmbedderOption[]
       /** Longest time that all but the last one are given, ms. Default 10,000. */
@@ -42,6 +47,7 @@ export function embedderOf(option: EmbedderOption, path = 'embedder', ports: Cor
     if ('hashing' in option) return new HashingEmbedder(option.hashing, `${path}.hashing`)
     if ('http' in option) return new HttpEmbedder(option.http, `${path}.http`, ports)
     if ('openai' in option) return openAi(option.openai, `${path}.openai`, ports)
+    if ('own' in option) return ownVectors(option.own, `${path}.own`)
     if ('fallback' in option) {
       const chain = option.fallback.map((one, at) => embedderOf(one, `${path}.fallback[${at}]`, ports))
       return fallbackOf(option, chain, path, ports)
@@ -57,6 +63,7 @@ const kinds = {
   onnx: { onnx: true },
   http: { http: true },
   openai: { openai: true },
+  own: { own: true },
   fallback: { fallback: true, patienceMs: true },
 } as const
 
@@ -69,6 +76,16 @@ export function checkKind(option: EmbedderOption, path: string): void {
   }
 }
 
+function ownVectors(options: OwnVectorsOptions, path: string): Embedder {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(path, `must be { name, dimensions }, got ${describeValue(options)}`)
+  }
+  refuseUnknown(options, { name: true, dimensions: true, normalized: true }, path)
+  const { name } = options
+  if (!isFingerprint(name)) throw invalid(`${path}.name`, `${describeValue(name)} is not ${fingerprints}`)
+  return checked(new OwnVectors(options, path), path)
+}
+
 /** The chain that `option` stands for, of embedders that are open. */
 export function fallbackOf(
   option: { readonly fallback: readonly EmbedderOption[]; readonly patienceMs?: number | undefined },
@@ -76,6 +93,9 @@ export function fallbackOf(
   path: string,
   { clock }: CorePorts,
 ): Embedder {
+  const without = chain.findIndex((embedder) => embedder instanceof OwnVectors)
+  if (without >= 0)
+    throw invalid(`${path}.fallback[${without}]`, 'embeds nothing: vectors of your own are of one space')
   const own = chain.filter((embedder, at) => embedder !== option.fallback[at])
   return new FallbackEmbedder(chain, { patienceMs: option.patienceMs, clock, own }, `${path}.fallback`)
 }
@@ -88,16 +108,20 @@ function openAi(options: OpenAiEmbedderOptions, path: string, ports: CorePorts):
   return new HttpEmbedder({ ...options, baseUrl, model: options.model ?? openAiDefaults.model }, path, ports)
 }
 
+const fingerprints = '1 to 128 characters of [A-Za-z0-9._-]'
+
+function isFingerprint(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(value)
+}
+
 function checked(embedder: Embedder, path: string): Embedder {
   const { fingerprint, dimensions, maxTokens } = embedder
   if (typeof embedder.embed !== 'function') {
     throw invalid(path, `is neither an embedder (it has no embed()) nor { hashing: {} }`)
   }
-  if (typeof fingerprint !== 'string' || !/^[A-Za-z0-9._-]{1,128}$/.test(fingerprint)) {
-    throw invalid(
-      `${path}.fingerprint`,
-      `${describeValue(fingerprint)} is not 1 to 128 characters of [A-Za-z0-9._-]; fingerprintOf() makes one`,
-    )
+  if (!isFingerprint(fingerprint)) {
+    const problem = `${describeValue(fingerprint)} is not ${fingerprints}; fingerprintOf() makes one`
+    throw invalid(`${path}.fingerprint`, problem)
   }
   if (!Number.isSafeInteger(dimensions) || dimensions < 1 || dimensions > 65_536) {
     throw invalid(`${path}.dimensions`, `${describeValue(dimensions)} is not a whole number above 0`)

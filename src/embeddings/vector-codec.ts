@@ -1,5 +1,8 @@
 import { endianness } from 'node:os'
+import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
+import { sha256 } from '../core/ids'
+import { reading } from '../core/known-options'
 
 const bigEndian = endianness() === 'BE'
 
@@ -7,6 +10,10 @@ const bigEndian = endianness() === 'BE'
 export function vectorToBytes(vector: Float32Array): Buffer {
   const bytes = Buffer.from(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength))
   return bigEndian ? bytes.swap32() : bytes
+}
+
+export function vectorHash(vector: Float32Array): string {
+  return sha256(vectorToBytes(vector).toString('base64'))
 }
 
 /** The reverse of `vectorToBytes`; the result is a copy of its own. */
@@ -68,6 +75,35 @@ export function vectorFromLiteral(literal: string): Float32Array {
     throw new HeadwaterError('HW_INVALID_VECTOR', `${shown(literal)} is not a vector such as [1,2,3]`)
   }
   return Float32Array.from(values)
+}
+
+/** No engine has vectors of more. */
+const maxDimensions = 65_536
+
+/**
+ * A copy of a vector that a caller gives, of whatever length: HW_INVALID_VECTOR unless its numbers are finite, `code` where
+ * it cannot be read. Numbers alone, read once: what only has a `length` would be walked through for seconds.
+ */
+export function takeVector(
+  given: ArrayLike<number>,
+  path: string,
+  code: 'HW_INVALID_ARGUMENT' | 'HW_INVALID_DOCUMENT',
+): Float32Array {
+  return reading(path, code, () => {
+    const numbers = Array.isArray(given) || (ArrayBuffer.isView(given) && !(given instanceof DataView))
+    if (!numbers) throw invalid(path, `is ${describeValue(given)}, not a list of numbers`)
+    const { length } = given
+    if (!(length <= maxDimensions)) throw invalid(path, `has ${length} dimensions, more than any index`)
+    const vector = new Float32Array(length)
+    for (let at = 0; at < length; at++) {
+      const value: unknown = given[at]
+      vector[at] = typeof value === 'number' ? value : Number.NaN
+      if (!Number.isFinite(vector[at])) {
+        throw invalid(`${path}[${at}]`, `is ${describeValue(value)}, not a finite number of 32 bits`)
+      }
+    }
+    return vector
+  })
 }
 
 /**

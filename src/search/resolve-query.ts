@@ -17,6 +17,7 @@ import {
   within,
   words,
 } from '../core/option-kinds'
+import { takeVector } from '../embeddings/vector-codec'
 import { chunkPath, isOwnField, ownFields } from '../filter/entry-leaves'
 import type { MetadataDeclaration } from '../filter/metadata'
 import { metadataPathProblem } from '../filter/metadata-key'
@@ -110,8 +111,6 @@ const kinds = {
 } satisfies OptionKinds<SearchQuery>
 
 const maxRerank = 1_000
-/** No engine has vectors of more. */
-const maxDimensions = 65_536
 
 export function resolveQuery(
   scope: Scope,
@@ -124,7 +123,7 @@ export function resolveQuery(
   const query = checkOptions(given, kinds, '', 'HW_INVALID_ARGUMENT')
   const limits = options.limits ?? limitDefaults
   const phrasings = phrasingsOf(query.query, limits)
-  const vector = query.vector === undefined ? undefined : vectorOf(query.vector)
+  const vector = query.vector === undefined ? undefined : takeVector(query.vector, 'vector', 'HW_INVALID_ARGUMENT')
   const legs = legsOf(query.mode, phrasings.length > 0, vector)
   const filter = filterOf(query.filter, declaration, limits, options.and)
   const { match = 'words' } = query
@@ -189,25 +188,6 @@ function phrasingsOf(query: SearchQuery['query'], limits: Limits): string[] {
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   if (bytes > limits.queryBytes) throw beyond('query', `at most ${limits.queryBytes} bytes, got ${bytes}`)
   return texts.filter((text) => text.trim() !== '')
-}
-
-/** Numbers alone, read once: what only has a `length` would be walked through for seconds. */
-function vectorOf(given: NonNullable<SearchQuery['vector']>): Float32Array {
-  return reading('vector', 'HW_INVALID_ARGUMENT', () => {
-    const numbers = Array.isArray(given) || (ArrayBuffer.isView(given) && !(given instanceof DataView))
-    if (!numbers) throw invalidVector('vector', `is ${describeValue(given)}, not a list of numbers`)
-    const { length } = given
-    if (!(length <= maxDimensions)) throw invalidVector('vector', `has ${length} dimensions, more than any index`)
-    const vector = new Float32Array(length)
-    for (let at = 0; at < length; at++) {
-      const value: unknown = given[at]
-      vector[at] = typeof value === 'number' ? value : Number.NaN
-      if (!Number.isFinite(vector[at])) {
-        throw invalidVector(`vector[${at}]`, `is ${describeValue(value)}, not a finite number of 32 bits`)
-      }
-    }
-    return vector
-  })
 }
 
 function fieldsOf(given: FieldWeights | undefined): FieldWeights | undefined {
@@ -315,8 +295,4 @@ function beyond(path: string, problem: string): HeadwaterError {
 
 function invalid(path: string, problem: string): HeadwaterError {
   return new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: ${problem}`, { path })
-}
-
-function invalidVector(path: string, problem: string): HeadwaterError {
-  return new HeadwaterError('HW_INVALID_VECTOR', `${path} ${problem}`, { path })
 }

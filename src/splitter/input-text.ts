@@ -24,6 +24,14 @@ export function inputHashOf(title: string, input: Input): string {
   return heading === '' && tableHeader === '' ? sha256(text) : sha256(text, heading, tableHeader)
 }
 
+/**
+ * As `inputHashOf`, of a chunk that came with its vector: with the text alone, two chunks that say the same would share one.
+ * The space is part of it, for in another one it is a text as any.
+ */
+export function ownInputHashOf(title: string, input: Input, fingerprint: string, vectorHash: string): string {
+  return sha256(inputHashOf(title, input), fingerprint, vectorHash)
+}
+
 /** Whether the text says the heading itself, as a chunk does that begins with its heading's line. */
 function beginsWith(text: string, heading: string): boolean {
   let at = 0

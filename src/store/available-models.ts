@@ -4,6 +4,7 @@ import { withDeadline } from '../core/deadline'
 import { asHeadwaterError } from '../core/errors'
 import type { CollectionName } from '../core/ids'
 import type { Embedder } from '../embeddings/embedder'
+import { OwnVectors } from '../embeddings/own-vectors'
 import type { Generation, GenerationState } from '../repositories/generations'
 import type { StoreParts } from './store-parts'
 
@@ -75,6 +76,7 @@ export class AvailableModels {
 
   /** Why it does not work, or undefined. Shared by all who ask within `freshMs`; nobody's abort ends it. */
   #probe(embedder: Embedder, clock: Clock): Promise<string | undefined> {
+    if (embedder instanceof OwnVectors) return Promise.resolve(undefined)
     const now = clock.monotonic()
     const last = this.#probes.get(embedder)
     if (last && now - last.at < freshMs) return last.reason

@@ -2,6 +2,7 @@ import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { CollectionName } from '../../core/ids'
 import { embedInBatches, isOfEmbedder } from '../../embeddings/batching'
+import { OwnVectors } from '../../embeddings/own-vectors'
 import { publish } from '../../observability/channels'
 import { told } from '../../observability/told'
 import type { Generation, Target } from '../../repositories/generations'
@@ -366,6 +367,8 @@ export class JobRunner {
     const embedder = this.#ports.embedders.get(generation.fingerprint!)
     try {
       if (!embedder) return false
+      // It embeds nothing: a text without a vector is at fault.
+      if (embedder instanceof OwnVectors) return true
       await embedInBatches(embedder, ['headwater'], { kind: 'passage', signal: call.signal })
       return true
     } catch {

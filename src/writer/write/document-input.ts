@@ -4,6 +4,7 @@ import { HeadwaterError } from '../../core/errors'
 import { isPlainObject, type JsonObject } from '../../core/json'
 import { reading } from '../../core/known-options'
 import { limitDefaults } from '../../core/limits'
+import { takeVector } from '../../embeddings/vector-codec'
 import type { MetadataDeclaration } from '../../filter/metadata'
 import { normalizeMetadata } from '../../filter/metadata'
 import type { MetadataInput, MetadataPatch } from '../../filter/metadata-input'
@@ -25,6 +26,8 @@ export interface ChunkInput {
   heading?: string | undefined
   /** The header of a table that its rows were cut from, up to 1 KiB; used as the heading is. */
   tableHeader?: string | undefined
+  /** Its vector in the space of the collection's embedder, instead of one that is made of it. */
+  vector?: Float32Array | readonly number[] | undefined
 }
 
 /** A document to store. */
@@ -45,6 +48,8 @@ export interface DocumentInput<M = JsonObject> {
   status?: string | undefined
   /** Taken as they are instead of splitting. */
   chunks?: readonly ChunkInput[] | undefined
+  /** The text's vector, as of a chunk: the whole text is one then. */
+  vector?: Float32Array | readonly number[] | undefined
   /** A blob that the document owns: one of the tenant's that is there, or its bytes. None by default. */
   blob?: DocumentBlobInput | null | undefined
 }
@@ -76,6 +81,8 @@ export interface CheckedChunk {
   /** Absent where there is none: the document's hash covers chunks as they are here. */
   readonly heading?: string | undefined
   readonly tableHeader?: string | undefined
+  /** Of the caller's own. */
+  readonly vector?: Float32Array | undefined
 }
 
 export interface DocumentLimits {
@@ -108,6 +115,7 @@ const fields = {
   contentType: true,
   status: true,
   chunks: true,
+  vector: true,
   blob: true,
 } satisfies Fields<DocumentInput>
 const chunkFields = {
@@ -117,6 +125,7 @@ const chunkFields = {
   metadata: true,
   heading: true,
   tableHeader: true,
+  vector: true,
 } satisfies Fields<ChunkInput>
 
 /** Throws HW_INVALID_DOCUMENT or HW_INVALID_METADATA with the path at fault. `blob` is what its own was found to be. */
@@ -152,7 +161,7 @@ export function checkTaken(
     source: source === undefined ? null : checkedText(source, 'source', mostBytes.source),
     contentType: checkedText(contentType, 'contentType', mostBytes.contentType),
     status: checkedText(status, 'status', mostBytes.status),
-    chunks: input.chunks === undefined ? null : checkChunks(input.chunks, text, limits),
+    chunks: checkOwn(input, text, limits),
     blob,
   }
 }
@@ -203,6 +212,18 @@ export function checkId(id: unknown, path = 'id', maxBytes = 512): string {
 
 const mostChunks = 10_000
 
+/** Chunks of the caller's own, or the whole text where it has a vector; null where a splitter is to cut it. */
+function checkOwn(
+  { chunks, vector }: Pick<DocumentInput, 'chunks' | 'vector'>,
+  text: string,
+  limits: DocumentLimits,
+): readonly CheckedChunk[] | null {
+  if (vector === undefined) return chunks === undefined ? null : checkChunks(chunks, text, limits)
+  if (chunks !== undefined) throw invalid('vector', 'cannot stand beside chunks, which have vectors of their own')
+  const own = takeVector(vector, 'vector', 'HW_INVALID_DOCUMENT')
+  return [{ text, start: 0, end: text.length, metadata: {}, vector: own }]
+}
+
 function checkChunks(given: readonly ChunkInput[], text: string, limits: DocumentLimits): readonly CheckedChunk[] {
   const places = new ChunkPlaces(text)
   return boundedChunks(given, limits).map((chunk, at) => {
@@ -218,7 +239,9 @@ function checkChunks(given: readonly ChunkInput[], text: string, limits: Documen
     if (found < 0 && chunk.start !== undefined) places.after(start)
     const heading = checkedText(chunk.heading ?? '', `${path}.heading`, maxContextBytes)
     const tableHeader = checkedText(chunk.tableHeader ?? '', `${path}.tableHeader`, maxContextBytes)
-    return { text: piece, start, end, metadata, ...(heading && { heading }), ...(tableHeader && { tableHeader }) }
+    const vector = chunk.vector && takeVector(chunk.vector, `${path}.vector`, 'HW_INVALID_DOCUMENT')
+    const context = { ...(heading && { heading }), ...(tableHeader && { tableHeader }) }
+    return { text: piece, start, end, metadata, ...context, ...(vector && { vector }) }
   })
 }
 

@@ -17,7 +17,7 @@ export function patched(
     ...(row.source !== null && { source: row.source }),
     contentType: row.contentType,
     status: row.status,
-    ...(ownChunks && given.text === undefined && { chunks: ownChunks }),
+    ...(ownChunks && given.text === undefined && given.vector === undefined && { chunks: ownChunks }),
     ...given,
     metadata: metadata === undefined ? row.metadata : mergePatch(row.metadata, metadata),
   }

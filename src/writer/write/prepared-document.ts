@@ -3,13 +3,14 @@ import type { Scope } from '../../core/ids'
 import { sha256, uuidV5 } from '../../core/ids'
 import { canonicalJson, type JsonObject } from '../../core/json'
 import { ReadingTurns } from '../../core/turns'
+import { vectorHash } from '../../embeddings/vector-codec'
 import type { ChunkContext } from '../../repositories/chunks'
 import type { DocumentHead, DocumentRow, SpaceVectors } from '../../repositories/documents'
-import { inputHashOf, inputText } from '../../splitter/input-text'
+import { inputHashOf, inputText, ownInputHashOf } from '../../splitter/input-text'
 import type { ChunkDraft, Splitter } from '../../splitter/splitter'
 import { countTooLong } from '../../splitter/too-long'
 import type { CollectionPlan } from '../ports'
-import type { CheckedDocument } from './document-input'
+import type { CheckedChunk, CheckedDocument } from './document-input'
 
 export interface PreparedChunk extends ChunkContext {
   readonly id: string
@@ -72,7 +73,7 @@ export class PreparedDocument {
     this.#vectors = new MadeVectors(plan.embedder.fingerprint)
     const payload = payloadParts(document)
     this.payloadHash = sha256(...payload, document.status, document.contentType)
-    const cut = own ? canonicalJson(own.map((chunk) => ({ ...chunk }) as JsonObject)) : firstCut(plan)
+    const cut = own ? canonicalJson(own.map(chunkJson)) : firstCut(plan)
     this.contentHash = contentHashOf(document, cut, payload)
   }
 
@@ -137,7 +138,8 @@ export class PreparedDocument {
     const known = this.#cuts.get(splitter.id)
     if (known) return known
     const { scope, document } = this
-    const split = async () => identify(scope, document, document.chunks ?? (await splitter.split(document)))
+    const split = async () =>
+      document.chunks ? this.#identifyOwn(document.chunks) : identify(scope, document, await splitter.split(document))
     const cut = split()
     this.#cuts.set(splitter.id, cut)
     cut.then(
@@ -148,10 +150,30 @@ export class PreparedDocument {
     return cut
   }
 
+  /** Vectors that came with chunks are kept for their space. */
+  async #identifyOwn(own: readonly CheckedChunk[]): Promise<PreparedChunk[]> {
+    const { fingerprint } = this.#plan.embedder
+    const { title } = this.document
+    const chunks = await identify(this.scope, this.document, own)
+    return chunks.map((chunk, at) => {
+      const { vector } = own[at]!
+      if (!vector) return chunk
+      const inputHash = ownInputHashOf(title, chunk, fingerprint, vectorHash(vector))
+      this.keep(fingerprint, inputHash, vector, false)
+      return { ...chunk, inputHash }
+    })
+  }
+
   /** Rough size in bytes, for batches. @internal */
   get bytes(): number {
-    return this.document.text.length * 2 + 200
+    const vectors = this.document.chunks?.reduce((sum, { vector }) => sum + (vector?.byteLength ?? 0), 0) ?? 0
+    return this.document.text.length * 2 + vectors + 200
   }
+}
+
+/** A chunk of the caller's own as the document's hash covers it. */
+function chunkJson({ vector, ...chunk }: CheckedChunk): JsonObject {
+  return { ...chunk, ...(vector && { vector: vectorHash(vector) }) } as JsonObject
 }
 
 function isMade(chunks: object): chunks is readonly PreparedChunk[] {

@@ -1,0 +1,59 @@
+import { describeValue } from '../core/describe-value'
+import { HeadwaterError } from '../core/errors'
+import type { Embedder } from './embedder'
+import { checkVector } from './vector-codec'
+
+/** A space whose vectors come with documents, chunks and queries: nothing is embedded in it here. */
+export interface OwnVectorsOptions {
+  /** Names the space, as a fingerprint does: 1 to 128 characters of `[A-Za-z0-9._-]`. Another model, another name. */
+  name: string
+  /** Length of every vector. */
+  dimensions: number
+  /** Vectors that are not of length 1, by more than a thousandth, are refused. False by default: compared is the angle. */
+  normalized?: boolean | undefined
+}
+
+const tolerance = 1e-3
+
+/** Stands where an embedder is asked for: it knows the space, and makes no vector. */
+export class OwnVectors implements Embedder {
+  readonly fingerprint: string
+  readonly dimensions: number
+  readonly maxTokens = Number.POSITIVE_INFINITY
+  readonly #normalized: boolean
+
+  constructor({ name, dimensions, normalized = false }: OwnVectorsOptions, path: string) {
+    if (typeof normalized !== 'boolean') {
+      const problem = `must be true or false, got ${describeValue(normalized)}`
+      throw new HeadwaterError('HW_INVALID_OPTIONS', `${path}.normalized: ${problem}`, { path: `${path}.normalized` })
+    }
+    this.fingerprint = name
+    this.dimensions = dimensions
+    this.#normalized = normalized
+  }
+
+  /** HW_INVALID_VECTOR unless a vector can be of this space. */
+  check(vector: Float32Array, path: string): void {
+    if (!this.#normalized) return
+    const length = Math.hypot(...vector)
+    if (Math.abs(length - 1) <= tolerance) return
+    throw new HeadwaterError('HW_INVALID_VECTOR', `${path} has the length ${length.toFixed(4)}, not 1`, { path })
+  }
+
+  /** Always rejects: HW_INVALID_ARGUMENT for a query, HW_INVALID_DOCUMENT for what is to be stored. */
+  async embed(_texts: readonly string[], { kind }: { readonly kind: 'query' | 'passage' }): Promise<Float32Array[]> {
+    const code = kind === 'query' ? 'HW_INVALID_ARGUMENT' : 'HW_INVALID_DOCUMENT'
+    throw new HeadwaterError(code, `vector: is missing; nothing embeds texts in the space ${this.fingerprint}`, {
+      path: 'vector',
+    })
+  }
+}
+
+/** A vector that came with a document, of the collection's space: HW_INVALID_VECTOR unless it can be. */
+export function checkGiven(embedder: Embedder, vector: Float32Array, path: string): void {
+  checkVector(vector, embedder.dimensions, path)
+  if (vector.every((value) => value === 0)) {
+    throw new HeadwaterError('HW_INVALID_VECTOR', `${path} is zero in each dimension: it has no direction`, { path })
+  }
+  if (embedder instanceof OwnVectors) embedder.check(vector, path)
+}
