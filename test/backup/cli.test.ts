@@ -28,11 +28,33 @@ describe('headwater backup', () => {
     expect((await run('list', '--from', './backups', '--json')).json().backups).toHaveLength(2)
     const shown = await run('show', id, '--from', './backups')
     expect(shown.stdout).toMatch(/documents, vector: hashing-v1-32-.*Left out: claims/s)
-    expect((await run('show', '--from', './backups', '--json')).json().tables).toHaveLength(7)
+    expect((await run('show', '--from', './backups', '--json')).json()).toMatchObject({
+      format: 1,
+      schema: 'headwater',
+    })
     for (const level of ['quick', 'sample', 'full']) {
       const verified = await run('verify', id, '--from', './backups', '--level', level)
       expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('Nothing is wrong')])
     }
+  })
+
+  it('restores, over what is there only when told so', async () => {
+    await run('create', '--to', './whole')
+    const to = (...args: string[]) => cli(['backup', 'restore', '--from', './whole', ...args], { cwd: folder() })
+    const restored = await to('--path', './restored')
+    expect([restored.code, restored.stdout]).toEqual([0, expect.stringMatching(/each equal.*as in Postgres.*Epoch 2/s)])
+    const refused = await to('--path', './restored')
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('--force')])
+    const dry = await to('--path', './restored', '--force', '--dry-run')
+    expect([dry.code, dry.stdout]).toEqual([0, expect.stringContaining('Would be lost: 38 documents')])
+    const again = (await to('--path', './restored', '--force', '--json')).json()
+    expect(again).toMatchObject({ epoch: 3, before: { documents: 38 }, indexes: [{ equal: true }, { equal: true }] })
+    const found = await cli(['search', 'parental leave', '--tenant', 'acme', '--path', './restored', '--json'], {
+      cwd: folder(),
+      env: { EMBEDDING_MODEL: 'hashing' },
+    })
+    // Made by another embedder than the command's: refused, as it was before.
+    expect(found.json().error.code).toBe('HW_FINGERPRINT_MISMATCH')
   })
 
   it('tells what is wrong by its exit code', async () => {

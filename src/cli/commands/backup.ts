@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { createBackup, listBackups, showBackup, verifyBackup } from '../../store/backup/backups'
+import { restoreBackup } from '../../store/backup/restore'
 import { storeOptionsFrom } from '../../store/store-settings'
 import { placeFrom } from '../backup-place'
 import type { Register, Run } from '../command'
@@ -15,6 +16,7 @@ export const registerBackup: Register = (program, run) => {
   list(backup, run)
   show(backup, run)
   verify(backup, run)
+  restore(backup, run)
 }
 
 interface CreateFlags {
@@ -160,6 +162,73 @@ function verify(backup: Command, run: Run): void {
         for (const { what, problem } of problems) out.line(`${what}: ${problem}`)
         out.line(ok ? 'Nothing is wrong' : `${problemCount} problems`)
         return ok ? exitCodes.ok : exitCodes.failed
+      }),
+    )
+}
+
+interface RestoreFlags {
+  readonly from: string
+  readonly confirm?: string
+  readonly force?: boolean
+  readonly rebuild: boolean
+  readonly dryRun?: boolean
+}
+
+function restore(backup: Command, run: Run): void {
+  backup
+    .command('restore [id]')
+    .description('rows and blobs into the store of the settings, then its indexes; the newest when no id is given')
+    .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
+    .option('--confirm <database>', 'name of the database, to lose what is in it')
+    .option('--force', 'lose what is in an embedded store')
+    .option('--no-rebuild', 'leave the indexes to workers')
+    .option('--dry-run', 'tell what would be lost and change nothing')
+    .action(
+      run(async (context, flags: RestoreFlags, id?: string) => {
+        const { out, io, signal } = context
+        const settings = await context.settings()
+        const from = placeFrom(context, settings, '--from', flags.from)
+        const progress = await startProgress(io, 'Restoring', 'rows, tables, blobs, then entries', 0)
+        const report = await restoreBackup(storeOptionsFrom(settings, { embedder: { hashing: {} } }), {
+          ...{
+            from,
+            id,
+            confirm: flags.confirm,
+            force: flags.force,
+            rebuild: flags.rebuild,
+            dryRun: flags.dryRun,
+            signal,
+          },
+          onProgress: ({ done, total }) => progress.update(done, total),
+        }).finally(() => progress.stop())
+        out.document(report)
+        const { before, rows, tables, blobs, indexes, waiting, migrated, epoch, ms } = report
+        if (before.documents + before.rows > 0) {
+          const last = before.writtenAt ?? 'never'
+          const verb = flags.dryRun ? 'Would be lost' : 'Lost'
+          out.line(`${verb}: ${before.documents} documents and ${before.rows} rows of entities, last written ${last}`)
+        }
+        if (flags.dryRun) {
+          out.line(`${report.id} has ${rows} rows and ${blobs.count} blobs; nothing was changed`)
+          return exitCodes.ok
+        }
+        out.line(
+          `${report.id} is restored: ${rows} rows of ${tables.length} tables, each equal to the backup by its digest`,
+        )
+        out.line(`${blobs.count} blobs, ${blobs.written} of them written; ${blobs.missing} are missing in the backup`)
+        if (migrated.length > 0) out.line(`Migrated: ${migrated.join(', ')}`)
+        for (const { collection, target, compared, equal } of indexes) {
+          out.line(
+            `${collection}, ${target}: ${compared} entries ${equal ? 'are as in Postgres' : 'DIFFER from Postgres'}`,
+          )
+        }
+        for (const { collection, target, reason } of waiting)
+          out.line(`${collection}, ${target}: left to workers, ${reason}`)
+        const seconds = (part: number): string => (part / 1_000).toFixed(1)
+        out.line(
+          `Epoch ${epoch} has begun. ${seconds(ms.rows)} s for rows and blobs, ${seconds(ms.indexes)} s for indexes`,
+        )
+        return indexes.every(({ equal }) => equal) && blobs.missing === 0 ? exitCodes.ok : exitCodes.failed
       }),
     )
 }

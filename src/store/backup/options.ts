@@ -2,6 +2,7 @@ import { callKinds } from '../../core/abort'
 import { anything, flag, method, number, type OptionKinds, oneOf, text, whole } from '../../core/option-kinds'
 import type { CreateBackupSettings } from '../../transfer/backup/create'
 import type { BackupPlace } from '../../transfer/backup/place'
+import type { RestoreSettings } from '../../transfer/backup/restore'
 import type { VerifySettings } from '../../transfer/backup/verify'
 
 export interface CreateBackupOptions extends CreateBackupSettings {
@@ -10,6 +11,12 @@ export interface CreateBackupOptions extends CreateBackupSettings {
 
 export interface VerifyBackupOptions extends VerifySettings {
   readonly from: BackupPlace
+}
+
+export interface RestoreBackupOptions extends RestoreSettings {
+  readonly from: BackupPlace
+  /** False leaves the indexes to workers, who build them as those of a lost engine; true by default. */
+  readonly rebuild?: boolean | undefined
 }
 
 const place = anything
@@ -32,5 +39,15 @@ export const verifyKinds = {
   share: number(0.000_001, 1),
   onProgress: method,
 } satisfies OptionKinds<VerifyBackupOptions>
+export const restoreKinds = {
+  ...callKinds,
+  from: place,
+  id,
+  confirm: text(63),
+  force: flag,
+  rebuild: flag,
+  dryRun: flag,
+  onProgress: method,
+} satisfies OptionKinds<RestoreBackupOptions>
 export const placeKinds = { ...callKinds, from: place }
 export const showKinds = { ...placeKinds, id }

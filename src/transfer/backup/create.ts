@@ -16,14 +16,7 @@ import { Pace } from '../../writer/rebuild/pace'
 import { blobLine, copyBlobs } from './blob-files'
 import { TableDigest } from './digest'
 import type { BackupFiles } from './files'
-import {
-  type BackupGeneration,
-  type BackupManifest,
-  type BackupPart,
-  type BackupTable,
-  backupFormat,
-  writeManifest,
-} from './manifest'
+import { type BackupManifest, type BackupPart, type BackupTable, backupFormat, writeManifest } from './manifest'
 import { PartWriter } from './part-writer'
 import { withPlaceLock } from './place-lock'
 import { rowsOf } from './read-rows'
@@ -220,11 +213,8 @@ class Creation {
       fences: facts.fences,
       lsn: facts.lsn,
       generations: made.map(
-        ({ format, target, collection, name, state, chunking, fingerprint, dimensions, language, engine }) =>
-          ({
-            ...{ target, collection, name, state, chunking, fingerprint, dimensions, language, engine },
-            folding: format.folding ?? null,
-          }) satisfies BackupGeneration,
+        ({ target, collection, name, state, chunking, fingerprint, dimensions, language, engine, format }) =>
+          ({ target, collection, name, state, chunking, fingerprint, dimensions, language, engine, format }) as const,
       ),
       tables,
       leftOut,

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { isPlainObject } from '../../core/json'
+import type { IndexFormat } from '../../repositories/index-format'
 import type { DatabaseIdentity } from '../../repositories/registry'
 import { type BackupFiles, readWhole } from './files'
 import { damaged } from './refusals'
@@ -35,7 +36,7 @@ export interface BackupTable {
   /** Sum of the SHA-256 of each line, modulo 2^256. */
   readonly digest: string
   readonly parts: readonly BackupPart[]
-  /** Of a table that a user declared. */
+  /** Of a table that no migration of headwater makes. */
   readonly definition?: TableDefinition | undefined
 }
 
@@ -49,7 +50,8 @@ export interface BackupGeneration {
   readonly fingerprint: string | null
   readonly dimensions: number | null
   readonly language: string | null
-  readonly folding: boolean | null
+  /** What it was made with. */
+  readonly format: IndexFormat
   readonly engine: string | null
 }
 

@@ -1,7 +1,7 @@
 import type { Executor } from '../../connections/postgres/executor'
 import { quoteName } from '../../connections/postgres/row-security'
 import { HeadwaterError } from '../../core/errors'
-import { migrationLockTable, migrationTable } from '../../migrations/catalogue'
+import { migrationLockTable, migrationTable, userMigrationTable } from '../../migrations/catalogue'
 import { ownRelations } from '../../migrations/own-tables'
 
 /** A column, as it stands in the manifest. */
@@ -24,9 +24,9 @@ export interface TableSource {
   readonly where?: string | undefined
 }
 
-/** A table that a user declared: what it takes to make it again. */
+/** A table that no migration of ours makes: what it takes to make it again. */
 export interface TableDefinition {
-  readonly comment: string
+  readonly comment: string | null
   /** SQL of each column, in order. */
   readonly columns: readonly { readonly name: string; readonly sql: string }[]
   readonly constraints: readonly { readonly name: string; readonly sql: string }[]
@@ -84,9 +84,10 @@ export async function tableSources(executor: Executor, schema: string): Promise<
   })
 }
 
-/** Definitions of users' tables, by name. */
+/** Definitions of entities' tables and of the record of users' migrations, by name. */
 export async function tableDefinitions(executor: Executor, schema: string): Promise<Map<string, TableDefinition>> {
-  const names = (await ownRelations(executor, schema)).filter(({ kind }) => kind === 'entity').map(nameOf)
+  const own = await ownRelations(executor, schema)
+  const names = own.filter(({ name, kind }) => kind === 'entity' || name === userMigrationTable).map(nameOf)
   if (names.length === 0) return new Map()
   const { rows } = await executor.query<TableDefinition & { name: string }>(definitionsSql, [schema, names])
   return new Map(rows.map(({ name, ...definition }) => [name, definition]))

@@ -1,0 +1,265 @@
+import type { PostgresConnection } from '../../connections/postgres/connection'
+import { quoteName } from '../../connections/postgres/row-security'
+import type { CallOptions } from '../../core/abort'
+import { withDeadline } from '../../core/deadline'
+import { HeadwaterError } from '../../core/errors'
+import { tenantId } from '../../core/ids'
+import { migrate } from '../../migrations/migrate'
+import type { BlobRepository } from '../../repositories/blobs'
+import { type BackupBlob, blobsOf, eachOf } from './blob-files'
+import type { BackupSource } from './create'
+import type { BackupFiles } from './files'
+import { digestOf, loadTable } from './load-rows'
+import { type BackupGeneration, type BackupManifest, newestId, readManifest } from './manifest'
+import { damaged } from './refusals'
+import { assertMayReplace, assertNothingRefers, lookAtTarget, type RestoreTarget } from './restore-target'
+import { assertKnownSchema, dropScratch, makeScratch, scratchOf } from './scratch-schema'
+import { switchSchema } from './switch-schema'
+import { verifyBackup } from './verify'
+
+export interface RestoreProgress {
+  readonly phase: 'rows' | 'comparing' | 'blobs' | 'indexes'
+  readonly done: number
+  readonly total: number
+}
+
+/** What is restored, over what. No time limit but `timeoutMs`. */
+export interface RestoreSettings extends CallOptions {
+  /** The newest when left out. */
+  readonly id?: string | undefined
+  /** The name of the database, to lose what is in it. */
+  readonly confirm?: string | undefined
+  /** Of an embedded store, which has no name. */
+  readonly force?: boolean | undefined
+  /** Looks and compares, and changes nothing. */
+  readonly dryRun?: boolean | undefined
+  readonly onProgress?: ((progress: RestoreProgress) => void) | undefined
+}
+
+/** What is there afterwards. */
+export interface RestoredRows {
+  readonly id: string
+  /** What was there before, and is lost. */
+  readonly before: RestoreTarget
+  readonly rows: number
+  readonly blobs: {
+    readonly count: number
+    /** Those that were not there yet. */
+    readonly written: number
+    /** Those that the backup itself lacks. */
+    readonly missing: number
+  }
+  /** Of each table: what the backup says and what is there were compared, and are equal. */
+  readonly tables: readonly { readonly name: string; readonly rows: number; readonly digest: string }[]
+  /** The epoch that now is; null in a dry run. */
+  readonly epoch: number | null
+  /** Migrations that were applied to the rows of an older schema. */
+  readonly migrated: readonly string[]
+  readonly manifest: BackupManifest
+}
+
+const worker = { worker: true } as const
+const blobsAtOnce = 4
+
+/**
+ * Restores rows and blobs: loads them beside what is there, compares them with the backup, migrates them where they are
+ * of an older schema, and switches in one transaction, in which a new epoch begins. Until then nothing of what is there
+ * has changed. HW_RESTORE_REFUSED, HW_BACKUP_DAMAGED, HW_BACKUP_AHEAD, HW_NOT_FOUND, HW_BACKUP_BUSY during another restore.
+ */
+export function restoreRows(
+  source: BackupSource,
+  files: BackupFiles,
+  settings: RestoreSettings = {},
+  engineOf: (generation: BackupGeneration) => string = ({ engine }) => engine ?? 'postgres',
+): Promise<RestoredRows> {
+  const { connection, schema, clock } = source
+  return withDeadline(clock, settings, undefined, async ({ signal }) => {
+    const id = settings.id ?? (await newestId(files, { signal }))
+    const manifest = await readManifest(files, id, { signal })
+    assertKnownSchema(manifest)
+    const { ok, problems } = await verifyBackup(files, clock, { id, level: 'quick', signal })
+    const fatal = problems.find(({ what }) => what !== 'vectors' && what !== 'blobs')
+    if (!ok && fatal) throw damaged(`${fatal.what}: ${fatal.problem}`, { file: fatal.what, id })
+    const before = await lookAtTarget(connection, schema)
+    assertMayReplace(before, settings)
+    if (before.made) await assertNothingRefers(connection, schema)
+    const { blobs, tables } = manifest
+    if (blobs.count > 0 && !source.blobs) {
+      const message = `blobs: the backup has ${blobs.count} blobs and no place is configured; give blobs.path or s3`
+      throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'blobs.path' })
+    }
+    const rows = tables.reduce((sum, one) => sum + one.rows, 0)
+    const told = tables.map(({ name, rows, digest }) => ({ name, rows, digest }))
+    const planned = { count: blobs.count, written: 0, missing: blobs.missingCount }
+    const report = { id, before, rows, tables: told, migrated: [], manifest }
+    if (settings.dryRun) return { ...report, blobs: planned, epoch: null }
+    return alone(connection, schema, signal, async () => {
+      const run = new Restoration(source, files, settings, manifest, before, signal, engineOf)
+      return { ...report, ...(await run.run()) }
+    })
+  })
+}
+
+class Restoration {
+  readonly #source: BackupSource
+  readonly #files: BackupFiles
+  readonly #settings: RestoreSettings
+  readonly #manifest: BackupManifest
+  readonly #before: RestoreTarget
+  readonly #call: { readonly signal: AbortSignal }
+  readonly #engineOf: (generation: BackupGeneration) => string
+
+  constructor(
+    source: BackupSource,
+    files: BackupFiles,
+    settings: RestoreSettings,
+    manifest: BackupManifest,
+    before: RestoreTarget,
+    signal: AbortSignal,
+    engineOf: (generation: BackupGeneration) => string,
+  ) {
+    this.#source = source
+    this.#files = files
+    this.#settings = settings
+    this.#manifest = manifest
+    this.#before = before
+    this.#call = { signal }
+    this.#engineOf = engineOf
+  }
+
+  async run(): Promise<Pick<RestoredRows, 'blobs' | 'epoch' | 'migrated'>> {
+    const { connection, schema } = this.#source
+    const scratch = await makeScratch(connection, { ...this.#manifest, schema })
+    try {
+      await this.#load(scratch)
+      await this.#compare(scratch)
+      const { changed } = await migrate(connection, { schema: scratch })
+      const blobs = await this.#blobs()
+      // What is there and of an older schema is brought to the same one, whose objects then give way by name.
+      if (this.#before.made) await migrate(connection, { schema })
+      const epoch = await this.#begin(scratch)
+      await switchSchema(connection, scratch, this.#before, this.#call.signal)
+      return { blobs, epoch, migrated: changed }
+    } catch (error) {
+      await dropScratch(connection, scratch).catch(() => undefined)
+      throw error
+    }
+  }
+
+  async #load(scratch: string): Promise<void> {
+    const { tables, fences } = this.#manifest
+    const total = tables.reduce((sum, { rows }) => sum + rows, 0)
+    let done = 0
+    for (const table of tables) {
+      await loadTable(this.#source.connection, scratch, table, this.#files, this.#call, (rows) => {
+        done += rows
+        this.#settings.onProgress?.({ phase: 'rows', done, total })
+      })
+    }
+    if (fences === null) return
+    const sequence = `${quoteName(scratch)}.fences`
+    await this.#source.connection.session(worker).query(`SELECT setval($1::regclass, $2::bigint)`, [sequence, fences])
+  }
+
+  async #compare(scratch: string): Promise<void> {
+    const { tables } = this.#manifest
+    for (const [at, table] of tables.entries()) {
+      const { rows, digest } = await digestOf(this.#source.connection, scratch, table, this.#call)
+      if (rows !== table.rows || digest !== table.digest) {
+        throw damaged(`${table.name}: what came back is not what was saved`, { table: table.name })
+      }
+      this.#settings.onProgress?.({ phase: 'comparing', done: at + 1, total: tables.length })
+    }
+  }
+
+  /** Before the switch, so that nobody sees a document without its blob. */
+  async #blobs(): Promise<RestoredRows['blobs']> {
+    const { blobs } = this.#source
+    const { parts, count, missingCount } = this.#manifest.blobs
+    let written = 0
+    let done = 0
+    if (blobs) {
+      await eachOf(blobsOf(this.#files, parts, this.#call), blobsAtOnce, async (blob) => {
+        if (await this.#blob(blobs, blob)) written++
+        this.#settings.onProgress?.({ phase: 'blobs', done: ++done, total: count })
+      })
+    }
+    return { count, written, missing: missingCount }
+  }
+
+  async #blob(blobs: BlobRepository, { tenant: name, key, size, type, file }: BackupBlob): Promise<boolean> {
+    const tenant = tenantId(name)
+    if ((await blobs.head(tenant, key, this.#call))?.size === size) return false
+    if ((await this.#files.stat(file, this.#call)) === null) {
+      if (this.#manifest.blobs.missingCount > 0) return false
+      throw damaged(`${file} is not in ${this.#files.shown}`, { file })
+    }
+    const source = this.#files.read(file, this.#call)
+    await blobs.put(tenant, source, { ...this.#call, contentType: type, expectedKey: key }).catch((cause: unknown) => {
+      const other = cause instanceof HeadwaterError && cause.code === 'HW_INVALID_ARGUMENT'
+      throw other ? damaged(`${file} is not the blob ${key}`, { file }, cause) : cause
+    })
+    return true
+  }
+
+  /** A new epoch above all that was, and rows of indexes that are to be built: until they are, Postgres answers. */
+  async #begin(scratch: string): Promise<number> {
+    const { connection, random } = this.#source
+    const { epoch: saved, generations, installation: theirs } = this.#manifest
+    const epoch = Math.max(saved, this.#before.epoch) + 1
+    const installation = this.#before.installation ?? Buffer.from(random.bytes(4)).toString('hex')
+    const own = quoteName(scratch)
+    const live = generations.filter(({ state }) => state === 'live')
+    await connection.transaction(worker, async (executor) => {
+      const records = { epoch, installation }
+      await executor.query(`DELETE FROM ${own}.registry WHERE name = 'cache' OR name = ANY($1::text[])`, [
+        Object.keys(records),
+      ])
+      for (const [name, value] of Object.entries(records)) {
+        await executor.query(`INSERT INTO ${own}.registry (name, value) VALUES ($1, $2::jsonb)`, [
+          name,
+          JSON.stringify(value),
+        ])
+      }
+      for (const [at, generation] of live.entries()) {
+        const { target, collection, fingerprint, dimensions, language, chunking, format, name } = generation
+        const base = name.replace(/(_e\d+)?(_r?\d+)$/, '').replace(theirs || installation, installation)
+        await executor.query(
+          `INSERT INTO ${own}.generations
+             (target, collection, name, fingerprint, dimensions, language, chunking, state, created_at, switched_at, format, engine)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, 'live', $8, $8, $9::jsonb, $10)`,
+          [
+            ...[target, collection, `${base}_e${epoch}_r${at + 1}`, fingerprint, dimensions, language, chunking],
+            ...[Date.parse(this.#manifest.createdAt), JSON.stringify(format), this.#engineOf(generation)],
+          ],
+        )
+      }
+    })
+    return epoch
+  }
+}
+
+/** One restore at a time: the lock is a transaction's, which is held meanwhile. An embedded store is alone anyway. */
+async function alone<T>(
+  connection: PostgresConnection,
+  schema: string,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (connection.embedded) return work()
+  return connection.transaction(
+    worker,
+    async (executor) => {
+      const lock = 'pg_try_advisory_xact_lock(hashtextextended($1::text, 0::bigint))'
+      const idle = `set_config('idle_in_transaction_session_timeout', '0', true)`
+      const { rows } = await executor.query<{ taken: boolean }>(`SELECT ${lock} AS taken, ${idle} AS idle`, [
+        `headwater:${scratchOf(schema)}`,
+      ])
+      if (!rows[0]!.taken) {
+        throw new HeadwaterError('HW_BACKUP_BUSY', `Another process restores into schema "${schema}"`)
+      }
+      return work()
+    },
+    { signal },
+  )
+}
