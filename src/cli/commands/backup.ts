@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
-import { createBackup, listBackups, showBackup, verifyBackup } from '../../store/backup/backups'
+import { HeadwaterError } from '../../core/errors'
+import { createBackup, listBackups, pruneBackups, showBackup, verifyBackup } from '../../store/backup/backups'
 import { restoreBackup } from '../../store/backup/restore'
 import { storeOptionsFrom } from '../../store/store-settings'
 import { placeFrom } from '../backup-place'
 import type { Register, Run } from '../command'
 import { exitCodes } from '../exit-codes'
+import { type KeepFlags, keepFrom, keepOptions } from '../keep-flags'
 import { numberFrom } from '../number-flag'
 import { startProgress } from '../progress'
 import { sizeText } from '../size-text'
@@ -17,6 +19,7 @@ export const registerBackup: Register = (program, run) => {
   show(backup, run)
   verify(backup, run)
   restore(backup, run)
+  prune(backup, run)
 }
 
 interface CreateFlags {
@@ -162,6 +165,50 @@ function verify(backup: Command, run: Run): void {
         for (const { what, problem } of problems) out.line(`${what}: ${problem}`)
         out.line(ok ? 'Nothing is wrong' : `${problemCount} problems`)
         return ok ? exitCodes.ok : exitCodes.failed
+      }),
+    )
+}
+
+interface PruneFlags extends KeepFlags {
+  readonly from: string
+  readonly yes?: boolean
+  readonly dryRun?: boolean
+}
+
+function prune(backup: Command, run: Run): void {
+  keepOptions(
+    backup
+      .command('prune')
+      .description('remove backups that no rule keeps, and what only they name')
+      .requiredOption('--from <place>', 'folder or s3://bucket/prefix'),
+  )
+    .option('--dry-run', 'only tell what would go')
+    .option('--yes', 'really; a terminal is asked where it is left out')
+    .action(
+      run(async (context, flags: PruneFlags) => {
+        const { out, signal } = context
+        const from = placeFrom(context, await context.settings(), '--from', flags.from)
+        const rules = { from, signal, ...keepFrom(flags) }
+        const plan = await pruneBackups({ ...rules, dryRun: true })
+        for (const id of plan.removed) out.line(`${id} goes`)
+        out.line(
+          `${plan.kept.length} stay, ${plan.removed.length} go, with ${plan.files} files (${sizeText(plan.bytes)}) that no other names`,
+        )
+        if (flags.dryRun || plan.removed.length + plan.files === 0) {
+          out.document(plan)
+          return undefined
+        }
+        const said = flags.yes ?? (await context.confirm('Remove them?'))
+        if (said === undefined) {
+          throw new HeadwaterError('HW_INVALID_ARGUMENT', 'prune: there is no terminal to ask; add --yes', {
+            path: '--yes',
+          })
+        }
+        if (!said) throw new HeadwaterError('HW_ABORTED', 'prune: it was not confirmed, and nothing was removed')
+        const done = await pruneBackups(rules)
+        out.document(done)
+        out.line(`${done.removed.length} backups and ${done.files} files are removed`)
+        return undefined
       }),
     )
 }

@@ -1,16 +1,20 @@
 import type { CallOptions } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
 import { checkOptions } from '../../core/option-kinds'
+import { systemRandom } from '../../core/random'
 import { type BackupReport, type BackupSource, createBackup as create } from '../../transfer/backup/create'
 import type { BackupFiles } from '../../transfer/backup/files'
 import { type BackupSummary, listBackups as list, showBackup as show } from '../../transfer/backup/list'
 import type { BackupManifest } from '../../transfer/backup/manifest'
 import { type BackupPlace, openPlace } from '../../transfer/backup/place'
+import { type PruneReport, pruneBackups as prune } from '../../transfer/backup/prune'
 import { type VerifyReport, verifyBackup as verify } from '../../transfer/backup/verify'
 import {
   type CreateBackupOptions,
   createKinds,
+  type PruneBackupsOptions,
   placeKinds,
+  pruneKinds,
   showKinds,
   type VerifyBackupOptions,
   verifyKinds,
@@ -53,6 +57,16 @@ export async function showBackup(
 ): Promise<BackupManifest> {
   const { from, id, ...call } = checkOptions(given, showKinds, '')
   return inPlace(from, 'from', (files) => show(files, id, call))
+}
+
+/**
+ * Removes backups that no rule keeps, and then what none of the others names; the last complete one of each store stays.
+ * With `dryRun` it tells what would go. HW_BACKUP_BUSY while a backup is written; HW_BACKUP_DAMAGED or HW_BACKUP_AHEAD,
+ * and nothing is removed, while a manifest cannot be read.
+ */
+export async function pruneBackups(given: PruneBackupsOptions): Promise<PruneReport> {
+  const { from, ...settings } = checkOptions(given, pruneKinds, '')
+  return inPlace(from, 'from', (files, clock) => prune(files, { clock, random: systemRandom }, settings))
 }
 
 async function inPlace<T>(

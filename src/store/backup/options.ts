@@ -2,6 +2,7 @@ import { callKinds } from '../../core/abort'
 import { anything, flag, method, number, type OptionKinds, oneOf, text, whole } from '../../core/option-kinds'
 import type { CreateBackupSettings } from '../../transfer/backup/create'
 import type { BackupPlace } from '../../transfer/backup/place'
+import type { PruneSettings } from '../../transfer/backup/prune'
 import type { RestoreSettings } from '../../transfer/backup/restore'
 import type { VerifySettings } from '../../transfer/backup/verify'
 
@@ -17,6 +18,10 @@ export interface RestoreBackupOptions extends RestoreSettings {
   readonly from: BackupPlace
   /** False leaves the indexes to workers, who build them as those of a lost engine; true by default. */
   readonly rebuild?: boolean | undefined
+}
+
+export interface PruneBackupsOptions extends PruneSettings {
+  readonly from: BackupPlace
 }
 
 const place = anything
@@ -49,5 +54,14 @@ export const restoreKinds = {
   dryRun: flag,
   onProgress: method,
 } satisfies OptionKinds<RestoreBackupOptions>
+const count = whole(0, 10_000)
+export const pruneKinds = {
+  ...callKinds,
+  from: place,
+  keepDaily: count,
+  keepWeekly: count,
+  keepMonthly: count,
+  dryRun: flag,
+} satisfies OptionKinds<PruneBackupsOptions>
 export const placeKinds = { ...callKinds, from: place }
 export const showKinds = { ...placeKinds, id }

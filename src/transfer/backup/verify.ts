@@ -9,6 +9,7 @@ import type { BackupFiles } from './files'
 import { type BackupManifest, type BackupPart, type BackupTable, newestId, readManifest } from './manifest'
 import { linesOf } from './part-reader'
 import { damaged } from './refusals'
+import { SeenTexts } from './seen-texts'
 
 /**
  * `quick`: the manifest, and that each part is there in its size. `sample`: also the bytes and rows of a share of the
@@ -127,7 +128,7 @@ class Verification {
   /** Everything is read once: rows are decoded, counted and summed, and the vectors kept in mind by 8 bytes each. */
   async #whole({ tables, tenants, generations, blobs }: BackupManifest): Promise<void> {
     const sums = new Map<string, string>()
-    const inputs = new HashSet()
+    const inputs = new SeenTexts()
     for (const table of tables) {
       const digest = new TableDigest()
       for (const part of table.parts) {
@@ -267,38 +268,4 @@ function decoded({ name, columns }: BackupTable, line: string): Record<string, u
 
 function vectorKey(tenant: unknown, fingerprint: unknown, input: unknown): string {
   return `${tenant}\n${fingerprint}\n${input}`
-}
-
-/** Whether texts were seen, by 8 bytes of the hash of each: a million take 8 MB. */
-class HashSet {
-  #hashes = new BigUint64Array(1_024)
-  #size = 0
-
-  add(key: string): void {
-    if (this.#size === this.#hashes.length) {
-      const grown = new BigUint64Array(2 * this.#size)
-      grown.set(this.#hashes)
-      this.#hashes = grown
-    }
-    this.#hashes[this.#size++] = shortHash(key)
-  }
-
-  /** How to ask, once all are there. */
-  sorted(): (key: string) => boolean {
-    const all = this.#hashes.subarray(0, this.#size).sort()
-    return (key) => {
-      const wanted = shortHash(key)
-      let low = 0
-      for (let high = all.length; low < high; ) {
-        const middle = (low + high) >>> 1
-        if (all[middle]! < wanted) low = middle + 1
-        else high = middle
-      }
-      return all[low] === wanted
-    }
-  }
-}
-
-function shortHash(key: string): bigint {
-  return BigInt(`0x${hash('sha1', key, 'hex').slice(0, 16)}`)
 }
