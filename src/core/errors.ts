@@ -22,6 +22,7 @@ export const errorCatalogue = {
   HW_IDEMPOTENCY_CONFLICT: { retryable: false, remedy: 'Use a new idempotency key for another request.' },
   HW_TRANSACTION_NESTED: { retryable: false, remedy: 'Use the handle that the transaction callback received.' },
   HW_TRANSACTION_ABORTED: { retryable: true, remedy: 'The database rolled the transaction back; run it again.' },
+  HW_READ_ONLY: { retryable: false, remedy: 'Leave out readOnly to write in this transaction.' },
   HW_COMMIT_UNKNOWN: { retryable: false, remedy: 'Repeat the write with the same idempotency key: it applies once.' },
   HW_ABORTED: { retryable: false, remedy: 'The caller aborted; nothing to do.' },
   HW_TIMEOUT: { retryable: true, remedy: 'Allow more time with timeoutMs, or look at the health of the store named.' },

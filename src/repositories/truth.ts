@@ -1,3 +1,4 @@
+import type { Isolation } from '../connections/postgres/statement'
 import type { CallOptions } from '../core/abort'
 import type { TenantId } from '../core/ids'
 import type { BlobReferenceRepository } from './blob-references'
@@ -26,6 +27,21 @@ export interface TruthSession {
   readonly commits: CommitRepository
   readonly registry: RegistryRepository
   readonly blobReferences: BlobReferenceRepository
+  /**
+   * Within a transaction: what `work` wrote is undone when it rejects, and the transaction goes on. The session that it is
+   * given refuses what comes later (HW_CLOSED).
+   */
+  savepoint<T>(work: (session: TruthSession) => Promise<T>): Promise<T>
+}
+
+/** How a transaction runs. */
+export interface TransactionModes {
+  /** 'read committed' by default. */
+  readonly isolation?: Isolation | undefined
+  /** Whatever would write is HW_READ_ONLY. */
+  readonly readOnly?: boolean | undefined
+  /** How often `work` may run again after a conflict (2 by default), within the time of the call. */
+  readonly retries?: number | undefined
 }
 
 /** 'There may be jobs', between processes. Nothing depends on a hint: one that is lost costs a poll. */
@@ -38,7 +54,7 @@ export interface Hints {
 
 /**
  * The source of truth. `transaction` commits when `work` resolves and rolls back when it rejects; it rejects with
- * HW_COMMIT_UNKNOWN when the answer to COMMIT was lost. `work` may run again after a serialization failure.
+ * HW_COMMIT_UNKNOWN when the answer to COMMIT was lost. `work` may run again after a serialization failure or a deadlock.
  */
 export interface Truth {
   /** Undefined where processes cannot wake each other. */
@@ -46,7 +62,11 @@ export interface Truth {
   session(view: TruthView): TruthSession
   /** As `readTogether`, in one round trip where that can be had. */
   together?<T extends readonly unknown[]>(view: TruthView, reads: Reads<T>, options?: CallOptions): Promise<T>
-  transaction<T>(view: TruthView, work: (session: TruthSession) => Promise<T>, options?: CallOptions): Promise<T>
+  transaction<T>(
+    view: TruthView,
+    work: (session: TruthSession) => Promise<T>,
+    options?: CallOptions & TransactionModes,
+  ): Promise<T>
 }
 
 /** What each answers. */

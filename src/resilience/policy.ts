@@ -138,7 +138,10 @@ export class Policy {
     }
   }
 
-  /** Retries alone, on this store's budget: for work that is protected piece by piece, such as a transaction. */
+  /**
+   * Retries alone, on this store's budget: for work that is protected piece by piece, such as a transaction. A conflict of
+   * transactions says nothing of the store and is not charged.
+   */
   async retry<T>(
     call: (attempt: Attempt) => Promise<T>,
     deadline: Deadline,
@@ -165,6 +168,7 @@ export class Policy {
           budget: this.budget,
           signal: deadline,
           remaining: () => deadline.remaining(),
+          isCharged: (error) => error.code !== 'HW_CONFLICT',
           mayRetry: (error) =>
             !attempt.refused && error.retryable && (typeof idempotent === 'function' ? idempotent(error) : idempotent),
         },

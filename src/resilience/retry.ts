@@ -21,6 +21,8 @@ export interface RetryContext extends RetryOptions {
   remaining(): number
   /** Whether this failure may be followed by another call: retryable, and safe to repeat. */
   mayRetry(error: HeadwaterError): boolean
+  /** Whether repeating it is charged to the budget; it is unless this says otherwise. */
+  isCharged?(error: HeadwaterError): boolean
 }
 
 /**
@@ -38,7 +40,8 @@ export async function retry<T>(call: (attempt: number) => Promise<T>, context: R
     }
     if (attempt >= context.maxAttempts || context.signal.aborted || !context.mayRetry(error)) throw error
     const wait = backoffMs(attempt - 1, context, context.random, error.retryAfterMs)
-    if (wait >= context.remaining() || !context.budget.spend()) throw error
+    if (wait >= context.remaining()) throw error
+    if ((context.isCharged?.(error) ?? true) && !context.budget.spend()) throw error
     await waitOrAbort(context, wait, error)
   }
 }

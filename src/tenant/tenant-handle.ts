@@ -13,7 +13,7 @@ import type { SearchOptions, SearchPage, SearchQuery } from '../search/query'
 import type { SimilarQuery, SimilarTo } from '../search/similar'
 import type { BatchResult, Receipt } from '../writer/write/receipt'
 import type { WriterTransaction } from '../writer/write/transaction'
-import type { WriteOptions } from '../writer/write/write-options'
+import type { TransactionCallOptions } from '../writer/write/write-options'
 import { TenantBlobs } from './blobs-handle'
 import { TenantCache } from './cache-handle'
 import { CollectionHandle } from './collection-handle'
@@ -99,7 +99,7 @@ export class TenantHandle<C extends object = { documents: JsonObject }, X extend
    */
   transaction<T>(
     work: (transaction: TransactionHandle<C, X>) => Promise<T>,
-    options?: WriteOptions,
+    options?: TransactionCallOptions,
   ): Promise<{ value: T; receipt: Receipt }> {
     const { writer, limits } = this.#context
     return this.#context.enter(async () => {

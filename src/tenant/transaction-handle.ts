@@ -1,3 +1,5 @@
+import { describeValue } from '../core/describe-value'
+import { HeadwaterError } from '../core/errors'
 import type { Json, JsonObject } from '../core/json'
 import type { Limits } from '../core/limits'
 import { type EntityAccess, withinTransaction } from '../entities/access'
@@ -71,12 +73,14 @@ export class TransactionHandle<C extends object, X extends EntityDeclarations = 
   readonly #begin: Begin
   readonly #planOf: (collection: string) => CollectionPlan
   readonly #limits: Limits
+  readonly #within: EntitiesWithin
 
   /** @internal */
   constructor(begin: Begin, planOf: (collection: string) => CollectionPlan, limits: Limits, entities: EntitiesWithin) {
     this.#begin = begin
     this.#planOf = planOf
     this.#limits = limits
+    this.#within = entities
     this.documents = new TransactionDocuments(begin, planOf('documents'), limits)
     this.entities = entities(withinTransaction(async () => (await begin()).session())) as TenantEntities<X>
   }
@@ -88,6 +92,25 @@ export class TransactionHandle<C extends object, X extends EntityDeclarations = 
    */
   async afterCommit(name: string, payload: Json): Promise<{ readonly id: string }> {
     return (await this.#begin()).afterCommit(name, payload)
+  }
+
+  /**
+   * Undoes what `work` wrote by the handle that it is given when it rejects, errands too, and nothing else; the rejection
+   * reaches you, and the transaction may go on. One at a time of a handle (HW_TRANSACTION_NESTED).
+   */
+  async savepoint<T>(work: (transaction: TransactionHandle<C, X>) => Promise<T>): Promise<T> {
+    if (typeof work !== 'function') {
+      const problem = `work: must be a function of the transaction, got ${describeValue(work)}`
+      throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'work' })
+    }
+    const outer = await this.#begin()
+    return outer.savepoint((inner) => {
+      const begin = async (): Promise<WriterTransaction> => {
+        await this.#begin()
+        return inner
+      }
+      return work(new TransactionHandle<C, X>(begin, this.#planOf, this.#limits, this.#within))
+    })
   }
 
   /** A declared collection, or HW_COLLECTION_UNKNOWN. */

@@ -45,12 +45,15 @@ import {
   batchKinds,
   type DocumentWriteOptions,
   documentKinds,
+  type TransactionCallOptions,
+  transactionKinds,
   type WriteOptions,
-  writeKinds,
 } from './write/write-options'
 import { type Alone, WritePath } from './write/write-path'
 
 const patchAttempts = 5
+/** Above 'read committed', to be rolled back is how transactions that meet are put in order. */
+const strictRetries = 10
 
 const unborn = { deleted: true, contentHash: '', cut: false }
 
@@ -341,15 +344,22 @@ export class CoordinatedWriter {
   async transaction<T>(
     tenant: TenantId,
     work: (transaction: WriterTransaction) => Promise<T>,
-    given?: WriteOptions,
+    given?: TransactionCallOptions,
   ): Promise<{ value: T; receipt: Receipt }> {
     this.nesting.check()
-    const options = checkOptions(given, writeKinds, '', 'HW_INVALID_ARGUMENT')
+    const options = checkOptions(given, transactionKinds, '', 'HW_INVALID_ARGUMENT')
+    const { isolation, readOnly } = options
+    if (readOnly && options.idempotencyKey !== undefined) {
+      const problem = 'idempotencyKey: a transaction that is read only applies nothing, so it takes none'
+      throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'idempotencyKey' })
+    }
+    const strict = isolation !== undefined && isolation !== 'read committed'
+    const modes = { isolation, readOnly, retries: options.retries ?? (strict ? strictRetries : undefined) }
     const { clock } = this.#ports
     const startedAt = clock.monotonic()
     const begun: WriterTransaction[] = []
     const result = await withDeadline(clock, options, undefined, (deadline) =>
-      committed(this.#ports, tenant, deadline.options(), (session) =>
+      committed(this.#ports, tenant, { ...deadline.options(), ...modes }, (session) =>
         once(session, tenant, options.idempotencyKey, 'transaction', async () => {
           const transaction = new WriterTransaction(this.#ports, this.#options, tenant, session)
           begun.push(transaction)

@@ -54,7 +54,12 @@ export function stepped<T extends object>(port: T, step: Step, prefix = ''): T {
 export function steppedTruth(truth: Truth, step: Step): Truth {
   const over = (session: TruthSession): TruthSession =>
     new Proxy(session, {
-      get: (target, key) => stepped(Reflect.get(target, key, target) as object, step, `${String(key)}.`),
+      get: (target, key) => {
+        if (key === 'savepoint') {
+          return <T>(work: (session: TruthSession) => Promise<T>) => target.savepoint((within) => work(over(within)))
+        }
+        return stepped(Reflect.get(target, key, target) as object, step, `${String(key)}.`)
+      },
     })
   return {
     ...(truth.hints && { hints: truth.hints }),

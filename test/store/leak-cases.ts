@@ -379,6 +379,15 @@ export const cases: Readonly<Record<string, Case>> = {
 
   'TransactionHandle.afterCommit': (stage) =>
     inTransaction(stage, (tx) => tx.afterCommit('leak', { of: stage.me.marker })),
+  'TransactionHandle.savepoint': (stage) =>
+    inTransaction(stage, (tx) =>
+      tx.savepoint(async (part) => [
+        await part.documents.put(input(stage.me)),
+        await part.documents.getMany(['same', theirsOnly]),
+        await (part.entities as Any).courses.get(stage.them.courseId),
+        await (part.entities as Any).rooms.list(),
+      ]),
+    ),
   'TransactionHandle.collection': (stage) =>
     inTransaction(stage, (tx) => tx.collection('questions').documents.getMany(['same', theirsOnly])),
   'TransactionDocuments.put': (stage) =>

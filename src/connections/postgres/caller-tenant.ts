@@ -23,6 +23,9 @@ const probe = `SELECT pg_catalog.current_setting('headwater.within', true) AS se
   pg_catalog.set_config('headwater.within', $1, true) AS named,
   pg_catalog.date_part('epoch', pg_catalog.transaction_timestamp()) AS began`
 
+/** Of savepoints: they need neither path nor tenant, and a transaction that has failed takes nothing before ROLLBACK TO. */
+const ofSavepoints = /^(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) \w+$/
+
 /** What must hold for a statement of ours, and was otherwise before: the path of names, and the tenant. */
 const opening = `SELECT
   pg_catalog.set_config('headwater.caller_path', pg_catalog.current_setting('search_path'), true),
@@ -91,6 +94,7 @@ export function executorOfTenant(
       const open = () => executor.query(opening, [tenant])
       const ask = () => executor.query<R>(text, values)
       const close = () => executor.query(closing)
+      if (ofSavepoints.test(text)) return inTurn(ask)
       // A caller who waits no more leaves the statement running, and what belongs to it.
       const answer = inTurn(queues ? () => together(open, ask, close) : () => oneByOne(open, ask, close))
       return abortable(answer, options?.signal)

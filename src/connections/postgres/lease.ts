@@ -135,7 +135,7 @@ export class Lease {
     const failure = classifyPostgres(error, `Postgres ${describe(query)}`)
     if (failure.evict !== 'pool' || !this.readOnly) return failure
     const { message, cause, details } = failure.error
-    return { error: new HeadwaterError('HW_DATABASE', message, { cause, details }), evict: 'none', answered: true }
+    return { error: new HeadwaterError('HW_READ_ONLY', message, { cause, details }), evict: 'none', answered: true }
   }
 
   readonly #lost = (error: Error): void => {

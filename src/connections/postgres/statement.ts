@@ -2,7 +2,7 @@ import type { Setting } from './client'
 import type { Identity } from './executor'
 import type { ResolvedPostgresOptions } from './options'
 
-export type Isolation = 'read committed' | 'repeatable read'
+export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
 
 /**
  * Where names without a schema are looked for: among the server's own alone. With any other schema in the path, whoever
@@ -39,7 +39,7 @@ export interface Opening {
 export function openingStatement(opening: Opening): string {
   const { isolation, readOnly } = opening
   const modes = [
-    isolation === 'repeatable read' && ' ISOLATION LEVEL REPEATABLE READ',
+    isolation !== undefined && isolation !== 'read committed' && ` ISOLATION LEVEL ${isolation.toUpperCase()}`,
     readOnly && ' READ ONLY',
   ].filter(Boolean)
   const settings = settingsOf(opening)

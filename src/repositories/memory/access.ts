@@ -1,7 +1,7 @@
 import { abortable, type CallOptions, throwIfAborted } from '../../core/abort'
 import type { Clock } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
-import { HeadwaterError } from '../../core/errors'
+import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { TruthView } from '../truth'
 import type { Guard, TruthFaults } from './faults'
@@ -24,6 +24,8 @@ export interface Access {
   readonly view: TruthView
   read<T>(op: string, call: CallOptions | undefined, work: (changes: Changes) => T): Promise<T>
   write<T>(op: string, call: CallOptions | undefined, work: (changes: Changes) => T): Promise<T>
+  /** Undoes what `work` wrote when it rejects; within a transaction alone. */
+  savepoint<T>(work: (access: Access) => Promise<T>): Promise<T>
 }
 
 export function sees(view: TruthView, tenant: TenantId): boolean {
@@ -101,6 +103,10 @@ export class StatementAccess implements Access {
     })
   }
 
+  savepoint<T>(): Promise<T> {
+    throw new HeadwaterError('HW_INTERNAL', 'A savepoint is part of a transaction')
+  }
+
   #check(signal: AbortSignal | undefined): void {
     this.#process.check()
     throwIfAborted(signal)
@@ -113,13 +119,15 @@ export class TransactionAccess implements Access {
   readonly view: TruthView
   readonly #process: Process
   readonly #changes: Changes
+  readonly #readOnly: boolean
   #closed = false
   #failure: unknown
 
-  constructor(engine: Engine, view: TruthView, process: Process) {
+  constructor(engine: Engine, view: TruthView, process: Process, readOnly: boolean) {
     this.engine = engine
     this.view = view
     this.#process = process
+    this.#readOnly = readOnly
     this.#changes = new Changes(engine.tables)
   }
 
@@ -142,7 +150,28 @@ export class TransactionAccess implements Access {
   }
 
   write<T>(op: string, call: CallOptions | undefined, work: (changes: Changes) => T): Promise<T> {
-    return this.read(op, call, work)
+    return this.read(op, call, (changes) => {
+      if (this.#readOnly) throw new HeadwaterError('HW_READ_ONLY', `${op} in a transaction that is read only`)
+      return work(changes)
+    })
+  }
+
+  async savepoint<T>(work: (access: Access) => Promise<T>): Promise<T> {
+    await this.read('savepoint', undefined, () => undefined)
+    const back = this.#changes.savepoint()
+    const within = new SavepointAccess(this)
+    try {
+      const value = await work(within)
+      await this.read('release', undefined, () => undefined)
+      return value
+    } catch (error) {
+      back()
+      // What a lost connection has ended, no savepoint brings back.
+      if (!isHeadwaterError(this.#failure, 'HW_UNAVAILABLE')) this.#failure = undefined
+      throw error
+    } finally {
+      within.close()
+    }
   }
 
   /** As after a failed statement in Postgres: nothing but a rollback is possible. */
@@ -166,5 +195,42 @@ export class TransactionAccess implements Access {
     this.#process.check()
     if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The transaction of this session is over')
     this.check()
+  }
+}
+
+/** Statements between a savepoint and its end. */
+class SavepointAccess implements Access {
+  readonly engine: Engine
+  readonly view: TruthView
+  readonly #outer: Access
+  #closed = false
+
+  constructor(outer: Access) {
+    this.engine = outer.engine
+    this.view = outer.view
+    this.#outer = outer
+  }
+
+  async read<T>(op: string, call: CallOptions | undefined, work: (changes: Changes) => T): Promise<T> {
+    this.#check()
+    return this.#outer.read(op, call, work)
+  }
+
+  async write<T>(op: string, call: CallOptions | undefined, work: (changes: Changes) => T): Promise<T> {
+    this.#check()
+    return this.#outer.write(op, call, work)
+  }
+
+  async savepoint<T>(work: (access: Access) => Promise<T>): Promise<T> {
+    this.#check()
+    return this.#outer.savepoint(work)
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  #check(): void {
+    if (this.#closed) throw new HeadwaterError('HW_CLOSED', 'The savepoint of this handle is over')
   }
 }

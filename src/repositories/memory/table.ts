@@ -90,6 +90,23 @@ export class Overlay<R> {
     return found
   }
 
+  /** What is changed from now on is forgotten by what this returns. */
+  savepoint(): () => void {
+    const changed = new Map(this.#changed)
+    const groups = new Map([...this.#groups].map(([name, keys]) => [name, new Set(keys)]))
+    return () => {
+      this.clear()
+      for (const [key, row] of changed) this.#changed.set(key, row)
+      for (const [name, keys] of groups) this.#groups.set(name, keys)
+    }
+  }
+
+  /** Forgets every change. */
+  clear(): void {
+    this.#changed.clear()
+    this.#groups.clear()
+  }
+
   commit(): void {
     for (const [key, row] of this.#changed) {
       if (row === undefined) this.#table.delete(key)

@@ -122,6 +122,7 @@ export class Changes {
   readonly tables: Tables
   /** Keys of the documents that this transaction has locked. */
   readonly locked = new Set<string>()
+  readonly #overlays: Pick<Overlay<unknown>, 'savepoint' | 'clear' | 'commit'>[] = []
   #documents: Overlay<StoredDocument> | undefined
   #chunks: Overlay<StoredChunk> | undefined
   #embeddings: Overlay<StoredEmbedding> | undefined
@@ -141,83 +142,92 @@ export class Changes {
   }
 
   get documents(): Overlay<StoredDocument> {
-    this.#documents ??= new Overlay(this.tables.documents)
+    this.#documents ??= this.#over(this.tables.documents)
     return this.#documents
   }
 
   get chunks(): Overlay<StoredChunk> {
-    this.#chunks ??= new Overlay(this.tables.chunks)
+    this.#chunks ??= this.#over(this.tables.chunks)
     return this.#chunks
   }
 
   get embeddings(): Overlay<StoredEmbedding> {
-    this.#embeddings ??= new Overlay(this.tables.embeddings)
+    this.#embeddings ??= this.#over(this.tables.embeddings)
     return this.#embeddings
   }
 
   get reservations(): Overlay<StoredReservation> {
-    this.#reservations ??= new Overlay(this.tables.reservations)
+    this.#reservations ??= this.#over(this.tables.reservations)
     return this.#reservations
   }
 
   get jobs(): Overlay<StoredJob> {
-    this.#jobs ??= new Overlay(this.tables.jobs)
+    this.#jobs ??= this.#over(this.tables.jobs)
     return this.#jobs
   }
 
   get claims(): Overlay<StoredClaim> {
-    this.#claims ??= new Overlay(this.tables.claims)
+    this.#claims ??= this.#over(this.tables.claims)
     return this.#claims
   }
 
   get errands(): Overlay<StoredErrand> {
-    this.#errands ??= new Overlay(this.tables.errands)
+    this.#errands ??= this.#over(this.tables.errands)
     return this.#errands
   }
 
   get generations(): Overlay<Generation> {
-    this.#generations ??= new Overlay(this.tables.generations)
+    this.#generations ??= this.#over(this.tables.generations)
     return this.#generations
   }
 
   get commits(): Overlay<StoredCommit> {
-    this.#commits ??= new Overlay(this.tables.commits)
+    this.#commits ??= this.#over(this.tables.commits)
     return this.#commits
   }
 
   get removals(): Overlay<StoredRemoval> {
-    this.#removals ??= new Overlay(this.tables.removals)
+    this.#removals ??= this.#over(this.tables.removals)
     return this.#removals
   }
 
   get entities(): Overlay<StoredEntity> {
-    this.#entities ??= new Overlay(this.tables.entities)
+    this.#entities ??= this.#over(this.tables.entities)
     return this.#entities
   }
 
   get records(): Overlay<Json> {
-    this.#records ??= new Overlay(this.tables.records)
+    this.#records ??= this.#over(this.tables.records)
     return this.#records
   }
 
   get workers(): Overlay<StoredWorker> {
-    this.#workers ??= new Overlay(this.tables.workers)
+    this.#workers ??= this.#over(this.tables.workers)
     return this.#workers
   }
 
   commit(): void {
-    this.#documents?.commit()
-    this.#chunks?.commit()
-    this.#embeddings?.commit()
-    this.#reservations?.commit()
-    this.#jobs?.commit()
-    this.#claims?.commit()
-    this.#errands?.commit()
-    this.#generations?.commit()
-    this.#commits?.commit()
-    this.#removals?.commit()
-    this.#entities?.commit()
-    this.#records?.commit()
-    this.#workers?.commit()
+    for (const one of this.#overlays) one.commit()
+  }
+
+  /** What is changed and locked from now on is forgotten by what this returns. */
+  savepoint(): () => void {
+    const backs = new Map(this.#overlays.map((one) => [one, one.savepoint()]))
+    const locked = new Set(this.locked)
+    return () => {
+      for (const one of this.#overlays) {
+        const back = backs.get(one)
+        if (back) back()
+        else one.clear()
+      }
+      this.locked.clear()
+      for (const key of locked) this.locked.add(key)
+    }
+  }
+
+  #over<R>(table: Table<R>): Overlay<R> {
+    const made = new Overlay(table)
+    this.#overlays.push(made)
+    return made
   }
 }

@@ -2,7 +2,7 @@ import type { CallOptions } from '../../core/abort'
 import { throwIfAborted } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
 import { HeadwaterError } from '../../core/errors'
-import type { Truth, TruthSession, TruthView } from '../truth'
+import type { TransactionModes, Truth, TruthSession, TruthView } from '../truth'
 import { type Access, type Engine, StatementAccess, TransactionAccess, wait, withSignal } from './access'
 import { MemoryBlobReferences } from './blob-references'
 import { MemoryChunks } from './chunks'
@@ -56,7 +56,11 @@ export class MemoryTruth implements Truth {
     return this.#self.session(view)
   }
 
-  transaction<T>(view: TruthView, work: (session: TruthSession) => Promise<T>, options?: CallOptions): Promise<T> {
+  transaction<T>(
+    view: TruthView,
+    work: (session: TruthSession) => Promise<T>,
+    options?: CallOptions & TransactionModes,
+  ): Promise<T> {
     return this.#self.transaction(view, work, options)
   }
 
@@ -118,7 +122,7 @@ class ProcessTruth implements Truth {
   async transaction<T>(
     view: TruthView,
     work: (session: TruthSession) => Promise<T>,
-    options?: CallOptions,
+    options?: CallOptions & TransactionModes,
   ): Promise<T> {
     const { clock, faults, mutex } = this.#engine
     return withSignal(clock, options, async (signal) => {
@@ -128,7 +132,7 @@ class ProcessTruth implements Truth {
       throwIfAborted(signal)
       if (faults) await within(faults.before('begin'))
       const release = await within(mutex.acquire(), (late) => late())
-      const access = new TransactionAccess(this.#engine, view, this.#process)
+      const access = new TransactionAccess(this.#engine, view, this.#process, options?.readOnly === true)
       try {
         const value = await within(work(new MemorySession(access)))
         access.check()
@@ -158,6 +162,10 @@ class MemorySession implements TruthSession {
 
   constructor(access: Access) {
     this.#access = access
+  }
+
+  savepoint<T>(work: (session: TruthSession) => Promise<T>): Promise<T> {
+    return this.#access.savepoint((access) => work(new MemorySession(access)))
   }
 
   get documents(): MemoryDocuments {

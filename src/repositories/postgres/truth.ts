@@ -1,7 +1,15 @@
 import type { Executor, Identity, Together } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
 import type { JobTarget } from '../jobs'
-import { type Hints, type Reads, readTogether, type Truth, type TruthSession, type TruthView } from '../truth'
+import {
+  type Hints,
+  type Reads,
+  readTogether,
+  type TransactionModes,
+  type Truth,
+  type TruthSession,
+  type TruthView,
+} from '../truth'
 import { PostgresBlobReferenceRepository } from './blob-references'
 import { PostgresChunkRepository } from './chunks'
 import { ClaimFloor } from './claim-floor'
@@ -13,6 +21,7 @@ import { PostgresErrandRepository } from './errands'
 import { PostgresGenerationRepository } from './generations'
 import { PostgresJobRepository } from './jobs'
 import { PostgresRegistryRepository } from './registry'
+import { savepoint } from './savepoint'
 import type { PostgresRepositoryOptions } from './statements'
 
 /** The part of a Postgres connection that the truth uses. */
@@ -21,13 +30,13 @@ export interface TruthConnection {
   transaction<T>(
     as: Identity,
     work: (executor: Executor) => Promise<T>,
-    options?: CallOptions & { retries?: number | undefined },
+    options?: CallOptions & TransactionModes,
   ): Promise<T>
   hints?(of: string): Hints | undefined
 }
 
-/** How often a transaction that the database rolled back runs again. */
-const retries = 2
+/** How often a transaction that the database rolled back runs again, unless its caller says otherwise. */
+const usualRetries = 2
 
 /** The source of truth in Postgres, migrated by `headwater/migrations`. */
 export class PostgresTruth implements Truth {
@@ -53,7 +62,12 @@ export class PostgresTruth implements Truth {
     return session.together(all, options) as Promise<unknown> as Promise<T>
   }
 
-  transaction<T>(view: TruthView, work: (session: TruthSession) => Promise<T>, options?: CallOptions): Promise<T> {
+  transaction<T>(
+    view: TruthView,
+    work: (session: TruthSession) => Promise<T>,
+    options?: CallOptions & TransactionModes,
+  ): Promise<T> {
+    const retries = options?.retries ?? usualRetries
     return this.#connection.transaction(view, (executor) => work(this.over(executor)), { ...options, retries })
   }
 
@@ -125,5 +139,9 @@ class PostgresSession implements TruthSession {
 
   get blobReferences(): PostgresBlobReferenceRepository {
     return new PostgresBlobReferenceRepository(this.#executor, this.#options)
+  }
+
+  savepoint<T>(work: (session: TruthSession) => Promise<T>): Promise<T> {
+    return savepoint(this.#executor, (executor) => work(new PostgresSession(executor, this.#options, this.#floors)))
   }
 }

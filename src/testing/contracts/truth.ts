@@ -141,6 +141,79 @@ export function truthContract(runner: TestRunner, make: () => Promise<TruthFixtu
       expect(ran).toBe(false)
     })
 
+    const saved = async (session: TruthSession, id: string): Promise<void> => {
+      await session.documents.lock(scope, [id], { create: true })
+      await session.documents.save(scope, [documentRow(id, 1)])
+    }
+    const regret = new HeadwaterError('HW_NOT_FOUND', 'On purpose')
+
+    test('a savepoint that rejects takes along what was written since, and nothing else', async ({ truth }) => {
+      const late: TruthSession[] = []
+      const errand = { id: '00000000-0000-7000-8000-000000000001', tenant: acme, name: 'mail', payload: null }
+      await truth.transaction(mine, async (session) => {
+        await saved(session, 'before')
+        const failed = await session
+          .savepoint(async (within) => {
+            late.push(within)
+            await saved(within, 'undone')
+            await within.errands.add(errand)
+            await within.savepoint((inner) => saved(inner, 'undone too'))
+            throw regret
+          })
+          .catch((error: unknown) => error)
+        expect(failed === regret).toBe(true)
+        expect(await codeOf(late[0]!.documents.count(scope))).toBe('HW_CLOSED')
+        expect(await session.savepoint(async (within) => saved(within, 'kept').then(() => 'its value'))).toBe(
+          'its value',
+        )
+        await saved(session, 'after')
+      })
+      const rows = await truth.session(mine).documents.list(scope, { limit: 9 })
+      expect(rows.map(({ id }) => id)).toEqual(['after', 'before', 'kept'])
+      expect(await truth.session(worker).errands.backlog()).toEqual([])
+    })
+
+    test('a statement that fails ends its savepoint, not the transaction', async ({ truth }) => {
+      const errand = { id: '00000000-0000-7000-8000-000000000002', tenant: acme, name: 'mail', payload: null }
+      await truth.transaction(mine, async (session) => {
+        await session.errands.add(errand)
+        const again = session.savepoint(async (outer) => {
+          await saved(outer, 'undone')
+          await codeOf(outer.savepoint((within) => within.errands.add(errand)))
+          await outer.errands.add(errand)
+        })
+        expect(await codeOf(again)).toBe('HW_DATABASE')
+        await saved(session, 'kept')
+      })
+      const rows = await truth.session(mine).documents.list(scope, { limit: 9 })
+      expect(rows.map(({ id }) => id)).toEqual(['kept'])
+      expect((await truth.session(worker).errands.backlog()).length).toBe(1)
+    })
+
+    test('one that is read only reads, and writes nothing', async ({ truth }) => {
+      await save(truth, scope, [documentRow('a', 1)])
+      const modes = { readOnly: true, isolation: 'repeatable read' } as const
+      const count = ({ documents }: TruthSession): Promise<number> => documents.count(scope)
+      expect(await truth.transaction(mine, count, modes)).toBe(1)
+      expect(await codeOf(truth.transaction(mine, (session) => saved(session, 'b'), modes))).toBe('HW_READ_ONLY')
+      expect(await truth.session(mine).documents.count(scope)).toBe(1)
+    })
+
+    test('serializable ones come to what one after the other would', async ({ truth }) => {
+      const modes = { isolation: 'serializable', retries: 50 } as const
+      const add = (id: string): Promise<void> =>
+        truth.transaction(
+          mine,
+          async (session) => {
+            // At most one, though each writes a row of its own.
+            if ((await session.documents.count(scope)) === 0) await saved(session, id)
+          },
+          modes,
+        )
+      await Promise.all(['a', 'b', 'c', 'd'].map(add))
+      expect(await truth.session(mine).documents.count(scope)).toBe(1)
+    })
+
     test('a worker sees the rows of every tenant', async ({ truth }) => {
       const theirs = { ...scope, tenant: globex }
       await save(truth, scope, [documentRow('a', 1)])

@@ -12,7 +12,7 @@ export function hindered(truth: Truth, tables: Tables, guard: SplitGuard): Truth
   const over = (session: TruthSession): TruthSession => {
     const { documents, generations, chunks } = session
     if (guard === 'uncut') {
-      return { ...all(session), documents: Object.create(documents, { uncut: { value: async () => [] } }) }
+      return { ...all(session, over), documents: Object.create(documents, { uncut: { value: async () => [] } }) }
     }
     if (guard === 'both-at-once') {
       const late = async (id: number): Promise<boolean> => {
@@ -22,11 +22,11 @@ export function hindered(truth: Truth, tables: Tables, guard: SplitGuard): Truth
         )
         return target === 'text' && beside?.chunking !== chunking ? true : generations.switch(id)
       }
-      return { ...all(session), generations: Object.create(generations, { switch: { value: late } }) }
+      return { ...all(session, over), generations: Object.create(generations, { switch: { value: late } }) }
     }
     const apply = (scope: never, chunking: string, changes: ChunkChanges): Promise<void> =>
       chunks.apply(scope, chunking, chunking === 'couples' ? { ...changes, remove: [] } : changes)
-    return { ...all(session), chunks: Object.create(chunks, { apply: { value: apply } }) }
+    return { ...all(session, over), chunks: Object.create(chunks, { apply: { value: apply } }) }
   }
   return {
     session: (view) => over(truth.session(view)),
@@ -34,8 +34,10 @@ export function hindered(truth: Truth, tables: Tables, guard: SplitGuard): Truth
   }
 }
 
-function all(session: TruthSession): TruthSession {
+function all(session: TruthSession, over: (session: TruthSession) => TruthSession): TruthSession {
   const { documents, chunks, embeddings, entities, jobs, errands, generations } = session
   const { commits, registry, blobReferences } = session
-  return { documents, chunks, embeddings, entities, jobs, errands, generations, commits, registry, blobReferences }
+  const savepoint: TruthSession['savepoint'] = (work) => session.savepoint((within) => work(over(within)))
+  const rest = { generations, commits, registry, blobReferences, savepoint }
+  return { documents, chunks, embeddings, entities, jobs, errands, ...rest }
 }

@@ -3,7 +3,7 @@ import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { CommitOutcome, Guard } from '../../repositories/memory/faults'
 import type { Tables } from '../../repositories/memory/tables'
 import { MemoryTruth } from '../../repositories/memory/truth'
-import type { Truth, TruthSession, TruthView } from '../../repositories/truth'
+import type { TransactionModes, Truth, TruthSession, TruthView } from '../../repositories/truth'
 import type { Dice } from './dice'
 import type { SimProcess } from './sim-process'
 import type { TruthFaultPlan } from './swarm'
@@ -92,7 +92,7 @@ export class ModelTruth {
     own: Truth,
     view: TruthView,
     work: (session: TruthSession) => Promise<T>,
-    options: CallOptions | undefined,
+    options: (CallOptions & TransactionModes) | undefined,
   ): Promise<T> {
     const answer = new Promise<T>((resolve, reject) => {
       const open: OpenTransaction = { process, lose: reject, completions: [] }
@@ -134,6 +134,7 @@ export class ModelTruth {
       })
     }
     return {
+      savepoint: (work) => process.guard(session.savepoint((within) => work(this.#session(process, within, open)))),
       get documents() {
         return reach('documents', session.documents)
       },

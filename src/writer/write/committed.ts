@@ -3,7 +3,7 @@ import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/e
 import type { TenantId } from '../../core/ids'
 import { uuidV7 } from '../../core/ids'
 import type { Json } from '../../core/json'
-import type { TruthSession } from '../../repositories/truth'
+import type { TransactionModes, TruthSession } from '../../repositories/truth'
 import type { WriterPorts } from '../ports'
 
 const attempts = 3
@@ -19,12 +19,12 @@ export function markerKey(ports: Pick<MarkerPorts, 'clock' | 'random'>): string 
 /**
  * Runs a write transaction to a known end. When the answer to COMMIT is lost, the attempt's marker is taken: if that
  * works the write never happened and is tried again; if not, it did. HW_COMMIT_UNKNOWN is left only when the truth
- * cannot be asked.
+ * cannot be asked. One that is read only has nothing to commit.
  */
 export async function committed<T>(
   ports: MarkerPorts,
   tenant: TenantId,
-  options: CallOptions,
+  options: CallOptions & TransactionModes,
   work: (session: TruthSession) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
@@ -34,7 +34,7 @@ export async function committed<T>(
       return await ports.truth.transaction(
         { tenant },
         async (session) => {
-          await session.commits.begin(tenant, marker, '')
+          if (!options.readOnly) await session.commits.begin(tenant, marker, '')
           const value = await work(session)
           result = { value }
           return value
@@ -43,6 +43,7 @@ export async function committed<T>(
       )
     } catch (error) {
       if (!isHeadwaterError(error, 'HW_COMMIT_UNKNOWN') || !result) throw error
+      if (options.readOnly) return result.value
       if (!(await neverCommitted(ports, tenant, marker, error, options))) return result.value
       if (attempt === attempts) throw notCommitted(error)
     }

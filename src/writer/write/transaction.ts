@@ -32,6 +32,7 @@ import { type VersionOptions, versionKinds } from './write-options'
  */
 export class WriterTransaction {
   readonly #ports: WriterPorts
+  readonly #given: WriterOptions
   readonly #limits: DocumentLimits
   readonly #tenant: TenantId
   readonly #session: TruthSession
@@ -42,12 +43,14 @@ export class WriterTransaction {
   readonly #tallies = new Map<CollectionName, { written: number; unchanged: number; truncated: number }>()
   #fence = 0
   #hasErrands = false
+  #inSavepoint = false
   #begun: Promise<unknown> | undefined
   #ended = false
 
   /** With `marker`, the transaction is the caller's own and is told to have committed by that key. @internal */
   constructor(ports: WriterPorts, options: WriterOptions, tenant: TenantId, session: TruthSession, marker?: string) {
     this.#ports = ports
+    this.#given = options
     this.#limits = documentLimits(ports, options)
     this.#tenant = tenant
     this.#session = session
@@ -142,6 +145,52 @@ export class WriterTransaction {
       const { outcomes } = await buryDocuments(this.#context(plan, ifVersion), [id])
       return this.#receiptOf(plan, outcomes[0]!)
     })
+  }
+
+  /**
+   * Undoes what `work` wrote by the handle that it is given, and nothing else, when it rejects; then the transaction may go
+   * on. One at a time of a handle.
+   */
+  async savepoint<T>(work: (within: WriterTransaction) => Promise<T>): Promise<T> {
+    this.#check()
+    if (this.#inSavepoint) {
+      const problem = 'savepoint: one of this handle is open; within it, use the handle that its callback received'
+      throw new HeadwaterError('HW_TRANSACTION_NESTED', problem)
+    }
+    this.#inSavepoint = true
+    let inner: WriterTransaction | undefined
+    try {
+      const value = await this.#session.savepoint(async (session) => {
+        inner = new WriterTransaction(this.#ports, this.#given, this.#tenant, session, this.#marker)
+        inner.#begun = this.#begun
+        try {
+          return await work(inner)
+        } finally {
+          inner.end()
+        }
+      })
+      this.#take(inner!)
+      return value
+    } finally {
+      this.#inSavepoint = false
+    }
+  }
+
+  /** What was written between a savepoint and its end is this one's too. */
+  #take(inner: WriterTransaction): void {
+    this.#begun ??= inner.#begun
+    this.#hasErrands ||= inner.#hasErrands
+    this.#fence = Math.max(this.#fence, inner.#fence)
+    for (const name of inner.#collections) this.#collections.add(name)
+    for (const id of inner.#ids) this.#ids.add(id)
+    for (const [name, more] of inner.#tallies) {
+      const { written, unchanged, truncated } = this.#tallies.get(name) ?? { written: 0, unchanged: 0, truncated: 0 }
+      this.#tallies.set(name, {
+        written: written + more.written,
+        unchanged: unchanged + more.unchanged,
+        truncated: truncated + more.truncated,
+      })
+    }
   }
 
   /** Ends the handle; the receipt of everything it wrote. @internal */

@@ -1,7 +1,8 @@
 import { type CallOptions, callKinds } from '../../core/abort'
 import { checkText } from '../../core/checked-text'
 import { HeadwaterError } from '../../core/errors'
-import { type Kind, method, type OptionKinds, oneOf, whole } from '../../core/option-kinds'
+import { flag, type Kind, method, type OptionKinds, oneOf, whole } from '../../core/option-kinds'
+import type { TransactionModes } from '../../repositories/truth'
 
 /** What every write takes. */
 export interface WriteOptions extends CallOptions {
@@ -9,6 +10,22 @@ export interface WriteOptions extends CallOptions {
   idempotencyKey?: string | undefined
   /** 'inline' (default) embeds before the transaction; 'deferred' leaves it to the relay. */
   embed?: 'inline' | 'deferred' | undefined
+}
+
+/** What a transaction takes. */
+export interface TransactionCallOptions extends WriteOptions {
+  /**
+   * 'read committed' by default. Above it, a transaction that another one got in the way of is rolled back and the
+   * callback runs again.
+   */
+  isolation?: TransactionModes['isolation']
+  /** Whatever would write is HW_READ_ONLY; it leaves no marker and takes no idempotency key. */
+  readOnly?: boolean | undefined
+  /**
+   * How often the callback may run again after a serialization failure, a deadlock or a lost connection, while there is
+   * time. 2 by default, 10 above 'read committed'.
+   */
+  retries?: number | undefined
 }
 
 /** How far a write of many documents is; counts of documents. */
@@ -49,6 +66,13 @@ export const writeKinds = {
   idempotencyKey,
   embed: oneOf('inline', 'deferred'),
 } satisfies OptionKinds<WriteOptions>
+
+export const transactionKinds = {
+  ...writeKinds,
+  isolation: oneOf('read committed', 'repeatable read', 'serializable'),
+  readOnly: flag,
+  retries: whole(0, 1_000),
+} satisfies OptionKinds<TransactionCallOptions>
 
 export const batchKinds = { ...writeKinds, onProgress: method } satisfies OptionKinds<BatchWriteOptions>
 

@@ -150,7 +150,7 @@ describe.each(['embedded', 'server', 'pool of the user'] as const)('sessions and
     const error = await rejection(
       connection.transaction(acme, (tx) => tx.query(`DELETE FROM ${table}`), { readOnly: true }),
     )
-    expect(error).toMatchObject({ code: 'HW_DATABASE', details: { sqlState: '25006' } })
+    expect(error).toMatchObject({ code: 'HW_READ_ONLY', details: { sqlState: '25006' } })
     await expect(connection.session(acme).query('SELECT 1 AS n')).resolves.toMatchObject({ rows: [{ n: 1 }] })
   })
 
