@@ -15,6 +15,7 @@ import type { Cluster, Node } from './cluster'
 import type { Dice } from './dice'
 import { groups, inventDocument, words } from './documents'
 import { deleteEffect, patchEffect, patchOf, putEffect } from './effects'
+import type { Errands } from './errands'
 import type { Effect, History, Operation } from './history'
 import type { IndexCheck } from './index-check'
 import type { OperationKind, SwarmPlan } from './swarm'
@@ -27,6 +28,7 @@ export interface ClientContext {
   readonly history: History
   readonly answers: AnswerCheck
   readonly indexes: IndexCheck
+  readonly errands: Errands | undefined
   readonly tenants: readonly TenantId[]
   /** Documents sent before, to send again. */
   readonly sent: Map<string, DocumentInput[]>
@@ -91,7 +93,12 @@ export class Client {
       this.#put(tenant, this.#invent(tenant, document, { data: `blob ${this.#dice.between(0, 2)}` })),
     collect: () => this.#look((node) => this.#collect(node)),
     cached: (tenant, document) => this.cached.read(tenant, document),
-    redrive: () => this.#look((node) => node.ports.truth.session({ worker: true }).jobs.redrive({})),
+    redrive: () =>
+      this.#look(async (node) => {
+        const { jobs, errands } = node.ports.truth.session({ worker: true })
+        await jobs.redrive({})
+        if (this.#context.errands) await errands.redrive({})
+      }),
   }
 
   async #put(
@@ -175,19 +182,27 @@ export class Client {
     const operation = this.#begin(tenant, [...inputs.map(putEffect), deleteEffect(gone!)], true)
     const regrets = this.#dice.chance(0.2)
     const options = this.#callOptions()
+    const { errands, history } = this.#context
+    const life = history.restores
     const answer = await this.#caller.ask(operation, options, (node) =>
       node.writer.transaction(
         tenant,
         async (transaction) => {
           for (const input of inputs) await transaction.put(node.plan, input)
           await transaction.delete(node.plan, gone!)
+          await errands?.leave(transaction, operation)
           if (regrets) throw new HeadwaterError('HW_INVALID_ARGUMENT', 'The caller regrets')
         },
         options,
       ),
     )
-    if (isValue(answer)) for (const effect of operation.effects) this.#context.answers.happened(operation, effect)
-    else this.#failed(operation, answer, false)
+    if (isValue(answer)) {
+      for (const effect of operation.effects) this.#context.answers.happened(operation, effect)
+      errands?.happened(operation, life)
+    } else {
+      this.#failed(operation, answer, false)
+      errands?.failed(operation)
+    }
   }
 
   /** One request under one key, sent until it is acknowledged and now and then again; once with another body. */

@@ -14,6 +14,7 @@ import { TenantCache } from '../../tenant/cache-handle'
 import { type CollectionPlan, type WriterPorts, writerDefaults } from '../../writer/ports'
 import { type CoordinatedWriter, createWriter } from '../../writer/writer'
 import { Dice } from './dice'
+import type { Errands } from './errands'
 import type { ModelBlobs } from './model-blobs'
 import { lineSplitter, modelEmbedder, modelSplitters } from './model-embedder'
 import type { TextSites, VectorSites } from './model-engines'
@@ -46,6 +47,8 @@ export interface Backends {
   readonly embedding: Network
   readonly redis: ModelRedis
   readonly blobs: ModelBlobs
+  /** Undefined where nothing is left to be done. */
+  readonly errands: Errands | undefined
   /** The truth as all but searches reach it. */
   readonly written: (truth: Truth) => Truth
   /** The truth as searches read it. */
@@ -112,6 +115,10 @@ export class Cluster {
       options: { ...writerDefaults, ...this.#plan.writer },
     }
     const writer = createWriter(ports)
+    const { errands } = this.#backends
+    for (const name of errands?.plan.handles[number] ?? []) {
+      writer.errands.on(name, errands!.handler(process), errands!.plan.options)
+    }
     // The usual ten thousand places take longer to make than a process lives.
     const queries = new VectorLru({ clock: process.clock, max: 100 })
     const stop = new AbortController()

@@ -3,6 +3,7 @@ import { bumpEpoch } from '../../writer/reconcile/epoch'
 import type { Cluster } from './cluster'
 import type { CommitCheck } from './commit-check'
 import type { Damage } from './damage'
+import type { Errands } from './errands'
 import type { History } from './history'
 import type { IndexCheck } from './index-check'
 import type { TextSites, VectorSites } from './model-engines'
@@ -17,6 +18,7 @@ interface DisasterContext {
   readonly engines: { readonly vector: VectorSites; readonly text: TextSites }
   readonly history: History
   readonly commits: CommitCheck
+  readonly errands: Errands | undefined
   readonly indexes: IndexCheck
 }
 
@@ -102,12 +104,13 @@ export class Disasters {
   }
 
   #prepareRestore(known: 'announced' | 'visible' | 'unknown'): () => Promise<void> {
-    const { commits, history, indexes, truth, world } = this.#context
+    const { commits, errands, history, indexes, truth, world } = this.#context
     const [ofTruth, ofHistory, ofCommits] = [truth.backup(), history.backup(), commits.backup()]
     return async () => {
       await ofTruth()
       ofHistory(world.scheduler.now)
       ofCommits()
+      errands?.setBack()
       indexes.damaged('vector')
       indexes.damaged('text')
       const { tables } = truth

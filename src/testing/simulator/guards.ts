@@ -7,6 +7,9 @@ export const truthGuards = [
   'expansion',
   'idempotency',
   'tombstone',
+  'errand-token',
+  'errand-lease',
+  'errand-epoch',
 ] as const
 /** Those of the models of engines. @internal */
 export const indexGuards = ['upsert-fence', 'remove-fence', 'marker'] as const

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
+import type { ErrandClaim } from '../../repositories/errands'
 import type { CommitOutcome, Guard } from '../../repositories/memory/faults'
 import type { Tables } from '../../repositories/memory/tables'
 import { MemoryTruth } from '../../repositories/memory/truth'
@@ -127,7 +128,9 @@ export class ModelTruth {
             this.#world.trace(process.name, () => `  ${open ? '| ' : ''}${op}`)
             const run = (): Promise<unknown> => Reflect.apply(method, target, args)
             return process.guard(
-              op === 'jobs.settle' ? this.#complete(args, run, open) : this.#answer(run, open !== undefined),
+              op === 'jobs.settle' || op === 'errands.settle'
+                ? this.#complete(args, run, open)
+                : this.#answer(run, open !== undefined),
             )
           }
         },
@@ -173,7 +176,8 @@ export class ModelTruth {
     run: () => Promise<unknown>,
     open: OpenTransaction | undefined,
   ): Promise<unknown> {
-    const completion = { tokens: args[0] } as Completion
+    const [ended] = args as [readonly string[] | ErrandClaim]
+    const completion: Completion = { tokens: 'token' in ended ? [ended.token] : ended }
     this.completions.add(completion)
     open?.completions.push(completion)
     try {

@@ -9,6 +9,7 @@ import { Cluster, type Node } from './cluster'
 import { CommitCheck } from './commit-check'
 import { Dice } from './dice'
 import { Disasters } from './disasters'
+import { Errands } from './errands'
 import { type AnyGuard, indexGuards, splitGuards, truthGuards } from './guards'
 import { hindered } from './hindered'
 import { History } from './history'
@@ -74,6 +75,7 @@ class Simulation {
   readonly #context: ClientContext
   readonly #disasters: Disasters
   readonly #rebuilds: Rebuilds
+  readonly #errands: Errands | undefined
   #resurrected = 0
 
   constructor(seed: number, { trace = false, withoutGuard }: SimOptions) {
@@ -91,6 +93,7 @@ class Simulation {
       down: () => this.#isDown('truth'),
       committed: () => {
         commits.committed()
+        this.#errands?.committed()
         blobs.check()
       },
       withoutGuard: ofTruth,
@@ -125,6 +128,19 @@ class Simulation {
       indexes: this.#indexes,
       completions: this.#truth.completions,
     })
+    const { errands } = this.#plan
+    this.#errands =
+      errands === null
+        ? undefined
+        : new Errands({
+            plan: errands,
+            world: this.#world,
+            tables: this.#truth.tables,
+            clock: this.#clock,
+            history: this.#history,
+            completions: this.#truth.completions,
+            dice: new Dice(seed, 'handlers'),
+          })
     this.#redis = new ModelRedis(toRedis, this.#world.scheduler, { withoutLease: withoutGuard === 'cache-lease' })
     const ofSplitter = splitGuards.find((guard) => guard === withoutGuard)
     this.#cluster = new Cluster(seed, this.#world, this.#plan, {
@@ -135,6 +151,7 @@ class Simulation {
       embedding,
       redis: this.#redis,
       blobs,
+      errands: this.#errands,
       searched: (truth) => (withoutGuard === 'hydration' ? unhydrated(truth, this.#truth.tables, texts) : truth),
     })
     this.#context = {
@@ -144,6 +161,7 @@ class Simulation {
       history: this.#history,
       answers: new AnswerCheck(this.#world, this.#history, commits),
       indexes: this.#indexes,
+      errands: this.#errands,
       tenants,
       sent: new Map(),
       receipts: [],
@@ -156,6 +174,7 @@ class Simulation {
       engines: { vector: vectors, text: texts },
       history: this.#history,
       commits,
+      errands: this.#errands,
       indexes: this.#indexes,
     })
     this.#rebuilds = new Rebuilds(seed, {
@@ -313,8 +332,11 @@ class Simulation {
     for (;;) {
       const jobs = [...outstandingJobs(this.#truth.tables).values()]
       const left = jobs.filter((job) => !job.parked || !job.document.startsWith('poison'))
+      const errands = this.#errands?.left() ?? []
+      if (errands.some(({ parked }) => parked)) await this.#redrive()
       if (
         left.length === 0 &&
+        errands.length === 0 &&
         this.#disasters.over &&
         this.#rebuilds.over &&
         this.#networks.every(({ underway }) => underway === 0)
@@ -324,10 +346,18 @@ class Simulation {
         const named = left.map(
           (job) => `${job.target} of ${job.tenant}/${job.document}${job.parked ? ` (parked: ${job.reason})` : ''}`,
         )
+        for (const { name, attempts, reason } of errands)
+          named.push(`errand ${name}, tried ${attempts} times: ${reason}`)
         this.#world.violate(6, `${livenessMs} ms after the last fault jobs wait: ${named.join(', ')}`)
       }
       await this.#world.scheduler.delay(20)
     }
+  }
+
+  /** Somebody does, once the reason is mended. */
+  async #redrive(): Promise<void> {
+    const { errands } = this.#cluster.nodes[0]!.ports.truth.session({ worker: true })
+    await errands.redrive({})
   }
 
   /** Whatever was damaged, a sweep of every live index that begins now mends the rest of it. */

@@ -1,6 +1,7 @@
 import type { WriterOptions } from '../../writer/ports'
 import { type Damage, planDamage } from './damage'
 import { Dice } from './dice'
+import { type ErrandPlan, planErrands } from './planned-errands'
 import { type PlannedRebuild, planFar, planRebuilds, planSplitters } from './planned-rebuilds'
 
 /** How often the truth's connection fails. Rates are per operation or COMMIT. */
@@ -88,6 +89,8 @@ export interface SwarmPlan {
   readonly damage: readonly Damage[]
   /** Rebuilds and rollbacks that somebody asks for; none in most seeds. */
   readonly rebuilds: readonly PlannedRebuild[]
+  /** Transactions leave errands where it is not null. */
+  readonly errands: ErrandPlan | null
   /** For each process, whether it knows the splitter that a rebuild moves to. */
   readonly splitters: readonly boolean[]
   /** For each process, whether it has the engine that a rebuild moves to. */
@@ -148,6 +151,8 @@ export function planSwarm(seed: number): SwarmPlan {
   }
   const damage = planDamage(seed, spanMs)
   const rebuilds = planRebuilds(seed, spanMs)
+  const errands = planErrands(seed, processes)
+  if (errands) mix.transaction = 4 * Math.max(usual.transaction, mix.transaction)
   return {
     relays,
     clients,
@@ -167,6 +172,7 @@ export function planSwarm(seed: number): SwarmPlan {
     jumps: planJumps(dice, spanMs, processes),
     damage,
     rebuilds,
+    errands,
     splitters: planSplitters(seed, processes),
     far: planFar(seed, processes),
     writer: {

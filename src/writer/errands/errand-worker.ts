@@ -1,4 +1,4 @@
-import { following } from '../../core/abort'
+import { abortable, following } from '../../core/abort'
 import { sleep } from '../../core/clock'
 import { describeValue } from '../../core/describe-value'
 import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
@@ -100,15 +100,24 @@ export class ErrandWorker {
     }
   }
 
-  /** Does what is due now; returns how many have ended, and how many of them are done. @internal */
+  /**
+   * Does what is due now, until the signal aborts; returns how many have ended, and how many of them are done. Handlers
+   * that are told to stop then are not waited for. @internal
+   */
   async step(given: AbortSignal): Promise<{ readonly ended: number; readonly done: number }> {
     const { signal, release } = following(given, this.#stop.signal)
-    try {
-      const ended = await Promise.all(await this.#begin(signal))
-      return { ended: ended.length, done: ended.filter(Boolean).length }
-    } finally {
-      release()
+    let [ended, done] = [0, 0]
+    const work = async (): Promise<void> => {
+      const begun = await this.#begin(signal)
+      const each = async (one: Promise<boolean>): Promise<void> => {
+        if (await one) done++
+        ended++
+      }
+      await abortable(Promise.all(begun.map(each)), signal).catch(() => undefined)
     }
+    // Those that go on are told to stop already.
+    await work().finally(release)
+    return { ended, done }
   }
 
   /** Of the names that are handled here: what is left to do, and what was given up. @internal */
