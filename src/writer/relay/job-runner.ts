@@ -1,19 +1,16 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
-import { asHeadwaterError, HeadwaterError, isHeadwaterError } from '../../core/errors'
-import type { CollectionName } from '../../core/ids'
+import { asHeadwaterError, type HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { embedInBatches, isOfEmbedder } from '../../embeddings/batching'
 import { OwnVectors } from '../../embeddings/own-vectors'
-import { publish } from '../../observability/channels'
 import { told } from '../../observability/told'
 import type { Generation, Target } from '../../repositories/generations'
 import { hasEngine, lacks } from '../../repositories/index-engines'
 import type { ClaimedJob, JobKey, JobTarget, SettledJob } from '../../repositories/jobs'
-import type { TruthSession } from '../../repositories/truth'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { cutDocuments } from '../rebuild/cut-documents'
-import { jobGenerations, lockTargets } from '../rebuild/generations'
-import { noteFailure } from '../reconcile/index-state'
+import { jobGenerations } from '../rebuild/generations'
 import { isOfTheStore, isOutageByItself } from '../write/error-scope'
+import { type Applied, ClaimSettling, type HandedOn, keyOf, nothing, released, tokensOf } from './claim-settling'
 import { type Change, project } from './projection'
 import { servedEngines, servedName } from './served-engines'
 
@@ -35,13 +32,6 @@ export interface RunResult {
   readonly handedOn: readonly HandedOn[]
 }
 
-/** A target of a collection that another worker has to serve, and why. */
-export interface HandedOn {
-  readonly target: Target
-  readonly collection: CollectionName
-  readonly error: HeadwaterError
-}
-
 /** What a writer knows of its own jobs already. */
 export interface Preset {
   changeOf(job: ClaimedJob, chunking: string): Change | undefined
@@ -54,18 +44,6 @@ interface Task {
   readonly change: Change
   /** From the truth, not handed over by its writer. */
   readonly isRead: boolean
-}
-
-/** What applying the jobs of one target came to, before they are settled. */
-interface Applied {
-  readonly jobs: readonly ClaimedJob[]
-  /** Of jobs that are not done as they were claimed. */
-  readonly outcomes: readonly SettledJob[]
-  readonly refused: ReadonlyMap<ClaimedJob, string>
-  /** What generations beside the live one have not got. */
-  readonly failures: ReadonlyMap<Generation, HeadwaterError>
-  readonly unavailable: HeadwaterError | null
-  readonly handedOn: HandedOn | null
 }
 
 /** How long a write waits for an index beside the live one, such as one that Postgres builds HNSW for, ms. */
@@ -81,8 +59,6 @@ function hurried(call: CallOptions, documents: number): CallOptions {
     : { ...call, timeoutMs: Math.min(timeoutMs, besideMs + besideMsEach * documents) }
 }
 
-const nothing = { refused: new Map(), failures: new Map(), unavailable: null, handedOn: null }
-
 /**
  * Applies claimed jobs and settles the claims in one step: each job is done, failed (counts an attempt) or released. The
  * state and the list of generations are read after the claim, or were read in the transaction that made it.
@@ -90,14 +66,16 @@ const nothing = { refused: new Map(), failures: new Map(), unavailable: null, ha
 export class JobRunner {
   readonly #ports: WriterPorts
   readonly #options: WriterOptions
+  readonly #claims: ClaimSettling
 
   constructor(ports: WriterPorts, options: WriterOptions) {
     this.#ports = ports
     this.#options = options
+    this.#claims = new ClaimSettling(ports, options)
   }
 
   async run(jobs: readonly ClaimedJob[], call: CallOptions, preset?: Preset): Promise<RunResult> {
-    const stop = this.#renew(tokensOf(jobs))
+    const stop = this.#claims.renew(tokensOf(jobs))
     try {
       const collections = grouped(jobs, ({ collection }) => collection)
       const results = await Promise.all(collections.map((group) => this.#runCollection(group, call, preset)))
@@ -127,7 +105,7 @@ export class JobRunner {
       return listed
     }
     const runs = targets.map((group) => this.#runAlone(group, list, call, preset))
-    const settling = Promise.all(runs).then((applied) => this.#settle(jobs, applied))
+    const settling = Promise.all(runs).then((applied) => this.#claims.settle(jobs, applied))
     const tellings = targets.map((group) => this.#tell(group, settling))
     const { done, applied } = await settling
     await Promise.all(tellings)
@@ -148,7 +126,7 @@ export class JobRunner {
   /** Gives claims back as they are. If even that fails, their leases run out. */
   async release(jobs: readonly ClaimedJob[]): Promise<void> {
     for (const group of grouped(jobs, ({ collection }) => collection)) {
-      await this.#settle(group, [{ ...nothing, jobs: group, outcomes: released(group, 0) }])
+      await this.#claims.settle(group, [{ ...nothing, jobs: group, outcomes: released(group, 0) }])
     }
   }
 
@@ -381,83 +359,11 @@ export class JobRunner {
     return { ...keyOf(job), reason, delayMs: this.backoff(job.attempts), parks }
   }
 
-  /**
-   * Ends the claims of a collection. If even that fails, their lease runs out. What generations beside the live one have
-   * not got is noted on these in the same step and under the lock of a switch: either the switch sees the failure, or
-   * the jobs go back for the generation that has become the live one.
-   */
-  async #settle(
-    claimed: readonly ClaimedJob[],
-    applied: readonly Applied[],
-  ): Promise<{ done: number; applied: readonly Applied[] }> {
-    const { collection } = claimed[0]!
-    const tokens = tokensOf(claimed)
-    const outcomesOf = (of: readonly Applied[]): SettledJob[] => of.flatMap(({ outcomes }) => outcomes)
-    try {
-      if (applied.every(({ failures }) => failures.size === 0)) {
-        const { jobs } = this.#ports.truth.session({ worker: true })
-        const done = await jobs.settle(tokens, collection, outcomesOf(applied))
-        this.#tellParked(applied)
-        return { done, applied }
-      }
-      const settled = await this.#ports.truth.transaction({ worker: true }, async (session) => {
-        const noted = await noteFailures(this.#ports, session, collection, applied)
-        return { done: await session.jobs.settle(tokens, collection, outcomesOf(noted)), applied: noted }
-      })
-      this.#tellParked(settled.applied)
-      return settled
-    } catch (cause) {
-      const unavailable = asHeadwaterError(cause)
-      return { done: 0, applied: applied.map(({ jobs }) => ({ ...nothing, jobs, outcomes: [], unavailable })) }
-    }
-  }
-
-  #tellParked(applied: readonly Applied[]): void {
-    for (const [job, reason] of applied.flatMap(({ refused }) => [...refused])) {
-      const { target, tenant, collection, document, attempts } = job
-      if (attempts + 1 < this.#options.maxAttempts) continue
-      this.#ports.troubles?.met(parkedJobs(target), parkedError(target, document, reason), 'error')
-      publish('headwater:parked', () => ({ target, tenant, collection, document, reason }))
-    }
-  }
-
   /** Full jitter under a doubling ceiling, ms. */
   backoff(attempts: number): number {
     const ceiling = Math.min(this.#options.backoffMaxMs, this.#options.backoffMs * 2 ** attempts)
     return Math.ceil(this.#ports.random.next() * ceiling)
   }
-
-  /** Keeps the lease alive while the work lasts; a failed renewal is left to the fences. */
-  #renew(tokens: readonly string[]): () => void {
-    const { clock, truth } = this.#ports
-    const { leaseMs } = this.#options
-    let over = false
-    let cancel = (): void => undefined
-    const renew = async (): Promise<void> => {
-      const { jobs } = truth.session({ worker: true })
-      for (const token of tokens) await jobs.renew(token, leaseMs)
-      if (!over) wait()
-    }
-    const wait = (): void => {
-      cancel = clock.timer(leaseMs / 3, () => renew().catch(() => undefined), { background: true })
-    }
-    wait()
-    return () => {
-      over = true
-      cancel()
-    }
-  }
-}
-
-/** Jobs of a target that are parked, as `Troubles` names them. */
-export function parkedJobs(target: JobTarget): string {
-  return `parked jobs of ${target}`
-}
-
-function parkedError(target: JobTarget, document: string, reason: string): HeadwaterError {
-  return new HeadwaterError('HW_JOB_PARKED', `${target} of ${JSON.stringify(document)} was given up: ${reason}`, {
-    details: { target, document, reason },
-  })
 }
 
 /** What the live generation refuses is refused: its job is not done, whatever the others say of the same document. */
@@ -469,30 +375,6 @@ function refusedByLive(
     if (state === 'live') for (const [job, { code, message }] of jobs) refused.set(job, `${code}: ${message}`)
   }
   return refused
-}
-
-/** What is live by now and has failed gives its target's jobs back; on the others the failure is noted. */
-async function noteFailures(
-  ports: WriterPorts,
-  session: TruthSession,
-  collection: CollectionName,
-  applied: readonly Applied[],
-): Promise<readonly Applied[]> {
-  const { generations } = session
-  await lockTargets(session, collection)
-  const live = await generations.list({ collection, states: ['live'] })
-  const noted: Applied[] = []
-  for (const one of applied) {
-    const ofTheLive = [...one.failures].find(([{ id }]) => live.some((now) => now.id === id))?.[1]
-    if (ofTheLive) noted.push({ ...nothing, jobs: one.jobs, outcomes: released(one.jobs, 0), unavailable: ofTheLive })
-    else noted.push(one)
-    for (const [{ id }, { message }] of ofTheLive ? [] : one.failures) await noteFailure(ports, session, id, message)
-  }
-  return noted
-}
-
-function released(jobs: readonly ClaimedJob[], releasedMs: number): SettledJob[] {
-  return jobs.map((job) => ({ ...keyOf(job), releasedMs }))
 }
 
 /** Jobs of indexes that outcomes put back. */
@@ -508,14 +390,6 @@ function undoneOf(applied: readonly Applied[]): ReadonlySet<ClaimedJob> {
 
 function placeOf({ target, tenant, document }: JobKey): string {
   return `${target}/${tenant}/${document}`
-}
-
-function tokensOf(jobs: readonly ClaimedJob[]): string[] {
-  return [...new Set(jobs.map(({ token }) => token))]
-}
-
-function keyOf({ target, tenant, collection, document }: JobKey): JobKey {
-  return { target, tenant, collection, document }
 }
 
 function isNotDone(outcome: SettledJob): boolean {

@@ -11,7 +11,8 @@ import { purgeExpired } from '../maintenance'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { IndexWatch } from '../reconcile/index-watch'
 import { AdaptiveLimit } from './adaptive-limit'
-import { type HandedOn, type JobRunner, parkedJobs } from './job-runner'
+import { type HandedOn, parkedJobs } from './claim-settling'
+import type { JobRunner } from './job-runner'
 import { leftToOthers, ownEngines } from './served-engines'
 
 /** What a drain came to: jobs, and errands of the names that have a handler here. */
