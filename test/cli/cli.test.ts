@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { openStore } from '../../index'
 import { deleteVectors } from '../../src/cli/demo/sabotage'
 import { version } from '../../src/core/version'
 import { type CliResult, cli, useFolder } from './harness'
@@ -238,6 +239,47 @@ describe('the command line, from init to rebuild', () => {
     expect((await run('relay', '--once', '--json')).json()).toMatchObject({ remaining: 0, parked: 0 })
     expect((await run('dlq', 'list', '--json')).json()).toEqual({ jobs: [], errands: [] })
     expect((await run('dlq', 'redrive', '--target', 'text')).stdout).toContain('0 jobs are due again')
+  })
+
+  it('does errands by what a file exports, says who waits, and lists and redrives what was given up', async () => {
+    const store = await openStore({ embedded: { path: at('.headwater') }, relay: 'external' })
+    await store.forTenant('default').transaction(async (tx) => {
+      await tx.afterCommit('sendMail', { to: 'a@example.org' })
+      await tx.afterCommit('web-hook', 1)
+    })
+    await store.close()
+    const unhandled = await run('status')
+    expect(unhandled.stdout).toContain('errands: 2 waiting, 0 claimed, 0 parked, handled by nobody: sendMail, web-hook')
+    expect((await run('doctor')).stdout).toMatch(/errands[\s\S]*nobody handles/)
+    const none = await run('relay', '--once', '--handlers', 'none.mjs')
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('cannot load')])
+    await writeFile(at('wrong.mjs'), 'export const sendMail = 7')
+    const wrong = await run('relay', '--once', '--handlers', 'wrong.mjs')
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('export "sendMail": handler')])
+    await writeFile(
+      at('handlers.mjs'),
+      `import { appendFileSync } from 'node:fs'
+       const done = new URL('./done.txt', import.meta.url)
+       export default {
+         sendMail: ({ id, payload, handle }) => appendFileSync(done, payload.to + ' of ' + handle.tenant),
+         'web-hook': { handler: () => { throw new Error('no such host') }, maxAttempts: 1 },
+       }`,
+    )
+    const done = await run('relay', '--once', '--json', '--handlers', 'handlers.mjs')
+    expect(done.json()).toMatchObject({ applied: 1, parked: 1, remaining: 0 })
+    expect(await readFile(at('done.txt'), 'utf8')).toBe('a@example.org of default')
+    const listed = (await run('dlq', 'list', '--json', '--name', 'web-hook')).json()
+    expect(listed).toMatchObject({
+      jobs: [],
+      errands: [{ name: 'web-hook', tenant: 'default', payload: 1, attempts: 1, reason: 'Error: no such host' }],
+    })
+    expect((await run('dlq', 'list', '--target', 'text', '--json')).json()).toEqual({ jobs: [], errands: [] })
+    expect((await run('dlq', 'list')).stdout).toContain('no such host')
+    expect((await run('status', '--json')).json().health.errands).toMatchObject({ parked: 1, unhandled: [] })
+    expect((await run('dlq', 'redrive', '--name', 'web-hook')).stdout).toContain('1 errands are due again')
+    await writeFile(at('mended.mjs'), `const hook = () => undefined; export { hook as 'web-hook' }`)
+    const mended = await run('relay', '--once', '--json', '--handlers', 'mended.mjs')
+    expect(mended.json()).toMatchObject({ applied: 1, parked: 0, remaining: 0 })
   })
 
   it('cuts anew, says so in status and doctor, and goes back with both', async () => {

@@ -248,6 +248,19 @@ export function errandSuite(place: string, open: (options: SuiteOptions) => Prom
       expect((await store.errands.parked({ name: 'hangs' }))[0]?.reason).toContain('HW_TIMEOUT')
     })
 
+    it('that do not heed their signal hold up no drain beyond its time', async () => {
+      const store = await start({ relay: 'external' })
+      let began = false
+      store.on('deaf', () => {
+        began = true
+        return new Promise(() => undefined)
+      })
+      await send(store, 'deaf', 1)
+      const startedAt = performance.now()
+      expect(await store.relay.drain({ timeoutMs: 300 })).toMatchObject({ applied: 0, remaining: 1 })
+      expect([began, performance.now() - startedAt < 3_000]).toEqual([true, true])
+    })
+
     it('keep their lease for as long as they work', async () => {
       const store = await start({ writer: { leaseMs: 900 } })
       let calls = 0

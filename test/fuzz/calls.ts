@@ -25,6 +25,8 @@ export interface Call {
 }
 
 const call = { signal: undefined, timeoutMs: 5_000 }
+/** Each name has one handler. */
+let handlers = 0
 const read = (scene: Scene) => ({ ...call, after: { ...scene.receipt } })
 const write = { ...call, idempotencyKey: 'fuzz', embed: 'deferred', ifVersion: 77 }
 const document = (scene: Scene) => ({
@@ -225,6 +227,22 @@ export const calls: Readonly<Record<string, Call>> = {
     args: () => [{ tenant: 'acme', target: 'text' }],
     on: ({ store }, args) => store.redrive(args[0]),
   },
+  'Store.errands.parked': {
+    args: () => [{ tenant: 'acme', name: 'mail', limit: 5 }],
+    on: ({ store }, args) => store.errands.parked(args[0]),
+  },
+  'Store.errands.redrive': {
+    args: () => [{ tenant: 'acme', name: 'mail' }],
+    on: ({ store }, args) => store.errands.redrive(args[0]),
+  },
+  'Store.on': {
+    args: () => [
+      `fuzz${handlers++}`,
+      () => undefined,
+      { concurrency: 1, maxAttempts: 2, backoffMs: 1, backoffMaxMs: 2, timeoutMs: 100 },
+    ],
+    on: ({ store }, args) => store.on(args[0], args[1], args[2]),
+  },
   'Store.availableModels': { args: () => [call], on: ({ store }, args) => store.availableModels(args[0]) },
   'Store.relay.run': {
     args: () => [{ signal: AbortSignal.abort() }],
@@ -243,7 +261,10 @@ export const calls: Readonly<Record<string, Call>> = {
     on: ({ acme }, args) => acme.waitFor(args[0], args[1]),
   },
   'TenantHandle.transaction': {
-    args: () => [() => Promise.resolve(1), { ...call, idempotencyKey: 'tx', embed: 'inline' }],
+    args: () => [
+      () => Promise.resolve(1),
+      { ...call, idempotencyKey: 'tx', embed: 'inline', isolation: 'serializable', readOnly: false, retries: 1 },
+    ],
     on: ({ acme }, args) => acme.transaction(args[0], args[1]),
   },
   'TenantHandle.using': {
@@ -307,6 +328,14 @@ export const calls: Readonly<Record<string, Call>> = {
     on: ({ acme }, args) => acme.documents.countChunks(args[0]),
   },
 
+  'TransactionHandle.afterCommit': {
+    args: () => ['fuzz', { to: 'a@example.org', lines: [1, null, { a: true }] }],
+    on: ({ acme }, args) => acme.transaction((tx: Any) => tx.afterCommit(...args)),
+  },
+  'TransactionHandle.savepoint': {
+    args: () => [() => Promise.resolve(1)],
+    on: ({ acme }, args) => acme.transaction((tx: Any) => tx.savepoint(...args)),
+  },
   'TransactionHandle.collection': {
     args: () => ['questions'],
     on: ({ acme }, args) => acme.transaction(async (tx) => void tx.collection(args[0])),

@@ -63,6 +63,7 @@ const codes = new Set([
 /** Places of functions of the caller's: what these throw is theirs, and reaches them. */
 const callbacks = new Set([
   'TenantHandle.transaction 0',
+  'TransactionHandle.savepoint 0',
   'TenantCache.getOrLoad 1',
   'Store.reconcile 0.onProgress',
   'Store.collectBlobs 0.onProgress',

@@ -1,8 +1,9 @@
 import type { ErrandOptions } from '../../writer/errands/errand'
 import { Dice } from './dice'
 
-export const errandNames = ['mail', 'hook'] as const
-export type ErrandName = (typeof errandNames)[number]
+export type ErrandName = 'mail' | 'hook'
+
+export const errandNames: readonly ErrandName[] = ['mail', 'hook']
 
 /** What transactions leave to be done, and how handlers do it. Rates are per attempt, times virtual ms. */
 export interface ErrandPlan {
