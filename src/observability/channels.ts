@@ -69,6 +69,12 @@ export interface ChannelEvents {
     /** Age of the oldest job that waits, ms; null without one. */
     readonly oldestAgeMs: number | null
   }
+  /** How old the last complete backup is, and the last drill that passed, ms; told with the relay's heartbeat. */
+  readonly 'headwater:backups': {
+    /** Null without one. */
+    readonly backupAgeMs: number | null
+    readonly drillAgeMs: number | null
+  }
   /** A rebuild moved on, switched or failed. */
   readonly 'headwater:rebuild': {
     readonly target: string
@@ -102,6 +108,7 @@ export const channelNames = Object.freeze([
   'headwater:parked',
   'headwater:errand',
   'headwater:backlog',
+  'headwater:backups',
   'headwater:rebuild',
   'headwater:reconcile',
 ] as const satisfies readonly ChannelName[])

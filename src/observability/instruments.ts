@@ -128,6 +128,26 @@ export const instruments: readonly Instrument[] = Object.freeze([
     read: ({ oldestAgeMs }, record) => record((oldestAgeMs ?? 0) / 1_000, {}),
   }),
   instrument({
+    channel: 'headwater:backups',
+    name: 'backup_age_seconds',
+    kind: 'gauge',
+    help: 'Since the last complete backup; not there without one',
+    labels: [],
+    read: ({ backupAgeMs }, record) => {
+      if (backupAgeMs !== null) record(backupAgeMs / 1_000, {})
+    },
+  }),
+  instrument({
+    channel: 'headwater:backups',
+    name: 'drill_age_seconds',
+    kind: 'gauge',
+    help: 'Since the last drill of a restore that passed; not there without one',
+    labels: [],
+    read: ({ drillAgeMs }, record) => {
+      if (drillAgeMs !== null) record(drillAgeMs / 1_000, {})
+    },
+  }),
+  instrument({
     channel: 'headwater:reconcile',
     name: 'drift_total',
     kind: 'counter',

@@ -6,6 +6,7 @@ import type { Generation, Target } from '../repositories/generations'
 import type { Backlog } from '../repositories/jobs'
 import type { SeenWorker } from '../repositories/registry'
 import { isLimit } from '../splitter/select'
+import { type BackupDates, readBackupDates } from '../writer/backup-dates'
 import type { WriterPorts } from '../writer/ports'
 import { physicalExists } from '../writer/rebuild/generations'
 import { sweepsUnderWay } from '../writer/reconcile/index-state'
@@ -28,6 +29,8 @@ export interface StoreHealth {
   readonly workers: number
   /** Null when they could not be read. */
   readonly generations: GenerationsHealth | null
+  /** How old the last complete backup and the last drill that passed are; null when that could not be read. */
+  readonly backups: BackupDates | null
   /**
    * By collection: chunks that this process wrote since it opened and of which the embedder reads the beginning alone.
    * Only words find their ends. Empty where all are read.
@@ -111,11 +114,12 @@ export function storeHealth(parts: StoreParts, options: CallOptions): Promise<St
     ])
     throwIfAborted(options.signal)
     const connections = Object.fromEntries(Object.keys(checks).map((name, at) => [name, states[at]!]))
-    const { backlog, errands, workers, indexes, sweeps, gone, refused } = truth
+    const { backlog, errands, workers, indexes, sweeps, gone, refused, backups } = truth
     const found = {
       connections,
       backlog,
       errands: errands && workers && errandsHealth(errands, workers),
+      backups,
       workers: workers?.length ?? 0,
       generations: indexes && summaryOf(parts, indexes, gone ?? []),
       ...truncation(parts),
@@ -167,7 +171,7 @@ async function askTruth({ ports, probes = {} }: StoreParts, deadline: Deadline) 
   return withDeadline(ports.clock, { signal: given }, undefined, async ({ signal }) => {
     const inTime = <T>(work: Promise<T>): Promise<T | null> => abortable(work, signal).catch(() => null)
     const listed = generations.list()
-    const [backlog, waiting, workers, indexes, sweeps, gone, refused] = await Promise.all([
+    const [backlog, waiting, workers, indexes, sweeps, gone, refused, backups] = await Promise.all([
       inTime(jobs.backlog(undefined, { signal })),
       inTime(errands.backlog({ signal })),
       inTime(registry.workers(workerSeenMs)),
@@ -175,8 +179,9 @@ async function askTruth({ ports, probes = {} }: StoreParts, deadline: Deadline) 
       inTime(sweepsUnderWay(ports)),
       inTime(listed.then((all) => goneOf(ports, all, { signal, timeoutMs: remaining() / 2 }))),
       inTime(listed.then((all) => failingCalls(ports, all, probes, { signal, timeoutMs: remaining() / 2 }))),
+      inTime(readBackupDates(registry)),
     ])
-    return { backlog, errands: waiting, workers, indexes, sweeps, gone, refused }
+    return { backlog, errands: waiting, workers, indexes, sweeps, gone, refused, backups }
   })
 }
 

@@ -44,6 +44,7 @@ function tellAll(): void {
     durationMs: 10,
     code: null,
   }))
+  publish('headwater:backups', () => ({ backupAgeMs: 3_600_000, drillAgeMs: 86_400_000 }))
   publish('headwater:backlog', () => ({ waiting: 7, claimed: 2, parked: 1, oldestAgeMs: 4_000 }))
   publish('headwater:reconcile', () => ({
     checked: 9,

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import { HeadwaterError } from '../../core/errors'
 import { createBackup, listBackups, pruneBackups, showBackup, verifyBackup } from '../../store/backup/backups'
+import { drillBackup } from '../../store/backup/drill'
 import { restoreBackup } from '../../store/backup/restore'
+import { runBackups } from '../../store/backup/run'
 import { storeOptionsFrom } from '../../store/store-settings'
 import { placeFrom } from '../backup-place'
 import type { Register, Run } from '../command'
@@ -20,6 +22,8 @@ export const registerBackup: Register = (program, run) => {
   verify(backup, run)
   restore(backup, run)
   prune(backup, run)
+  drill(backup, run)
+  regularly(backup, run)
 }
 
 interface CreateFlags {
@@ -276,6 +280,98 @@ function restore(backup: Command, run: Run): void {
           `Epoch ${epoch} has begun. ${seconds(ms.rows)} s for rows and blobs, ${seconds(ms.indexes)} s for indexes`,
         )
         return indexes.every(({ equal }) => equal) && blobs.missing === 0 ? exitCodes.ok : exitCodes.failed
+      }),
+    )
+}
+
+interface DrillFlags {
+  readonly from: string
+  readonly onServer?: boolean
+}
+
+function drill(backup: Command, run: Run): void {
+  backup
+    .command('drill [id]')
+    .description(
+      'restore into a place that is thrown away and ask it; exit code 1 when it does not answer as it should',
+    )
+    .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
+    .option('--on-server', 'in a schema of its own in the database of the settings, instead of this process')
+    .action(
+      run(async (context, flags: DrillFlags, id?: string) => {
+        const { out, io, signal } = context
+        const settings = await context.settings()
+        const from = placeFrom(context, settings, '--from', flags.from)
+        const record = storeOptionsFrom(settings, { embedder: { hashing: {} } })
+        const { postgres: server, embedded, s3, blobs } = record
+        if (flags.onServer && !server) {
+          throw new HeadwaterError('HW_INVALID_ARGUMENT', '--on-server: the settings name no server', {
+            path: '--on-server',
+          })
+        }
+        const progress = await startProgress(io, 'Restoring', 'rows, tables, blobs, then entries', 0)
+        const report = await drillBackup({
+          ...{ from, id, signal, server: flags.onServer ? server : undefined },
+          record: { postgres: server, embedded, s3, blobs },
+          onProgress: ({ done, total }) => progress.update(done, total),
+        }).finally(() => progress.stop())
+        out.document(report)
+        for (const { name, ok, detail } of report.checks) out.line(`${ok ? 'ok' : 'FAILED'}  ${name}: ${detail}`)
+        const { rows, indexes } = report.ms
+        out.line(`${report.id}: a restore takes about ${((rows + indexes) / 1_000).toFixed(1)} s here`)
+        return report.ok ? exitCodes.ok : exitCodes.failed
+      }),
+    )
+}
+
+interface RunFlags extends KeepFlags {
+  readonly to: string
+  readonly schedule: string
+  readonly timezone: string
+  readonly verify: string
+  readonly drillDays: string
+  readonly drillOnServer?: boolean
+  readonly rate?: string
+  readonly once?: boolean
+}
+
+function regularly(backup: Command, run: Run): void {
+  keepOptions(
+    backup
+      .command('run')
+      .description(
+        'create, verify, prune and weekly drill by a schedule until SIGINT or SIGTERM; of many processes one does it',
+      )
+      .requiredOption('--to <place>', 'folder or s3://bucket/prefix')
+      .option('--schedule <cron>', 'minute, hour, day, month, weekday', '0 3 * * *')
+      .option('--timezone <name>', 'of the schedule', 'UTC'),
+  )
+    .option('--verify <level>', 'quick, sample or full', 'full')
+    .option('--drill-days <number>', 'least days between drills', '7')
+    .option('--drill-on-server', 'drill in a schema of its own in the database, instead of this process')
+    .option('--rate <number>', 'rows a second at most')
+    .option('--once', 'once, now; exit code 1 when a step fails')
+    .action(
+      run(async (context, flags: RunFlags) => {
+        const { out, signal } = context
+        const days = numberFrom('--drill-days', flags.drillDays, { least: 0, unit: 'days', fractions: true })
+        const rate = numberFrom('--rate', flags.rate, { least: 0.001, unit: 'rows a second', fractions: true })
+        const settings = await context.settings()
+        const to = placeFrom(context, settings, '--to', flags.to)
+        const { postgres, embedded, s3, blobs } = storeOptionsFrom(settings, { embedder: { hashing: {} } })
+        const { schedule, timezone, once, drillOnServer } = flags
+        const report = await runBackups(
+          { postgres, embedded, s3, blobs },
+          {
+            ...{ to, schedule, timezone, once, drillOnServer, rate, signal, ...keepFrom(flags) },
+            verify: flags.verify as 'full',
+            drillEveryMs: days * 86_400_000,
+            onStep: ({ step, ok, detail }) => out.log(ok ? 'info' : 'error', `${step}: ${detail}`),
+          },
+        )
+        out.document(report)
+        out.line(`${report.cycles} cycles, ${report.failed} of them failed`)
+        return report.failed > 0 ? exitCodes.failed : exitCodes.ok
       }),
     )
 }

@@ -8,6 +8,16 @@ export type { RestoreTarget } from '../../transfer/backup/restore-target'
 export type { BackupColumn, TableDefinition } from '../../transfer/backup/tables'
 export type { VerifyLevel, VerifyProblem, VerifyReport, VerifySettings } from '../../transfer/backup/verify'
 export { createBackup, listBackups, pruneBackups, showBackup, verifyBackup } from './backups'
-export type { CreateBackupOptions, PruneBackupsOptions, RestoreBackupOptions, VerifyBackupOptions } from './options'
+export { type DrillCheck, type DrillReport, drillBackup } from './drill'
+export type {
+  BackupStep,
+  CreateBackupOptions,
+  DrillBackupOptions,
+  PruneBackupsOptions,
+  RestoreBackupOptions,
+  RunBackupsOptions,
+  VerifyBackupOptions,
+} from './options'
 export { type RestoredIndex, type RestoreReport, restoreBackup } from './restore'
+export { type RunReport, runBackups } from './run'
 export type { BackupStoreOptions } from './source'

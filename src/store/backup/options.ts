@@ -1,10 +1,22 @@
-import { callKinds } from '../../core/abort'
-import { anything, flag, method, number, type OptionKinds, oneOf, text, whole } from '../../core/option-kinds'
+import { type CallOptions, callKinds } from '../../core/abort'
+import {
+  anything,
+  flag,
+  method,
+  milliseconds,
+  number,
+  type OptionKinds,
+  oneOf,
+  text,
+  whole,
+} from '../../core/option-kinds'
 import type { CreateBackupSettings } from '../../transfer/backup/create'
 import type { BackupPlace } from '../../transfer/backup/place'
 import type { PruneSettings } from '../../transfer/backup/prune'
 import type { RestoreSettings } from '../../transfer/backup/restore'
 import type { VerifySettings } from '../../transfer/backup/verify'
+import type { StoreOptions } from '../store-options'
+import type { BackupStoreOptions } from './source'
 
 export interface CreateBackupOptions extends CreateBackupSettings {
   readonly to: BackupPlace
@@ -22,6 +34,45 @@ export interface RestoreBackupOptions extends RestoreSettings {
 
 export interface PruneBackupsOptions extends PruneSettings {
   readonly from: BackupPlace
+}
+
+export interface DrillBackupOptions extends CallOptions {
+  readonly from: BackupPlace
+  /** The newest when left out. */
+  readonly id?: string | undefined
+  /** A server in whose database a schema is made for it and dropped again; PGlite in this process when left out. */
+  readonly server?: StoreOptions['postgres']
+  /** The store whose backup it is: that the drill passed is written down there. */
+  readonly record?: BackupStoreOptions | undefined
+  readonly onProgress?: RestoreSettings['onProgress']
+}
+
+/** A step of a run, as it ends. */
+export interface BackupStep {
+  readonly step: 'create' | 'verify' | 'prune' | 'drill'
+  readonly ok: boolean
+  /** What was done, or what was wrong, in a sentence. */
+  readonly detail: string
+}
+
+export interface RunBackupsOptions extends Omit<PruneSettings, 'dryRun'> {
+  readonly to: BackupPlace
+  /** Of cron: minute, hour, day, month, weekday; `0 3 * * *` by default. */
+  readonly schedule?: string | undefined
+  /** Of the schedule; `UTC` by default. */
+  readonly timezone?: string | undefined
+  /** One cycle now, whatever the schedule says. */
+  readonly once?: boolean | undefined
+  /** Rows a second at most. */
+  readonly rate?: number | undefined
+  /** `full` by default. */
+  readonly verify?: VerifySettings['level']
+  /** Least time between drills, ms; 604,800,000 (a week) by default. */
+  readonly drillEveryMs?: number | undefined
+  /** Drills in a schema of the store's own database instead of PGlite. */
+  readonly drillOnServer?: boolean | undefined
+  /** Called as each step ends. */
+  readonly onStep?: ((step: BackupStep) => void) | undefined
 }
 
 const place = anything
@@ -63,5 +114,28 @@ export const pruneKinds = {
   keepMonthly: count,
   dryRun: flag,
 } satisfies OptionKinds<PruneBackupsOptions>
+export const drillKinds = {
+  ...callKinds,
+  from: place,
+  id,
+  server: anything,
+  record: anything,
+  onProgress: method,
+} satisfies OptionKinds<DrillBackupOptions>
+export const runKinds = {
+  ...callKinds,
+  to: place,
+  schedule: text(256),
+  timezone: text(64),
+  once: flag,
+  rate: number(Number.MIN_VALUE, 1e9),
+  verify: oneOf('quick', 'sample', 'full'),
+  keepDaily: count,
+  keepWeekly: count,
+  keepMonthly: count,
+  drillEveryMs: milliseconds(),
+  drillOnServer: flag,
+  onStep: method,
+} satisfies OptionKinds<RunBackupsOptions>
 export const placeKinds = { ...callKinds, from: place }
 export const showKinds = { ...placeKinds, id }

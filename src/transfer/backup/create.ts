@@ -11,6 +11,7 @@ import type { BlobRepository } from '../../repositories/blobs'
 import { PostgresTruth } from '../../repositories/postgres/truth'
 import type { RegistryRepository } from '../../repositories/registry'
 import type { Truth } from '../../repositories/truth'
+import { recordBackup } from '../../writer/backup-dates'
 import { blobLeaseMs, holdBlobs, releaseBlobs } from '../../writer/blobs/blob-lease'
 import { Pace } from '../../writer/rebuild/pace'
 import { blobLine, copyBlobs } from './blob-files'
@@ -68,9 +69,8 @@ export interface BackupReport {
   readonly manifest: BackupManifest
 }
 
-/** Registry entries: the secret behind the names of parts, and the last backup. */
+/** Registry entry: the secret behind the names of parts. */
 const keyRecord = 'backup-key'
-export const lastRecord = 'backup:last'
 const countingMs = 10 * 60_000
 /** An embedded store has one connection, on which nothing is renewed while the snapshot is read. */
 const embeddedLeaseMs = 60 * 60_000
@@ -139,8 +139,7 @@ class Creation {
       const report = this.#report(manifest)
       if (this.#settings.dryRun) return report
       await writeManifest(this.#files, manifest, this.#call)
-      const last = { id: manifest.id, at: Date.parse(manifest.createdAt), complete: report.complete }
-      await registry.write(lastRecord, last)
+      if (report.complete) await recordBackup(registry, 'backup', manifest.id, Date.parse(manifest.createdAt))
       return report
     } finally {
       await renewing.stop()

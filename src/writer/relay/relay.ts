@@ -6,6 +6,7 @@ import { type CollectionName, uuidV7 } from '../../core/ids'
 import { Waker } from '../../core/waker'
 import { isHeard, publish } from '../../observability/channels'
 import type { ClaimedJob, JobTarget } from '../../repositories/jobs'
+import { readBackupDates } from '../backup-dates'
 import type { ErrandWorker } from '../errands/errand-worker'
 import { purgeExpired } from '../maintenance'
 import type { WriterOptions, WriterPorts } from '../ports'
@@ -149,6 +150,10 @@ export class Relay {
             const { oldestMs, ...counts } = await jobs.backlog()
             publish('headwater:backlog', () => ({ ...counts, oldestAgeMs: oldestMs }))
             if (counts.parked === 0) for (const target of wanted) this.#ports.troubles?.over(parkedJobs(target))
+          }
+          if (isHeard('headwater:backups')) {
+            const dates = await readBackupDates(registry)
+            publish('headwater:backups', () => dates)
           }
         }
         if (clock.monotonic() >= purgeAt) {
