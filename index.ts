@@ -363,7 +363,15 @@ export type { DatabaseIdentity, RegistryRepository, SeenWorker } from './src/rep
 export { type S3BlobOptions, S3BlobRepository } from './src/repositories/s3/blobs'
 export type { S3BucketOptions } from './src/repositories/s3/bucket'
 export type { ReadWord, TextEntry, TextIndex, TextQuery, TextRepository } from './src/repositories/texts'
-export type { Hints, Reads, TransactionModes, Truth, TruthSession, TruthView } from './src/repositories/truth'
+export type {
+  Hints,
+  Reads,
+  SqlResult,
+  TransactionModes,
+  Truth,
+  TruthSession,
+  TruthView,
+} from './src/repositories/truth'
 export type { FieldWeights, TextMatch, TypedQuery } from './src/repositories/typed-query'
 export type { VectorIndex, VectorPoint, VectorQuery, VectorRepository } from './src/repositories/vectors'
 export type { BackoffOptions } from './src/resilience/backoff'

@@ -32,6 +32,8 @@ export interface TruthSession {
    * given refuses what comes later (HW_CLOSED).
    */
   savepoint<T>(work: (session: TruthSession) => Promise<T>): Promise<T>
+  /** Runs a statement of the user's own within a transaction; absent where the truth has no SQL. */
+  sql?<R>(text: string, values: readonly unknown[], call?: CallOptions): Promise<SqlResult<R>>
 }
 
 /** How a transaction runs. */
@@ -42,6 +44,13 @@ export interface TransactionModes {
   readonly readOnly?: boolean | undefined
   /** How often `work` may run again after a conflict (2 by default), within the time of the call. */
   readonly retries?: number | undefined
+}
+
+/** What a statement of the user's answers. */
+export interface SqlResult<R> {
+  readonly rows: R[]
+  /** Rows read, or changed. */
+  readonly rowCount: number
 }
 
 /** 'There may be jobs', between processes. Nothing depends on a hint: one that is lost costs a poll. */

@@ -1,10 +1,13 @@
+import { type CallOptions, callKinds } from '../core/abort'
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import type { Json, JsonObject } from '../core/json'
 import type { Limits } from '../core/limits'
+import { checkOptions } from '../core/option-kinds'
 import { type EntityAccess, withinTransaction } from '../entities/access'
 import type { EntityDeclarations, NoEntities, TenantEntities } from '../entities/entity-map'
 import type { CollectionMetadata } from '../filter/metadata-input'
+import type { SqlResult } from '../repositories/truth'
 import type { CollectionPlan } from '../writer/ports'
 import { checkId, type DocumentInput, type DocumentPatch } from '../writer/write/document-input'
 import type { PreparedDocument } from '../writer/write/prepared-document'
@@ -12,6 +15,7 @@ import type { DocumentReceipt } from '../writer/write/receipt'
 import type { WriterTransaction } from '../writer/write/transaction'
 import type { VersionOptions } from '../writer/write/write-options'
 import { type StoredDocument, storedDocument } from './document'
+import { checkStatement, checkValues } from './own-statement'
 import { checkList } from './tenant-context'
 
 type Begin = () => Promise<WriterTransaction>
@@ -111,6 +115,29 @@ export class TransactionHandle<C extends object, X extends EntityDeclarations = 
       }
       return work(new TransactionHandle<C, X>(begin, this.#planOf, this.#limits, this.#within))
     })
+  }
+
+  /**
+   * One statement of your own that reads or changes rows, in this transaction and under its tenant: row level security
+   * holds for it, as far as it does for the store. Names are written with their schema (`headwater.e_courses`); values are
+   * parameters, `$1`. HW_INVALID_ARGUMENT for what would change transaction, role or session, and in memory, where there
+   * is no SQL. What the server refuses ends the transaction.
+   *
+   * ```ts
+   * const { rows } = await tx.query<{ title: string }>('SELECT title FROM headwater.e_courses WHERE credits > $1', [3])
+   * ```
+   */
+  async query<R extends object = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options?: CallOptions,
+  ): Promise<SqlResult<R>> {
+    const call = checkOptions(options, callKinds, '', 'HW_INVALID_ARGUMENT')
+    const statement = checkStatement(text)
+    const parameters = checkValues(values, this.#limits)
+    const session = (await this.#begin()).session()
+    if (session.sql) return session.sql<R>(statement, parameters, call)
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', 'query: this store is in memory, where there is no SQL')
   }
 
   /** A declared collection, or HW_COLLECTION_UNKNOWN. */

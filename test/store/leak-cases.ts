@@ -388,6 +388,16 @@ export const cases: Readonly<Record<string, Case>> = {
         await (part.entities as Any).rooms.list(),
       ]),
     ),
+  'TransactionHandle.query': (stage) =>
+    inTransaction(stage, async (tx) => {
+      // In memory there is no SQL.
+      if (!stage.within) return refusal(tx.query('SELECT 1'), foreign)
+      const { rows } = await tx.query('SELECT * FROM headwater.e_courses, headwater.documents')
+      expect(rows.length).toBeGreaterThan(0)
+      const theirs = await tx.query('DELETE FROM headwater.e_rooms WHERE code = $1', ['theirs-room'])
+      expect(theirs.rowCount).toBe(0)
+      return rows
+    }),
   'TransactionHandle.collection': (stage) =>
     inTransaction(stage, (tx) => tx.collection('questions').documents.getMany(['same', theirsOnly])),
   'TransactionDocuments.put': (stage) =>

@@ -32,6 +32,7 @@ import {
   type SchemaResult,
   type ShapeOf,
   type SharedEntities,
+  type SqlResult,
   type StandardSchema,
   type TenantEntities,
 } from '../../index'
@@ -203,6 +204,10 @@ it('a store has what is declared, each where it belongs', () => {
     await acme.transaction(async (tx) => {
       expectTypeOf(tx.entities).toEqualTypeOf<TenantEntities<Entities>>()
       expectTypeOf((await tx.entities.courses.get('a'))!.credits).toEqualTypeOf<number>()
+      const { rows, rowCount } = await tx.query<{ title: string }>('SELECT title FROM headwater.e_courses', [1])
+      expectTypeOf(rows).toEqualTypeOf<{ title: string }[]>()
+      expectTypeOf({ rows, rowCount }).toExtend<SqlResult<{ title: string }>>()
+      expectTypeOf((await tx.query('SELECT 1')).rows).toEqualTypeOf<Record<string, unknown>[]>()
       // @ts-expect-error of the installation
       tx.entities.plans
     })

@@ -5,6 +5,7 @@ import {
   type Hints,
   type Reads,
   readTogether,
+  type SqlResult,
   type TransactionModes,
   type Truth,
   type TruthSession,
@@ -20,6 +21,7 @@ import { PostgresEntityRowRepository } from './entities'
 import { PostgresErrandRepository } from './errands'
 import { PostgresGenerationRepository } from './generations'
 import { PostgresJobRepository } from './jobs'
+import { ownSql } from './own-sql'
 import { PostgresRegistryRepository } from './registry'
 import { savepoint } from './savepoint'
 import type { PostgresRepositoryOptions } from './statements'
@@ -135,6 +137,10 @@ class PostgresSession implements TruthSession {
 
   get registry(): PostgresRegistryRepository {
     return new PostgresRegistryRepository(this.#executor, this.#options)
+  }
+
+  sql<R>(text: string, values: readonly unknown[], call?: CallOptions): Promise<SqlResult<R>> {
+    return ownSql<R>(this.#executor, text, values, call)
   }
 
   get blobReferences(): PostgresBlobReferenceRepository {
