@@ -131,6 +131,7 @@ export type {
   SharedEntities,
   TenantEntities,
 } from './src/entities/entity-map'
+export type { EntitySearch } from './src/entities/entity-search'
 export type {
   ColumnCondition,
   EntityFilter,
@@ -141,11 +142,13 @@ export type {
   ItemCondition,
 } from './src/entities/query'
 export type {
+  Deleted,
   EntityPatch,
   EntityRepository,
   EntityUpsertOptions,
   EntityVersionOptions,
   RestorableRepository,
+  Written,
 } from './src/entities/repository'
 export type { InputOf, OutputOf, SchemaIssue, SchemaResult, StandardSchema } from './src/entities/standard-schema'
 export type {

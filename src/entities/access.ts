@@ -1,12 +1,19 @@
 import type { CallOptions } from '../core/abort'
 import type { Clock } from '../core/clock'
 import { withinDeadline } from '../core/deadline'
+import { HeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
+import type { JsonObject } from '../core/json'
 import type { Limits } from '../core/limits'
 import type { Random } from '../core/random'
 import type { EntityRowRepository, EntityWrite } from '../repositories/entities'
-import type { Truth, TruthSession } from '../repositories/truth'
+import type { Truth } from '../repositories/truth'
+import type { CollectionPlan } from '../writer/ports'
 import { committed, committedAlone } from '../writer/write/committed'
+import type { DocumentInput } from '../writer/write/document-input'
+import type { Receipt } from '../writer/write/receipt'
+import type { WriterTransaction } from '../writer/write/transaction'
+import type { CoordinatedWriter } from '../writer/writer'
 
 /** What repositories of entities need of their store. */
 export interface EntityContext {
@@ -14,6 +21,8 @@ export interface EntityContext {
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
+  /** Writes the documents of rows that are searched. */
+  readonly writer?: Pick<CoordinatedWriter, 'transaction' | 'plan'> | undefined
   /** Runs a call of the store: refused when it is closed or when it comes from inside a transaction. */
   enter<T>(work: () => Promise<T>): Promise<T>
 }
@@ -22,8 +31,21 @@ export interface EntityContext {
 export interface EntityCall {
   read<T>(ask: (rows: EntityRowRepository, call: CallOptions) => Promise<T>): Promise<T>
   write<T extends object>(change: EntityChange<T>): Promise<T>
-  /** Several statements that are committed together. */
-  together<T>(work: (session: TruthSession, call: CallOptions) => Promise<T>): Promise<T>
+  /** Several statements, and documents, that are committed together. */
+  together<T>(work: (within: EntityWithin) => Promise<T>): Promise<T>
+}
+
+/** One transaction. */
+export interface EntityWithin {
+  readonly rows: EntityRowRepository
+  readonly documents: EntityDocuments
+  readonly call: CallOptions
+}
+
+/** Documents of a transaction, by their collections. */
+export interface EntityDocuments {
+  put(collection: string, document: DocumentInput<JsonObject>): Promise<Receipt>
+  delete(collection: string, id: string): Promise<Receipt>
 }
 
 type EntityChange<T> = (rows: EntityRowRepository, write: EntityWrite, call: CallOptions) => Promise<T>
@@ -35,7 +57,7 @@ export type EntityAccess = <T>(options: CallOptions | undefined, work: (call: En
  * Each statement commits on its own. Where the answer to a write was lost, its marker says whether it happened, and what it
  * answered.
  */
-export function ownStatements({ truth, clock, random, enter }: EntityContext, tenant: TenantId): EntityAccess {
+export function ownStatements({ truth, clock, random, writer, enter }: EntityContext, tenant: TenantId): EntityAccess {
   const callOf = (options: CallOptions): EntityCall => ({
     read: (ask) => ask(truth.session({ tenant }).entities, options),
     write: <T extends object>(change: EntityChange<T>) =>
@@ -46,7 +68,15 @@ export function ownStatements({ truth, clock, random, enter }: EntityContext, te
         (session, marker) => change(session.entities, { marker }, options),
         (receipt) => receipt as T,
       ),
-    together: (work) => committed({ truth, clock, random }, tenant, options, (session) => work(session, options)),
+    together: async (work) => {
+      if (!writer) {
+        return committed({ truth, clock, random }, tenant, options, ({ entities }) =>
+          work({ rows: entities, documents: none, call: options }),
+        )
+      }
+      const inside = (inner: WriterTransaction) => work(withinOf(inner, (name) => writer.plan(name), options))
+      return (await writer.transaction(tenant, inside, options)).value
+    },
   })
   return (options, work) =>
     enter(() => {
@@ -56,14 +86,38 @@ export function ownStatements({ truth, clock, random, enter }: EntityContext, te
 }
 
 /** Within a transaction, which commits or is known to have failed as a whole. */
-export function withinTransaction(begin: () => Promise<TruthSession>): EntityAccess {
+export function withinTransaction(
+  begin: () => Promise<WriterTransaction>,
+  planOf: (collection: string) => CollectionPlan,
+): EntityAccess {
   return async (options = {}, work) => {
-    const session = await begin()
-    const { entities } = session
+    const inner = await begin()
+    const { entities } = inner.session()
     return work({
       read: (ask) => ask(entities, options),
       write: (change) => change(entities, {}, options),
-      together: (several) => several(session, options),
+      together: (several) => several(withinOf(inner, planOf, options)),
     })
   }
 }
+
+function withinOf(
+  inner: WriterTransaction,
+  planOf: (collection: string) => CollectionPlan,
+  call: CallOptions,
+): EntityWithin {
+  return {
+    rows: inner.session().entities,
+    documents: {
+      put: (collection, document) => inner.put(planOf(collection), document),
+      delete: (collection, id) => inner.delete(planOf(collection), id),
+    },
+    call,
+  }
+}
+
+/** Ports alone, without a writer, have no documents to follow. */
+const noDocuments = async (): Promise<never> => {
+  throw new HeadwaterError('HW_INTERNAL', 'Rows that are searched need a writer')
+}
+const none: EntityDocuments = { put: noDocuments, delete: noDocuments }

@@ -1,7 +1,7 @@
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { isPlainObject } from '../core/json'
-import { anything, checkOptions, flag, list, type OptionKinds } from '../core/option-kinds'
+import { anything, checkOptions, flag, group, list, method, type OptionKinds, text } from '../core/option-kinds'
 import {
   type EntityColumn,
   type EntityIndex,
@@ -10,6 +10,7 @@ import {
   systemColumns,
 } from '../repositories/entity-table'
 import { type ColumnDeclaration, columnsOf } from './columns'
+import type { EntitySearch } from './entity-search'
 import type { InputOf, OutputOf, StandardSchema } from './standard-schema'
 
 /** Options of `defineEntity`; `Row` is what the schema gives. */
@@ -24,6 +25,8 @@ export interface EntityOptions<Row = object> {
   readonly unique?: readonly (readonly IndexedColumn<Row>[])[] | undefined
   /** Columns that hold keys of rows of other entities: `{ course: courses }`. */
   readonly references?: { readonly [K in keyof Row]?: ReferenceOption | undefined } | undefined
+  /** Makes rows documents of a collection, in the same transaction; writes then answer with a `receipt` too. */
+  readonly search?: EntitySearch<Row & SystemValues> | undefined
   /** `delete` hides a row, and `restore` gives it back. */
   readonly softDelete?: boolean | undefined
   /** false: rows of the whole installation, reached as `store.entities.NAME`. */
@@ -57,6 +60,7 @@ export interface EntityShape {
   readonly keyName: string
   readonly softDelete: boolean
   readonly tenant: boolean
+  readonly search?: boolean | undefined
 }
 
 /** The shape that a schema and options come to. */
@@ -69,6 +73,7 @@ export interface ShapeOf<S, O> {
   readonly keyName: KeyNameOf<O>
   readonly softDelete: O extends { readonly softDelete: true } ? true : false
   readonly tenant: O extends { readonly tenant: false } ? false : true
+  readonly search: O extends { readonly search: object } ? true : false
 }
 
 export type KeyNameOf<O> = O extends { readonly key: infer K extends string } ? K : 'id'
@@ -97,6 +102,9 @@ export interface EntityDefinition {
   readonly own: readonly EntityColumn[]
   readonly generated: boolean
   /** What is referred to; whose rows those are is known where all entities are. */
+  readonly search: EntitySearch | undefined
+  /** All of the store's, where it is one of them. */
+  readonly peers?: ReadonlyMap<string, EntityDefinition> | undefined
   readonly references: readonly { readonly column: string; readonly entity: string; readonly onDelete: OnDelete }[]
 }
 
@@ -114,6 +122,7 @@ const kinds = {
   indexes: columnLists,
   unique: columnLists,
   references: anything,
+  search: group({ text: method, title: method, metadata: method, collection: text(128) }),
   softDelete: flag,
   tenant: flag,
 } satisfies OptionKinds<EntityOptions>
@@ -130,7 +139,7 @@ const kinds = {
 export function defineEntity<
   S extends StandardSchema<unknown, object>,
   const O extends EntityOptions<OutputOf<S>> = Record<never, never>,
->(name: string, schema: S, options?: O): EntityDeclaration<ShapeOf<S, O>> {
+>(name: string, schema: S, options?: O & Pick<EntityOptions<OutputOf<S>>, 'search'>): EntityDeclaration<ShapeOf<S, O>> {
   if (typeof name !== 'string' || name.length > longestName || !namePattern.test(name)) {
     const rule = `1 to ${longestName} small letters and digits, with single underscores between them`
     throw invalid('name', `an entity's name is of ${rule}, got ${describeValue(name)}`)
@@ -172,6 +181,7 @@ function definitionOf(
     indexes?: unknown
     unique?: unknown
     references?: unknown
+    search?: unknown
     softDelete?: unknown
     tenant?: unknown
   },
@@ -225,7 +235,15 @@ function definitionOf(
     softDelete: options.softDelete === true,
     shared: options.tenant === false,
   }
-  return { table, schema, own, generated, references }
+  const search = options.search as EntitySearch | undefined
+  if (search && typeof search.text !== 'function') throw invalid(`${at}.search.text`, 'must be a function of a row')
+  if (search && table.shared) {
+    throw invalid(`${at}.search`, 'rows of the installation belong to no tenant, whose searches could find them')
+  }
+  if (search && derived.has('receipt')) {
+    throw invalid(`${at}.columns.receipt`, 'with search, this name is kept for what writes answer')
+  }
+  return { table, schema, own, generated, references, search }
 }
 
 const onDeletes: readonly unknown[] = ['restrict', 'cascade', 'set null'] satisfies OnDelete[]

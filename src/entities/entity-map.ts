@@ -68,7 +68,7 @@ function linked(declared: EntityDefinitions): EntityDefinitions {
     })
     const table: EntityTable = { ...definition.table, references, referrers: referrers.get(name)! }
     for (const reference of references) referrers.get(reference.entity)!.push({ table, reference })
-    found.set(name, { ...definition, table })
+    found.set(name, { ...definition, table, peers: found })
   }
   return found
 }
@@ -86,6 +86,16 @@ function checkReference(
     throw invalid(path, `rows of the installation cannot refer to ${entity}, of tenants`)
   if (target.shared && !table.shared && onDelete !== 'restrict') {
     throw invalid(`${path}.onDelete`, `a row of the installation that is deleted changes none of tenants: leave it out`)
+  }
+}
+
+/** HW_COLLECTION_UNKNOWN where rows would be documents of a collection that is not declared. */
+export function checkSearched(definitions: EntityDefinitions, collections: { has(name: string): boolean }): void {
+  for (const [name, { search }] of definitions) {
+    const { collection = 'documents' } = search ?? {}
+    if (!search || collections.has(collection)) continue
+    const path = `entities.${name}.search.collection`
+    throw new HeadwaterError('HW_COLLECTION_UNKNOWN', `${path}: ${collection} is not declared`, { path })
   }
 }
 

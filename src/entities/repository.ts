@@ -8,7 +8,8 @@ import { reading } from '../core/known-options'
 import { anything, checkOptions, list, type OptionKinds, whole } from '../core/option-kinds'
 import type { EntityScope } from '../repositories/entities'
 import { columnOf, type EntityRecord, type EntityTable } from '../repositories/entity-table'
-import type { EntityAccess, EntityContext } from './access'
+import type { Receipt } from '../writer/write/receipt'
+import type { EntityAccess, EntityContext, EntityWithin } from './access'
 import {
   type AggregateRow,
   checkAggregate,
@@ -28,6 +29,7 @@ import {
   type EntityListQuery,
   type EntityPage,
 } from './query'
+import { changing, follow, followKeys, joined } from './searched'
 import { validated } from './standard-schema'
 import { checkColumns, toKey, toRow, toValues } from './values'
 import { moved } from './version-moved'
@@ -46,6 +48,14 @@ export interface EntityUpsertOptions extends CallOptions {
    */
   on?: readonly string[] | undefined
 }
+
+/** What a write answers, with a receipt for `waitFor` where rows are searched. */
+export type Written<E extends EntityShape, T> = E['search'] extends true ? T & { readonly receipt: Receipt } : T
+
+/** Whether there was a row, with a receipt where rows are searched. */
+export type Deleted<E extends EntityShape> = E['search'] extends true
+  ? { readonly deleted: boolean; readonly receipt: Receipt }
+  : boolean
 
 /** Changes of a row: what is not named stays, `null` takes a value away. */
 export type EntityPatch<Input> = { readonly [K in keyof Input]?: Input[K] | null | undefined }
@@ -80,24 +90,24 @@ export class EntityRepository<E extends EntityShape> {
   }
 
   /** Adds a row and returns it. HW_INVALID_ENTITY, HW_LIMIT_EXCEEDED; HW_CONFLICT for values that another row has. */
-  async insert(values: E['input'], options?: CallOptions): Promise<E['row']> {
+  async insert(values: E['input'], options?: CallOptions): Promise<Written<E, E['row']>> {
     const call = checkOptions(options, callKinds, '', 'HW_INVALID_ARGUMENT')
-    return this.#access(call, async ({ write }) => {
+    return this.#changing(call, async ({ write }) => {
       const record = await this.#newRecord(values, 'values')
       await write((rows, marked, within) => rows.insert(this.#scope, [record], marked, within))
-      return this.#row(record)
+      return { value: this.#row(record), put: [record] }
     })
   }
 
   /** Adds rows, all of them or none, and returns them in their order; up to 10,000 at once. Fails as `insert` does. */
-  async insertMany(values: readonly E['input'][], options?: CallOptions): Promise<E['row'][]> {
+  async insertMany(values: readonly E['input'][], options?: CallOptions): Promise<Written<E, E['row'][]>> {
     const call = checkOptions(options, callKinds, '', 'HW_INVALID_ARGUMENT')
-    return this.#access(call, async ({ write }) => {
+    return this.#changing(call, async ({ write }) => {
       const given = this.#list(values, 'values')
       const records: EntityRecord[] = []
       for (const [at, one] of given.entries()) records.push(await this.#newRecord(one, `values[${at}]`))
       if (records.length > 0) await write((rows, marked, within) => rows.insert(this.#scope, records, marked, within))
-      return records.map((record) => this.#row(record))
+      return { value: records.map((record) => this.#row(record)), put: records }
     })
   }
 
@@ -105,15 +115,16 @@ export class EntityRepository<E extends EntityShape> {
    * Adds a row, or writes over the one that is the same by `on`, which keeps its key; its `version` tells which (1: added). A
    * row that was softly deleted lives again where its key is given. Fails as `insert` does.
    */
-  async upsert(values: E['input'], options?: EntityUpsertOptions): Promise<E['row']> {
+  async upsert(values: E['input'], options?: EntityUpsertOptions): Promise<Written<E, E['row']>> {
     const { on: asked, ...call } = checkOptions(options, upsertKinds, '', 'HW_INVALID_ARGUMENT')
     const on = this.#sameBy(asked)
-    return this.#access(call, async ({ write }) => {
+    return this.#changing(call, async ({ write }) => {
       const record = await this.#newRecord(values, 'values')
       const { key, version, createdAt } = await write((rows, marked, within) =>
         rows.upsert(this.#scope, record, on, marked, within),
       )
-      return this.#row({ ...record, [this.#scope.table.key]: key, version, createdAt })
+      const stored = { ...record, [this.#scope.table.key]: key, version, createdAt }
+      return { value: this.#row(stored), put: [stored] }
     })
   }
 
@@ -146,10 +157,14 @@ export class EntityRepository<E extends EntityShape> {
    * first, since a schema judges a whole value, and changed at the version that was read. HW_NOT_FOUND,
    * HW_VERSION_CONFLICT, HW_INVALID_ENTITY, HW_LIMIT_EXCEEDED, HW_CONFLICT.
    */
-  async update(id: E['key'], patch: EntityPatch<E['input']>, options?: EntityVersionOptions): Promise<E['row']> {
+  async update(
+    id: E['key'],
+    patch: EntityPatch<E['input']>,
+    options?: EntityVersionOptions,
+  ): Promise<Written<E, E['row']>> {
     const { ifVersion, ...call } = checkOptions(options, versionKinds, '', 'HW_INVALID_ARGUMENT')
     const key = this.#key(id)
-    return this.#access(call, async ({ read, write }) => {
+    return this.#changing(call, async ({ read, write }) => {
       for (let attempt = 1; ; attempt++) {
         const stored = await read((rows, within) => rows.get(this.#scope, key, within))
         if (!stored) throw notFound(this.#scope.table, key)
@@ -157,10 +172,10 @@ export class EntityRepository<E extends EntityShape> {
         if (ifVersion !== undefined && ifVersion !== was) throw moved(ifVersion, was)
         const values = await this.#patched(stored, patch)
         const changed = { ...stored, ...values }
-        if (canonicalJson(changed) === canonicalJson(stored)) return this.#row(stored)
+        if (canonicalJson(changed) === canonicalJson(stored)) return { value: this.#row(stored), put: [stored] }
         const record = { ...changed, version: was + 1, updatedAt: nowBy(this.#context.clock) }
         const done = await write((rows, marked, within) => rows.replace(this.#scope, record, was, marked, within))
-        if (done.replaced) return this.#row(record)
+        if (done.replaced) return { value: this.#row(record), put: [record] }
         if (ifVersion !== undefined || attempt === attempts) throw moved(ifVersion ?? was, undefined)
       }
     })
@@ -170,22 +185,42 @@ export class EntityRepository<E extends EntityShape> {
    * Whether there was such a row, which now is deleted, with what refers to it where it is declared so. HW_CONFLICT where
    * rows refer to it that are not, HW_VERSION_CONFLICT, HW_LIMIT_EXCEEDED.
    */
-  async delete(id: E['key'], options?: EntityVersionOptions): Promise<boolean> {
+  async delete(id: E['key'], options?: EntityVersionOptions): Promise<Deleted<E>> {
     const { ifVersion, ...call } = checkOptions(options, versionKinds, '', 'HW_INVALID_ARGUMENT')
     const key = this.#key(id)
     return this.#access(call, async ({ write, together }) => {
-      const at = nowBy(this.#context.clock)
-      if (hasDependents(this.#scope.table)) {
-        return together(({ entities }, within) =>
-          deleteWithDependents(entities, this.#scope, key, { at, ifVersion, most: this.#context.limits.keys }, within),
-        )
+      const deleting = { at: nowBy(this.#context.clock), ifVersion, most: this.#context.limits.keys }
+      if (this.#definition.search || hasDependents(this.#scope.table)) {
+        return together((within) => this.#deleteAll(within, key, deleting))
       }
       const { deleted, version } = await write((rows, marked, within) =>
-        rows.delete(this.#scope, key, { ...marked, at, ifVersion }, within),
+        rows.delete(this.#scope, key, { ...marked, at: deleting.at, ifVersion }, within),
       )
       if (!deleted && version !== null && ifVersion !== undefined) throw moved(ifVersion, version)
-      return deleted
+      return deleted as Deleted<E>
     })
+  }
+
+  /** With the rows that go with it, and the documents of all of them. */
+  async #deleteAll(
+    { rows, documents, call }: EntityWithin,
+    key: string | number,
+    deleting: Parameters<typeof deleteWithDependents>[3],
+  ): Promise<Deleted<E>> {
+    const { search, peers } = this.#definition
+    const { tenant } = this.#scope
+    const changed = { gone: new Map<string, (string | number)[]>(), detached: new Map<string, (string | number)[]>() }
+    const deleted = await deleteWithDependents(rows, this.#scope, key, deleting, changed, call)
+    const receipts = await follow(this.#definition, documents, { gone: [key] })
+    for (const [name, gone] of changed.gone) receipts.push(...(await follow(peers!.get(name)!, documents, { gone })))
+    for (const [name, keys] of changed.detached) {
+      receipts.push(...(await followKeys(peers!.get(name)!, tenant, rows, documents, keys, call)))
+    }
+    return (search ? { deleted, receipt: joined(tenant, receipts) } : deleted) as Deleted<E>
+  }
+
+  #changing<T extends object>(call: CallOptions, work: Parameters<typeof changing<T>>[4]): Promise<Written<E, T>> {
+    return changing(this.#definition, this.#scope.tenant, this.#access, call, work) as Promise<Written<E, T>>
   }
 
   /**
@@ -324,6 +359,7 @@ export class EntityRepository<E extends EntityShape> {
 
 /** As `EntityRepository`, of an entity with `softDelete`. */
 export class RestorableRepository<E extends EntityShape> extends EntityRepository<E> {
+  readonly #definition: EntityDefinition
   readonly #scope: EntityScope
   readonly #clock: Clock
   readonly #access: EntityAccess
@@ -331,24 +367,26 @@ export class RestorableRepository<E extends EntityShape> extends EntityRepositor
   /** @internal */
   constructor(...of: ConstructorParameters<typeof EntityRepository>) {
     super(...of)
-    const [{ table }, tenant, { clock }, access] = of
-    this.#scope = { table, tenant }
+    const [definition, tenant, { clock }, access] = of
+    this.#definition = definition
+    this.#scope = { table: definition.table, tenant }
     this.#clock = clock
     this.#access = access
   }
 
   /** Gives a deleted row back and returns it; one that is not deleted stays as it is. HW_NOT_FOUND, HW_CONFLICT. */
-  async restore(id: E['key'], options?: CallOptions): Promise<E['row']> {
+  async restore(id: E['key'], options?: CallOptions): Promise<Written<E, E['row']>> {
     const call = checkOptions(options, callKinds, '', 'HW_INVALID_ARGUMENT')
-    const { table } = this.#scope
+    const { table, tenant } = this.#scope
     const key = toKey(table, id, 'id')
-    return this.#access(call, async ({ read, write }) => {
+    const restored = changing(this.#definition, tenant, this.#access, call, async ({ read, write }) => {
       const at = nowBy(this.#clock)
       await write((rows, marked, within) => rows.restore(this.#scope, key, { ...marked, at }, within))
       const record = await read((rows, within) => rows.get(this.#scope, key, within))
-      if (record) return toRow(table.columns, record)
+      if (record) return { value: toRow(table.columns, record) as E['row'], put: [record] }
       throw notFound(table, key)
     })
+    return restored as Promise<Written<E, E['row']>>
   }
 }
 

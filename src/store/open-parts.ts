@@ -8,7 +8,7 @@ import { type Random, systemRandom } from '../core/random'
 import { loadStemmers } from '../core/words/languages'
 import { VectorLru } from '../embeddings/lru'
 import { checkModels, openModels } from '../embeddings/open-models'
-import { type EntityDeclarations, entityDefinitions } from '../entities/entity-map'
+import { checkSearched, type EntityDeclarations, entityDefinitions } from '../entities/entity-map'
 import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
@@ -59,6 +59,7 @@ export async function openParts(
     const { options, opened } = await openModels(given, { clock, random })
     closing.push(async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))))
     const { plans, embedders, splitters, named, fallback } = resolveCollections(options)
+    checkSearched(entities, plans)
     const notices = await prepareDatabase(
       connection,
       schema,

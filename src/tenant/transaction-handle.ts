@@ -86,7 +86,7 @@ export class TransactionHandle<C extends object, X extends EntityDeclarations = 
     this.#limits = limits
     this.#within = entities
     this.documents = new TransactionDocuments(begin, planOf('documents'), limits)
-    this.entities = entities(withinTransaction(async () => (await begin()).session())) as TenantEntities<X>
+    this.entities = entities(withinTransaction(begin, planOf)) as TenantEntities<X>
   }
 
   /**

@@ -7,7 +7,7 @@ import { seededRandom } from '../core/random'
 import { loadStemmers } from '../core/words/languages'
 import type { Embedder } from '../embeddings/embedder'
 import { VectorLru } from '../embeddings/lru'
-import { type EntityDeclarations, entityDefinitions, type NoEntities } from '../entities/entity-map'
+import { checkSearched, type EntityDeclarations, entityDefinitions, type NoEntities } from '../entities/entity-map'
 import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
@@ -72,6 +72,8 @@ export async function createTestStore<
   const engineLists = checkOptions(engines, engineKinds, 'engines')
   const rest = checkStoreOptions(given as StoreOptions<C, X>)
   const { plans, embedders, splitters, named } = resolveCollections(rest as StoreOptions<object>)
+  const entities = entityDefinitions(rest.entities)
+  checkSearched(entities, plans)
   const down = new Set<FaultTarget>()
   const known = new Set<FaultTarget>(['vector', 'text', 'embedder'])
   const faulty = <T extends object>(target: T, ...names: FaultTarget[]): T => {
@@ -141,7 +143,7 @@ export async function createTestStore<
     hedge: rest.search?.hedge,
     epoch,
     blobs,
-    entities: entityDefinitions(rest.entities),
+    entities,
     checks: Object.fromEntries(checked.map((name) => [name, check(name)])),
     notices: [],
     close: async () => undefined,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { defineEntity, type EntityFilter, type Store } from '../../index'
+import { defineEntity, type EntityFilter, type JsonObject, type Store } from '../../index'
 
 export const courses = defineEntity(
   'courses',
@@ -55,8 +55,29 @@ export const bookings = defineEntity(
   },
 )
 
-export const entities = { courses, rooms, plans, bookings }
-export type SuiteStore = Store<{ documents: Record<string, never> }, typeof entities>
+/** Found by searches. */
+export const articles = defineEntity(
+  'articles',
+  z.object({ title: z.string(), body: z.string(), room: z.string().optional() }),
+  {
+    search: {
+      text: ({ body, room }) => (body === 'broken' ? JSON.parse('{') : room ? `${body} in ${room}` : body),
+      title: ({ title }) => title,
+      metadata: ({ version }) => ({ version }),
+    },
+    references: { room: { to: rooms, onDelete: 'set null' } },
+    softDelete: true,
+  },
+)
+
+/** Goes with its article. */
+export const remarks = defineEntity('remarks', z.object({ article: z.uuid(), words: z.string() }), {
+  search: { text: ({ words }) => words, collection: 'remarks' },
+  references: { article: { to: articles, onDelete: 'cascade' } },
+})
+
+export const entities = { courses, rooms, plans, bookings, articles, remarks }
+export type SuiteStore = Store<{ documents: JsonObject; remarks: JsonObject }, typeof entities>
 
 const refused = (work: Promise<unknown> | (() => Promise<unknown>)) =>
   (typeof work === 'function' ? work() : work).then(
@@ -421,6 +442,73 @@ export function entitySuite(
       }
     })
 
+    it('is found by searches, as it is in the same transaction', async () => {
+      const acme = tenant()
+      const { articles, remarks, rooms } = acme.entities
+      const found = async (query: string, of = acme) =>
+        (await of.search({ query, mode: 'text' })).hits.map(({ documentId }) => documentId)
+      const row = await articles.insert({ title: 'Leave', body: 'Parental leave takes a year' })
+      expect(await articles.get(row.id)).toEqual(row)
+      expect(JSON.stringify(row)).not.toContain('receipt')
+      await acme.waitFor(row)
+      const id = `articles/${row.id}`
+      expect(await found('parental')).toEqual([id])
+      expect(await acme.documents.get(id)).toMatchObject({ title: 'Leave', metadata: { version: 1 } })
+      expect(await found('parental', tenant())).toEqual([])
+
+      const changed = await articles.update(row.id, { body: 'Sabbaticals take two' })
+      await acme.waitFor(changed.receipt)
+      expect([await found('parental'), await found('sabbaticals')]).toEqual([[], [id]])
+      const many = await articles.insertMany([
+        { title: 'One', body: 'Bicycles' },
+        { title: 'Two', body: 'Bicycles too' },
+        { title: 'None', body: ' ' },
+      ])
+      await acme.waitFor(many)
+      expect(await found('bicycles')).toHaveLength(2)
+      expect((await articles.insertMany([])).receipt.fence).toBe(0)
+      await acme.waitFor(await articles.insertMany([]))
+
+      // What is deleted with it, or changed, is followed too.
+      const remark = await remarks.insert({ article: row.id, words: 'A remark on dolphins' })
+      await acme.waitFor(remark)
+      expect((await acme.collection('remarks').search({ query: 'dolphins', mode: 'text' })).hits).toHaveLength(1)
+      const gone = await articles.delete(row.id)
+      expect(gone.deleted).toBe(true)
+      await acme.waitFor(gone)
+      expect(await found('sabbaticals')).toEqual([])
+      expect((await acme.collection('remarks').search({ query: 'dolphins', mode: 'text' })).hits).toEqual([])
+      expect((await articles.delete(row.id)).deleted).toBe(false)
+      await acme.waitFor(await articles.restore(row.id))
+      expect(await found('sabbaticals')).toEqual([id])
+      await rooms.insert({ code: 'Atrium', seats: 1 })
+      await acme.waitFor(await articles.update(row.id, { room: 'Atrium' }))
+      expect(await found('atrium')).toEqual([id])
+      expect(await rooms.delete('Atrium')).toBe(true)
+      expect((await acme.documents.get(id))!.text).toBe('Sabbaticals take two')
+
+      // All or none of both.
+      const before = await acme.documents.count()
+      for (const body of ['x'.repeat(11_000_000), 'broken']) {
+        const error = await refused(articles.insert({ title: 'Not', body }))
+        expect(error).toMatchObject({ code: expect.stringMatching(/^HW_(INVALID_|LIMIT_)/) })
+      }
+      const rolled = acme.transaction(async (tx) => {
+        await tx.entities.articles.insert({ title: 'Not', body: 'Rolled back' })
+        throw new RangeError('no')
+      })
+      await refused(rolled)
+      expect(await articles.count({ title: 'Not' })).toBe(0)
+      expect(await acme.documents.count()).toBe(before)
+      const { receipt, value } = await acme.transaction(async (tx) => {
+        const inner = await tx.entities.articles.insert({ title: 'Inner', body: 'Kangaroos' })
+        expect(await tx.documents.get(`articles/${inner.id}`)).toMatchObject({ title: 'Inner' })
+        return inner
+      })
+      await acme.waitFor(receipt)
+      expect(await found('kangaroos')).toEqual([`articles/${value.id}`])
+    }, 60_000)
+
     it('keeps what is referred to, takes away what goes with it, and lets go of the rest', async () => {
       const { courses, rooms, bookings } = tenant().entities
       const plan = await store.entities.plans.insert({ name: `of ${tenants}`, price: 1 })
@@ -475,7 +563,7 @@ export function entitySuite(
       const plan = await store.entities.plans.insert({ name: `plan ${tenants}`, price: 9.5 })
       expect(await store.entities.plans.get(plan.id)).toEqual(plan)
       expect(() => store.forTenant('*')).toThrow(expect.objectContaining({ code: 'HW_INVALID_ARGUMENT' }))
-      expect(Object.keys(mine.entities)).toEqual(['courses', 'rooms', 'bookings'])
+      expect(Object.keys(mine.entities)).toEqual(['courses', 'rooms', 'bookings', 'articles', 'remarks'])
       expect(Object.keys(store.entities)).toEqual(['plans'])
     })
 

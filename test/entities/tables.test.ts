@@ -46,6 +46,21 @@ describe('what a declaration must be', () => {
     ],
     ['no unique list', () => defineEntity('books', schema, { unique: [['tags']] }), 'entities.books.unique[0][0]'],
     [
+      'a text to be searched',
+      () => defineEntity('books', schema, { search: {} as never }),
+      'entities.books.search.text',
+    ],
+    [
+      'no search of the installation',
+      () => defineEntity('books', schema, { search: { text: () => '' }, tenant: false }),
+      'entities.books.search',
+    ],
+    [
+      'no name of an answer',
+      () => defineEntity('books', z.object({ receipt: title }), { search: { text: () => '' } }),
+      'entities.books.columns.receipt',
+    ],
+    [
       'a reference of a column',
       () => defineEntity('books', schema, { references: { x: 'books' } as never }),
       'entities.books.references.x',
@@ -108,6 +123,12 @@ describe('what a declaration must be', () => {
         'loans.references.book.onDelete',
       ],
     ]
+    const search = { text: () => 'x', collection: 'nowhere' }
+    const nowhere = { books: defineEntity('books', z.object({ title }), { search }) }
+    expect(await refused(openStore({ ...base, embedded: { path: ':memory:' }, entities: nowhere }))).toMatchObject({
+      code: 'HW_COLLECTION_UNKNOWN',
+      path: 'entities.books.search.collection',
+    })
     for (const [entities, path] of cases) {
       expect(await refused(openStore({ ...base, embedded: { path: ':memory:' }, entities }))).toMatchObject({
         code: 'HW_INVALID_OPTIONS',

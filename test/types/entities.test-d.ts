@@ -3,6 +3,7 @@ import { z } from 'zod'
 import {
   type AggregateRow,
   type ColumnCondition,
+  type Deleted,
   defineEntity,
   type EntitiesWhere,
   type EntityAggregateQuery,
@@ -15,6 +16,7 @@ import {
   type EntityPage,
   type EntityPatch,
   type EntityRepository,
+  type EntitySearch,
   type GroupBy,
   type GroupColumn,
   type GroupName,
@@ -26,6 +28,7 @@ import {
   type OrderedColumn,
   type OutputOf,
   openStore,
+  type Receipt,
   type ReferenceOption,
   type RepositoryOf,
   type RestorableRepository,
@@ -35,6 +38,7 @@ import {
   type SqlResult,
   type StandardSchema,
   type TenantEntities,
+  type Written,
 } from '../../index'
 import { createTestStore } from '../../src/testing'
 
@@ -108,6 +112,19 @@ it('a declaration knows its columns', () => {
   // @ts-expect-error not what can become of a row
   defineEntity('x', schema, { references: { title: { to: courses, onDelete: 'ignore' } } })
   expectTypeOf<'courses'>().toExtend<ReferenceOption>()
+  const found = defineEntity('found', schema, {
+    search: { text: (row) => `${row.title} ${row.version}`, metadata: ({ credits }) => ({ credits }) },
+  })
+  type Found = Shape<typeof found>
+  expectTypeOf<Written<Found, { a: 1 }>>().toEqualTypeOf<{ a: 1 } & { readonly receipt: Receipt }>()
+  expectTypeOf<Written<Shape<typeof courses>, { a: 1 }>>().toEqualTypeOf<{ a: 1 }>()
+  expectTypeOf<Deleted<Found>['deleted']>().toEqualTypeOf<boolean>()
+  expectTypeOf<Deleted<Shape<typeof courses>>>().toEqualTypeOf<boolean>()
+  expectTypeOf<Parameters<EntitySearch<{ a: 1 }>['text']>>().toEqualTypeOf<[row: { a: 1 }]>()
+  // @ts-expect-error no such column
+  defineEntity('x', schema, { search: { text: (row) => row.nothing } })
+  // @ts-expect-error a text
+  defineEntity('x', schema, { search: { text: (row) => row.credits } })
 })
 
 it('a store has what is declared, each where it belongs', () => {
