@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Settings } from '../../config/settings'
+import { PostgresConnection } from '../../connections/postgres/connection'
 import type { PostgresOptions } from '../../connections/postgres/options'
 import { HeadwaterError } from '../../core/errors'
 import { planEntityTables } from '../../migrations/entity-tables'
@@ -46,9 +47,11 @@ export const registerMigrate: Register = (program, run) => {
     .option('--to <name>', 'stop after this migration')
     .action(
       run(async (context, { to, ...given }: UpOptions) => {
-        const { target, options } = await placeOf(context, given)
-        const { changed, statements } = await migrateAllUp(target, { ...options, to })
-        context.out.document({ changed, statements, status: await statusOfAll(target, options) })
+        const { changed, statements, status } = await atPlace(context, given, async (target, options) => {
+          const done = await migrateAllUp(target, { ...options, to })
+          return { ...done, status: await statusOfAll(target, options) }
+        })
+        context.out.document({ changed, statements, status })
         context.out.line(changed.length === 0 ? 'Nothing was pending.' : `Applied ${changed.join(', ')}.`)
         for (const statement of statements) context.out.line(statement)
         return undefined
@@ -66,9 +69,11 @@ export const registerMigrate: Register = (program, run) => {
             path: '--yes',
           })
         }
-        const { target, options } = await placeOf(context, given)
-        const changed = await migrateAllDown(target, { ...options, to, withData })
-        context.out.document({ changed, status: await statusOfAll(target, options) })
+        const { changed, status } = await atPlace(context, given, async (target, options) => ({
+          changed: await migrateAllDown(target, { ...options, to, withData }),
+          status: await statusOfAll(target, options),
+        }))
+        context.out.document({ changed, status })
         context.out.line(changed.length === 0 ? 'Nothing was applied.' : `Undid ${changed.join(', ')}.`)
         return undefined
       }),
@@ -77,8 +82,7 @@ export const registerMigrate: Register = (program, run) => {
     .description('what is applied and what is pending; exit code 1 unless the tables are as this version needs them')
     .action(
       run(async (context, given: GivenOptions) => {
-        const { target, options } = await placeOf(context, given)
-        const status = await statusOfAll(target, options)
+        const status = await atPlace(context, given, statusOfAll)
         context.out.document(status)
         await printStatus(context.out, status)
         return status.ready ? exitCodes.ok : exitCodes.failed
@@ -114,14 +118,21 @@ export const registerMigrate: Register = (program, run) => {
 /** Of its own: tools of others keep theirs in a folder `migrations`, in files of the same names. */
 const folder = 'headwater/migrations'
 
-async function placeOf(
+/** With one connection for all that is to be done. */
+async function atPlace<T>(
   context: CliContext,
   { entities, migrations }: GivenOptions,
-): Promise<{ target: MigrationTarget; options: AllOptions }> {
+  work: (target: MigrationTarget, options: AllOptions) => Promise<T>,
+): Promise<T> {
   const settings = await context.settings()
   const files = await readUserFiles(context.resolve(migrations))
   const tables = await declaredTables(context, entities)
-  return { target: migrationTargetOf(settings), options: { schema: settings.postgres.schema, files, tables } }
+  const connection = new PostgresConnection(migrationTargetOf(settings))
+  try {
+    return await work(connection, { schema: settings.postgres.schema, files, tables })
+  } finally {
+    await connection.close()
+  }
 }
 
 /** Where migrations run: the owner's URL where there is one. */
