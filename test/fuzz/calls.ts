@@ -335,6 +335,7 @@ export const calls: Readonly<Record<string, Call>> = {
   'TransactionHandle.savepoint': {
     args: () => [() => Promise.resolve(1)],
     on: ({ acme }, args) => acme.transaction((tx: Any) => tx.savepoint(...args)),
+  },
   'TransactionHandle.query': {
     args: () => ['SELECT $1::text AS text', ['a'], call],
     on: ({ acme }, args) => acme.transaction(async (tx) => tx.query(...(args as [string]))),
