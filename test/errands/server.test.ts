@@ -1,5 +1,9 @@
+import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Json, openStore, type Store } from '../../index'
+import { PostgresConnection } from '../../src/connections/postgres/connection'
+import { errandStatements } from '../../src/repositories/postgres/errand-sql'
+import { PostgresTruth } from '../../src/repositories/postgres/truth'
 import { type Child, startChild } from '../support/child'
 import { createDatabase, describeWithPgvector, pgvectorUrl, type TestDatabase } from '../support/postgres'
 import { TcpProxy } from '../support/tcp-proxy'
@@ -141,6 +145,55 @@ describeWithPgvector('errands on a server, under fire', () => {
       expect(attempts).toEqual([1, 2])
     } finally {
       await other.close()
+    }
+  })
+
+  it('what becomes due late is found in time, though every claim is full', async () => {
+    await using connection = new PostgresConnection({ url: database.url })
+    const { errands } = new PostgresTruth(connection).session({ worker: true })
+    const claim = (token: string) => errands.claim({ names: ['a', 'b'], limit: 2, token, leaseMs: 600_000 })
+    const add = (name: string, ago: string, count: number, payload = 0) =>
+      database.admin(
+        `INSERT INTO headwater.errands (id, tenant, name, payload, created_at, due_at)
+         SELECT gen_random_uuid(), 'acme', $1, to_jsonb($2::int), now(), now() - $3::interval + i * interval '1 ms'
+         FROM generate_series(1, $4::int) i`,
+        [name, payload, ago, count],
+      )
+    for (const name of ['a', 'b']) await add(name, '1 minute', 100)
+    await claim('first')
+    await claim('second')
+    for (const name of ['a', 'b']) await add(name, '1 hour', 1, 1)
+    const found: string[] = []
+    for (let at = 0; at < 16; at++)
+      for (const { name, payload } of await claim(`t${at}`)) if (payload === 1) found.push(name)
+    expect(found.sort()).toEqual(['a', 'b'])
+  })
+
+  it('a claim reads what it takes, however much waits', async () => {
+    const { text } = errandStatements().claim(8)
+    await database.admin(
+      `INSERT INTO headwater.errands (id, tenant, name, payload, created_at, due_at)
+       SELECT gen_random_uuid(), 't' || i % 50, 'name' || i % 3, '{}', now(), now() - i * interval '1 ms'
+       FROM generate_series(1, 50000) i`,
+    )
+    await database.admin('VACUUM ANALYZE headwater.errands')
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    try {
+      // As the server thinks best, and as our own pools ask for it.
+      for (const settings of ['', 'SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off']) {
+        await client.query(settings)
+        const explain = `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`
+        const values = [['name0', 'name1'], ['-infinity', '-infinity'], 'token', 60_000]
+        await client.query('BEGIN')
+        const { rows } = await client.query(explain, values)
+        await client.query('ROLLBACK')
+        const [{ Plan: plan }] = rows[0]['QUERY PLAN']
+        expect(plan['Actual Rows']).toBe(16)
+        expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(400)
+      }
+    } finally {
+      await client.end()
     }
   })
 

@@ -56,7 +56,7 @@ describe('guards in SQL', () => {
   })
   afterEach(async () => {
     for (const party of [a, b, c]) await party.run('ROLLBACK')
-    await admin.run(`DELETE FROM headwater.queue; DELETE FROM headwater.claims; DELETE FROM headwater.commits; DELETE FROM headwater.documents;
+    await admin.run(`DELETE FROM headwater.queue; DELETE FROM headwater.claims; DELETE FROM headwater.commits; DELETE FROM headwater.documents; DELETE FROM headwater.errands;
       UPDATE headwater.registry SET value = '1' WHERE name = 'epoch'`)
   })
   afterAll(async () => {
@@ -171,6 +171,66 @@ describe('guards in SQL', () => {
       await claim(a.session(), 'a')
       await b.session().jobs.enqueue([job('e', 6)])
       const claiming = claim(b.session(without), 'b')
+      const step = await untilStill(b, claiming)
+      await a.run('COMMIT')
+      await claiming
+      return step
+    },
+    { safe: 'done', broken: 'blocked' },
+  )
+
+  const errand = (number: number) => {
+    const id = `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`
+    return { id, tenant: acme, name: 'mail', payload: number }
+  }
+  const claimErrands = (session: TruthSession, token: string, leaseMs = lasting) =>
+    session.errands.claim({ names: ['mail'], limit: 10, token, leaseMs })
+
+  guarded(
+    'claim-token',
+    'a claim of an errand whose lease was lost ends nothing',
+    async (without) => {
+      await a.session().errands.add(errand(1))
+      const [late] = await claimErrands(a.session(), 'late', 0)
+      await claimErrands(b.session(), 'current')
+      const ended = await a.session(without).errands.settle(late!, { done: true })
+      return { ended, left: await count('errands') }
+    },
+    { safe: { ended: false, left: 1 }, broken: { ended: true, left: 0 } },
+  )
+
+  guarded(
+    'completion-epoch',
+    'a handler of before a restore ends no errand after it',
+    async (without) => {
+      await a.session().errands.add(errand(1))
+      const [old] = await claimErrands(a.session(), 'a')
+      await b.session().registry.write('epoch', 2)
+      return a.session(without).errands.settle(old!, { done: true })
+    },
+    { safe: false, broken: true },
+  )
+
+  guarded(
+    'lease',
+    'a claimed errand is nobody else’s while the lease lasts',
+    async (without) => {
+      await a.session().errands.add(errand(1))
+      await claimErrands(a.session(), 'a')
+      return (await claimErrands(b.session(without), 'b')).length
+    },
+    { safe: 0, broken: 1 },
+  )
+
+  guarded(
+    'skip-locked',
+    'a claim of errands never waits for another claim',
+    async (without) => {
+      await a.session().errands.add(errand(1))
+      await a.run('BEGIN')
+      await claimErrands(a.session(), 'a')
+      await b.session().errands.add(errand(2))
+      const claiming = claimErrands(b.session(without), 'b')
       const step = await untilStill(b, claiming)
       await a.run('COMMIT')
       await claiming

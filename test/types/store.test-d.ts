@@ -5,6 +5,7 @@ import {
   defineMetadata,
   type FacetPath,
   type Filter,
+  type Json,
   type JsonObject,
   type ListPage,
   openStore,
@@ -115,6 +116,33 @@ it('without a declaration metadata is JSON', () => {
     await store
       .forTenant('acme')
       .search({ query: 'x', filter: { 'any.depth': 'two', OR: [{ year: 1 }, { NOT: { b: 2 } }] } })
+  }
+  expectTypeOf(check).toBeFunction()
+})
+
+it('errands and units of work', () => {
+  const check = async (store: TestStore<{ documents: Article }>) => {
+    store.on<{ to: string }>('mail', async ({ payload, handle, createdAt, signal }) => {
+      expectTypeOf(payload).toEqualTypeOf<{ to: string }>()
+      expectTypeOf(handle).toEqualTypeOf<TenantHandle<{ documents: Article }>>()
+      expectTypeOf(createdAt).toEqualTypeOf<Date>()
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
+    })
+    store.on('any', ({ payload }) => expectTypeOf(payload).toEqualTypeOf<Json>(), { concurrency: 2 })
+    // @ts-expect-error there is no such option
+    store.on('any', () => 1, { retries: 2 })
+    const { value } = await store.forTenant('acme').transaction(
+      async (tx) => {
+        expectTypeOf(await tx.afterCommit('mail', { to: 'a' })).toEqualTypeOf<{ readonly id: string }>()
+        // @ts-expect-error a payload is JSON
+        await tx.afterCommit('mail', new Map())
+        return tx.savepoint(async (part) => (await part.documents.get('a'))?.metadata)
+      },
+      { isolation: 'serializable', readOnly: false, retries: 3 },
+    )
+    expectTypeOf(value).toEqualTypeOf<Article | undefined>()
+    // @ts-expect-error there is no such isolation
+    await store.forTenant('acme').transaction(async () => 1, { isolation: 'snapshot' })
   }
   expectTypeOf(check).toBeFunction()
 })

@@ -12,20 +12,20 @@ import type {
   NewErrand,
   ParkedErrand,
 } from '../errands'
-import { ClaimFloor } from './claim-floor'
+import { ErrandFloors } from './errand-floors'
 import { errandStatements } from './errand-sql'
 import { type PostgresRepositoryOptions, run } from './statements'
 
-/** Errands in Postgres. `floor` is shared by the sessions of one process. */
+/** Errands in Postgres. `floors` are shared by the sessions of one process. */
 export class PostgresErrandRepository implements ErrandRepository {
   readonly #executor: Executor
   readonly #sql: ReturnType<typeof errandStatements>
-  readonly #floor: ClaimFloor<string>
+  readonly #floors: ErrandFloors
 
-  constructor(executor: Executor, options?: PostgresRepositoryOptions, floor = new ClaimFloor<string>()) {
+  constructor(executor: Executor, options?: PostgresRepositoryOptions, floors = new ErrandFloors()) {
     this.#executor = executor
     this.#sql = errandStatements(options)
-    this.#floor = floor
+    this.#floors = floors
   }
 
   async add({ id, tenant, name, payload }: NewErrand): Promise<void> {
@@ -43,13 +43,11 @@ export class PostgresErrandRepository implements ErrandRepository {
   ): Promise<ClaimedErrand[]> {
     const { names, limit, token, leaseMs } = options
     if (names.length === 0 || limit === 0) return []
-    const floors = names.map((name) => this.#floor.of([name]) ?? '-infinity')
-    const values = [names, floors, token, leaseMs]
+    const values = [names, this.#floors.of(names), token, leaseMs]
     const { rows } = await run<StoredErrand>(this.#executor, this.#sql.claim(limit), values, call)
     for (const name of names) {
       const dues = rows.filter((row) => row.name === name).map((row) => row.was_due!)
-      // A claim that is not filled looks everywhere the next time.
-      this.#floor.note([name], dues.length === limit ? [...dues].sort()[0] : undefined)
+      this.#floors.note(name, dues.length === limit ? [...dues].sort()[0] : undefined)
     }
     return rows.map((row) => ({ ...errandOf(row), token, attempt: row.attempts, reason: row.reason }))
   }

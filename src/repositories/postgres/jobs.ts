@@ -24,9 +24,9 @@ const mostPending = 1000
 export class PostgresJobRepository implements JobRepository {
   readonly #executor: Executor
   readonly #sql: ReturnType<typeof jobStatements>
-  readonly #floor: ClaimFloor<JobTarget>
+  readonly #floor: ClaimFloor
 
-  constructor(executor: Executor, options?: PostgresRepositoryOptions, floor = new ClaimFloor<JobTarget>()) {
+  constructor(executor: Executor, options?: PostgresRepositoryOptions, floor = new ClaimFloor()) {
     this.#executor = executor
     this.#sql = jobStatements(options)
     this.#floor = floor

@@ -1,6 +1,5 @@
 import type { Executor, Identity, Together } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
-import type { JobTarget } from '../jobs'
 import {
   type Hints,
   type Reads,
@@ -18,6 +17,7 @@ import { PostgresCommitRepository } from './commits'
 import { PostgresDocumentRepository } from './documents'
 import { PostgresEmbeddingRepository } from './embeddings'
 import { PostgresEntityRowRepository } from './entities'
+import { ErrandFloors } from './errand-floors'
 import { PostgresErrandRepository } from './errands'
 import { PostgresGenerationRepository } from './generations'
 import { PostgresJobRepository } from './jobs'
@@ -45,7 +45,7 @@ export class PostgresTruth implements Truth {
   readonly hints: Hints | undefined
   readonly #connection: TruthConnection
   readonly #options: PostgresRepositoryOptions
-  readonly #floors: Floors = { jobs: new ClaimFloor(), errands: new ClaimFloor() }
+  readonly #floors: Floors = { jobs: new ClaimFloor(), errands: new ErrandFloors() }
 
   constructor(connection: TruthConnection, options: PostgresRepositoryOptions = {}) {
     this.#connection = connection
@@ -81,8 +81,8 @@ export class PostgresTruth implements Truth {
 
 /** Where claims begin, for all sessions of a process. */
 interface Floors {
-  readonly jobs: ClaimFloor<JobTarget>
-  readonly errands: ClaimFloor<string>
+  readonly jobs: ClaimFloor
+  readonly errands: ErrandFloors
 }
 
 /** Makes each repository when it is first asked for: most sessions use one. */
