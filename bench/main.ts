@@ -8,6 +8,12 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     needs: 'POSTGRES_URL as argument',
     load: () => import('./get'),
   },
+  entities: {
+    about:
+      'get, list and insert of an entity against the raw driver, Kysely and Drizzle, without and with row level security: [POSTGRES_URL] [rounds]',
+    needs: 'DATABASE_URL or the URL',
+    load: () => import('./entities'),
+  },
   cache: {
     about: 'cache.get and getMany against ioredis',
     needs: 'POSTGRES_URL as argument; redis-server or REDIS_URL',

@@ -5,7 +5,14 @@ import type { Json } from '../../core/json'
 import type { ParsedFilter } from '../../filter/parsed'
 import type { Deletion, EntityQuery, EntityRowRepository, EntityScope, EntityWrite, Upserted } from '../entities'
 import { type AggregatedRow, type EntityAggregation, tooLarge } from '../entity-aggregates'
-import { columnOf, type EntityColumn, type EntityRecord, type EntityReference, type EntityTable } from '../entity-table'
+import {
+  type ColumnKind,
+  columnOf,
+  type EntityColumn,
+  type EntityRecord,
+  type EntityReference,
+  type EntityTable,
+} from '../entity-table'
 import { missingError, referredError, takenError } from '../taken-values'
 import { entityStatements } from './entity-sql'
 import { indexNameOf, livingKeyOf, primaryKeyOf, referenceNameOf, tableNameOf } from './entity-tables'
@@ -67,7 +74,11 @@ export class PostgresEntityRowRepository implements EntityRowRepository {
     const [row] = await this.#changing<{ key: unknown; version: unknown; created: string }>(table, () =>
       run(this.#executor, this.#sql(table).upsert(on), values, call),
     )
-    return { key: keyOf(table, row!.key), version: Number(row!.version), createdAt: row!.created }
+    return {
+      key: keyOf(table, row!.key),
+      version: Number(row!.version),
+      createdAt: row!.created,
+    }
   }
 
   async replace(
@@ -135,14 +146,15 @@ export class PostgresEntityRowRepository implements EntityRowRepository {
     const { rows } = await run<Row>(this.#executor, statement, values, call).catch((cause: unknown) => {
       throw asHeadwaterError(cause).details?.['sqlState'] === outOfRange ? tooLarge(cause) : cause
     })
-    const numeric = (column: string | undefined): boolean => {
-      return column === undefined || ['integer', 'number'].includes(columnOf(table, column).kind)
+    const kindOf = (column: string | undefined, measure?: string): ColumnKind => {
+      const kind = column === undefined ? 'integer' : columnOf(table, column).kind
+      return measure === 'sum' || measure === 'avg' ? 'number' : kind
     }
-    const shown = <V>(value: unknown, column: string | undefined): V =>
-      (value !== null && numeric(column) ? Number(value) : value) as V
     return rows.map((row) => ({
-      groups: aggregation.groups.map(({ column }, at) => shown(row[`g${at}`], column)),
-      values: aggregation.values.map(({ column }, at) => shown(row[`v${at}`], column)),
+      groups: aggregation.groups.map(({ column }, at) => shown(kindOf(column), row[`g${at}`] as Json) as string | null),
+      values: aggregation.values.map(({ column, measure }, at) => {
+        return shown(kindOf(column, measure), row[`v${at}`] as Json) as string | null
+      }),
     }))
   }
 
@@ -236,9 +248,26 @@ function parameter({ name, kind }: EntityColumn, record: EntityRecord): Json {
 /** As pg gives it; a caller's own driver may leave numbers as text. */
 function recordOf(columns: readonly EntityColumn[], row: Row): EntityRecord {
   const record: Record<string, Json> = {}
-  for (const { name, kind } of columns) {
-    const value = row[name] as Json
-    record[name] = value !== null && (kind === 'integer' || kind === 'number') ? Number(value) : value
-  }
+  for (const { name, kind } of columns) record[name] = shown(kind, row[name] as Json)
   return record
+}
+
+function shown(kind: ColumnKind, value: Json): Json {
+  if (value === null) return null
+  switch (kind) {
+    case 'integer':
+    case 'number':
+      return Number(value)
+    case 'datetime':
+      return isoOf(Math.round(Number(value) * 1_000))
+    case 'date':
+      return isoOf(Number(value) * 86_400_000)?.slice(0, 10) ?? null
+    default:
+      return value
+  }
+}
+
+/** None of what a statement of others has written and no Date can be, such as infinity. */
+function isoOf(ms: number): string | null {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : null
 }

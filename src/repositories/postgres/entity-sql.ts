@@ -103,7 +103,8 @@ function statementsOf(table: EntityTable, schema: string): EntityStatements {
         VALUES ($1::text, ${table.columns.map((column, at) => typed(column, at + 3)).join(', ')})
         ON CONFLICT (tenant, ${target})${table.softDelete && !ofKey ? ' WHERE deleted_at IS NULL' : ''} DO UPDATE
         SET ${set.join(', ')}, version = t.version + 1, deleted_at = NULL
-        RETURNING ${fieldOf(key)} AS key, version, ${fieldOf(columnOf(table, 'createdAt'))} AS created`
+        RETURNING ${fieldOf(key)} AS key, version,
+          to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created`
       const receipt = `jsonb_build_object('key', max(key), 'version', max(version), 'createdAt', max(created))`
       return byKey(`${marking(written, receipt)} SELECT key, version, created FROM written`)
     },
@@ -199,7 +200,7 @@ function fieldsOf(columns: readonly EntityColumn[]): string {
   return columns.map((column) => `${fieldOf(column)} AS ${quoteName(column.name)}`).join(', ')
 }
 
-/** Times as text of one form: what the parsers of a caller's driver make of them does not matter. */
+/** Times as numbers: what the parsers of a caller's driver make of them does not matter, and writing them is dear. */
 function fieldOf({ column, kind }: EntityColumn): string {
   return shownAs(quoteName(column), kind)
 }
@@ -207,9 +208,9 @@ function fieldOf({ column, kind }: EntityColumn): string {
 function shownAs(name: string, kind: string): string {
   switch (kind) {
     case 'datetime':
-      return `to_char(${name} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+      return `date_part('epoch', ${name})`
     case 'date':
-      return `to_char(${name}::timestamp, 'YYYY-MM-DD')`
+      return `(${name} - '1970-01-01'::date)`
     case 'uuid':
       return `${name}::text`
     default:
