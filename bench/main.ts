@@ -60,6 +60,12 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     needs: 'DATABASE_URL of a Postgres with pgvector; with --engines ELASTICSEARCH_URL and QDRANT_URL, else the double',
     load: () => import('./mend'),
   },
+  backup: {
+    about:
+      'create, create again, verify, restore and drill, and the relay meanwhile: [chunks] [blobs] [dimensions] [--embedded]',
+    needs: 'DATABASE_URL of a Postgres with pgvector, unless --embedded',
+    load: () => import('./backup'),
+  },
   'last-resort': {
     about: 'searches while both legs are down, at 60,000 chunks against 10,000: [chunks] [searches]',
     needs: 'DATABASE_URL',

@@ -156,9 +156,13 @@ class Restoration {
         this.#settings.onProgress?.({ phase: 'rows', done, total })
       })
     }
+    const session = this.#source.connection.session(worker)
+    // Nobody may have to plan without statistics on tables that are full from the first moment on.
+    for (const { name } of tables)
+      await session.query(`ANALYZE ${quoteName(scratch)}.${quoteName(name)}`, [], { timeoutMs: 300_000 })
     if (fences === null) return
     const sequence = `${quoteName(scratch)}.fences`
-    await this.#source.connection.session(worker).query(`SELECT setval($1::regclass, $2::bigint)`, [sequence, fences])
+    await session.query(`SELECT setval($1::regclass, $2::bigint)`, [sequence, fences])
   }
 
   async #compare(scratch: string): Promise<void> {

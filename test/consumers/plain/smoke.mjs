@@ -1,10 +1,11 @@
 // The package as an ES module: every entry, and a store that is written, searched and closed.
 import assert from 'node:assert/strict'
 import { openStore } from 'headwater'
+import { createBackup, restoreBackup } from 'headwater/backup'
 import { migrate } from 'headwater/migrations'
 import { createTestStore } from 'headwater/testing'
 
-assert.equal(typeof migrate, 'function')
+for (const entry of [migrate, createBackup, restoreBackup]) assert.equal(typeof entry, 'function')
 for (const open of [() => openStore({ embedded: { path: ':memory:' }, embedder: { hashing: {} } }), createTestStore]) {
   const store = await open()
   try {
