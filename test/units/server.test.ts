@@ -62,7 +62,11 @@ describeWithPgvector('units of work on a server', () => {
       await run('SAVEPOINT mine')
       await tx.afterCommit(`undone-${name}`, 3)
       await run('ROLLBACK TO SAVEPOINT mine')
-      await tx.savepoint((part) => part.documents.put({ id: 'kept', text: 'kept' }))
+      await tx.savepoint(async (part) => {
+        await part.documents.put({ id: 'kept', text: 'kept' })
+        const { rows: found } = await part.query<{ id: string }>('SELECT id FROM headwater.documents')
+        expect(found).toEqual([{ id: 'kept' }])
+      })
       await tx.entities.accounts.insert({ name: 'b', sum: 1 })
       // The path and the tenant of ours are not left behind.
       await run('CREATE TEMPORARY TABLE own (id int) ON COMMIT DROP')

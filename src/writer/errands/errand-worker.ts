@@ -40,7 +40,8 @@ export class ErrandWorker {
   readonly #underway = new Set<Promise<unknown>>()
   readonly #waker = new Waker()
   readonly #stop = new AbortController()
-  #renewing = false
+  /** Cancels the next renewal; undefined while none is due. */
+  #cancelRenewal: (() => void) | undefined
 
   /** @internal */
   constructor(ports: WriterPorts, options: WriterOptions) {
@@ -155,6 +156,10 @@ export class ErrandWorker {
           reserve(count, [name])
         }
         begun.push(...claimed.map((one) => this.#attend(one, signal)))
+      } catch (error) {
+        // What was claimed is seen through, also when the truth can give no more.
+        if (begun.length === 0) throw error
+        break
       } finally {
         reserve(-limit, names)
       }
@@ -210,6 +215,10 @@ export class ErrandWorker {
       return became === 'done'
     } finally {
       this.#held.delete(held)
+      if (this.#held.size === 0) {
+        this.#cancelRenewal?.()
+        this.#cancelRenewal = undefined
+      }
     }
   }
 
@@ -234,8 +243,7 @@ export class ErrandWorker {
 
   /** One timer for all that is held here. What is not held any more is told so. */
   #renew(): void {
-    if (this.#renewing || this.#held.size === 0) return
-    this.#renewing = true
+    if (this.#cancelRenewal || this.#held.size === 0) return
     const { clock, truth } = this.#ports
     const { leaseMs } = this.#options
     const renew = async (): Promise<void> => {
@@ -248,16 +256,16 @@ export class ErrandWorker {
         still.some((one) => one.id === id && one.token === token)
       for (const { claimed, lose } of all) if (!isHeld(claimed)) lose()
     }
-    clock.timer(
-      leaseMs / 3,
-      () => {
-        void renew().finally(() => {
-          this.#renewing = false
-          this.#renew()
-        })
-      },
-      { background: true },
-    )
+    const due = (): void => {
+      void renew().finally(() => {
+        // All has ended meanwhile, and others may have begun, with a timer of their own.
+        if (this.#cancelRenewal !== cancel) return
+        this.#cancelRenewal = undefined
+        this.#renew()
+      })
+    }
+    const cancel = clock.timer(leaseMs / 3, due, { background: true })
+    this.#cancelRenewal = cancel
   }
 }
 
