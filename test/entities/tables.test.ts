@@ -4,6 +4,8 @@ import { z } from 'zod'
 import { defineEntity, type EntityDeclaration, openStore, type PostgresOptions, type Store } from '../../index'
 import { checkEntities } from '../../src/cli/doctor/database'
 import { PostgresConnection } from '../../src/connections/postgres/connection'
+import { entityDefinitions } from '../../src/entities/entity-map'
+import { entityStatements } from '../../src/repositories/postgres/entity-sql'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 
 const base = { embedder: { hashing: { dimensions: 16 } }, relay: 'external' } as const
@@ -360,7 +362,7 @@ describeWithPgvector('tables of entities', () => {
       z.object({ title, pages: z.int(), author: title.optional(), tags: z.array(title) }),
       {
         unique: [['title']],
-        indexes: [['pages'], ['author'], ['tags']],
+        indexes: [['pages'], ['author'], ['tags'], ['createdAt']],
       },
     )
     const store = await open(books, { schema, rowLevelSecurity: 'require' })
@@ -400,6 +402,19 @@ describeWithPgvector('tables of entities', () => {
     const one = await blocks(`SELECT * ${from} AND title = $2`, ['acme', 't2000'])
     expect(one.text).toContain('e_books__title_')
     expect(one.blocks).toBeLessThan(15)
+    // As it is asked: every page is a range of its index, in its order.
+    const { table } = entityDefinitions({ books }).get('books')!
+    for (const columns of [['id'], ['pages', 'id'], ['author', 'id'], ['createdAt', 'id']]) {
+      for (const descending of [false, true]) {
+        const values: unknown[] = ['acme']
+        const select = table.columns.map(({ name }) => name)
+        const query = { order: { columns, descending }, limit: 20, select }
+        const { text } = entityStatements(table, { schema }).list(query, values)
+        const plan = await blocks(text, values)
+        expect(plan.text, text).not.toContain('Sort')
+        expect(plan.blocks).toBeLessThan(60)
+      }
+    }
     const listed = await blocks(
       `SELECT * ${from} AND id IN (SELECT i.key FROM ${schema}.e_books__tags i WHERE i.tenant = $1 AND i.value = $2)
        ORDER BY id LIMIT 20`,

@@ -12,7 +12,7 @@ export function aggregateSql(
 ): string {
   const groupOf = ({ column, unit }: AggregateGroup): { value: string; kind: string } => {
     const { column: name, kind } = columnOf(table, column)
-    const quoted = quoteName(name)
+    const quoted = `e.${quoteName(name)}`
     if (unit === undefined) return { value: quoted, kind }
     if (kind === 'date') return { value: `date_trunc('${unit}', ${quoted}::timestamp)::date`, kind }
     return { value: `date_trunc('${unit}', ${quoted} AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'`, kind }
@@ -20,7 +20,7 @@ export function aggregateSql(
   const measured = ({ measure, column }: AggregateValue): { value: string; kind: string } => {
     if (column === undefined) return { value: 'count(*)', kind: 'number' }
     const { column: name, kind } = columnOf(table, column)
-    const quoted = quoteName(name)
+    const quoted = `e.${quoteName(name)}`
     const sum = kind === 'integer' ? `sum(${quoted})::float8` : `sum(${quoted})`
     if (measure === 'sum') return { value: `coalesce(${sum}, 0)`, kind: 'number' }
     if (measure === 'avg') return { value: `${sum} / nullif(count(${quoted}), 0)`, kind: 'number' }

@@ -119,7 +119,7 @@ function statementsOf(table: EntityTable, schema: string): EntityStatements {
     },
     aggregate: (aggregation, values) => {
       const { filter, limit } = aggregation
-      const rows = `FROM ${from} WHERE tenant = $1${living}${filter ? ` AND ${filtered(filter, values)}` : ''}`
+      const rows = `FROM ${from} AS e WHERE tenant = $1${living}${filter ? ` AND ${filtered(filter, values)}` : ''}`
       return shaped(aggregateSql(table, aggregation, rows, `$${values.push(limit)}::bigint`, shownAs))
     },
     deleteMany: byKey(
@@ -168,9 +168,10 @@ function listSql(
   const { filter, order, after, limit } = query
   const columns = order.columns.map((name) => columnOf(table, name))
   const wanted = fieldsOf(query.select.map((name) => columnOf(table, name)))
-  const sorted = columns.map(({ column }) => `${quoteName(column)}${order.descending ? ' DESC' : ''}`).join(', ')
+  // Of the table: a name alone is that of what is shown, which no index has the order of.
+  const sorted = columns.map(({ column }) => `e.${quoteName(column)}${order.descending ? ' DESC' : ''}`).join(', ')
   const condition = filter ? ` AND ${filtered(filter, values)}` : ''
-  const here = `FROM ${from} WHERE tenant = $1${living}${condition}`
+  const here = `FROM ${from} AS e WHERE tenant = $1${living}${condition}`
   const end = `ORDER BY ${sorted} LIMIT $${values.push(limit)}::bigint`
   if (!after) return `SELECT ${wanted} ${here} ${end}`
   const word = order.descending ? '<' : '>'
@@ -192,7 +193,7 @@ function listSql(
     return behind.map((one) => [...before, one].join(' AND '))
   })
   const pages = ranges.map((range) => `(SELECT * ${here} AND ${range} ${end})`).join(' UNION ALL ')
-  return `SELECT ${wanted} FROM (${pages}) AS t ${end}`
+  return `SELECT ${wanted} FROM (${pages}) AS e ${end}`
 }
 
 /** Columns by their names, in the form of records. */
