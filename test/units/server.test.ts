@@ -64,7 +64,10 @@ describeWithPgvector('units of work on a server', () => {
       await run('ROLLBACK TO SAVEPOINT mine')
       await tx.savepoint(async (part) => {
         await part.documents.put({ id: 'kept', text: 'kept' })
-        const { rows: found } = await part.query<{ id: string }>('SELECT id FROM headwater.documents')
+        const { rows: found } = await part.query<{ id: string }>(
+          'SELECT id FROM headwater.documents WHERE tenant = $1',
+          [acme.tenant],
+        )
         expect(found).toEqual([{ id: 'kept' }])
       })
       await tx.entities.accounts.insert({ name: 'b', sum: 1 })
