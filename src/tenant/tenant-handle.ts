@@ -137,7 +137,7 @@ export class TenantHandle<C extends object = { documents: JsonObject }, X extend
     let adopted: ReturnType<Adopt> | undefined
     let begun: WriterTransaction | undefined
     const begin = async (): Promise<WriterTransaction> => {
-      adopted ??= adopt(transaction, this.tenant)
+      adopted ??= reading('transaction', 'HW_INVALID_ARGUMENT', () => adopt(transaction, this.tenant))
       await adopted.assertOpen()
       begun ??= writer.within(this.tenant, adopted.session)
       return begun
