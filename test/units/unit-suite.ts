@@ -123,12 +123,12 @@ export function unitSuite(place: string, open: () => Promise<UnitStore>): void {
       const { value, receipt } = await acme.transaction(async (tx) => (await tx.documents.get('a'))?.text, read)
       expect([value, receipt.ids]).toEqual(['there', []])
       for (const write of [
-        acme.transaction((tx) => tx.documents.put({ id: 'b', text: 'no' }), read),
-        acme.transaction((tx) => tx.documents.delete('a'), read),
-        acme.transaction((tx) => tx.entities.accounts.insert({ name: 'no', sum: 1 }), read),
-        acme.transaction((tx) => tx.afterCommit('no', 1), read),
+        () => acme.transaction((tx) => tx.documents.put({ id: 'b', text: 'no' }), read),
+        () => acme.transaction((tx) => tx.documents.delete('a'), read),
+        () => acme.transaction((tx) => tx.entities.accounts.insert({ name: 'no', sum: 1 }), read),
+        () => acme.transaction((tx) => tx.afterCommit('no', 1), read),
       ]) {
-        expect(await refusal(write)).toMatchObject({ code: 'HW_READ_ONLY', retryable: false })
+        expect(await refusal(write())).toMatchObject({ code: 'HW_READ_ONLY', retryable: false })
       }
       expect(await acme.documents.count()).toBe(1)
       expect(await acme.entities.accounts.count()).toBe(0)
