@@ -140,6 +140,21 @@ function suite(where: (folder: string) => Where): void {
     expect(documents.rows).toBe(41)
   })
 
+  it('a rebuild that switches meanwhile does not disturb it, nor it the rebuild', async () => {
+    const to = path.join(folder, 'rebuilding')
+    let rebuilding: Promise<unknown> | undefined
+    await store.createBackup({
+      to,
+      ...small,
+      onProgress: () => {
+        rebuilding ??= store.rebuild({ target: 'vector' })
+      },
+    })
+    await rebuilding
+    expect(await verifyBackup({ from: to })).toMatchObject({ ok: true })
+    expect(await store.reconcile()).toMatchObject({ missing: 0, stale: 0, orphaned: 0 })
+  })
+
   it('blobs of the snapshot stay until they are copied, whoever deletes their documents', async () => {
     const to = path.join(folder, 'held')
     const acme = store.forTenant('acme')
