@@ -34,8 +34,6 @@ export type GroupBy<Row> = GroupColumn<Row> | { readonly [K in GroupColumn<Row>]
 /** The columns of groups. */
 export type GroupName<G> = G extends string ? G : keyof G
 
-type Name<K> = K & string
-
 /** What rows come to: as a whole, or by groups. */
 export interface EntityAggregateQuery<
   Row,
@@ -60,12 +58,12 @@ export interface EntityAggregateQuery<
   orderBy?:
     | readonly {
         readonly [K in
-          | NoInfer<Name<GroupName<G>>>
+          | NoInfer<GroupName<G> & string>
           | 'count'
-          | `sum.${Name<NoInfer<S>>}`
-          | `avg.${Name<NoInfer<A>>}`
-          | `min.${Name<NoInfer<L>>}`
-          | `max.${Name<NoInfer<M>>}`]?: 'asc' | 'desc' | undefined
+          | `sum.${NoInfer<S> & string}`
+          | `avg.${NoInfer<A> & string}`
+          | `min.${NoInfer<L> & string}`
+          | `max.${NoInfer<M> & string}`]?: 'asc' | 'desc' | undefined
       }[]
     | undefined
   /** The first groups in that order: 1 to 1,000; 100 by default. */
