@@ -411,5 +411,12 @@ export const calls: Readonly<Record<string, Call>> = {
   },
 }
 
-/** Without arguments. */
-export const without = ['Store.restored', 'Store.backlog', 'Store.generations', 'Store.close', 'Store.faults']
+/** Without arguments; and one that would make a folder of any text, whose bad input test/backup has. */
+export const without = [
+  'Store.restored',
+  'Store.backlog',
+  'Store.generations',
+  'Store.close',
+  'Store.faults',
+  'Store.createBackup',
+]

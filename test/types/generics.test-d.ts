@@ -9,6 +9,8 @@ import type {
   DefaultMetadata,
   DocumentRow,
   Documents,
+  Errand,
+  ErrandHandler,
   Executor,
   Facet,
   FacetPath,
@@ -38,6 +40,7 @@ import type {
   SearchQuery,
   SimilarQuery,
   StatementResult,
+  StoreErrand,
   StoreOptions,
   TargetEngines,
   TenantHandle,
@@ -175,3 +178,8 @@ expectTypeOf<NonNullable<WriterPorts['engines']>['vector']>().toEqualTypeOf<Targ
 declare const reads: Reads<[DocumentRow | null, number]>
 expectTypeOf(reads[0]).returns.resolves.toEqualTypeOf<DocumentRow | null>()
 expectTypeOf(reads[1]).returns.resolves.toEqualTypeOf<number>()
+
+// Errands
+expectTypeOf<Errand<{ to: string }>['payload']>().toEqualTypeOf<{ to: string }>()
+expectTypeOf<Parameters<ErrandHandler<Errand<number>>>>().toEqualTypeOf<[errand: Errand<number>]>()
+expectTypeOf<StoreErrand<{ documents: Article }>['handle']>().toEqualTypeOf<TenantHandle<{ documents: Article }>>()
