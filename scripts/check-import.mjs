@@ -95,7 +95,7 @@ function measure() {
 
 let costs = measure()
 // A machine that is busy all the while shows it in every run; then once more.
-for (let again = 1; again <= 3 && Math.max(...Object.values(costs)) > BUDGET_MS; again += 1) costs = measure()
+for (let again = 1; again <= 5 && Math.max(...Object.values(costs)) > BUDGET_MS; again += 1) costs = measure()
 for (const [kind, cost] of Object.entries(costs)) {
   console.log(`${kind} of ${manifest.name}: ${cost.toFixed(1)} ms more than an empty script`)
   if (cost > BUDGET_MS)

@@ -90,6 +90,28 @@ describe('plans', () => {
         )
         return session.documents.change(scope, changes, { ...bare, chunkings: [] })
       },
+      save: (session) =>
+        session.documents
+          .save(
+            scope,
+            ids.map((id) => documentRow(id, 2 ** 50)),
+          )
+          .catch(() => undefined),
+      bury: (session) =>
+        session.documents.bury(
+          scope,
+          ids.map((id) => ({ id, version: 2, fence: 2 ** 50, at: 1 })),
+        ),
+      restamp: (session) =>
+        session.documents.restamp(
+          scope,
+          ids.map((id) => ({ id, fence: 2 ** 50 })),
+        ),
+      advance: (session) =>
+        session.documents.advance(
+          scope,
+          ids.map((id) => ({ id, fence: 2 ** 50 })),
+        ),
       erase: (session) =>
         session.documents.erase(
           scope,

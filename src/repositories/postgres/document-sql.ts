@@ -98,19 +98,29 @@ export const documentStatements = statements((dialect) => {
     ),
     save: saveSql(documents),
     bury: byKey(
-      `UPDATE ${documents} d
-       SET version = i.version, fence = i.fence, deleted_at = i.at, updated_at = i.at, ${emptiedDocument}
-       FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS i (id, version, fence, at)
-       WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id`,
+      overwriteSql(documents, {
+        given: [
+          ['version', 'bigint'],
+          ['fence', 'bigint'],
+          ['deleted_at', 'bigint'],
+        ],
+        set: `version = excluded.version, fence = excluded.fence, deleted_at = excluded.deleted_at,
+         updated_at = excluded.deleted_at, ${emptiedDocument}`,
+      }),
     ),
     restamp: byKey(
-      `UPDATE ${documents} d SET fence = i.fence, payload_fence = i.fence
-       FROM unnest($3::text[], $4::bigint[]) AS i (id, fence)
-       WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id AND d.deleted_at IS NULL`,
+      overwriteSql(documents, {
+        given: [['fence', 'bigint']],
+        set: 'fence = excluded.fence, payload_fence = excluded.fence',
+        where: 'AND t.deleted_at IS NULL',
+      }),
     ),
     advance: byKey(
-      `UPDATE ${documents} d SET fence = i.fence FROM unnest($3::text[], $4::bigint[]) AS i (id, fence)
-       WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id AND d.deleted_at IS NULL`,
+      overwriteSql(documents, {
+        given: [['fence', 'bigint']],
+        set: 'fence = excluded.fence',
+        where: 'AND t.deleted_at IS NULL',
+      }),
     ),
     ...uncutSql(dialect),
     ...purgeSql(dialect),
@@ -138,13 +148,29 @@ function uncutSql({ table }: Dialect) {
 }
 
 function saveSql(documents: string) {
-  const names = savedColumns.map(([name]) => name)
-  const arrays = savedColumns.map(([, type], at) => `$${at + 4}::${type}[]`)
-  return byKey(
-    `UPDATE ${documents} d SET ${names.map((name) => `${name} = i.${name}`).join(', ')}, deleted_at = NULL
-     FROM unnest($3::text[], ${arrays.join(', ')}) AS i (id, ${names.join(', ')})
-     WHERE d.tenant = $1 AND d.collection = $2 AND d.id = i.id`,
-  )
+  const set = savedColumns.map(([name]) => `${name} = excluded.${name}`).join(', ')
+  return byKey(overwriteSql(documents, { given: savedColumns, set: `${set}, deleted_at = NULL` }))
+}
+
+/**
+ * Writes over rows that are there, which are locked: ids are `$3`, `given` follow. Each is looked for by its key and
+ * written over by it; of an UPDATE, which is a join, a plan may read all that the tenant has.
+ */
+function overwriteSql(
+  documents: string,
+  {
+    given,
+    set,
+    where = '',
+  }: { readonly given: readonly (readonly [string, string])[]; readonly set: string; readonly where?: string },
+): string {
+  const names = given.map(([name]) => name)
+  const arrays = given.map(([, type], at) => `$${at + 4}::${type}[]`)
+  return `INSERT INTO ${documents} (tenant, collection, id, ${names.join(', ')})
+     SELECT $1::text, $2::text, i.id, ${names.map((name) => `i.${name}`).join(', ')}
+     FROM unnest($3::text[], ${arrays.join(', ')}) AS i (id, ${names.join(', ')}) CROSS JOIN LATERAL (
+       SELECT FROM ${documents} t WHERE t.tenant = $1 AND t.collection = $2 AND t.id = i.id ${where} OFFSET 0) t
+     ON CONFLICT (tenant, collection, id) DO UPDATE SET ${set}`
 }
 
 /** Held shared by whoever draws fences for new documents, and alone by who purges tombstones. */
