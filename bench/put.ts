@@ -126,6 +126,8 @@ async function runAll<K extends string>(
   for (const [, { calls }] of all) {
     for (const [at, kind] of kinds.entries()) {
       await inCrowd(few * 3, (i) => calls[kind](`warm ${i}`, at))
+      // What twenty write at once goes together, and leaves the way of one cold.
+      for (let i = 0; i < few * 2; i++) await calls[kind](`warm alone ${i}`, at)
     }
   }
   for (const [revision, kind] of kinds.entries()) {
