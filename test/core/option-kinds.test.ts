@@ -45,7 +45,7 @@ function namesOf(resolve: (options: Any) => unknown): string[] {
 
 describe('every option has a kind', () => {
   /** Checked, by name, where they are used. */
-  const elsewhere = ['embedder', 'fallback', 'splitter', 'metadata']
+  const elsewhere = ['embedder', 'fallback', 'splitter', 'metadata', 'entities']
 
   it.each(groups)('%s', (path, resolve, right) => {
     expect(() => resolve(right)).not.toThrow()

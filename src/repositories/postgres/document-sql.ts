@@ -149,7 +149,9 @@ function uncutSql({ table }: Dialect) {
 
 function saveSql(documents: string) {
   const set = savedColumns.map(([name]) => `${name} = excluded.${name}`).join(', ')
-  return byKey(overwriteSql(documents, { given: savedColumns, set: `${set}, deleted_at = NULL` }))
+  const overwrite = overwriteSql(documents, { given: savedColumns, set: `${set}, deleted_at = NULL` })
+  // Some adapters of users count what an INSERT changes by its rows alone.
+  return byKey(`${overwrite} RETURNING 1 AS one`)
 }
 
 /**

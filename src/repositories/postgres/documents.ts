@@ -283,7 +283,7 @@ export class PostgresDocumentRepository implements DocumentRepository {
 
   async save({ tenant, collection }: Scope, rows: readonly DocumentRow[]): Promise<void> {
     if (rows.length === 0) return
-    const { rowCount } = await run(this.#executor, this.#sql.save, [
+    const { rows: saved } = await run(this.#executor, this.#sql.save, [
       tenant,
       collection,
       rows.map(({ id }) => id),
@@ -292,10 +292,10 @@ export class PostgresDocumentRepository implements DocumentRepository {
       rows.map(({ fence }) => fence),
       rows.map(({ payloadFence }) => payloadFence),
     ])
-    if (rowCount === rows.length) return
+    if (saved.length === rows.length) return
     throw new HeadwaterError(
       'HW_INTERNAL',
-      `${rows.length - rowCount} documents are written without having been locked`,
+      `${rows.length - saved.length} documents are written without having been locked`,
     )
   }
 
