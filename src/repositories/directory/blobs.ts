@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { type Clock, systemClock } from '../../core/clock'
@@ -11,6 +11,7 @@ import { privateFile } from '../../core/private-files'
 import { type Random, systemRandom } from '../../core/random'
 import { bytesOf, checkBlobName, checkExpectedKey, resolveRange } from '../blob-bytes'
 import type { BlobDeleteOptions, BlobInfo, BlobPutOptions, BlobRepository, BlobSource, ScannedBlob } from '../blobs'
+import { syncFolder, writeAll } from './durable'
 import { BlobLayout, tenantOf } from './layout'
 import { storageError, unlessMissing } from './storage-error'
 
@@ -227,27 +228,10 @@ async function writeFile(
   return { key: hash.digest('hex'), size }
 }
 
-async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let at = 0; at < piece.byteLength; ) {
-    at += (await file.write(piece, at, piece.byteLength - at)).bytesWritten
-  }
-}
-
 /** A new folder's entry lives in its parent, which is synced too. */
 async function makeFolderSynced(path: string): Promise<void> {
   const first = makeFolder(path)
   for (let at = path; first !== undefined && at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at))
-}
-
-async function syncFolder(path: string): Promise<void> {
-  // Windows cannot open a folder to sync it.
-  if (process.platform === 'win32') return
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
 
 /** The bytes from `start` up to `end`. The file is opened when the first piece is asked for. */

@@ -17,6 +17,7 @@ import { Pace } from '../../writer/rebuild/pace'
 import { blobLine, copyBlobs } from './blob-files'
 import { TableDigest } from './digest'
 import type { BackupFiles } from './files'
+import { summaryOf } from './list'
 import { type BackupManifest, type BackupPart, type BackupTable, backupFormat, writeManifest } from './manifest'
 import { PartWriter } from './part-writer'
 import { withPlaceLock } from './place-lock'
@@ -299,17 +300,8 @@ class Creation {
   }
 
   #report(manifest: BackupManifest): BackupReport {
-    const { tables, blobs, tenants, vectors, id } = manifest
-    const parts = [...tables.flatMap((table) => table.parts), ...tenants, ...blobs.parts]
-    return {
-      id,
-      place: this.#files.shown,
-      complete: blobs.missingCount === 0 && vectors.lacking === 0,
-      rows: tables.reduce((sum, { rows }) => sum + rows, 0),
-      bytes: parts.reduce((sum, { size }) => sum + size, 0) + blobs.bytes,
-      written: this.#written,
-      manifest,
-    }
+    const { id, complete, rows, bytes } = summaryOf(manifest)
+    return { id, place: this.#files.shown, complete, rows, bytes, written: this.#written, manifest }
   }
 }
 

@@ -26,6 +26,11 @@ export function lineHash(line: string): bigint {
   return BigInt(`0x${hash('sha256', line, 'hex')}`)
 }
 
+/** Evenly spread over 0 up to 2^32, and the same whenever the same is asked. */
+export function drawOf(what: string): number {
+  return Number.parseInt(hash('sha1', what, 'hex').slice(0, 8), 16)
+}
+
 /** Digests of a table, whole and by tenant. */
 export class TableDigest {
   readonly whole = new RowDigest()

@@ -1,10 +1,11 @@
-import { type FileHandle, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { makeFolder } from '../../core/make-folder'
 import { privateFile } from '../../core/private-files'
 import type { Random } from '../../core/random'
+import { syncFolder, writeAll } from '../../repositories/directory/durable'
 import { storageError, unlessMissing } from '../../repositories/directory/storage-error'
 import type { BackupFile, BackupFiles } from './files'
 import { missingFile } from './refusals'
@@ -112,23 +113,6 @@ async function write(
     await file.close()
   }
   return size
-}
-
-async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let at = 0; at < piece.byteLength; ) {
-    at += (await file.write(piece, at, piece.byteLength - at)).bytesWritten
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  // Windows cannot open a folder to sync it.
-  if (process.platform === 'win32') return
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
 
 /** Errors of the source pass through; those of the file system say what they mean. */

@@ -1,7 +1,7 @@
 import type { CallOptions } from '../../core/abort'
 import { isHeadwaterError } from '../../core/errors'
 import type { BackupFiles } from './files'
-import { type BackupManifest, backupIds, newestId, readManifest } from './manifest'
+import { type BackupManifest, backupIds, newestId, partsOf, readManifest } from './manifest'
 
 /** A line of a list of backups. */
 export interface BackupSummary {
@@ -51,9 +51,8 @@ export async function showBackup(
   return readManifest(files, id ?? (await newestId(files, call)), call)
 }
 
-export function summaryOf({ id, createdAt, installation, ...manifest }: BackupManifest): BackupSummary {
-  const { tables, tenants, blobs, vectors } = manifest
-  const parts = [...tables.flatMap((table) => table.parts), ...tenants, ...blobs.parts]
+export function summaryOf(manifest: BackupManifest): BackupSummary {
+  const { id, createdAt, installation, tables, blobs, vectors } = manifest
   return {
     id,
     createdAt,
@@ -61,7 +60,7 @@ export function summaryOf({ id, createdAt, installation, ...manifest }: BackupMa
     complete: blobs.missingCount === 0 && vectors.lacking === 0,
     rows: tables.reduce((sum, { rows }) => sum + rows, 0),
     blobs: blobs.count,
-    bytes: parts.reduce((sum, { size }) => sum + size, 0) + blobs.bytes,
+    bytes: partsOf(manifest).reduce((sum, { size }) => sum + size, 0) + blobs.bytes,
     package: manifest.package,
   }
 }

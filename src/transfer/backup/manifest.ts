@@ -109,6 +109,11 @@ export function manifestName(id: string): string {
   return `${folder}${id}.json`
 }
 
+/** Its files, those that blobs are in left out. */
+export function partsOf({ tables, tenants, blobs }: BackupManifest): BackupPart[] {
+  return [...tables.flatMap(({ parts }) => parts), ...tenants, ...blobs.parts]
+}
+
 /** Of a file of the place; undefined for what is no manifest. */
 export function idOfManifest(name: string): string | undefined {
   const id = name.startsWith(folder) && name.endsWith('.json') ? name.slice(folder.length, -'.json'.length) : ''

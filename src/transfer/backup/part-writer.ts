@@ -1,7 +1,8 @@
-import { createHash, createHmac, hash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { type CallOptions, throwIfAborted } from '../../core/abort'
+import { drawOf } from './digest'
 import type { BackupFiles } from './files'
 import type { BackupPart } from './manifest'
 import type { RowLine } from './read-rows'
@@ -42,7 +43,7 @@ export class PartWriter {
     const bytes = Buffer.byteLength(line) + 1
     this.#lines.push(line)
     this.#bytes += bytes
-    const chance = Number.parseInt(hash('sha1', key, 'hex').slice(0, 8), 16)
+    const chance = drawOf(key)
     const target = this.#options.bytes
     if (chance * target < bytes * most || this.#bytes >= 4 * target) await this.#cut(key)
   }

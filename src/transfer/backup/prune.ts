@@ -6,7 +6,7 @@ import type { Random } from '../../core/random'
 import { blobsOf } from './blob-files'
 import type { BackupFile, BackupFiles } from './files'
 import { summaryOf } from './list'
-import { type BackupManifest, backupIds, manifestName, readManifest } from './manifest'
+import { type BackupManifest, backupIds, manifestName, partsOf, readManifest } from './manifest'
 import { type PlaceLock, withPlaceLock } from './place-lock'
 import { SeenTexts } from './seen-texts'
 
@@ -99,9 +99,8 @@ async function removeAbandoned(files: BackupFiles, call: CallOptions): Promise<v
 }
 
 async function* filesOf(files: BackupFiles, manifest: BackupManifest, call: CallOptions): AsyncGenerator<string> {
-  const { tables, tenants, blobs } = manifest
-  for (const { file } of [...tables.flatMap(({ parts }) => parts), ...tenants, ...blobs.parts]) yield file
-  for await (const { file } of blobsOf(files, blobs.parts, call)) yield file
+  for (const { file } of partsOf(manifest)) yield file
+  for await (const { file } of blobsOf(files, manifest.blobs.parts, call)) yield file
 }
 
 interface Candidate {

@@ -1,12 +1,12 @@
-import { createHash, hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import type { Clock } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
 import { isHeadwaterError } from '../../core/errors'
 import { type BackupBlob, blobsOf, eachOf } from './blob-files'
-import { TableDigest } from './digest'
+import { drawOf, TableDigest } from './digest'
 import type { BackupFiles } from './files'
-import { type BackupManifest, type BackupPart, type BackupTable, newestId, readManifest } from './manifest'
+import { type BackupManifest, type BackupPart, type BackupTable, newestId, partsOf, readManifest } from './manifest'
 import { linesOf } from './part-reader'
 import { damaged } from './refusals'
 import { SeenTexts } from './seen-texts'
@@ -99,8 +99,8 @@ class Verification {
       this.#note(error)
       return
     }
-    const { tables, tenants, blobs, vectors } = manifest
-    const parts = [...tables.flatMap((table) => table.parts), ...tenants, ...blobs.parts]
+    const { blobs, vectors } = manifest
+    const parts = partsOf(manifest)
     this.#parts.of = parts.length
     this.#blobs.of = blobs.count
     this.#counts.waitingVectors = vectors.waiting
@@ -240,7 +240,7 @@ class Verification {
   }
 
   #drawn(what: string): boolean {
-    return Number.parseInt(hash('sha1', what, 'hex').slice(0, 8), 16) < this.#share * 2 ** 32
+    return drawOf(what) < this.#share * 2 ** 32
   }
 }
 
