@@ -298,6 +298,7 @@ export type {
   ClaimedErrand,
   ErrandBacklog,
   ErrandClaim,
+  ErrandClaimOptions,
   ErrandFilter,
   ErrandOutcome,
   ErrandRepository,

@@ -17,6 +17,14 @@ export interface ErrandClaim {
   readonly token: string
 }
 
+export interface ErrandClaimOptions {
+  readonly names: readonly string[]
+  /** Of each name. */
+  readonly limit: number
+  readonly token: string
+  readonly leaseMs: number
+}
+
 export interface ClaimedErrand extends NewErrand, ErrandClaim {
   /** 1, 2, 3...: this one included. */
   readonly attempt: number
@@ -69,15 +77,7 @@ export interface ErrandRepository {
   /** There if the transaction commits. */
   add(errand: NewErrand): Promise<void>
   /** Takes up to `limit` of each name that are due and not held, the longest due first, and counts an attempt of each. */
-  claim(
-    options: {
-      readonly names: readonly string[]
-      readonly limit: number
-      readonly token: string
-      readonly leaseMs: number
-    },
-    call?: CallOptions,
-  ): Promise<ClaimedErrand[]>
+  claim(options: ErrandClaimOptions, call?: CallOptions): Promise<ClaimedErrand[]>
   /** Extends leases; returns those that are still held so. What was claimed in an earlier epoch is not. */
   renew(claims: readonly ErrandClaim[], leaseMs: number): Promise<ErrandClaim[]>
   /**

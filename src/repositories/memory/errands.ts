@@ -4,6 +4,7 @@ import type {
   ClaimedErrand,
   ErrandBacklog,
   ErrandClaim,
+  ErrandClaimOptions,
   ErrandFilter,
   ErrandOutcome,
   ErrandRepository,
@@ -31,16 +32,7 @@ export class MemoryErrands implements ErrandRepository {
     })
   }
 
-  claim(
-    options: {
-      readonly names: readonly string[]
-      readonly limit: number
-      readonly token: string
-      readonly leaseMs: number
-    },
-    call?: CallOptions,
-  ): Promise<ClaimedErrand[]> {
-    const { names, limit, token, leaseMs } = options
+  claim({ names, limit, token, leaseMs }: ErrandClaimOptions, call?: CallOptions): Promise<ClaimedErrand[]> {
     return this.#access.write('errands.claim', call, (changes) => {
       const { tables, withoutGuard } = this.#access.engine
       const now = this.#now()

@@ -6,6 +6,7 @@ import type {
   ClaimedErrand,
   ErrandBacklog,
   ErrandClaim,
+  ErrandClaimOptions,
   ErrandFilter,
   ErrandOutcome,
   ErrandRepository,
@@ -32,16 +33,7 @@ export class PostgresErrandRepository implements ErrandRepository {
     await run(this.#executor, this.#sql.add, [id, tenant, name, JSON.stringify(payload)])
   }
 
-  async claim(
-    options: {
-      readonly names: readonly string[]
-      readonly limit: number
-      readonly token: string
-      readonly leaseMs: number
-    },
-    call?: CallOptions,
-  ): Promise<ClaimedErrand[]> {
-    const { names, limit, token, leaseMs } = options
+  async claim({ names, limit, token, leaseMs }: ErrandClaimOptions, call?: CallOptions): Promise<ClaimedErrand[]> {
     if (names.length === 0 || limit === 0) return []
     const values = [names, this.#floors.of(names), token, leaseMs]
     const { rows } = await run<StoredErrand>(this.#executor, this.#sql.claim(limit), values, call)
