@@ -30,9 +30,14 @@ export function collectionName(value: string): CollectionName {
   return checkedName(value, 'collection') as CollectionName
 }
 
+/** Whether it is a name of 1 to 128 characters of `[A-Za-z0-9._-]`. */
+export function isName(value: unknown): value is string {
+  return typeof value === 'string' && namePattern.test(value)
+}
+
 /** A name of 1 to 128 characters of `[A-Za-z0-9._-]`, else HW_INVALID_ARGUMENT. */
 export function checkedName(value: unknown, path: string): string {
-  if (typeof value === 'string' && namePattern.test(value)) return value
+  if (isName(value)) return value
   throw new HeadwaterError(
     'HW_INVALID_ARGUMENT',
     `${path}: ${describeValue(value)} is not a name of 1 to 128 characters of [A-Za-z0-9._-]`,

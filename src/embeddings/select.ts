@@ -1,6 +1,7 @@
 import type { CorePorts } from '../core/core-ports'
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
+import { isName } from '../core/ids'
 import { refuseUnknown } from '../core/known-options'
 import type { Embedder } from './embedder'
 import { FallbackEmbedder } from './fallback'
@@ -82,7 +83,7 @@ function ownVectors(options: OwnVectorsOptions, path: string): Embedder {
   }
   refuseUnknown(options, { name: true, dimensions: true, normalized: true }, path)
   const { name } = options
-  if (!isFingerprint(name)) throw invalid(`${path}.name`, `${describeValue(name)} is not ${fingerprints}`)
+  if (!isName(name)) throw invalid(`${path}.name`, `${describeValue(name)} is not ${fingerprints}`)
   return checked(new OwnVectors(options, path), path)
 }
 
@@ -110,16 +111,12 @@ function openAi(options: OpenAiEmbedderOptions, path: string, ports: CorePorts):
 
 const fingerprints = '1 to 128 characters of [A-Za-z0-9._-]'
 
-function isFingerprint(value: unknown): value is string {
-  return typeof value === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(value)
-}
-
 function checked(embedder: Embedder, path: string): Embedder {
   const { fingerprint, dimensions, maxTokens } = embedder
   if (typeof embedder.embed !== 'function') {
     throw invalid(path, `is neither an embedder (it has no embed()) nor { hashing: {} }`)
   }
-  if (!isFingerprint(fingerprint)) {
+  if (!isName(fingerprint)) {
     const problem = `${describeValue(fingerprint)} is not ${fingerprints}; fingerprintOf() makes one`
     throw invalid(`${path}.fingerprint`, problem)
   }

@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../core/errors'
-import { sha256 } from '../core/ids'
+import { isName, sha256 } from '../core/ids'
 import { type KnownOptions, refuseUnknown } from '../core/known-options'
 import { ContentSplitter } from './content-splitter'
 import type { Splitter } from './splitter'
@@ -24,7 +24,7 @@ export function splitterOf(option: SplitterOptions | Splitter = {}, path = 'spli
   }
   if ('split' in option) {
     if (typeof option.split !== 'function') throw invalid(`${path}.split`, 'is not a function')
-    if (typeof option.id !== 'string' || !/^[A-Za-z0-9._-]{1,128}$/.test(option.id)) {
+    if (!isName(option.id)) {
       throw invalid(`${path}.id`, `${JSON.stringify(option.id)} is not 1 to 128 characters of [A-Za-z0-9._-]`)
     }
     return option

@@ -6,6 +6,7 @@ import { told } from '../../observability/told'
 import type { Generation, Target } from '../../repositories/generations'
 import { hasEngine, lacks } from '../../repositories/index-engines'
 import type { ClaimedJob, JobKey, JobTarget, SettledJob } from '../../repositories/jobs'
+import { backoffMs } from '../../resilience/backoff'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { cutDocuments } from '../rebuild/cut-documents'
 import { jobGenerations } from '../rebuild/generations'
@@ -361,8 +362,8 @@ export class JobRunner {
 
   /** Full jitter under a doubling ceiling, ms. */
   backoff(attempts: number): number {
-    const ceiling = Math.min(this.#options.backoffMaxMs, this.#options.backoffMs * 2 ** attempts)
-    return Math.ceil(this.#ports.random.next() * ceiling)
+    const { backoffMs: baseMs, backoffMaxMs: maxMs } = this.#options
+    return Math.ceil(backoffMs(attempts, { baseMs, maxMs }, this.#ports.random))
   }
 }
 

@@ -1,7 +1,7 @@
 import { checkText } from '../../core/checked-text'
 import { describeValue } from '../../core/describe-value'
 import { HeadwaterError } from '../../core/errors'
-import type { CollectionName, TenantId } from '../../core/ids'
+import { type CollectionName, isName, type TenantId } from '../../core/ids'
 import { reading } from '../../core/known-options'
 import type { Target } from '../../repositories/generations'
 
@@ -64,7 +64,6 @@ export interface BatchResult {
 
 const epochUnit = 2 ** 40
 const mostIds = 1_000
-const name = /^[A-Za-z0-9._-]{1,128}$/
 
 /**
  * The receipt as it is at this moment, what it waits for alone: from another process, it may be anything. Throws
@@ -76,7 +75,7 @@ export function checkReceipt(given: unknown, tenant: TenantId, path = 'receipt')
     const { collection, epoch, fence, ids, commit, tenant: of } = given as Partial<Receipt>
     if (typeof of !== 'string' || !isCount(epoch) || !isCount(fence)) throw invalid(path, 'pass what a write returned')
     if (of !== tenant) throw invalid(path === 'receipt' ? 'receipt.tenant' : path, 'the receipt is of another tenant')
-    if (collection !== undefined && !(typeof collection === 'string' && name.test(collection))) {
+    if (collection !== undefined && !isName(collection)) {
       throw invalid(`${path}.collection`, `${describeValue(collection)} is no collection`)
     }
     return {
