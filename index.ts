@@ -418,8 +418,9 @@ export type {
   CreateBackupSettings,
   TableDefinition,
 } from './src/store/backup/index'
+export { openStore } from './src/store/open-store'
 export { type OpenTruthOptions, openTruth } from './src/store/open-truth'
-export { openStore, type Store, type StoreErrand } from './src/store/store'
+export type { Store, StoreErrand } from './src/store/store'
 export type { Degradation, ErrandsHealth, GenerationsHealth, StoreHealth } from './src/store/store-health'
 export type { CollectionOptions, StoreOptions } from './src/store/store-options'
 export type { ConnectionHealth } from './src/store/store-parts'

@@ -1,8 +1,5 @@
-/** Four digits each, from 0000 on, as ASCII. */
-const fours = new Uint8Array(40_000)
-for (let value = 0, at = 0; value < 10_000; value++) {
-  for (const unit of [1_000, 100, 10, 1]) fours[at++] = 48 + (Math.floor(value / unit) % 10)
-}
+/** Four digits each, from 0000 on, as ASCII; made with the first number. */
+let fours: Uint8Array | undefined
 
 const zero = 48
 const minus = 45
@@ -39,14 +36,23 @@ export function writeFloat32(value: number, into: Uint8Array, from: number): num
   const high = Math.floor(digits / 100_000)
   const low = digits - high * 100_000
   const middle = Math.floor(low / 10)
-  at = writeFour(high, into, at)
-  at = writeFour(middle, into, at)
+  fours ??= allFours()
+  at = writeFour(fours, high, into, at)
+  at = writeFour(fours, middle, into, at)
   into[at] = zero + (low - middle * 10)
   while (into[at] === zero) at--
   return at + 1
 }
 
-function writeFour(value: number, into: Uint8Array, at: number): number {
+function allFours(): Uint8Array {
+  const all = new Uint8Array(40_000)
+  for (let value = 0, at = 0; value < 10_000; value++) {
+    for (const unit of [1_000, 100, 10, 1]) all[at++] = zero + (Math.floor(value / unit) % 10)
+  }
+  return all
+}
+
+function writeFour(fours: Uint8Array, value: number, into: Uint8Array, at: number): number {
   const first = value * 4
   into[at] = fours[first]!
   into[at + 1] = fours[first + 1]!

@@ -23,14 +23,8 @@ describeBothEngines('the command line: from Postgres alone to Qdrant, and back',
       'not among the engines that this process has for target vector: postgres',
     )
 
-    // Two at once build one index, and both tell of it.
-    const move = () => wide('rebuild', '--target', 'vector', '--engine', 'qdrant')
-    const [one, two] = await Promise.all([move(), move()])
-    expect([one.code, two.code]).toContain(0)
-    for (const { code, stdout, stderr } of [one, two]) {
-      if (code === 0) expect(stdout).toMatch(/ is live, in qdrant: /)
-      else expect(stderr).toContain('HW_REBUILD_FAILED')
-    }
+    const moved = await wide('rebuild', '--target', 'vector', '--engine', 'qdrant')
+    expect(moved).toMatchObject({ code: 0, stdout: expect.stringMatching(/ is live, in qdrant: /) })
     expect((await wide('status')).stdout).toMatch(/live .*qdrant/)
     expect((await doctor(wide, live))[0]?.detail).toMatch(/^live in qdrant; postgres is fed beside it/)
     for (const command of [
@@ -50,7 +44,15 @@ describeBothEngines('the command line: from Postgres alone to Qdrant, and back',
       stderr: expect.stringContaining('give `qdrant` (QDRANT_URL)'),
     })
     expect((await wide('rollback', '--target', 'vector')).code).toBe(0)
-    expect((await wide('rebuild', '--target', 'vector', '--engine', 'postgres')).code).toBe(0)
+
+    // Two at once build one index, and both tell of it; or the second came when the first had switched, and builds anew.
+    const back = () => wide('rebuild', '--target', 'vector', '--engine', 'postgres')
+    const [one, two] = await Promise.all([back(), back()])
+    expect([one.code, two.code]).toContain(0)
+    for (const { code, stdout, stderr } of [one, two]) {
+      if (code === 0) expect(stdout).toMatch(/ is live, in postgres: /)
+      else expect(stderr).toContain('HW_REBUILD_FAILED')
+    }
     expect((await wide('rollback', '--target', 'vector', '--drop')).code).toBe(0)
     expect((await doctor(narrow, live))[0]?.detail).toBe('live in postgres')
     expect((await narrow('doctor')).code).toBe(0)

@@ -4,16 +4,9 @@ import { codeOf } from '../../src/testing/runner'
 import { writerDefaults } from '../../src/writer/ports'
 import { liveGeneration } from '../../src/writer/rebuild/generations'
 import { IndexWatch } from '../../src/writer/reconcile/index-watch'
+import { saveRows, setRowsBack } from '../support/set-back'
 import { Stage, scope, trap, useStages } from './stage'
 import type { Step } from './steps'
-
-const tables = ['registry', 'documents', 'chunks', 'embeddings', 'queue', 'claims', 'generations', 'commits']
-const saveRows = `CREATE SCHEMA saved;
-  ${tables.map((table) => `CREATE TABLE saved.${table} AS TABLE headwater.${table};`).join('\n')}
-  CREATE TABLE saved.fence AS SELECT last_value FROM headwater.fences;`
-const restoreRows = `BEGIN; TRUNCATE ${tables.map((table) => `headwater.${table}`).join(', ')};
-  ${tables.map((table) => `INSERT INTO headwater.${table} OVERRIDING SYSTEM VALUE TABLE saved.${table};`).join('\n')}
-  SELECT setval('headwater.fences', (SELECT last_value FROM saved.fence)); COMMIT;`
 
 describe('a Postgres that is restored behind the library’s back', () => {
   useStages()
@@ -26,7 +19,7 @@ describe('a Postgres that is restored behind the library’s back', () => {
       const { ports, writer } = stage.process()
       await writer.put(scope, { id: 'd', text: 'first words' })
       await writer.relay.drain()
-      await stage.database.admin(saveRows)
+      await saveRows(stage.database)
       const { vectors, texts } = stage
       const markers = {
         vector: await vectors.marker(vectorIndexOf(await liveGeneration(ports, 'vector', scope.collection))),
@@ -36,7 +29,7 @@ describe('a Postgres that is restored behind the library’s back', () => {
       await writer.relay.drain()
       const never = new AbortController().signal
       await new IndexWatch(ports, { ...writerDefaults, markMs: 0 }, 'before').round(never)
-      await stage.database.admin(restoreRows)
+      await setRowsBack(stage.database)
 
       const asThen =
         (target: 'vector' | 'text'): Step =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Embedder } from '../../index'
 import { listen } from '../../src/observability/channels'
-import { openStore } from '../../src/store/store'
+import { openStore } from '../../src/store/open-store'
 import { createTestStore } from '../../src/testing/test-store'
 
 const section = (name: string): string =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { openStore } from '../../src/store/store'
+import { openStore } from '../../src/store/open-store'
 import { createTestStore } from '../../src/testing/test-store'
 
 const embedder = { hashing: { dimensions: 16 } }

@@ -5,6 +5,7 @@ import { ElasticsearchConnection } from '../../src/connections/elasticsearch/con
 import { elasticsearchUrl } from '../support/elasticsearch'
 import { createDatabase, describeWithPgvector, pgvectorUrl, type TestDatabase } from '../support/postgres'
 import { startQdrantDouble } from '../support/qdrant-double'
+import { saveRows, setRowsBack } from '../support/set-back'
 
 const checkMs = 50
 const within = { timeout: 40_000, interval: 100 }
@@ -144,13 +145,13 @@ describeWithPgvector('indexes and databases that are not what they were', () => 
       const store = await stage.open({ markMs: 1 })
       await fill(store)
       const name = await live(store, 'vector')
-      await stage.database.admin(saveRows)
+      await saveRows(stage.database)
       const lost = await live1(store)
       await vi.waitFor(async () => {
         const { rows } = await stage.database.admin(markedSince)
         expect(rows[0]).toEqual({ marked: true })
       }, within)
-      await stage.database.admin(restoreRows)
+      await setRowsBack(stage.database)
       await vi.waitFor(async () => {
         const { rows } = await stage.database.admin("SELECT value FROM headwater.registry WHERE name = 'epoch'")
         expect(Number(rows[0].value)).toBeGreaterThan(1)
@@ -304,14 +305,5 @@ async function onServer(text: string): Promise<void> {
   }
 }
 
-const tables = ['registry', 'documents', 'chunks', 'embeddings', 'queue', 'claims', 'generations', 'commits']
-
-/** What a dump of the data holds, and how it comes back into the tables that are there. */
-const saveRows = `CREATE SCHEMA saved;
-  ${tables.map((table) => `CREATE TABLE saved.${table} AS TABLE headwater.${table};`).join('\n')}
-  CREATE TABLE saved.fence AS SELECT last_value FROM headwater.fences;`
-const restoreRows = `BEGIN; TRUNCATE ${tables.map((table) => `headwater.${table}`).join(', ')};
-  ${tables.map((table) => `INSERT INTO headwater.${table} OVERRIDING SYSTEM VALUE TABLE saved.${table};`).join('\n')}
-  SELECT setval('headwater.fences', (SELECT last_value FROM saved.fence)); COMMIT;`
 const markedSince = `SELECT bool_and(now.value #>> '{mark,fence}' <> was.value #>> '{mark,fence}') AS marked
   FROM headwater.registry now JOIN saved.registry was USING (name) WHERE name LIKE 'index:%'`
