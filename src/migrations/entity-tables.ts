@@ -162,7 +162,7 @@ export async function assertEntityTables(target: MigrationTarget, options: Entit
   const schema = schemaOf(options)
   if (options.tables.length === 0) return
   const plans = await withPool(target, (pool) => fittingPlans(pool, schema, options.tables))
-  const pending = plans.flatMap(({ additions }) => additions).concat(later(plans))
+  const pending = pendingOf(plans)
   if (pending.length === 0) return
   const entities = options.tables.filter((_, at) => !isEmpty(plans[at]!)).map(({ entity }) => entity)
   throw new HeadwaterError(
@@ -209,8 +209,13 @@ async function plansOf(source: Source, schema: string, tables: readonly Declared
   })
 }
 
-function isEmpty({ additions, indexes, references }: Plan): boolean {
-  return additions.length + indexes.length + references.length === 0
+/** Every statement that is left to be run, in order. */
+export function pendingOf(plans: readonly Plan[]): string[] {
+  return [...plans.flatMap(({ additions }) => additions), ...later(plans)]
+}
+
+function isEmpty(plan: Plan): boolean {
+  return pendingOf([plan]).length === 0
 }
 
 /** What no transaction may do, or should: references look for an index, so that all of those come first. */

@@ -1,6 +1,12 @@
 import { HeadwaterError } from '../core/errors'
 import { catalogue } from './catalogue'
-import { type DeclaredTable, type EntityTablePlan, migrateEntityTables, planEntityTables } from './entity-tables'
+import {
+  type DeclaredTable,
+  type EntityTablePlan,
+  migrateEntityTables,
+  pendingOf,
+  planEntityTables,
+} from './entity-tables'
 import { assertNothingLost, migrate } from './migrate'
 import { type MigrationStatus, migrationStatus } from './status'
 import type { MigrationTarget, SchemaOptions } from './target'
@@ -29,7 +35,7 @@ export async function statusOfAll(target: MigrationTarget, options: AllOptions):
   const own = await userMigrationStatus(target, options)
   const entities = await planEntityTables(target, options)
   const open = [status.pending, status.incompatible, status.missing, status.unrecorded, own.pending]
-  const fits = entities.every((plan) => [plan.additions, plan.indexes, plan.misfits].every((list) => list.length === 0))
+  const fits = pendingOf(entities).length === 0 && entities.every(({ misfits }) => misfits.length === 0)
   return { ...status, own, entities, ready: fits && open.every((list) => list.length === 0) }
 }
 

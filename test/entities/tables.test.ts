@@ -5,7 +5,9 @@ import { defineEntity, type EntityDeclaration, openStore, type PostgresOptions, 
 import { checkEntities } from '../../src/cli/doctor/database'
 import { PostgresConnection } from '../../src/connections/postgres/connection'
 import { entityDefinitions } from '../../src/entities/entity-map'
+import { statusOfAll } from '../../src/migrations/migrate-all'
 import { entityStatements } from '../../src/repositories/postgres/entity-sql'
+import { tableDeclaration } from '../../src/repositories/postgres/entity-tables'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 
 const base = { embedder: { hashing: { dimensions: 16 } }, relay: 'external' } as const
@@ -321,6 +323,20 @@ describeWithPgvector('tables of entities', () => {
     await one.close()
     await two.close()
     await (await open(wider, { schema, migrate: 'check' })).close()
+
+    const { rows: references } = await database().admin(
+      `SELECT conname AS name FROM pg_constraint WHERE conrelid = '${schema}.e_books'::regclass AND contype = 'f'`,
+    )
+    await ask(`ALTER TABLE ${schema}.e_books DROP CONSTRAINT "${references[0].name}"`)
+    const connection = new PostgresConnection({ url: database().url })
+    const tables = [tableDeclaration(entityDefinitions({ books: wider }).get('books')!.table)]
+    expect(await statusOfAll(connection, { schema, files: [], tables })).toMatchObject({ ready: false })
+    expect((await checkEntities(connection, schema, tables))[0]).toMatchObject({
+      name: 'entity books',
+      state: 'failed',
+      code: 'HW_MIGRATION_NEEDED',
+    })
+    await connection.close()
   })
 
   it('makes a unique index where values differ, and says so where they do not', async () => {

@@ -3,7 +3,7 @@ import type { Settings } from '../../config/settings'
 import { PostgresConnection } from '../../connections/postgres/connection'
 import type { PostgresOptions } from '../../connections/postgres/options'
 import { HeadwaterError } from '../../core/errors'
-import { planEntityTables } from '../../migrations/entity-tables'
+import { pendingOf, planEntityTables } from '../../migrations/entity-tables'
 import {
   type AllOptions,
   type AllStatus,
@@ -158,9 +158,10 @@ async function printStatus(out: Output, status: AllStatus): Promise<void> {
       ...status.pending.map((name) => [name, 'pending', '']),
       ...own.applied.map(({ name, at }) => [name, stateOf(name), new Date(at).toISOString()]),
       ...own.pending.map((name) => [name, 'pending', '']),
-      ...status.entities.map(({ table, additions, indexes, misfits }) => {
+      ...status.entities.map((plan) => {
+        const { table, misfits } = plan
         if (misfits.length > 0) return [table, `another: ${misfits.map(({ what }) => what).join('; ')}`, '']
-        return [table, additions.length + indexes.length === 0 ? 'as declared' : 'pending', '']
+        return [table, pendingOf([plan]).length === 0 ? 'as declared' : 'pending', '']
       }),
     ],
   )

@@ -1,6 +1,6 @@
 import type { PostgresConnection } from '../../connections/postgres/connection'
 import { errorCatalogue, HeadwaterError } from '../../core/errors'
-import { type DeclaredTable, type EntityTablePlan, planEntityTables } from '../../migrations/entity-tables'
+import { type DeclaredTable, type EntityTablePlan, pendingOf, planEntityTables } from '../../migrations/entity-tables'
 import { ownRelations } from '../../migrations/own-tables'
 import { readRoles } from '../../migrations/roles'
 import { assertRunnable, assertWhole, migrationStatus } from '../../migrations/status'
@@ -104,7 +104,8 @@ export async function checkEntities(
   return [...problems, ...found.filter(({ name, state }) => state !== 'ok' || !told.has(name))]
 }
 
-function checkPlan({ entity, table, additions, indexes, misfits }: EntityTablePlan): Check[] {
+function checkPlan(plan: EntityTablePlan): Check[] {
+  const { entity, table, misfits } = plan
   const name = `entity ${table.slice(2)}`
   if (misfits.length > 0) {
     const what = `entities.${entity}: ${misfits.map((one) => one.what).join('; ')}`
@@ -112,7 +113,7 @@ function checkPlan({ entity, table, additions, indexes, misfits }: EntityTablePl
       'Run `headwater migrate new NAME --entities FILE` and correct what it writes, or declare it as it is.'
     return [failed(name, new HeadwaterError('HW_ENTITY_MISMATCH', what, { path: `entities.${entity}` }), remedy)]
   }
-  const pending = [...additions, ...indexes]
+  const pending = pendingOf([plan])
   if (pending.length === 0) return []
   const error = new HeadwaterError('HW_MIGRATION_NEEDED', `entities.${entity}: pending: ${pending.join('; ')}`)
   return [failed(name, error, 'Run `headwater migrate up --entities FILE`.')]
