@@ -109,6 +109,11 @@ export interface Inserted {
   readonly otherChunkings?: readonly string[] | undefined
 }
 
+export interface Stamps {
+  readonly fences: number[]
+  readonly chunkings: string[]
+}
+
 /** The next version of a document that is there, as long as it is as it was read. */
 export interface DocumentChange {
   readonly document: NewDocument
@@ -196,6 +201,8 @@ export interface DocumentRepository {
    * invisible after the transaction.
    */
   lock(scope: Scope, ids: readonly string[], options: { create: boolean }): Promise<DocumentHead[]>
+  /** `lock` with `create`, and then `stamps` with a fence for each document, in one round trip. */
+  take(scope: Scope, ids: readonly string[]): Promise<{ heads: DocumentHead[] } & Stamps>
   /**
    * Writes documents that are not there, with their chunks and jobs, each row once. Fences are drawn while no tombstone
    * is being purged, so that none is below one that there was.
@@ -214,7 +221,7 @@ export interface DocumentRepository {
    * As `fences`, with the chunkings that the collection's generations use, in order. Read under the locks, so that whoever
    * cuts the documents for a new generation sees what was written before, and who writes after knows of it.
    */
-  stamps(collection: CollectionName, count: number): Promise<{ fences: number[]; chunkings: string[] }>
+  stamps(collection: CollectionName, count: number): Promise<Stamps>
   /** Writes locked rows; a tombstone becomes a live document. */
   save(scope: Scope, rows: readonly DocumentRow[]): Promise<void>
   /** Turns locked rows into tombstones; text, metadata and blob are let go. `at` is epoch ms. */

@@ -27,7 +27,7 @@ describe('a writer in flight while documents are cut anew', () => {
       const slow = stage.process({
         inTruth: async (call, _args, go) => {
           const answer = await go()
-          if (call === 'documents.stamps') await read.pass()
+          if (call === 'documents.take') await read.pass()
           return answer
         },
       })

@@ -144,8 +144,13 @@ class Transaction implements Executor {
       pinned: this.#core.pinned,
       limits: limitsOf(this.#core.options, this.#deadline.remaining(), timeoutMs !== undefined),
     })
-    const answer = await lease.ask({ text }, this.#deadline.signal)
-    if (!answer.ok) throw this.#failed(answer)
+    const begun = this.#inTurn(lease, async () => {
+      const answer = await lease.ask({ text }, this.#deadline.signal)
+      if (!answer.ok) this.#failed(answer)
+      return answer
+    })
+    // What goes out with it fails where it did.
+    if (!lease.pipelined && !(await begun).ok) throw this.#firstFailure
   }
 
   async #rollback(lease: Lease, leave: () => void): Promise<void> {

@@ -19,6 +19,7 @@ import type {
   InsertOptions,
   KnownContent,
   NewDocument,
+  Stamps,
   UncutDocument,
   WantedContent,
   WithContent,
@@ -146,7 +147,12 @@ export class MemoryDocuments implements DocumentRepository {
     })
   }
 
-  stamps(collection: CollectionName, count: number): Promise<{ fences: number[]; chunkings: string[] }> {
+  async take(scope: Scope, ids: readonly string[]): Promise<{ heads: DocumentHead[] } & Stamps> {
+    const heads = await this.lock(scope, ids, { create: true })
+    return { heads, ...(await this.stamps(scope.collection, heads.length)) }
+  }
+
+  stamps(collection: CollectionName, count: number): Promise<Stamps> {
     return this.#access.write('documents.stamps', undefined, (changes) => {
       const fences = Array.from({ length: count }, () => nextFence(this.#access.engine))
       return { fences, chunkings: usedChunkings(changes, collection) }

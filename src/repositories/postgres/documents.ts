@@ -21,6 +21,7 @@ import type {
   InsertOptions,
   KnownContent,
   NewDocument,
+  Stamps,
   UncutDocument,
   WantedContent,
   WithContent,
@@ -131,14 +132,29 @@ export class PostgresDocumentRepository implements DocumentRepository {
   ): Promise<DocumentHead[]> {
     const unique = [...new Set(ids)]
     if (unique.length === 0) return []
-    const values = [tenant, collection, unique]
+    if (create) return (await this.#take({ tenant, collection }, unique, 0)).heads
+    const { rows } = await run<StoredHead>(this.#executor, this.#sql.lock, [tenant, collection, unique])
+    return rows.map(headOf)
+  }
+
+  async take(scope: Scope, ids: readonly string[]): Promise<{ heads: DocumentHead[] } & Stamps> {
+    const unique = [...new Set(ids)]
+    return this.#take(scope, unique, unique.length)
+  }
+
+  /** Statements that are asked for one right after another are carried out in that order. */
+  async #take(scope: Scope, ids: readonly string[], count: number): Promise<{ heads: DocumentHead[] } & Stamps> {
+    const values = [scope.tenant, scope.collection, ids]
     for (let placing = 1; ; placing++) {
-      if (create) await run(this.#executor, this.#sql.place, values)
-      const { rows } = await run<StoredHead>(this.#executor, this.#sql.lock, values)
+      const [, { rows }, stamps] = await Promise.all([
+        run(this.#executor, this.#sql.place, values),
+        run<StoredHead>(this.#executor, this.#sql.lock, values),
+        this.stamps(scope.collection, count),
+      ])
       // A tombstone that was there may be purged before it is locked: then it is placed anew.
-      if (!create || rows.length === unique.length) return rows.map(headOf)
+      if (rows.length === ids.length) return { heads: rows.map(headOf), ...stamps }
       if (placing === placings) {
-        throw new HeadwaterError('HW_CONFLICT', `${unique.length - rows.length} documents could not be locked`)
+        throw new HeadwaterError('HW_CONFLICT', `${ids.length - rows.length} documents could not be locked`)
       }
     }
   }
@@ -271,7 +287,7 @@ export class PostgresDocumentRepository implements DocumentRepository {
     return rows.map(({ fence }) => Number(fence)).sort((a, b) => a - b)
   }
 
-  async stamps(collection: CollectionName, count: number): Promise<{ fences: number[]; chunkings: string[] }> {
+  async stamps(collection: CollectionName, count: number): Promise<Stamps> {
     if (count === 0) return { fences: [], chunkings: [] }
     const { rows } = await run<{ fence: number; used: string[] | null }>(this.#executor, this.#sql.stamps, [
       collection,

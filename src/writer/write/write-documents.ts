@@ -69,11 +69,13 @@ export interface WriteContext {
  */
 export async function writeDocuments(context: WriteContext, documents: readonly PreparedDocument[]): Promise<Written> {
   const { session, scope } = context
-  const heads = await lockHeads(
-    context,
+  const taken = await session.documents.take(
+    scope,
     documents.map((prepared) => prepared.document.id),
   )
-  const cut = await cutMeanwhile(context, heads)
+  const heads = new Map(taken.heads.map((head) => [head.id, head]))
+  const chunkings = taken.chunkings.length === 0 ? [context.chunking] : taken.chunkings
+  const cut = await cutMeanwhile(context, heads, chunkings)
   const changed = documents.filter((prepared) => {
     const head = heads.get(prepared.document.id)!
     checkVersion(context, head)
@@ -85,13 +87,11 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
   if (changed.length === 0) return written(documents, outcomes)
 
   // What a document owned before is held by its row.
-  const taken = changed.flatMap(({ document: { id, blob } }) =>
+  const blobs = changed.flatMap(({ document: { id, blob } }) =>
     blob && heads.get(id)!.blobKey !== blob.hash ? [blob] : [],
   )
-  await holdBlobs(session, context.blobs, scope.tenant, taken, context.call)
+  await holdBlobs(session, context.blobs, scope.tenant, blobs, context.call)
 
-  const { fences, chunkings: used } = await session.documents.stamps(scope.collection, changed.length)
-  const chunkings = used.length === 0 ? [context.chunking] : used
   const known = changed.filter((prepared) => !heads.get(prepared.document.id)!.deleted)
   const before = byPlace(
     known.length === 0
@@ -109,7 +109,7 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
   for (const [at, prepared] of changed.entries()) {
     const { document } = prepared
     const head = heads.get(document.id)!
-    const fence = fences[at]!
+    const fence = taken.fences[at]!
     const samePayload = !head.deleted && head.payloadHash === prepared.payloadHash
     const content = contentOf(prepared, head.deleted ? context.now : head.createdAt, context.now)
     const row = { ...content, version: head.version + 1, fence, payloadFence: samePayload ? head.payloadFence : fence }
@@ -123,10 +123,14 @@ export async function writeDocuments(context: WriteContext, documents: readonly 
     outcomes.set(document.id, await outcomeOf(prepared, row.version, fence))
   }
 
-  await session.documents.save(scope, rows)
-  for (const [chunking, { changes }] of cuts) await session.chunks.apply(scope, chunking, changes)
-  await storeVectors(session, scope.tenant, changed)
-  const claimed = await session.jobs.enqueue(jobs, { claim: context.claim })
+  const [, claimed] = await Promise.all([
+    Promise.all([
+      session.documents.save(scope, rows),
+      ...Array.from(cuts, ([chunking, { changes }]) => session.chunks.apply(scope, chunking, changes)),
+      storeVectors(session, scope.tenant, changed),
+    ]),
+    session.jobs.enqueue(jobs, { claim: context.claim }),
+  ])
   return written(documents, outcomes, claimed, new Map([...cuts].map(([chunking, { states }]) => [chunking, states])))
 }
 
@@ -295,31 +299,30 @@ export async function buryDocuments(context: WriteContext, ids: readonly string[
     fence: fences[at]!,
     at: context.now,
   }))
-  await session.documents.bury(scope, tombs)
-  await session.chunks.buryDocuments(
-    scope,
-    tombs.map(({ id, fence }) => ({ document: id, fence })),
-  )
-  const claimed = await session.jobs.enqueue(
-    live.flatMap((head, at) => jobsOf(context, head.id, fences[at]!, head.fence)),
-    { claim: context.claim },
-  )
+  const [, , claimed] = await Promise.all([
+    session.documents.bury(scope, tombs),
+    session.chunks.buryDocuments(
+      scope,
+      tombs.map(({ id, fence }) => ({ document: id, fence })),
+    ),
+    session.jobs.enqueue(
+      live.flatMap((head, at) => jobsOf(context, head.id, fences[at]!, head.fence)),
+      { claim: context.claim },
+    ),
+  ])
   for (const { id, version, fence } of tombs) outcomes.set(id, { id, version, fence, unchanged: false })
   return written(asked, outcomes, claimed)
 }
 
-async function lockHeads(context: WriteContext, ids: readonly string[]): Promise<Map<string, DocumentHead>> {
-  const heads = await context.session.documents.lock(context.scope, ids, { create: true })
-  return new Map(heads.map((head) => [head.id, head]))
-}
-
 /** Of those that had no chunks when their locks were asked for, which have some now: another write was in between. */
-async function cutMeanwhile(context: WriteContext, heads: ReadonlyMap<string, DocumentHead>): Promise<Set<string>> {
-  const { session, scope } = context
+async function cutMeanwhile(
+  { session, scope, chunking }: WriteContext,
+  heads: ReadonlyMap<string, DocumentHead>,
+  chunkings: readonly string[],
+): Promise<Set<string>> {
   const bare = [...heads.values()].filter((head) => !head.deleted && !head.cut).map(({ id }) => id)
   if (bare.length === 0) return new Set()
-  const { chunkings } = await session.documents.stamps(scope.collection, 1)
-  const found = await session.chunks.heads(scope, bare, [context.chunking, ...chunkings])
+  const found = await session.chunks.heads(scope, bare, [chunking, ...chunkings])
   return new Set(found.map(({ document }) => document))
 }
 
