@@ -2,11 +2,12 @@ import type { CallOptions, Signal } from '../../core/abort'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import { commitIsUnknown } from '../../resilience/classify-postgres'
 import type { Policy } from '../../resilience/policy'
-import type { PostgresQuery, PostgresResult, Setting } from './client'
+import type { PostgresQuery, PostgresResult } from './client'
 import { commit, unknownCommit } from './commit'
 import type { ConnectionCore } from './core'
 import type { Executor, Identity, Session, SessionStatementOptions, StatementResult, Together } from './executor'
 import type { Answer, Lease } from './lease'
+import { plannedByKey } from './planning'
 import { isRead, limitsOf, needsOpening, openingStatement, settingsOf } from './statement'
 
 /** How far an attempt got: what came to nothing may be repeated, what may have happened may not. */
@@ -214,18 +215,5 @@ export class SessionExecutor implements Session, Together {
     )
   }
 }
-
-/**
- * A plan for the very values would be made anew at each call, which costs more than most statements by key themselves;
- * one for any values, made while a table is small, would read all of it, also when it has grown.
- */
-const plannedByKey: readonly Setting[] = [
-  ['plan_cache_mode', 'force_generic_plan'],
-  ['enable_seqscan', 'off'],
-  ['enable_hashjoin', 'off'],
-  ['enable_mergejoin', 'off'],
-  // Before 18 a scan that is switched off, and taken for want of an index, counts as so dear that it would be compiled.
-  ['jit', 'off'],
-]
 
 const nothing: PostgresResult = { rows: [], rowCount: 0 }

@@ -2,10 +2,12 @@ import { abortable, type CallOptions } from '../../core/abort'
 import { type Deadline, withDeadline } from '../../core/deadline'
 import { asHeadwaterError, HeadwaterError } from '../../core/errors'
 import type { Policy } from '../../resilience/policy'
+import type { PostgresQuery } from './client'
 import { commit } from './commit'
 import type { ConnectionCore } from './core'
 import type { Executor, Identity, StatementOptions, StatementResult } from './executor'
 import type { Answer, Lease } from './lease'
+import { planning } from './planning'
 import { type Isolation, limitsOf, openingStatement } from './statement'
 
 export interface TransactionOptions extends CallOptions {
@@ -43,6 +45,9 @@ function mayRunAgain(error: HeadwaterError): boolean {
   return error.code === 'HW_CONFLICT' || error.code === 'HW_UNAVAILABLE' || error.code === 'HW_TRANSACTION_ABORTED'
 }
 
+/** Takes settings back with the rest. */
+const rollsBack = /^ROLLBACK TO /
+
 class Transaction implements Executor {
   readonly #core: ConnectionCore
   readonly #as: Identity
@@ -53,6 +58,7 @@ class Transaction implements Executor {
   #lease: Lease | undefined
   #firstFailure: HeadwaterError | undefined
   #turn: Promise<unknown> = Promise.resolve()
+  #planned: 'byKey' | 'freely' | 'unknown' = 'freely'
   #over = false
 
   constructor(core: ConnectionCore, as: Identity, options: TransactionOptions, deadline: Deadline, policy: Policy) {
@@ -105,6 +111,8 @@ class Transaction implements Executor {
     const whole = this.#deadline.signal
     const signal = options.signal ? AbortSignal.any([whole, options.signal]) : whole
     const timeoutMs = options.timeoutMs ?? this.#core.options.queryTimeoutMs
+    this.#plan(lease, options.byKey && lease.canScope(query) ? 'byKey' : 'freely')
+    if (rollsBack.test(text)) this.#planned = 'unknown'
     const answer = await withDeadline(this.#core.clock, { signal, timeoutMs }, undefined, (own) =>
       this.#inTurn(lease, () => lease.ask(query, own)),
     )
@@ -113,6 +121,23 @@ class Transaction implements Executor {
       return this.#core.result<R>(answer.result)
     }
     throw this.#failed(answer)
+  }
+
+  /** Sends ahead how the next statement is to be planned, where nobody has to wait for it. */
+  #plan(lease: Lease, planned: 'byKey' | 'freely'): void {
+    if (!lease.pipelined || this.#planned === planned) return
+    this.#planned = planned
+    const { text, name } = planning[planned]
+    this.#ahead(lease, this.#core.statement(text, undefined, name))
+  }
+
+  /** What goes out with a statement fails where it did. */
+  #ahead(lease: Lease, query: PostgresQuery): Promise<Answer> {
+    return this.#inTurn(lease, async () => {
+      const answer = await lease.ask(query, this.#deadline.signal)
+      if (!answer.ok) this.#failed(answer)
+      return answer
+    })
   }
 
   /** One after another where the driver wants that; all of them are awaited before COMMIT. */
@@ -144,12 +169,7 @@ class Transaction implements Executor {
       pinned: this.#core.pinned,
       limits: limitsOf(this.#core.options, this.#deadline.remaining(), timeoutMs !== undefined),
     })
-    const begun = this.#inTurn(lease, async () => {
-      const answer = await lease.ask({ text }, this.#deadline.signal)
-      if (!answer.ok) this.#failed(answer)
-      return answer
-    })
-    // What goes out with it fails where it did.
+    const begun = this.#ahead(lease, { text })
     if (!lease.pipelined && !(await begun).ok) throw this.#firstFailure
   }
 

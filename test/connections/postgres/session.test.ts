@@ -119,6 +119,33 @@ describe.each(['embedded', 'server', 'pool of the user'] as const)('sessions and
     expect(rowCount).toBe(1)
   })
 
+  it('of a transaction, statements by key alone are planned by keys, also after savepoints and failures', async () => {
+    const text = `SELECT current_setting('plan_cache_mode') || ' ' || current_setting('enable_seqscan') AS mode`
+    const mode = (rows: readonly { mode: string }[]) => rows[0]!.mode
+    const byKeys = kind === 'server' ? 'force_generic_plan off' : 'auto on'
+    await connection.transaction(acme, async (tx) => {
+      const byKey = async () =>
+        mode((await tx.query<{ mode: string }>(text, [], { name: 'hw_mode', byKey: true })).rows)
+      const freely = async () => mode((await tx.query<{ mode: string }>(text)).rows)
+      expect([await byKey(), await byKey(), await freely(), await byKey()]).toEqual([byKeys, byKeys, 'auto on', byKeys])
+      await tx.query('SAVEPOINT s')
+      expect(await byKey()).toBe(byKeys)
+      await rejection(tx.query('SELECT 1/0'))
+      await tx.query('ROLLBACK TO SAVEPOINT s')
+      expect([await byKey(), await freely()]).toEqual([byKeys, 'auto on'])
+      await tx.query('SAVEPOINT s')
+      expect(await byKey()).toBe(byKeys)
+      await tx.query('ROLLBACK TO SAVEPOINT s')
+      expect([await freely(), await byKey()]).toEqual(['auto on', byKeys])
+      // What the caller sets stays his.
+      await tx.query('SET LOCAL enable_seqscan = off')
+      expect([await byKey(), await freely()]).toEqual([kind === 'server' ? byKeys : 'auto off', 'auto off'])
+      expect(await Promise.all([byKey(), freely(), byKey()])).toEqual([await byKey(), await freely(), await byKey()])
+    })
+    const { rows } = await connection.session(worker).query<{ mode: string }>(text)
+    expect(mode(rows)).toBe('auto on')
+  })
+
   it('statements that were not awaited are in before COMMIT, in their order', async () => {
     const seen = await connection.transaction(acme, async (tx) => {
       void tx.query(`INSERT INTO ${table} VALUES (70, 'a')`)
