@@ -1,9 +1,9 @@
-import { pathToFileURL } from 'node:url'
 import { HeadwaterError } from '../core/errors'
 import { entityDefinitions } from '../entities/entity-map'
 import type { DeclaredTable } from '../migrations/entity-tables'
 import { tableDeclaration } from '../repositories/postgres/entity-tables'
 import type { CliContext } from './context'
+import { loadUserModule } from './user-module'
 
 export const entitiesFlag = [
   '--entities <file>',
@@ -14,12 +14,10 @@ export const entitiesFlag = [
 export async function declaredTables(context: CliContext, file: string | undefined): Promise<DeclaredTable[]> {
   if (file === undefined) return []
   const path = '--entities'
-  const found = await import(pathToFileURL(context.resolve(file)).href).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: ${file} cannot be imported: ${why}`, { path, cause })
-  })
+  const found = await loadUserModule(path, context.resolve(file))
   // A module of CommonJS has all of its exports as the default.
-  const entities: unknown = found.entities ?? found.default?.entities ?? found.default
+  const byDefault = found['default'] as { readonly entities?: unknown } | undefined
+  const entities = found['entities'] ?? byDefault?.entities ?? byDefault
   if (entities === undefined) {
     throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: ${file} exports neither entities nor a default`, { path })
   }

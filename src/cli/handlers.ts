@@ -1,7 +1,7 @@
-import { pathToFileURL } from 'node:url'
 import { asHeadwaterError, HeadwaterError } from '../core/errors'
 import type { ErrandHandler, ErrandOptions } from '../writer/errands/errand'
 import type { CliStore } from './context'
+import { loadUserModule } from './user-module'
 
 /** A handler, or one with options. */
 type Given = ErrandHandler<never> | ({ readonly handler: ErrandHandler<never> } & ErrandOptions)
@@ -12,12 +12,9 @@ type Given = ErrandHandler<never> | ({ readonly handler: ErrandHandler<never> } 
  */
 export async function loadHandlers(store: CliStore, file: string): Promise<string[]> {
   const path = '--handlers'
-  const module = await import(pathToFileURL(file).href).catch((cause: unknown) => {
-    const problem = `${path}: cannot load ${file}: ${asHeadwaterError(cause).message}`
-    throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path, cause })
-  })
-  const listed: unknown = module.default
-  const found: Record<string, unknown> = typeof listed === 'object' && listed !== null ? listed : { ...module }
+  const module = await loadUserModule(path, file)
+  const listed = module['default']
+  const found = typeof listed === 'object' && listed !== null ? (listed as typeof module) : module
   const names = Object.keys(found).filter((name) => name !== 'default')
   if (names.length === 0) {
     const problem = `${path}: ${file} exports no handler; export each by the name of its errands`
