@@ -422,18 +422,25 @@ describe('guards in SQL', () => {
     await a.run('COMMIT')
     await a.run('BEGIN')
     const under = executorFrom(a.client)
-    let purged = -1
+    let [asked, purged, other] = [0, -1, 0]
+    let turn: Promise<unknown> = Promise.resolve()
     const interrupted: Executor = {
-      query: async (text, values, options) => {
-        const result = await under.query<never>(text, values, options)
-        // Between the two statements of `lock`.
-        if (purged < 0) purged = await b.session().documents.purge({ before: 2, limit: 10 })
-        return result
+      query: (text, values, options) => {
+        const answer = turn.then(() => under.query<never>(text, values, options))
+        turn = answer.then(async () => {
+          asked++
+          // Between the two statements that lock; and after the fence that this tries for.
+          if (asked === 1) purged = await b.session().documents.purge({ before: 2, limit: 10 })
+          if (asked === 3) [other = 0] = await b.session().documents.fences(1)
+        })
+        return answer
       },
     }
-    const heads = await a.session(undefined, interrupted).documents.lock(scope, ['d'], { create: true })
+    const { heads, fences } = await a.session(undefined, interrupted).documents.take(scope, ['d'])
     expect(purged).toBe(1)
     expect(heads.map(({ id, version, fence }) => [id, version, fence])).toEqual([['d', 0, 0]])
+    expect(fences).toEqual([expect.any(Number)])
+    expect(fences[0]).toBeGreaterThan(other)
     await a.session().documents.save(scope, [documentRow('d', 3)])
     await a.run('COMMIT')
     expect((await b.session().documents.get(scope, 'd'))?.fence).toBe(3)

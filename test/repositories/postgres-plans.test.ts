@@ -8,7 +8,7 @@ import { ensureRoles } from '../../src/migrations/roles'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
 import { PostgresTruth } from '../../src/repositories/postgres/truth'
 import type { TruthSession } from '../../src/repositories/truth'
-import { acme, documentChange, documentRow, documents, entryId, scope } from '../../src/testing/contracts/rows'
+import { acme, documentChange, documentRow, documents, entryId, globex, scope } from '../../src/testing/contracts/rows'
 import { useDatabase } from '../support/postgres'
 
 interface PlanNode {
@@ -68,6 +68,16 @@ describe('plans', () => {
       heads: (session) => session.documents.heads(scope, ids),
       lock: (session) => session.documents.lock(scope, ids, { create: false }),
       'heads of chunks': (session) => session.chunks.heads(scope, ids, ['c']),
+      'chunks of documents': async (session) => {
+        for (const id of ids) await session.chunks.ofDocument(scope, id, 'c')
+      },
+      uncut: (session) =>
+        session.documents.uncut({
+          collection: documents,
+          chunking: 'c',
+          after: { tenant: globex, id: 'd99' },
+          limit: 50,
+        }),
       embeddings: (session) =>
         session.embeddings.getMany(
           acme,
@@ -97,6 +107,19 @@ describe('plans', () => {
             ids.map((id) => documentRow(id, 2 ** 50)),
           )
           .catch(() => undefined),
+      'move and remove chunks': (session) =>
+        session.chunks.apply(scope, 'c', {
+          upsert: [],
+          move: some
+            .slice(25)
+            .map(({ id }) => ({ id, chunking: 'c', document: 'd', ordinal: 1, start: 1, end: 2, inputHash: 'h' })),
+          remove: some.slice(0, 25).map(({ id }) => ({ id, fence: 2 ** 50 })),
+        }),
+      'bury chunks': (session) =>
+        session.chunks.buryDocuments(
+          scope,
+          ids.map((document) => ({ document, fence: 2 ** 50 })),
+        ),
       bury: (session) =>
         session.documents.bury(
           scope,

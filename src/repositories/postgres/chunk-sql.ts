@@ -1,10 +1,8 @@
 import { frequencySql } from '../word-ranking'
-import { byKey, type Dialect, nowMs, statements } from './statements'
+import { buriedRow, chunksSql } from './chunk-rows-sql'
+import { byKey, type Dialect, statements } from './statements'
 
 const payload = 'd.title, d.source, d.status, d.content_type, d.leaves, d.version, d.created_at, d.updated_at'
-
-/** What a chunk becomes that is removed, beside its fence. */
-const buriedChunk = `removed_at = ${nowMs}, text = '', heading = '', table_header = '', metadata = '{}'`
 
 export const chunkStatements = statements((dialect) => {
   const chunks = dialect.table('chunks')
@@ -22,7 +20,7 @@ export const chunkStatements = statements((dialect) => {
     ofDocument: byKey(
       `SELECT c.id, c.document, c.chunking, c.ordinal, c.start_unit, c.end_unit, c.text, c.heading,
          c.table_header, c.metadata, c.input_hash, c.fence ${living}
-       WHERE ${inScope} AND c.document = $4 AND c.removed_at IS NULL ORDER BY c.ordinal`,
+       WHERE ${inScope} AND c.document = $4 AND coalesce(c.removed_at, -1) = -1 ORDER BY c.ordinal`,
     ),
     heads: byKey(
       // Each document by itself, and by a condition that fits no partial index: that would lead through all there are.
@@ -67,12 +65,8 @@ export const chunkStatements = statements((dialect) => {
         SELECT f.id, f.document, f.fence, sum(w.idf * ${frequencySql}) AS score FROM found f JOIN weights w USING (at)
         GROUP BY f.id, f.document, f.fence ORDER BY score DESC, f.id LIMIT $6::bigint) h ON true
       ORDER BY h.score DESC, h.id`,
-    apply: applySql(chunks),
-    bury: byKey(
-      `UPDATE ${chunks} c SET fence = i.fence, ${buriedChunk}
-       FROM unnest($3::text[], $4::bigint[]) AS i (document, fence)
-       WHERE c.tenant = $1 AND c.collection = $2 AND c.document = i.document AND c.removed_at IS NULL`,
-    ),
+    apply: applySql(dialect),
+    bury: burySql(dialect),
     states: statesSql(dialect),
     /** Conditions of a range follow. */
     scan: `SELECT ${entry} ${keyed} WHERE c.removed_at IS NULL`,
@@ -105,27 +99,42 @@ export const chunkStatements = statements((dialect) => {
   }
 })
 
-/** The three changes touch different rows, so that one statement makes them all. */
-function applySql(chunks: string) {
+/** The three changes touch different rows, so that one statement makes them all; each row is found by its key. */
+function applySql(dialect: Dialect) {
+  const upsert = `unnest($4::uuid[], $5::text[], $6::int[], $7::int[], $8::int[], $9::text[], $10::jsonb[], $11::text[],
+         $12::bigint[], $19::text[], $20::text[])
+         AS i (id, document, ordinal, start_unit, end_unit, text, metadata, input_hash, fence, heading, table_header)`
+  const move = 'unnest($13::uuid[], $14::int[], $15::int[], $16::int[]) AS f (id, ordinal, start_unit, end_unit)'
+  const remove = 'unnest($17::uuid[], $18::bigint[]) AS f (id, fence)'
+  const living = livingSql(dialect, 't.chunking = $3 AND t.id = f.id AND t.removed_at IS NULL')
   return byKey(
-    `WITH upserted AS (
-       INSERT INTO ${chunks} (tenant, collection, chunking, id, document, ordinal, start_unit, end_unit, text, metadata,
-         input_hash, fence, heading, table_header)
-       SELECT $1::text, $2::text, $3::text, i.* FROM unnest($4::uuid[], $5::text[], $6::int[], $7::int[], $8::int[], $9::text[],
-         $10::jsonb[], $11::text[], $12::bigint[], $19::text[], $20::text[]) AS i
-       ON CONFLICT (tenant, collection, chunking, id) DO UPDATE SET
-         document = excluded.document, ordinal = excluded.ordinal, start_unit = excluded.start_unit,
-         end_unit = excluded.end_unit, text = excluded.text, metadata = excluded.metadata,
-         input_hash = excluded.input_hash, fence = excluded.fence, heading = excluded.heading,
-         table_header = excluded.table_header, removed_at = NULL),
-     moved AS (
-       UPDATE ${chunks} c SET ordinal = i.ordinal, start_unit = i.start_unit, end_unit = i.end_unit
-       FROM unnest($13::uuid[], $14::int[], $15::int[], $16::int[]) AS i (id, ordinal, start_unit, end_unit)
-       WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = i.id AND c.removed_at IS NULL)
-     UPDATE ${chunks} c SET fence = i.fence, ${buriedChunk}
-     FROM unnest($17::uuid[], $18::bigint[]) AS i (id, fence)
-     WHERE c.tenant = $1 AND c.collection = $2 AND c.chunking = $3 AND c.id = i.id AND c.removed_at IS NULL`,
+    chunksSql(
+      dialect,
+      `SELECT ${scope}, i.fence, $3::text, i.id, i.document, i.ordinal, i.start_unit, i.end_unit, i.text, i.metadata,
+         i.input_hash, i.heading, i.table_header, NULL::bigint FROM ${upsert}`,
+      `SELECT ${scope}, c.fence, c.chunking, c.id, c.document, f.ordinal, f.start_unit, f.end_unit, c.text, c.metadata,
+         c.input_hash, c.heading, c.table_header, NULL::bigint FROM ${move} ${living}`,
+      `SELECT ${scope}, ${buriedRow} FROM ${remove} ${living}`,
+    ),
   )
+}
+
+function burySql(dialect: Dialect) {
+  const living = livingSql(dialect, 't.document = f.document AND coalesce(t.removed_at, -1) = -1')
+  return byKey(
+    chunksSql(
+      dialect,
+      `SELECT ${scope}, ${buriedRow} FROM unnest($3::text[], $4::bigint[]) AS f (document, fence) ${living}`,
+    ),
+  )
+}
+
+const scope = '$1::text, $2::text'
+
+/** Chunks `c` of the scope that go with a row `f`. */
+function livingSql({ table }: Dialect, condition: string): string {
+  return `CROSS JOIN LATERAL (
+      SELECT * FROM ${table('chunks')} t WHERE t.tenant = $1 AND t.collection = $2 AND ${condition} OFFSET 0) c`
 }
 
 /**

@@ -127,12 +127,12 @@ export const documentStatements = statements((dialect) => {
   }
 })
 
-/** A look for one chunk by key for each document, in the order of the primary key, whatever the planner knows. */
+/** A look for one chunk by key for each document, by no partial index either, whatever the planner knows. */
 function uncutSql({ table }: Dialect) {
   const uncut = `FROM ${table('documents')} d LEFT JOIN LATERAL (
       SELECT true AS cut FROM ${table('chunks')} c
       WHERE c.tenant = d.tenant AND c.collection = d.collection AND c.document = d.id AND c.chunking = $2
-        AND c.removed_at IS NULL LIMIT 1) c ON true
+        AND coalesce(c.removed_at, -1) = -1 LIMIT 1) c ON true
     WHERE d.collection = $1 AND d.deleted_at IS NULL AND c.cut IS NULL`
   return {
     /** A page from the start; `uncutAfter` goes on above a place. */

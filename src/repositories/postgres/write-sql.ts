@@ -1,21 +1,7 @@
+import { buriedRow, chunkColumns, chunkNames, chunksSql } from './chunk-rows-sql'
 import { contentColumns, emptiedDocument, fenceSql, purgeLock, registeredEpoch } from './document-sql'
 import { claimedRows, heldJobs, inOrder, queuedJobs } from './job-sql'
 import { byKey, type Dialect, now, nowMs, prepared, type Statement, statements } from './statements'
-
-const chunkColumns = [
-  ['chunking', 'text'],
-  ['id', 'uuid'],
-  ['document', 'text'],
-  ['ordinal', 'int'],
-  ['start_unit', 'int'],
-  ['end_unit', 'int'],
-  ['text', 'text'],
-  ['metadata', 'jsonb'],
-  ['input_hash', 'text'],
-  ['heading', 'text'],
-  ['table_header', 'text'],
-] as const
-const chunkNames = chunkColumns.map(([name]) => name)
 
 /** A statement that leaves its jobs in the queue, and one that claims them: it looks for what waits by a join. */
 interface Leaving {
@@ -206,23 +192,6 @@ function vectorsSql({ table }: Dialect, next: (type: string) => string): string 
 
 /** Of a document that was written: looked up in a table of hashes, where a join with that step would compare each with each. */
 const ofFresh = '(i.document COLLATE "C" IN (SELECT w.id FROM fresh w)) IS TRUE'
-
-/** A chunk `c` that goes with the row `f`: `fence`, the columns of chunks, `removed_at`. */
-const buriedRow = `f.fence, c.chunking, c.id, c.document, c.ordinal, c.start_unit, c.end_unit, '' AS text,
-         '{}'::jsonb AS metadata, c.input_hash, '' AS heading, '' AS table_header, ${nowMs} AS removed_at`
-
-/**
- * Writes rows of the scope, a fence, the columns of chunks and `removed_at`; new ones and those that are there alike, so
- * that each is found by its key.
- */
-function chunksSql({ table }: Dialect, ...rows: readonly string[]): string {
-  const columns = ['fence', ...chunkNames, 'removed_at']
-  const set = columns.filter((name) => name !== 'chunking' && name !== 'id')
-  return `INSERT INTO ${table('chunks')} (tenant, collection, ${columns.join(', ')})
-       ${rows.join(' UNION ALL ')}
-       ON CONFLICT (tenant, collection, chunking, id) DO UPDATE SET
-         ${set.map((name) => `${name} = excluded.${name}`).join(', ')}`
-}
 
 /** Only where something is written: it says that the write has committed. A key that is taken fails the whole. */
 function markerSql({ table }: Dialect, marker: string): string {

@@ -141,7 +141,9 @@ export class Errands {
     const held = was.claim
     const isOver = now === undefined || (now.parked && !was.parked)
     if (!isOver && (held === null || held.token === now.claim?.token)) return
-    const isSettled = held !== null && settled.has(held.token)
+    // One that others have claimed meanwhile was not ended, though its settling may be on its way still.
+    const isTaken = (now?.claim ?? null) !== null
+    const isSettled = held !== null && !isTaken && settled.has(held.token)
     const errand = `errand of #${operation}`
     if (isOver && !isSettled) this.#world.violate(11, `The ${errand} was ended by another than its claim`)
     if (isSettled && held.epoch !== this.#tables.epoch)
