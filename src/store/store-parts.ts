@@ -12,7 +12,7 @@ import type { SearchCache } from '../search/search-cache'
 import type { SplitterOptions } from '../splitter/select'
 import type { Splitter } from '../splitter/splitter'
 import type { Adopt } from '../tenant/tenant-context'
-import type { BackupSource } from '../transfer/backup/create'
+import type { BackupSource } from '../transfer/backup/backup-source'
 import type { WriterPorts } from '../writer/ports'
 
 /** What a store is put together from: `openStore` brings Postgres, `createTestStore` memory. */

@@ -4,6 +4,7 @@ import { asHeadwaterError, HeadwaterError } from '../../core/errors'
 import { uuidV7 } from '../../core/ids'
 import { isPlainObject, type Json } from '../../core/json'
 import { checkOptions } from '../../core/option-kinds'
+import { type Renewal, renewEvery } from '../../core/renewal'
 import type { RegistryRepository } from '../../repositories/registry'
 import type { VerifyLevel } from '../../transfer/backup/verify'
 import { readBackupDates } from '../../writer/backup-dates'
@@ -120,8 +121,7 @@ class RunLease {
   readonly #registry: RegistryRepository
   readonly #holder: string
   #held: RunRecord | undefined
-  #cancel: (() => void) | undefined
-  #renewing: Promise<unknown> = Promise.resolve()
+  #renewal: Renewal | undefined
 
   constructor(source: OpenSource, registry: RegistryRepository) {
     this.#source = source
@@ -144,29 +144,16 @@ class RunLease {
     const held: RunRecord = { ...found, holder: this.#holder, until: now + leaseMs }
     if (!(await this.#registry.replace(recordName, recorded ?? { ...found }, { ...held }))) return false
     this.#held = held
-    this.#schedule()
+    this.#renewal = renewEvery(this.#source.clock, leaseMs / 3, () => this.#renew())
     return true
   }
 
   async end(ok: boolean, doneAt: number): Promise<void> {
-    this.#cancel?.()
-    this.#cancel = undefined
-    await this.#renewing
+    await this.#renewal?.stop()
     const held = this.#held!
     const now = await this.#registry.now()
     const next = ok ? { doneAt, retryAt: 0 } : { doneAt: held.doneAt, retryAt: now + retryMs }
     await this.#registry.replace(recordName, { ...held }, { holder: null, until: 0, ...next })
-  }
-
-  #schedule(): void {
-    this.#cancel = this.#source.clock.timer(
-      leaseMs / 3,
-      () => {
-        this.#renewing = this.#renew().catch(() => undefined)
-        void this.#renewing.then(() => this.#cancel && this.#schedule())
-      },
-      { background: true },
-    )
   }
 
   async #renew(): Promise<void> {

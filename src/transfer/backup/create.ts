@@ -1,19 +1,13 @@
-import type { PostgresConnection } from '../../connections/postgres/connection'
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
-import type { Clock } from '../../core/clock'
 import { withDeadline } from '../../core/deadline'
 import { HeadwaterError } from '../../core/errors'
-import { uuidV7 } from '../../core/ids'
-import type { Random } from '../../core/random'
 import { version } from '../../core/version'
-import type { BlobRepository } from '../../repositories/blobs'
-import { PostgresTruth } from '../../repositories/postgres/truth'
 import type { RegistryRepository } from '../../repositories/registry'
-import type { Truth } from '../../repositories/truth'
 import { recordBackup } from '../../writer/backup-dates'
-import { blobLeaseMs, holdBlobs, releaseBlobs } from '../../writer/blobs/blob-lease'
+import { withBlobsHeld } from '../../writer/blobs/blob-lease'
 import { Pace } from '../../writer/rebuild/pace'
+import type { BackupSource } from './backup-source'
 import { blobLine, copyBlobs } from './blob-files'
 import { TableDigest } from './digest'
 import type { BackupFiles } from './files'
@@ -22,18 +16,9 @@ import { type BackupManifest, type BackupPart, type BackupTable, backupFormat, w
 import { PartWriter } from './part-writer'
 import { withPlaceLock } from './place-lock'
 import { rowsOf } from './read-rows'
-import { assertSeesAll, prepareSnapshot, snapshotFacts, vectorCounts } from './snapshot'
-import { blobSource, leftOut, type TableSource, tableDefinitions, tableSources } from './tables'
-
-/** The store that is backed up. */
-export interface BackupSource {
-  readonly connection: PostgresConnection
-  readonly truth: Truth
-  readonly schema: string
-  readonly blobs: BlobRepository | undefined
-  readonly clock: Clock
-  readonly random: Random
-}
+import { vectorCounts } from './snapshot'
+import { blobLeaseOf, readHead } from './snapshot-head'
+import { blobSource, leftOut, type TableSource } from './tables'
 
 export interface BackupProgress {
   /** Rows are read under the snapshot, blobs after it. */
@@ -73,8 +58,6 @@ export interface BackupReport {
 /** Registry entry: the secret behind the names of parts. */
 const keyRecord = 'backup-key'
 const countingMs = 10 * 60_000
-/** An embedded store has one connection, on which nothing is renewed while the snapshot is read. */
-const embeddedLeaseMs = 60 * 60_000
 
 /**
  * Backs a store up: the rows of one snapshot, then the blobs that it names, then the manifest. HW_UNAUTHORIZED where
@@ -120,17 +103,13 @@ class Creation {
     const { registry } = truth.session({ worker: true })
     const startedAt = clock.monotonic()
     const key = await this.#key(registry)
-    const lease = uuidV7(clock, random)
-    await holdBlobs(registry, lease, connection.embedded ? embeddedLeaseMs : blobLeaseMs)
-    const renewing = this.#renew(registry, lease)
-    try {
+    return withBlobsHeld(registry, { clock, random }, blobLeaseOf(connection), async () => {
       const { blobParts, tenants, ...snapshot } = await connection.transaction(
         { worker: true },
         (executor) => this.#snapshot(executor, key),
         { isolation: 'repeatable read', readOnly: true, ...this.#call },
       )
       const snapshotMs = Math.round(clock.monotonic() - startedAt)
-      await holdBlobs(registry, lease)
       const manifest: BackupManifest = {
         ...snapshot,
         tenants: await this.#tenants(tenants, key),
@@ -142,10 +121,7 @@ class Creation {
       await writeManifest(this.#files, manifest, this.#call)
       if (report.complete) await recordBackup(registry, 'backup', manifest.id, Date.parse(manifest.createdAt))
       return report
-    } finally {
-      await renewing.stop()
-      await releaseBlobs(registry, lease).catch(() => undefined)
-    }
+    })
   }
 
   async #key(registry: RegistryRepository): Promise<Buffer> {
@@ -153,40 +129,9 @@ class Creation {
     return Buffer.from(String(await registry.record(keyRecord, fresh)), 'hex')
   }
 
-  #renew(registry: RegistryRepository, lease: string): { stop(): Promise<void> } {
-    let running: Promise<void> = Promise.resolve()
-    let cancel: (() => void) | undefined
-    const schedule = (): void => {
-      cancel = this.#source.clock.timer(
-        blobLeaseMs / 3,
-        () => {
-          // One that fails is followed by the next, in time.
-          running = holdBlobs(registry, lease).catch(() => undefined)
-          void running.then(() => cancel && schedule())
-        },
-        { background: true },
-      )
-    }
-    // Embedded, it would wait for the snapshot that it is to outlive.
-    if (!this.#source.connection.embedded) schedule()
-    return {
-      stop: async () => {
-        cancel?.()
-        cancel = undefined
-        await running
-      },
-    }
-  }
-
   async #snapshot(executor: Executor, key: Buffer): Promise<Snapshot> {
     const { schema, random } = this.#source
-    await prepareSnapshot(executor)
-    const sources = await tableSources(executor, schema)
-    await assertSeesAll(executor, schema, sources)
-    const { migrations, now, ...facts } = await snapshotFacts(executor, schema)
-    const { registry, generations } = new PostgresTruth(this.#source.connection, { schema }).over(executor)
-    const made = await generations.list()
-    const definitions = await tableDefinitions(executor, schema)
+    const { now, sources, definitions, ...head } = await readHead(executor, this.#source)
     const total = await estimatedRows(executor, schema, sources)
     const tenants: string[] = []
     const tables: BackupTable[] = []
@@ -205,17 +150,7 @@ class Creation {
       id: `${now.slice(0, 23).replaceAll(/[-:.]/g, '')}Z-${Buffer.from(random.bytes(4)).toString('hex')}`,
       createdAt: now,
       package: version,
-      migrations,
-      schema,
-      installation: String((await registry.read('installation')) ?? ''),
-      database: { ...(await registry.database()), name: facts.name, serverVersion: facts.serverVersion },
-      epoch: await registry.epoch(),
-      fences: facts.fences,
-      lsn: facts.lsn,
-      generations: made.map(
-        ({ target, collection, name, state, chunking, fingerprint, dimensions, language, engine, format }) =>
-          ({ target, collection, name, state, chunking, fingerprint, dimensions, language, engine, format }) as const,
-      ),
+      ...head,
       tables,
       leftOut,
       blobParts: blobs,

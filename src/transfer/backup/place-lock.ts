@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock'
 import { HeadwaterError } from '../../core/errors'
 import { uuidV7 } from '../../core/ids'
 import type { Random } from '../../core/random'
+import { type Renewal, renewEvery } from '../../core/renewal'
 import type { BackupFiles } from './files'
 
 const renewMs = 60_000
@@ -46,8 +47,7 @@ class FileLock implements PlaceLock {
   readonly #kind: Kind
   readonly #name: string
   #heldUntil = 0
-  #cancel: (() => void) | undefined
-  #renewing: Promise<void> = Promise.resolve()
+  #renewal: Renewal | undefined
 
   constructor(files: BackupFiles, clock: Clock, random: Random, kind: Kind) {
     this.#files = files
@@ -70,7 +70,7 @@ class FileLock implements PlaceLock {
       await this.release()
       throw error
     }
-    this.#schedule()
+    this.#renewal = renewEvery(this.#clock, renewMs, () => this.#write({}))
   }
 
   assertHeld(): void {
@@ -79,9 +79,7 @@ class FileLock implements PlaceLock {
   }
 
   async release(): Promise<void> {
-    this.#cancel?.()
-    this.#cancel = undefined
-    await this.#renewing
+    await this.#renewal?.stop()
     // What cannot be removed now is stale soon.
     await this.#files.remove(this.#name).catch(() => undefined)
   }
@@ -90,16 +88,6 @@ class FileLock implements PlaceLock {
     const at = this.#clock.monotonic()
     await this.#files.put(this.#name, Buffer.from(JSON.stringify({ pid: process.pid })), call)
     this.#heldUntil = at + staleMs - renewMs
-  }
-
-  #schedule(): void {
-    const renew = (): void => {
-      this.#renewing = this.#write({}).catch(() => undefined)
-      void this.#renewing.then(() => {
-        if (this.#cancel) this.#schedule()
-      })
-    }
-    this.#cancel = this.#clock.timer(renewMs, renew, { background: true })
   }
 }
 

@@ -1,19 +1,19 @@
-import type { PostgresConnection } from '../../connections/postgres/connection'
-import { quoteName } from '../../connections/postgres/row-security'
 import type { CallOptions } from '../../core/abort'
 import { withDeadline } from '../../core/deadline'
 import { HeadwaterError } from '../../core/errors'
 import { tenantId } from '../../core/ids'
 import { migrate } from '../../migrations/migrate'
 import type { BlobRepository } from '../../repositories/blobs'
+import type { BackupSource } from './backup-source'
+import { beginEpoch } from './begin-epoch'
 import { type BackupBlob, blobsOf, eachOf } from './blob-files'
-import type { BackupSource } from './create'
 import type { BackupFiles } from './files'
 import { digestOf, loadTable } from './load-rows'
 import { type BackupGeneration, type BackupManifest, newestId, readManifest } from './manifest'
 import { damaged } from './refusals'
+import { withRestoreLock } from './restore-lock'
 import { assertMayReplace, assertNothingRefers, lookAtTarget, type RestoreTarget } from './restore-target'
-import { assertKnownSchema, dropScratch, makeScratch, scratchOf } from './scratch-schema'
+import { assertKnownSchema, dropScratch, makeScratch, scratchOf, settleScratch } from './scratch-schema'
 import { switchSchema } from './switch-schema'
 import { verifyBackup } from './verify'
 
@@ -58,7 +58,6 @@ export interface RestoredRows {
   readonly manifest: BackupManifest
 }
 
-const worker = { worker: true } as const
 const blobsAtOnce = 4
 
 /**
@@ -93,7 +92,7 @@ export function restoreRows(
     const planned = { count: blobs.count, written: 0, missing: blobs.missingCount }
     const report = { id, before, rows, tables: told, migrated: [], manifest }
     if (settings.dryRun) return { ...report, blobs: planned, epoch: null }
-    return alone(connection, schema, signal, async () => {
+    return withRestoreLock(connection, schema, signal, async () => {
       const run = new Restoration(source, files, settings, manifest, before, signal, engineOf)
       return { ...report, ...(await run.run()) }
     })
@@ -129,7 +128,8 @@ class Restoration {
 
   async run(): Promise<Pick<RestoredRows, 'blobs' | 'epoch' | 'migrated'>> {
     const { connection, schema } = this.#source
-    const scratch = await makeScratch(connection, { ...this.#manifest, schema })
+    const scratch = scratchOf(schema)
+    await makeScratch(connection, scratch, this.#manifest)
     try {
       await this.#load(scratch)
       await this.#compare(scratch)
@@ -137,7 +137,7 @@ class Restoration {
       const blobs = await this.#blobs()
       // What is there and of an older schema is brought to the same one, whose objects then give way by name.
       if (this.#before.made) await migrate(connection, { schema })
-      const epoch = await this.#begin(scratch)
+      const epoch = await beginEpoch(this.#source, scratch, this.#manifest, this.#before, this.#engineOf)
       await switchSchema(connection, scratch, this.#before, this.#call.signal)
       return { blobs, epoch, migrated: changed }
     } catch (error) {
@@ -147,7 +147,7 @@ class Restoration {
   }
 
   async #load(scratch: string): Promise<void> {
-    const { tables, fences } = this.#manifest
+    const { tables } = this.#manifest
     const total = tables.reduce((sum, { rows }) => sum + rows, 0)
     let done = 0
     for (const table of tables) {
@@ -156,13 +156,7 @@ class Restoration {
         this.#settings.onProgress?.({ phase: 'rows', done, total })
       })
     }
-    const session = this.#source.connection.session(worker)
-    // Nobody may have to plan without statistics on tables that are full from the first moment on.
-    for (const { name } of tables)
-      await session.query(`ANALYZE ${quoteName(scratch)}.${quoteName(name)}`, [], { timeoutMs: 300_000 })
-    if (fences === null) return
-    const sequence = `${quoteName(scratch)}.fences`
-    await session.query(`SELECT setval($1::regclass, $2::bigint)`, [sequence, fences])
+    await settleScratch(this.#source.connection, scratch, this.#manifest)
   }
 
   async #compare(scratch: string): Promise<void> {
@@ -205,65 +199,4 @@ class Restoration {
     })
     return true
   }
-
-  /** A new epoch above all that was, and rows of indexes that are to be built: until they are, Postgres answers. */
-  async #begin(scratch: string): Promise<number> {
-    const { connection, random } = this.#source
-    const { epoch: saved, generations, installation: theirs } = this.#manifest
-    const epoch = Math.max(saved, this.#before.epoch) + 1
-    const installation = this.#before.installation ?? Buffer.from(random.bytes(4)).toString('hex')
-    const own = quoteName(scratch)
-    const live = generations.filter(({ state }) => state === 'live')
-    await connection.transaction(worker, async (executor) => {
-      const records = { epoch, installation }
-      await executor.query(`DELETE FROM ${own}.registry WHERE name = 'cache' OR name = ANY($1::text[])`, [
-        Object.keys(records),
-      ])
-      for (const [name, value] of Object.entries(records)) {
-        await executor.query(`INSERT INTO ${own}.registry (name, value) VALUES ($1, $2::jsonb)`, [
-          name,
-          JSON.stringify(value),
-        ])
-      }
-      for (const [at, generation] of live.entries()) {
-        const { target, collection, fingerprint, dimensions, language, chunking, format, name } = generation
-        const base = name.replace(/(_e\d+)?(_r?\d+)$/, '').replace(theirs || installation, installation)
-        await executor.query(
-          `INSERT INTO ${own}.generations
-             (target, collection, name, fingerprint, dimensions, language, chunking, state, created_at, switched_at, format, engine)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, 'live', $8, $8, $9::jsonb, $10)`,
-          [
-            ...[target, collection, `${base}_e${epoch}_r${at + 1}`, fingerprint, dimensions, language, chunking],
-            ...[Date.parse(this.#manifest.createdAt), JSON.stringify(format), this.#engineOf(generation)],
-          ],
-        )
-      }
-    })
-    return epoch
-  }
-}
-
-/** One restore at a time: the lock is a transaction's, which is held meanwhile. An embedded store is alone anyway. */
-async function alone<T>(
-  connection: PostgresConnection,
-  schema: string,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T> {
-  if (connection.embedded) return work()
-  return connection.transaction(
-    worker,
-    async (executor) => {
-      const lock = 'pg_try_advisory_xact_lock(hashtextextended($1::text, 0::bigint))'
-      const idle = `set_config('idle_in_transaction_session_timeout', '0', true)`
-      const { rows } = await executor.query<{ taken: boolean }>(`SELECT ${lock} AS taken, ${idle} AS idle`, [
-        `headwater:${scratchOf(schema)}`,
-      ])
-      if (!rows[0]!.taken) {
-        throw new HeadwaterError('HW_BACKUP_BUSY', `Another process restores into schema "${schema}"`)
-      }
-      return work()
-    },
-    { signal },
-  )
 }

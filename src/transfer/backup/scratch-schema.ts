@@ -15,32 +15,57 @@ export function scratchOf(schema: string): string {
 }
 
 /** HW_BACKUP_AHEAD for a backup with a migration that this package does not know. */
-export function assertKnownSchema({ id, migrations }: BackupManifest): void {
+export function assertKnownSchema({ id, migrations }: Pick<BackupManifest, 'id' | 'migrations'>): void {
   const unknown = migrations.filter((name) => !catalogue.some((entry) => entry.name === name))
   if (unknown.length === 0) return
   const what = `${id} is of a schema with ${unknown.join(', ')}, which this package does not know`
   throw new HeadwaterError('HW_BACKUP_AHEAD', what, { details: { id, migrations: unknown } })
 }
 
-/** Makes it anew, at the level of the backup: what a restore that was killed left in it is gone. */
-export async function makeScratch(connection: PostgresConnection, manifest: BackupManifest): Promise<string> {
-  const scratch = scratchOf(manifest.schema)
+/** Tables to make, as the manifest or the snapshot has them. */
+export interface ScratchTables {
+  readonly migrations: readonly string[]
+  readonly tables: readonly Pick<BackupTable, 'name' | 'columns' | 'definition'>[]
+}
+
+/** Makes it anew, at the level of the migrations: what a restore that was killed left in it is gone. */
+export async function makeScratch(
+  connection: PostgresConnection,
+  scratch: string,
+  { migrations, tables }: ScratchTables,
+): Promise<void> {
   await dropScratch(connection, scratch)
-  await migrate(connection, { schema: scratch, to: manifest.migrations.at(-1) })
+  await migrate(connection, { schema: scratch, to: migrations.at(-1) })
   const session = connection.session(worker)
-  for (const table of manifest.tables) {
+  for (const table of tables) {
     if (table.definition) for (const text of creation(scratch, table, table.definition)) await session.query(text)
     // Migrations record the first epoch.
     else await session.query(`DELETE FROM ${quoteName(scratch)}.${quoteName(table.name)}`)
   }
-  return scratch
+}
+
+/** Once its rows are there: what to plan by, since it is full from the first moment on, and the last fence. */
+export async function settleScratch(
+  connection: PostgresConnection,
+  scratch: string,
+  { tables, fences }: { readonly tables: ScratchTables['tables']; readonly fences: number | null },
+): Promise<void> {
+  const session = connection.session(worker)
+  for (const { name } of tables)
+    await session.query(`ANALYZE ${quoteName(scratch)}.${quoteName(name)}`, [], { timeoutMs: 300_000 })
+  if (fences !== null)
+    await session.query(`SELECT setval($1::regclass, $2::bigint)`, [`${quoteName(scratch)}.fences`, fences])
 }
 
 export async function dropScratch(connection: PostgresConnection, scratch: string): Promise<void> {
   await connection.session(worker).query(`DROP SCHEMA IF EXISTS ${quoteName(scratch)} CASCADE`)
 }
 
-function creation(schema: string, { name, columns }: BackupTable, definition: NonNullable<BackupTable['definition']>) {
+function creation(
+  schema: string,
+  { name, columns }: Pick<BackupTable, 'name' | 'columns'>,
+  definition: NonNullable<BackupTable['definition']>,
+): string[] {
   const table = `${quoteName(schema)}.${quoteName(name)}`
   const defined = definition.columns.map((column) => `${quoteName(column.name)} ${column.sql}`)
   const constraints = definition.constraints.map((one) => `CONSTRAINT ${quoteName(one.name)} ${one.sql}`)

@@ -1,4 +1,8 @@
+import type { Clock } from '../../core/clock'
+import { uuidV7 } from '../../core/ids'
 import { isPlainObject, type Json } from '../../core/json'
+import type { Random } from '../../core/random'
+import { renewEvery } from '../../core/renewal'
 import type { RegistryRepository } from '../../repositories/registry'
 
 /** Registry entry: leases by id, and until when each holds, epoch ms of the truth's clock. */
@@ -19,6 +23,27 @@ export async function holdBlobs(registry: RegistryRepository, id: string, ms = b
 
 export async function releaseBlobs(registry: RegistryRepository, id: string): Promise<void> {
   await change(registry, await registry.now(), ({ [id]: _, ...others }) => others)
+}
+
+/**
+ * Keeps every blob from being deleted while `work` runs. `firstMs` is how long that holds to begin with, for a store on
+ * whose one connection nothing can be renewed while a snapshot is read.
+ */
+export async function withBlobsHeld<T>(
+  registry: RegistryRepository,
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+  firstMs: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  const lease = uuidV7(clock, random)
+  await holdBlobs(registry, lease, firstMs)
+  const renewal = renewEvery(clock, blobLeaseMs / 3, () => holdBlobs(registry, lease))
+  try {
+    return await work()
+  } finally {
+    await renewal.stop()
+    await releaseBlobs(registry, lease).catch(() => undefined)
+  }
 }
 
 /** Whether somebody holds the blobs now. */
