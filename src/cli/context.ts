@@ -65,7 +65,21 @@ export class CliContext {
   }
 
   async settings(): Promise<Settings> {
-    const settings = settingsQuietly(this.#environment())
+    return this.#settingsOf(this.#environment(this.options))
+  }
+
+  /** As `settings`, of another server with all else as it is here. */
+  async settingsAt(databaseUrl: string): Promise<Settings> {
+    return this.#settingsOf(this.#environment({ databaseUrl }))
+  }
+
+  /** As `settings`, of the variables of a file and of no others. */
+  async settingsOfFile(file: string): Promise<Settings> {
+    return this.#settingsOf(this.#file(file))
+  }
+
+  #settingsOf(env: Environment): Settings {
+    const settings = settingsQuietly(env)
     const { profile, path: folder } = settings
     if (profile !== 'embedded' || folder === ':memory:') return settings
     return { ...settings, path: this.resolve(folder) }
@@ -120,12 +134,11 @@ export class CliContext {
   }
 
   /** The environment, over `.env`, under what the flags say. */
-  #environment(): Environment {
-    const { databaseUrl, path: folder, profile } = this.options
+  #environment({ databaseUrl, path: folder, profile }: GlobalOptions): Environment {
     if (databaseUrl !== undefined && folder !== undefined) {
       throw new HeadwaterError('HW_INVALID_ARGUMENT', '--path and --database-url: give one of them', { path: '--path' })
     }
-    const env: Record<string, string | undefined> = { ...this.#file(), ...this.io.env }
+    const env: Record<string, string | undefined> = { ...this.#file('.env'), ...this.io.env }
     if (profile !== undefined) env['HEADWATER_PROFILE'] = profile
     if (folder !== undefined) {
       env['HEADWATER_PROFILE'] = 'embedded'
@@ -145,8 +158,8 @@ export class CliContext {
     return env
   }
 
-  #file(): Environment {
-    const file = this.resolve('.env')
+  #file(name: string): Environment {
+    const file = this.resolve(name)
     try {
       return parseEnv(readSmallFile(file)) as Environment
     } catch (cause) {

@@ -10,6 +10,7 @@ import { registerDoctor } from './commands/doctor'
 import { registerIngest } from './commands/ingest'
 import { registerInit } from './commands/init'
 import { registerMigrate } from './commands/migrate'
+import { registerMove } from './commands/move'
 import { registerRebuild } from './commands/rebuild'
 import { registerReconcile } from './commands/reconcile'
 import { registerRelay } from './commands/relay'
@@ -37,6 +38,7 @@ const registrations: readonly Register[] = [
   registerDlq,
   registerBlobs,
   registerBackup,
+  registerMove,
   registerDemo,
 ]
 

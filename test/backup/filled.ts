@@ -61,3 +61,37 @@ export async function fill(store: Filled, documents = 20): Promise<void> {
   }
   await store.relay.drain({ timeoutMs: 30_000 })
 }
+
+/** All that users see of a store. */
+export async function seen(store: Filled) {
+  const tenants: Record<string, unknown> = {}
+  for (const name of ['acme', 'Other.tenant']) {
+    const tenant = store.forTenant(name)
+    const { items } = await tenant.documents.list({ limit: 100 })
+    const blobs: string[] = []
+    for (const { blob } of items) {
+      if (!blob) continue
+      const bytes: Uint8Array[] = []
+      for await (const piece of (await tenant.blobs.get(blob.hash))!) bytes.push(piece)
+      blobs.push(Buffer.concat(bytes).toString('utf8'))
+    }
+    const courses = await tenant.entities.courses.list({ limit: 100 })
+    const search = async (mode: 'text' | 'vector') =>
+      (await tenant.search({ query: 'parental leave number 7', mode, limit: 5 })).hits.map((hit) => [
+        hit.documentId,
+        hit.chunkId,
+        hit.text,
+        Math.round(hit.score * 1e4),
+      ])
+    const chunks = await tenant.documents.chunks(items[0]!.id)
+    tenants[name] = {
+      items,
+      blobs,
+      courses: courses.items,
+      chunks,
+      text: await search('text'),
+      vector: await search('vector'),
+    }
+  }
+  return tenants
+}

@@ -4,14 +4,15 @@ import { createBackup, listBackups, pruneBackups, showBackup, verifyBackup } fro
 import { drillBackup } from '../../store/backup/drill'
 import { restoreBackup } from '../../store/backup/restore'
 import { runBackups } from '../../store/backup/run'
-import { storeOptionsFrom } from '../../store/store-settings'
 import { placeFrom } from '../backup-place'
+import { tellIndexes } from '../built-indexes'
 import type { Register, Run } from '../command'
 import { exitCodes } from '../exit-codes'
 import { type KeepFlags, keepFrom, keepOptions } from '../keep-flags'
 import { numberFrom } from '../number-flag'
 import { startProgress } from '../progress'
 import { sizeText } from '../size-text'
+import { storedOptions } from '../store-place'
 
 /** Of the whole store; places are folders or `s3://bucket/prefix`, whose keys are those of the settings. */
 export const registerBackup: Register = (program, run) => {
@@ -47,15 +48,11 @@ function create(backup: Command, run: Run): void {
         const rate = numberFrom('--rate', flags.rate, { least: 0.001, unit: 'rows a second', fractions: true })
         const settings = await context.settings()
         const to = placeFrom(context, settings, '--to', flags.to)
-        const { postgres, embedded, s3, blobs } = storeOptionsFrom(settings, { embedder: { hashing: {} } })
         const progress = await startProgress(io, 'Backing up', 'rows, then blobs', 0)
-        const report = await createBackup(
-          { postgres, embedded, s3, blobs },
-          {
-            ...{ to, rate, signal, gzip: flags.gzip, dryRun: flags.dryRun },
-            onProgress: ({ done, total }) => progress.update(done, total),
-          },
-        ).finally(() => progress.stop())
+        const report = await createBackup(storedOptions(settings), {
+          ...{ to, rate, signal, gzip: flags.gzip, dryRun: flags.dryRun },
+          onProgress: ({ done, total }) => progress.update(done, total),
+        }).finally(() => progress.stop())
         const { id, place, complete, rows, bytes, written, manifest } = report
         const { vectors, blobs: copied, ms } = manifest
         out.document({ id, place, complete, rows, bytes, written, vectors, blobs: { ...copied, parts: undefined }, ms })
@@ -237,29 +234,22 @@ function restore(backup: Command, run: Run): void {
     .action(
       run(async (context, flags: RestoreFlags, id?: string) => {
         const { out, io, signal } = context
+        const { confirm, force, rebuild, dryRun } = flags
         const settings = await context.settings()
         const from = placeFrom(context, settings, '--from', flags.from)
         const progress = await startProgress(io, 'Restoring', 'rows, tables, blobs, then entries', 0)
-        const report = await restoreBackup(storeOptionsFrom(settings, { embedder: { hashing: {} } }), {
-          ...{
-            from,
-            id,
-            confirm: flags.confirm,
-            force: flags.force,
-            rebuild: flags.rebuild,
-            dryRun: flags.dryRun,
-            signal,
-          },
+        const report = await restoreBackup(storedOptions(settings), {
+          ...{ from, id, confirm, force, rebuild, dryRun, signal },
           onProgress: ({ done, total }) => progress.update(done, total),
         }).finally(() => progress.stop())
         out.document(report)
-        const { before, rows, tables, blobs, indexes, waiting, migrated, epoch, ms } = report
+        const { before, rows, tables, blobs, indexes, migrated } = report
         if (before.documents + before.rows > 0) {
           const last = before.writtenAt ?? 'never'
-          const verb = flags.dryRun ? 'Would be lost' : 'Lost'
+          const verb = dryRun ? 'Would be lost' : 'Lost'
           out.line(`${verb}: ${before.documents} documents and ${before.rows} rows of entities, last written ${last}`)
         }
-        if (flags.dryRun) {
+        if (dryRun) {
           out.line(`${report.id} has ${rows} rows and ${blobs.count} blobs; nothing was changed`)
           return exitCodes.ok
         }
@@ -268,17 +258,7 @@ function restore(backup: Command, run: Run): void {
         )
         out.line(`${blobs.count} blobs, ${blobs.written} of them written; ${blobs.missing} are missing in the backup`)
         if (migrated.length > 0) out.line(`Migrated: ${migrated.join(', ')}`)
-        for (const { collection, target, compared, equal } of indexes) {
-          out.line(
-            `${collection}, ${target}: ${compared} entries ${equal ? 'are as in Postgres' : 'DIFFER from Postgres'}`,
-          )
-        }
-        for (const { collection, target, reason } of waiting)
-          out.line(`${collection}, ${target}: left to workers, ${reason}`)
-        const seconds = (part: number): string => (part / 1_000).toFixed(1)
-        out.line(
-          `Epoch ${epoch} has begun. ${seconds(ms.rows)} s for rows and blobs, ${seconds(ms.indexes)} s for indexes`,
-        )
+        tellIndexes(out, report)
         return indexes.every(({ equal }) => equal) && blobs.missing === 0 ? exitCodes.ok : exitCodes.failed
       }),
     )
@@ -302,17 +282,15 @@ function drill(backup: Command, run: Run): void {
         const { out, io, signal } = context
         const settings = await context.settings()
         const from = placeFrom(context, settings, '--from', flags.from)
-        const record = storeOptionsFrom(settings, { embedder: { hashing: {} } })
-        const { postgres: server, embedded, s3, blobs } = record
-        if (flags.onServer && !server) {
+        const record = storedOptions(settings)
+        if (flags.onServer && !record.postgres) {
           throw new HeadwaterError('HW_INVALID_ARGUMENT', '--on-server: the settings name no server', {
             path: '--on-server',
           })
         }
         const progress = await startProgress(io, 'Restoring', 'rows, tables, blobs, then entries', 0)
         const report = await drillBackup({
-          ...{ from, id, signal, server: flags.onServer ? server : undefined },
-          record: { postgres: server, embedded, s3, blobs },
+          ...{ from, id, record, signal, server: flags.onServer ? record.postgres : undefined },
           onProgress: ({ done, total }) => progress.update(done, total),
         }).finally(() => progress.stop())
         out.document(report)
@@ -358,17 +336,13 @@ function regularly(backup: Command, run: Run): void {
         const rate = numberFrom('--rate', flags.rate, { least: 0.001, unit: 'rows a second', fractions: true })
         const settings = await context.settings()
         const to = placeFrom(context, settings, '--to', flags.to)
-        const { postgres, embedded, s3, blobs } = storeOptionsFrom(settings, { embedder: { hashing: {} } })
         const { schedule, timezone, once, drillOnServer } = flags
-        const report = await runBackups(
-          { postgres, embedded, s3, blobs },
-          {
-            ...{ to, schedule, timezone, once, drillOnServer, rate, signal, ...keepFrom(flags) },
-            verify: flags.verify as 'full',
-            drillEveryMs: days * 86_400_000,
-            onStep: ({ step, ok, detail }) => out.log(ok ? 'info' : 'error', `${step}: ${detail}`),
-          },
-        )
+        const report = await runBackups(storedOptions(settings), {
+          ...{ to, schedule, timezone, once, drillOnServer, rate, signal, ...keepFrom(flags) },
+          verify: flags.verify as 'full',
+          drillEveryMs: days * 86_400_000,
+          onStep: ({ step, ok, detail }) => out.log(ok ? 'info' : 'error', `${step}: ${detail}`),
+        })
         out.document(report)
         out.line(`${report.cycles} cycles, ${report.failed} of them failed`)
         return report.failed > 0 ? exitCodes.failed : exitCodes.ok

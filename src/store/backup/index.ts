@@ -7,17 +7,22 @@ export type { RestoredRows, RestoreProgress, RestoreSettings } from '../../trans
 export type { RestoreTarget } from '../../transfer/backup/restore-target'
 export type { BackupColumn, TableDefinition } from '../../transfer/backup/tables'
 export type { VerifyLevel, VerifyProblem, VerifyReport, VerifySettings } from '../../transfer/backup/verify'
+export type { MovedRows, MoveProgress, MoveSettings } from '../../transfer/move/move'
+export type { BroughtBlobs } from '../../transfer/move/move-blobs'
 export { createBackup, listBackups, pruneBackups, showBackup, verifyBackup } from './backups'
+export type { BuiltIndexes, RestoredIndex } from './build-indexes'
 export { type DrillCheck, type DrillReport, drillBackup } from './drill'
+export { type MoveReport, moveStore } from './move'
 export type {
   BackupStep,
   CreateBackupOptions,
   DrillBackupOptions,
+  MoveStoreOptions,
   PruneBackupsOptions,
   RestoreBackupOptions,
   RunBackupsOptions,
   VerifyBackupOptions,
 } from './options'
-export { type RestoredIndex, type RestoreReport, restoreBackup } from './restore'
+export { type RestoreReport, restoreBackup } from './restore'
 export { type RunReport, runBackups } from './run'
 export type { BackupStoreOptions } from './source'

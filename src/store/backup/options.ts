@@ -15,6 +15,7 @@ import type { BackupPlace } from '../../transfer/backup/place'
 import type { PruneSettings } from '../../transfer/backup/prune'
 import type { RestoreSettings } from '../../transfer/backup/restore'
 import type { VerifySettings } from '../../transfer/backup/verify'
+import type { MoveSettings } from '../../transfer/move/move'
 import type { StoreOptions } from '../store-options'
 import type { BackupStoreOptions } from './source'
 
@@ -45,6 +46,11 @@ export interface DrillBackupOptions extends CallOptions {
   /** The store whose backup it is: that the drill passed is written down there. */
   readonly record?: BackupStoreOptions | undefined
   readonly onProgress?: RestoreSettings['onProgress']
+}
+
+export interface MoveStoreOptions extends MoveSettings {
+  /** False leaves the indexes to workers, who build them as those of a lost engine; true by default. */
+  readonly rebuild?: boolean | undefined
 }
 
 /** A step of a run, as it ends. */
@@ -105,6 +111,15 @@ export const restoreKinds = {
   dryRun: flag,
   onProgress: method,
 } satisfies OptionKinds<RestoreBackupOptions>
+export const moveKinds = {
+  ...callKinds,
+  confirm: text(63),
+  force: flag,
+  rate: number(Number.MIN_VALUE, 1e9),
+  rebuild: flag,
+  dryRun: flag,
+  onProgress: method,
+} satisfies OptionKinds<MoveStoreOptions>
 const count = whole(0, 10_000)
 export const pruneKinds = {
   ...callKinds,

@@ -9,7 +9,7 @@ import type { CollectionOptions, StoreOptions } from '../store-options'
  * is enough to build its indexes, and nothing is embedded or cut. Declarations of metadata are the caller's.
  */
 export function storedCollections(
-  { generations }: BackupManifest,
+  { generations }: Pick<BackupManifest, 'generations'>,
   given: StoreOptions<object>['collections'],
 ): Record<string, CollectionOptions> {
   const found: Record<string, CollectionOptions> = {}

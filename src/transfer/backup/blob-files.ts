@@ -49,7 +49,7 @@ export async function copyBlobs(
     found.count++
     found.bytes += size
     if ((await files.stat(file, call))?.size === size) return
-    const reason = await copyBlob(files, blobs, file, { tenant, key }, call)
+    const reason = await copyBlob(blobs, { tenant, key }, call, (bytes) => files.put(file, bytes, call))
     if (reason === undefined) return copied(size)
     found.missingCount++
     if (missing.length < 100) missing.push({ tenant, key, reason })
@@ -58,12 +58,12 @@ export async function copyBlobs(
   return { parts, ...found, missing }
 }
 
-async function copyBlob(
-  files: BackupFiles,
+/** Gives the bytes of a blob to `put`. Returns why not, where the store has it not or not whole. */
+export async function copyBlob(
   blobs: BlobRepository,
-  file: string,
   { tenant, key }: { readonly tenant: string; readonly key: string },
   call: CallOptions,
+  put: (bytes: AsyncIterable<Uint8Array>) => Promise<unknown>,
 ): Promise<string | undefined> {
   const bytes = await blobs.get(tenantId(tenant), key, call)
   if (!bytes) return 'absent'
@@ -78,7 +78,7 @@ async function copyBlob(
     }
   }
   try {
-    await files.put(file, read(), call)
+    await put(read())
     return undefined
   } catch (error) {
     if (failure !== undefined && isHeadwaterError(failure, 'HW_STORAGE')) return asHeadwaterError(failure).message

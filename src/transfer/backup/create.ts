@@ -16,7 +16,7 @@ import { type BackupManifest, type BackupPart, type BackupTable, backupFormat, w
 import { PartWriter } from './part-writer'
 import { withPlaceLock } from './place-lock'
 import { rowsOf } from './read-rows'
-import { vectorCounts } from './snapshot'
+import { estimatedRows, vectorCounts } from './snapshot'
 import { blobLeaseOf, readHead } from './snapshot-head'
 import { blobSource, leftOut, type TableSource } from './tables'
 
@@ -131,7 +131,7 @@ class Creation {
 
   async #snapshot(executor: Executor, key: Buffer): Promise<Snapshot> {
     const { schema, random } = this.#source
-    const { now, sources, definitions, ...head } = await readHead(executor, this.#source)
+    const { now, sources, ...head } = await readHead(executor, this.#source)
     const total = await estimatedRows(executor, schema, sources)
     const tenants: string[] = []
     const tables: BackupTable[] = []
@@ -141,7 +141,7 @@ class Creation {
         done += rows
         this.#settings.onProgress?.({ phase: 'rows', done, total: Math.max(done, total) })
       })
-      const definition = definitions.get(source.name)
+      const { definition } = source
       tables.push({ ...table, ...(definition && { definition }) })
     }
     const blobs = await this.#blobList(executor, key)
@@ -238,15 +238,6 @@ class Creation {
     const { id, complete, rows, bytes } = summaryOf(manifest)
     return { id, place: this.#files.shown, complete, rows, bytes, written: this.#written, manifest }
   }
-}
-
-async function estimatedRows(executor: Executor, schema: string, tables: readonly TableSource[]): Promise<number> {
-  const { rows } = await executor.query<{ rows: number | string }>(
-    `SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint AS rows
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = ANY($2::text[])`,
-    [schema, tables.map(({ name }) => name)],
-  )
-  return Number(rows[0]!.rows)
 }
 
 /** A place on which nothing is written: what would be is told. */

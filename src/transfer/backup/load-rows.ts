@@ -29,15 +29,14 @@ export async function loadTable(
   call: CallOptions,
   loaded: (rows: number) => void,
 ): Promise<void> {
-  const text = insertSql(schema, table)
-  const session = connection.session(worker)
+  const insert = rowInserter(connection, schema, table)
   const digest = new RowDigest()
   let lines: string[] = []
   let bytes = 0
   const flush = async (): Promise<void> => {
     if (lines.length === 0) return
     throwIfAborted(call.signal)
-    await session.query(text, [`[${lines.join(',')}]`], { timeoutMs: statementMs })
+    await insert(lines)
     loaded(lines.length)
     lines = []
     bytes = 0
@@ -55,14 +54,28 @@ export async function loadTable(
   throw damaged(`${table.name}: its rows are not those of the manifest`, { table: table.name })
 }
 
-/** What is in a table now, told as in the backup: rows and digest. */
+/** Writes lines into a table, all of them or none. */
+export function rowInserter(
+  connection: PostgresConnection,
+  schema: string,
+  table: Pick<BackupTable, 'name' | 'columns'>,
+): (lines: readonly string[]) => Promise<void> {
+  const text = insertSql(schema, table)
+  const session = connection.session(worker)
+  return async (lines) => {
+    await session.query(text, [`[${lines.join(',')}]`], { timeoutMs: statementMs })
+  }
+}
+
+/** What is in a table now, told as in the backup: rows and digest. `where` is SQL, for some of its rows. */
 export function digestOf(
   connection: PostgresConnection,
   schema: string,
-  table: BackupTable,
+  { name, columns, key }: Pick<BackupTable, 'name' | 'columns' | 'key'>,
   call: CallOptions,
+  where?: string,
 ): Promise<{ rows: number; digest: string }> {
-  const source = { ...table, source: `${quoteName(schema)}.${quoteName(table.name)}` }
+  const source = { name, columns, key, source: `${quoteName(schema)}.${quoteName(name)}`, where }
   return connection.transaction(
     worker,
     async (executor) => {
@@ -76,7 +89,7 @@ export function digestOf(
 }
 
 /** Each value as its column's type reads it: numbers from their own digits, JSON as it stands. */
-function insertSql(schema: string, { name, columns }: BackupTable): string {
+function insertSql(schema: string, { name, columns }: Pick<BackupTable, 'name' | 'columns'>): string {
   const target = `${quoteName(schema)}.${quoteName(name)}`
   const values = columns.map(({ name: column, type, required }) => {
     const key = `'${column.replaceAll("'", "''")}'`

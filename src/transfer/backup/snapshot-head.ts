@@ -18,9 +18,12 @@ export interface SnapshotHead
   > {
   /** By the clock of the database, ISO 8601. */
   readonly now: string
-  readonly sources: readonly TableSource[]
-  /** By the name of the table. */
-  readonly definitions: ReadonlyMap<string, TableDefinition>
+  readonly sources: readonly DefinedSource[]
+}
+
+export interface DefinedSource extends TableSource {
+  /** Of a table that no migration of headwater makes. */
+  readonly definition?: TableDefinition | undefined
 }
 
 /** Makes the transaction ready for rows to be read, and reads the head. HW_UNAUTHORIZED where policies hide rows. */
@@ -34,9 +37,10 @@ export async function readHead(
   const { migrations, now, name, serverVersion, fences, lsn } = await snapshotFacts(executor, schema)
   const { registry, generations } = new PostgresTruth(connection, { schema }).over(executor)
   const made = await generations.list()
+  const definitions = await tableDefinitions(executor, schema)
   return {
-    ...{ migrations, schema, fences, lsn, now, sources },
-    definitions: await tableDefinitions(executor, schema),
+    ...{ migrations, schema, fences, lsn, now },
+    sources: sources.map((source) => ({ ...source, definition: definitions.get(source.name) })),
     installation: String((await registry.read('installation')) ?? ''),
     database: { ...(await registry.database()), name, serverVersion },
     epoch: await registry.epoch(),

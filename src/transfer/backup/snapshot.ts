@@ -119,3 +119,17 @@ export async function vectorCounts(
     throw error
   }
 }
+
+/** As the server estimates it. */
+export async function estimatedRows(
+  executor: Executor,
+  schema: string,
+  tables: readonly TableSource[],
+): Promise<number> {
+  const { rows } = await executor.query<{ rows: number | string }>(
+    `SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint AS rows
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = ANY($2::text[])`,
+    [schema, tables.map(({ name }) => name)],
+  )
+  return Number(rows[0]!.rows)
+}
