@@ -17,6 +17,7 @@ import { Searcher } from '../search/search'
 import type { TenantContext } from '../tenant/tenant-context'
 import { TenantHandle } from '../tenant/tenant-handle'
 import type { BackupReport } from '../transfer/backup/create'
+import type { RestoredDocuments } from '../transfer/backup/restore-documents'
 import { type CollectBlobsOptions, type CollectBlobsReport, collectBlobs } from '../writer/blobs/collect-blobs'
 import type { Errand, ErrandHandler, ErrandOptions } from '../writer/errands/errand'
 import type { RebuildResult, RecutResult } from '../writer/rebuild/rebuild'
@@ -27,7 +28,7 @@ import { type ReconcileOptions, type ReconcileReport, reconcile } from '../write
 import type { DrainResult } from '../writer/relay/relay'
 import { type CoordinatedWriter, createWriter } from '../writer/writer'
 import { AvailableModels, type ModelInfo } from './available-models'
-import type { CreateBackupOptions } from './backup/options'
+import type { CreateBackupOptions, RestoreDocumentsOptions } from './backup/options'
 import { IndexMoves } from './index-moves'
 import { type StoreHealth, storeHealth } from './store-health'
 import type { StoreParts } from './store-parts'
@@ -283,6 +284,22 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
       if (!backup) throw new HeadwaterError('HW_INVALID_OPTIONS', 'A store in memory cannot be backed up')
       const { createFrom } = await import('./backup/backups')
       return createFrom(backup, options)
+    })
+  }
+
+  /**
+   * Writes the documents that a backup has of a tenant, of a collection, or of one in the other, into this store as
+   * ordinary writes: versions go on, chunks and vectors come from the backup, and no embedder is called. What the backup
+   * does not have stays. No time limit but `timeoutMs`. HW_NOT_FOUND, HW_COLLECTION_UNKNOWN, HW_BACKUP_DAMAGED,
+   * HW_BACKUP_AHEAD, HW_BACKUP_BUSY; HW_INVALID_OPTIONS for a store in memory.
+   */
+  restoreDocuments(options: RestoreDocumentsOptions): Promise<RestoredDocuments> {
+    return this.#enter(async () => {
+      const { backup, ports } = this.#parts
+      if (!backup) throw new HeadwaterError('HW_INVALID_OPTIONS', 'A store in memory has no backups')
+      const { restoreInto } = await import('./backup/restore-documents')
+      const putMany: CoordinatedWriter['putMany'] = (...of) => this.#writer.putMany(...of)
+      return restoreInto(backup, { collections: ports.collections, putMany }, options)
     })
   }
 

@@ -70,7 +70,8 @@ export async function pruneBackups(given: PruneBackupsOptions): Promise<PruneRep
   return inPlace(from, 'from', (files, clock) => prune(files, { clock, random: systemRandom }, settings))
 }
 
-async function inPlace<T>(
+/** Opens a place for `work`, and closes it. */
+export async function inPlace<T>(
   place: BackupPlace | undefined,
   path: string,
   work: (files: BackupFiles, clock: Clock) => Promise<T>,

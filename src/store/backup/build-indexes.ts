@@ -1,12 +1,9 @@
 import type { CallOptions } from '../../core/abort'
-import type { JsonObject } from '../../core/json'
 import type { Target } from '../../repositories/generations'
 import type { BackupGeneration, BackupManifest } from '../../transfer/backup/manifest'
 import { topologyOf } from '../engines'
-import { openStore } from '../open-store'
-import type { Store } from '../store'
 import type { StoreOptions } from '../store-options'
-import { storedCollections } from './stored-spaces'
+import { openStored, type StoredStore } from './open-stored'
 
 /** An index that was built from what was restored. */
 export interface RestoredIndex {
@@ -53,14 +50,7 @@ export async function buildIndexes(
   const { generations, vectors } = saved
   const live = generations.filter(({ state }) => state === 'live')
   if (live.length === 0) return noIndexes
-  const { embedder: _e, embedders: _es, fallback: _f, splitter: _s, splitters: _ss, entities: _x, ...where } = given
-  const store: Store<Record<string, JsonObject>> = await openStore({
-    ...where,
-    embedder: { hashing: {} },
-    collections: storedCollections(saved, given.collections),
-    relay: 'external',
-    migrate: 'auto',
-  })
+  const store = await openStored(given, live, 'external')
   try {
     const indexes: RestoredIndex[] = []
     const waiting: { target: Target; collection: string; reason: string }[] = []
@@ -82,7 +72,7 @@ export async function buildIndexes(
 }
 
 async function build(
-  store: Store<Record<string, JsonObject>>,
+  store: StoredStore,
   target: Target,
   collection: string,
   { signal, onProgress }: BuildOptions,

@@ -4,19 +4,16 @@ import path from 'node:path'
 import type { CallOptions } from '../../core/abort'
 import { withDeadline } from '../../core/deadline'
 import { isHeadwaterError } from '../../core/errors'
-import type { JsonObject } from '../../core/json'
 import { checkOptions } from '../../core/option-kinds'
 import { type DrillSample, drillSample } from '../../transfer/backup/drill-sample'
 import { dropScratch } from '../../transfer/backup/scratch-schema'
 import { recordBackup } from '../../writer/backup-dates'
-import { openStore } from '../open-store'
-import type { Store } from '../store'
 import type { StoreOptions } from '../store-options'
 import { showBackup } from './backups'
+import { openStored, type StoredStore } from './open-stored'
 import { type DrillBackupOptions, drillKinds } from './options'
 import { type RestoreReport, restoreBackup } from './restore'
 import { type BackupStoreOptions, sourceOf, withSource } from './source'
-import { storedCollections } from './stored-spaces'
 
 /** One thing that a drill asked of what was restored. */
 export interface DrillCheck {
@@ -121,12 +118,7 @@ async function ask(
 ): Promise<DrillCheck[]> {
   const manifest = await showBackup(given)
   const samples = await withSource(where, ({ connection, schema }) => drillSample(connection, schema))
-  const store: Store<Record<string, JsonObject>> = await openStore({
-    ...(where as StoreOptions<object>),
-    embedder: { hashing: {} },
-    collections: storedCollections(manifest, undefined),
-    relay: 'external',
-  })
+  const store = await openStored(where as StoreOptions<object>, manifest.generations, 'external')
   const failed: Record<'words' | 'vectors' | 'isolation', string[]> = { words: [], vectors: [], isolation: [] }
   const asked = { words: 0, vectors: 0, isolation: 0 }
   try {
@@ -170,7 +162,7 @@ async function ask(
 
 /** Whether another tenant finds or reads what is not its own. Chunks' ids are made of their tenants', too. */
 async function isSeen(
-  handle: ReturnType<ReturnType<Store<Record<string, JsonObject>>['forTenant']>['collection']>,
+  handle: ReturnType<ReturnType<StoredStore['forTenant']>['collection']>,
   { chunk, word }: DrillSample,
   vector: Float32Array | undefined,
 ): Promise<boolean> {

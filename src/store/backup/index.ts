@@ -4,6 +4,7 @@ export type { BackupGeneration, BackupManifest, BackupPart, BackupTable } from '
 export type { BackupPlace } from '../../transfer/backup/place'
 export type { PruneReport, PruneSettings } from '../../transfer/backup/prune'
 export type { RestoredRows, RestoreProgress, RestoreSettings } from '../../transfer/backup/restore'
+export type { LeftDocument, RestoreDocumentsSettings, RestoredDocuments } from '../../transfer/backup/restore-documents'
 export type { RestoreTarget } from '../../transfer/backup/restore-target'
 export type { BackupColumn, TableDefinition } from '../../transfer/backup/tables'
 export type { VerifyLevel, VerifyProblem, VerifyReport, VerifySettings } from '../../transfer/backup/verify'
@@ -20,9 +21,11 @@ export type {
   MoveStoreOptions,
   PruneBackupsOptions,
   RestoreBackupOptions,
+  RestoreDocumentsOptions,
   RunBackupsOptions,
   VerifyBackupOptions,
 } from './options'
 export { type RestoreReport, restoreBackup } from './restore'
+export { restoreDocuments } from './restore-documents'
 export { type RunReport, runBackups } from './run'
 export type { BackupStoreOptions } from './source'

@@ -14,6 +14,7 @@ import type { CreateBackupSettings } from '../../transfer/backup/create'
 import type { BackupPlace } from '../../transfer/backup/place'
 import type { PruneSettings } from '../../transfer/backup/prune'
 import type { RestoreSettings } from '../../transfer/backup/restore'
+import type { RestoreDocumentsSettings } from '../../transfer/backup/restore-documents'
 import type { VerifySettings } from '../../transfer/backup/verify'
 import type { MoveSettings } from '../../transfer/move/move'
 import type { StoreOptions } from '../store-options'
@@ -31,6 +32,10 @@ export interface RestoreBackupOptions extends RestoreSettings {
   readonly from: BackupPlace
   /** False leaves the indexes to workers, who build them as those of a lost engine; true by default. */
   readonly rebuild?: boolean | undefined
+}
+
+export interface RestoreDocumentsOptions extends RestoreDocumentsSettings {
+  readonly from: BackupPlace
 }
 
 export interface PruneBackupsOptions extends PruneSettings {
@@ -83,6 +88,7 @@ export interface RunBackupsOptions extends Omit<PruneSettings, 'dryRun'> {
 
 const place = anything
 const id = text(64)
+const name = text(128)
 
 export const createKinds = {
   ...callKinds,
@@ -111,6 +117,15 @@ export const restoreKinds = {
   dryRun: flag,
   onProgress: method,
 } satisfies OptionKinds<RestoreBackupOptions>
+export const documentsKinds = {
+  ...callKinds,
+  from: place,
+  id,
+  tenant: name,
+  collection: name,
+  dryRun: flag,
+  onProgress: method,
+} satisfies OptionKinds<RestoreDocumentsOptions>
 export const moveKinds = {
   ...callKinds,
   confirm: text(63),

@@ -1,15 +1,21 @@
 import { HeadwaterError } from '../../core/errors'
 import type { Embedder } from '../../embeddings/embedder'
 import type { Splitter } from '../../splitter/splitter'
-import type { BackupManifest } from '../../transfer/backup/manifest'
+import type { BackupGeneration } from '../../transfer/backup/manifest'
 import type { CollectionOptions, StoreOptions } from '../store-options'
 
+/** What is known of an index of the store or of the backup. */
+export type MadeGeneration = Pick<
+  BackupGeneration,
+  'target' | 'collection' | 'state' | 'chunking' | 'fingerprint' | 'dimensions' | 'language' | 'format'
+>
+
 /**
- * Collections as the backup says that they were made, each with an embedder and a splitter by name alone: what is stored
+ * Collections as they were made, each with an embedder and a splitter by name alone: what is stored
  * is enough to build its indexes, and nothing is embedded or cut. Declarations of metadata are the caller's.
  */
 export function storedCollections(
-  { generations }: Pick<BackupManifest, 'generations'>,
+  generations: readonly MadeGeneration[],
   given: StoreOptions<object>['collections'],
 ): Record<string, CollectionOptions> {
   const found: Record<string, CollectionOptions> = {}

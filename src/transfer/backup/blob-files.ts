@@ -6,6 +6,7 @@ import type { BlobRepository } from '../../repositories/blobs'
 import type { BackupFiles } from './files'
 import type { BackupManifest, BackupPart } from './manifest'
 import { linesOf } from './part-reader'
+import { damaged } from './refusals'
 
 /** A line of the list of blobs. */
 export interface BackupBlob {
@@ -23,8 +24,32 @@ const atOnce = 4
 /** The line of a blob, which tells its file. */
 export function blobLine(line: string, key: Buffer): string {
   const blob = JSON.parse(line) as Omit<BackupBlob, 'file'>
-  const name = createHmac('sha256', key).update(`blob:${blob.key}`).digest('hex')
-  return JSON.stringify({ ...blob, file: `blobs/${name.slice(0, 2)}/${name}` } satisfies BackupBlob)
+  return JSON.stringify({ ...blob, file: blobFile(blob.key, key) } satisfies BackupBlob)
+}
+
+/** Where the bytes of a blob are, by their SHA-256 and the key of the store. */
+export function blobFile(hash: string, key: Buffer): string {
+  const name = createHmac('sha256', key).update(`blob:${hash}`).digest('hex')
+  return `blobs/${name.slice(0, 2)}/${name}`
+}
+
+/** Puts a blob of the place into the store, where it is not yet. HW_BACKUP_DAMAGED. */
+export async function restoreBlob(
+  files: BackupFiles,
+  blobs: BlobRepository,
+  { tenant: name, key, size, type, file }: BackupBlob,
+  call: CallOptions,
+): Promise<'written' | 'there' | 'missing'> {
+  const tenant = tenantId(name)
+  if ((await blobs.head(tenant, key, call))?.size === size) return 'there'
+  if ((await files.stat(file, call)) === null) return 'missing'
+  const source = files.read(file, call)
+  await blobs.put(tenant, source, { ...call, contentType: type, expectedKey: key }).catch((cause: unknown) => {
+    throw isHeadwaterError(cause, 'HW_INVALID_ARGUMENT')
+      ? damaged(`${file} is not the blob ${key}`, { file }, cause)
+      : cause
+  })
+  return 'written'
 }
 
 export async function* blobsOf(

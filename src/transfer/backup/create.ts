@@ -56,7 +56,7 @@ export interface BackupReport {
 }
 
 /** Registry entry: the secret behind the names of parts. */
-const keyRecord = 'backup-key'
+export const keyRecord = 'backup-key'
 const countingMs = 10 * 60_000
 
 /**

@@ -3,7 +3,7 @@ import { quoteName } from '../../connections/postgres/row-security'
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { RowDigest } from './digest'
 import type { BackupFiles } from './files'
-import type { BackupTable } from './manifest'
+import type { BackupPart, BackupTable } from './manifest'
 import { linesOf } from './part-reader'
 import { rowsOf } from './read-rows'
 import { damaged } from './refusals'
@@ -29,29 +29,64 @@ export async function loadTable(
   call: CallOptions,
   loaded: (rows: number) => void,
 ): Promise<void> {
-  const insert = rowInserter(connection, schema, table)
+  const rows = new RowBatches(rowInserter(connection, schema, table), call, loaded)
   const digest = new RowDigest()
-  let lines: string[] = []
-  let bytes = 0
-  const flush = async (): Promise<void> => {
-    if (lines.length === 0) return
-    throwIfAborted(call.signal)
-    await insert(lines)
-    loaded(lines.length)
-    lines = []
-    bytes = 0
-  }
   for (const part of table.parts) {
     for await (const line of linesOf(files, part, call)) {
       digest.add(line)
-      lines.push(line)
-      bytes += Buffer.byteLength(line)
-      if (bytes >= batchBytes || lines.length >= batchRows) await flush()
+      await rows.add(line)
     }
   }
-  await flush()
+  await rows.flush()
   if (digest.rows === table.rows && digest.digest === table.digest) return
   throw damaged(`${table.name}: its rows are not those of the manifest`, { table: table.name })
+}
+
+/** As `loadTable`, some of the rows of these parts. What the whole table comes to is not compared. */
+export async function loadSome(
+  connection: PostgresConnection,
+  schema: string,
+  { table, parts, takes }: { table: BackupTable; parts: readonly BackupPart[]; takes: (line: string) => boolean },
+  files: BackupFiles,
+  call: CallOptions,
+): Promise<void> {
+  const rows = new RowBatches(rowInserter(connection, schema, table), call)
+  for (const part of parts) for await (const line of linesOf(files, part, call)) if (takes(line)) await rows.add(line)
+  await rows.flush()
+}
+
+/** Lines that go in one statement, bounded in number and bytes. */
+class RowBatches {
+  readonly #insert: (lines: readonly string[]) => Promise<void>
+  readonly #call: CallOptions
+  readonly #inserted: (rows: number) => void
+  #lines: string[] = []
+  #bytes = 0
+
+  constructor(
+    insert: (lines: readonly string[]) => Promise<void>,
+    call: CallOptions,
+    inserted: (rows: number) => void = () => undefined,
+  ) {
+    this.#insert = insert
+    this.#call = call
+    this.#inserted = inserted
+  }
+
+  async add(line: string): Promise<void> {
+    this.#lines.push(line)
+    this.#bytes += Buffer.byteLength(line)
+    if (this.#bytes >= batchBytes || this.#lines.length >= batchRows) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    if (this.#lines.length === 0) return
+    throwIfAborted(this.#call.signal)
+    await this.#insert(this.#lines)
+    this.#inserted(this.#lines.length)
+    this.#lines = []
+    this.#bytes = 0
+  }
 }
 
 /** Writes lines into a table, all of them or none. */

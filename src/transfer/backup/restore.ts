@@ -1,12 +1,10 @@
 import type { CallOptions } from '../../core/abort'
 import { withDeadline } from '../../core/deadline'
 import { HeadwaterError } from '../../core/errors'
-import { tenantId } from '../../core/ids'
 import { migrate } from '../../migrations/migrate'
-import type { BlobRepository } from '../../repositories/blobs'
 import type { BackupSource } from './backup-source'
 import { beginEpoch } from './begin-epoch'
-import { type BackupBlob, blobsOf, eachOf } from './blob-files'
+import { blobsOf, eachOf, restoreBlob } from './blob-files'
 import type { BackupFiles } from './files'
 import { digestOf, loadTable } from './load-rows'
 import { type BackupGeneration, type BackupManifest, newestId, readManifest } from './manifest'
@@ -178,25 +176,14 @@ class Restoration {
     let done = 0
     if (blobs) {
       await eachOf(blobsOf(this.#files, parts, this.#call), blobsAtOnce, async (blob) => {
-        if (await this.#blob(blobs, blob)) written++
+        const outcome = await restoreBlob(this.#files, blobs, blob, this.#call)
+        if (outcome === 'missing' && missingCount === 0) {
+          throw damaged(`${blob.file} is not in ${this.#files.shown}`, { file: blob.file })
+        }
+        if (outcome === 'written') written++
         this.#settings.onProgress?.({ phase: 'blobs', done: ++done, total: count })
       })
     }
     return { count, written, missing: missingCount }
-  }
-
-  async #blob(blobs: BlobRepository, { tenant: name, key, size, type, file }: BackupBlob): Promise<boolean> {
-    const tenant = tenantId(name)
-    if ((await blobs.head(tenant, key, this.#call))?.size === size) return false
-    if ((await this.#files.stat(file, this.#call)) === null) {
-      if (this.#manifest.blobs.missingCount > 0) return false
-      throw damaged(`${file} is not in ${this.#files.shown}`, { file })
-    }
-    const source = this.#files.read(file, this.#call)
-    await blobs.put(tenant, source, { ...this.#call, contentType: type, expectedKey: key }).catch((cause: unknown) => {
-      const other = cause instanceof HeadwaterError && cause.code === 'HW_INVALID_ARGUMENT'
-      throw other ? damaged(`${file} is not the blob ${key}`, { file }, cause) : cause
-    })
-    return true
   }
 }
