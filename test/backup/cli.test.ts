@@ -57,6 +57,27 @@ describe('headwater backup', () => {
     expect(found.json().error.code).toBe('HW_FINGERPRINT_MISMATCH')
   })
 
+  it('restores a tenant or a collection alone, into what is there', async () => {
+    await run('create', '--to', './alone')
+    const store = await open({ embedded: { path: path.join(folder(), 'store') } })
+    await store.forTenant('acme').documents.delete('doc 0 x')
+    await store.close()
+    const dry = await run('restore', '--from', './alone', '--tenant', 'acme', '--dry-run')
+    expect([dry.code, dry.stdout]).toEqual([0, expect.stringContaining('19 documents of it; nothing was changed')])
+    const alone = await run('restore', '--from', './alone', '--tenant', 'acme')
+    expect([alone.code, alone.stdout]).toEqual([0, expect.stringContaining('1 documents written, 18 were so already')])
+    expect(alone.stdout).toContain('2 rows of entities stay in the backup: e_courses')
+    const collection = await run('restore', '--from', './alone', '--collection', 'documents', '--json')
+    expect(collection.json()).toMatchObject({ documents: 38, written: 0, unchanged: 38 })
+    for (const [args, code, path] of [
+      [['--tenant', 'nobody'], 1, undefined],
+      [['--tenant', 'acme', '--force'], 2, '--force'],
+    ] as const) {
+      const wrong = await run('restore', '--from', './alone', ...args, '--json')
+      expect([wrong.code, wrong.json().error.path]).toEqual([code, path])
+    }
+  })
+
   it('tells what is wrong by its exit code', async () => {
     const created = (await run('create', '--to', './damaged', '--json')).json()
     const [file] = (await readdir(path.join(folder(), 'damaged', 'parts'), { recursive: true })).filter((name) =>

@@ -419,4 +419,5 @@ export const without = [
   'Store.close',
   'Store.faults',
   'Store.createBackup',
+  'Store.restoreDocuments',
 ]

@@ -11,6 +11,7 @@ import { exitCodes } from '../exit-codes'
 import { type KeepFlags, keepFrom, keepOptions } from '../keep-flags'
 import { numberFrom } from '../number-flag'
 import { startProgress } from '../progress'
+import { restoreAlone } from '../restore-alone'
 import { sizeText } from '../size-text'
 import { storedOptions } from '../store-place'
 
@@ -225,7 +226,9 @@ interface RestoreFlags {
 function restore(backup: Command, run: Run): void {
   backup
     .command('restore [id]')
-    .description('rows and blobs into the store of the settings, then its indexes; the newest when no id is given')
+    .description(
+      'rows and blobs into the store of the settings, then its indexes; with --tenant or --collection its documents alone, as ordinary writes',
+    )
     .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
     .option('--confirm <database>', 'name of the database, to lose what is in it')
     .option('--force', 'lose what is in an embedded store')
@@ -237,6 +240,14 @@ function restore(backup: Command, run: Run): void {
         const { confirm, force, rebuild, dryRun } = flags
         const settings = await context.settings()
         const from = placeFrom(context, settings, '--from', flags.from)
+        const { tenant, collection } = context.options
+        if (tenant !== undefined || collection !== undefined) {
+          if (confirm === undefined && !force)
+            return restoreAlone(context, storedOptions(settings), from, { id, dryRun })
+          const path = force ? '--force' : '--confirm'
+          const message = `${path}: a tenant or a collection alone is written over nothing that would be lost`
+          throw new HeadwaterError('HW_INVALID_ARGUMENT', message, { path })
+        }
         const progress = await startProgress(io, 'Restoring', 'rows, tables, blobs, then entries', 0)
         const report = await restoreBackup(storedOptions(settings), {
           ...{ from, id, confirm, force, rebuild, dryRun, signal },
