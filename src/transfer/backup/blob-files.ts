@@ -6,6 +6,7 @@ import type { BlobRepository } from '../../repositories/blobs'
 import type { BackupFiles } from './files'
 import type { BackupManifest, BackupPart } from './manifest'
 import { linesOf } from './part-reader'
+import { isSealed, type Seal } from './place-keys'
 import { damaged } from './refusals'
 
 /** A line of the list of blobs. */
@@ -22,15 +23,15 @@ export interface BackupBlob {
 const atOnce = 4
 
 /** The line of a blob, which tells its file. */
-export function blobLine(line: string, key: Buffer): string {
+export function blobLine(line: string, key: Buffer, seal: Seal): string {
   const blob = JSON.parse(line) as Omit<BackupBlob, 'file'>
-  return JSON.stringify({ ...blob, file: blobFile(blob.key, key) } satisfies BackupBlob)
+  return JSON.stringify({ ...blob, file: blobFile(blob.key, key, seal) } satisfies BackupBlob)
 }
 
 /** Where the bytes of a blob are, by their SHA-256 and the key of the store. */
-export function blobFile(hash: string, key: Buffer): string {
-  const name = createHmac('sha256', key).update(`blob:${hash}`).digest('hex')
-  return `blobs/${name.slice(0, 2)}/${name}`
+export function blobFile(hash: string, key: Buffer, seal: Seal): string {
+  const name = createHmac('sha256', key).update(`blob:${hash}${seal.of}`).digest('hex')
+  return `blobs/${name.slice(0, 2)}/${name}${seal.suffix}`
 }
 
 /** Puts a blob of the place into the store, where it is not yet. HW_BACKUP_DAMAGED. */
@@ -67,20 +68,21 @@ export async function copyBlobs(
   parts: readonly BackupPart[],
   call: CallOptions,
   copied: (bytes: number) => void,
-): Promise<BackupManifest['blobs']> {
+): Promise<Omit<BackupManifest['blobs'], 'parts' | 'files'>> {
   const missing: { tenant: string; key: string; reason: string }[] = []
   const found = { count: 0, bytes: 0, missingCount: 0 }
   const one = async ({ tenant, key, size, file }: BackupBlob): Promise<void> => {
     found.count++
     found.bytes += size
-    if ((await files.stat(file, call))?.size === size) return
+    const there = await files.stat(file, call)
+    if (there && (isSealed(file) ? there.size > size : there.size === size)) return
     const reason = await copyBlob(blobs, { tenant, key }, call, (bytes) => files.put(file, bytes, call))
     if (reason === undefined) return copied(size)
     found.missingCount++
-    if (missing.length < 100) missing.push({ tenant, key, reason })
+    if (missing.length < 100 && !isSealed(file)) missing.push({ tenant, key, reason })
   }
   await eachOf(blobsOf(files, parts, call), atOnce, one)
-  return { parts, ...found, missing }
+  return { ...found, missing }
 }
 
 /** Gives the bytes of a blob to `put`. Returns why not, where the store has it not or not whole. */

@@ -8,12 +8,13 @@ import { recordBackup } from '../../writer/backup-dates'
 import { withBlobsHeld } from '../../writer/blobs/blob-lease'
 import { Pace } from '../../writer/rebuild/pace'
 import type { BackupSource } from './backup-source'
-import { blobLine, copyBlobs } from './blob-files'
+import { type BackupBlob, blobLine, copyBlobs } from './blob-files'
 import { TableDigest } from './digest'
 import type { BackupFiles } from './files'
 import { summaryOf } from './list'
 import { type BackupManifest, type BackupPart, type BackupTable, backupFormat, writeManifest } from './manifest'
 import { PartWriter } from './part-writer'
+import { type Seal, sealOf } from './place-keys'
 import { withPlaceLock } from './place-lock'
 import { rowsOf } from './read-rows'
 import { estimatedRows, vectorCounts } from './snapshot'
@@ -78,7 +79,7 @@ export function createBackup(
 }
 
 interface Snapshot extends Omit<BackupManifest, 'blobs' | 'ms' | 'tenants'> {
-  readonly blobParts: readonly BackupPart[]
+  readonly blobParts: Pick<BackupManifest['blobs'], 'parts' | 'files'>
   readonly tenants: readonly string[]
 }
 
@@ -89,6 +90,7 @@ class Creation {
   readonly #call: { readonly signal: AbortSignal }
   readonly #written = { parts: 0, blobs: 0, bytes: 0 }
   readonly #pace: Pace
+  readonly #seal: Seal
 
   constructor(source: BackupSource, files: BackupFiles, settings: CreateBackupSettings, signal: AbortSignal) {
     this.#source = source
@@ -96,6 +98,11 @@ class Creation {
     this.#settings = settings
     this.#call = { signal }
     this.#pace = new Pace(source, settings.rate, signal)
+    this.#seal = sealOf(files.keys?.recipients)
+  }
+
+  get #isSealed(): boolean {
+    return this.#seal.suffix !== ''
   }
 
   async run(): Promise<BackupReport> {
@@ -150,6 +157,7 @@ class Creation {
       id: `${now.slice(0, 23).replaceAll(/[-:.]/g, '')}Z-${Buffer.from(random.bytes(4)).toString('hex')}`,
       createdAt: now,
       package: version,
+      ...(this.#isSealed && { encryption: { format: 'age' as const, recipients: this.#files.keys!.recipients! } }),
       ...head,
       tables,
       leftOut,
@@ -187,14 +195,20 @@ class Creation {
     return { name, columns, key: by, rows, digest: sum, parts: await parts.end(last) }
   }
 
-  async #blobList(executor: Executor, key: Buffer): Promise<BackupPart[]> {
+  async #blobList(executor: Executor, key: Buffer): Promise<Snapshot['blobParts']> {
     const parts = this.#parts(key)
+    const names = this.#isSealed ? this.#parts(key, sealOf(undefined)) : undefined
     let last = ''
     for await (const rows of rowsOf(executor, blobSource(this.#source.schema))) {
-      for (const row of rows) await parts.add({ line: blobLine(row.line, key), key: row.key })
+      for (const row of rows) {
+        const line = blobLine(row.line, key, this.#seal)
+        await parts.add({ line, key: row.key })
+        const { file } = JSON.parse(line) as BackupBlob
+        await names?.add({ line: JSON.stringify({ file }), key: file })
+      }
       last = rows.at(-1)!.key
     }
-    return parts.end(last)
+    return { parts: await parts.end(last), ...(names && { files: await names.end('') }) }
   }
 
   async #tenants(lines: readonly string[], key: Buffer): Promise<BackupPart[]> {
@@ -203,27 +217,29 @@ class Creation {
     return parts.end(lines.at(-1) ?? '')
   }
 
-  async #blobs(parts: readonly BackupPart[]): Promise<BackupManifest['blobs']> {
+  async #blobs(list: Snapshot['blobParts']): Promise<BackupManifest['blobs']> {
     const { blobs } = this.#source
+    const { parts } = list
     const total = parts.reduce((sum, { rows }) => sum + rows, 0)
-    const none = { parts, count: total, bytes: 0, missing: [], missingCount: 0 }
+    const none = { ...list, count: total, bytes: 0, missing: [], missingCount: 0 }
     if (total === 0 || this.#settings.dryRun) return none
     if (!blobs) {
       const message = `blobs: documents own ${total} blobs and no place is configured; give blobs.path or s3`
       throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'blobs.path' })
     }
     let done = 0
-    return copyBlobs(this.#files, blobs, parts, this.#call, (bytes) => {
+    const copied = await copyBlobs(this.#files, blobs, parts, this.#call, (bytes) => {
       this.#written.blobs++
       this.#written.bytes += bytes
       this.#settings.onProgress?.({ phase: 'blobs', done: ++done, total })
     })
+    return { ...list, ...copied }
   }
 
-  #parts(key: Buffer): PartWriter {
+  #parts(key: Buffer, seal: Seal = this.#seal): PartWriter {
     return new PartWriter({
       files: this.#files,
-      key,
+      ...{ key, seal },
       gzip: this.#settings.gzip ?? true,
       bytes: this.#settings.partBytes ?? 4 * 1024 * 1024,
       call: this.#call,
@@ -244,6 +260,7 @@ class Creation {
 function asIfWritten(files: BackupFiles): BackupFiles {
   return {
     shown: files.shown,
+    keys: files.keys,
     put: async (_name, source) => (source instanceof Uint8Array ? source.byteLength : 0),
     stat: (name, call) => files.stat(name, call),
     read: (name, call) => files.read(name, call),

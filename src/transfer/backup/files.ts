@@ -1,4 +1,5 @@
 import type { CallOptions } from '../../core/abort'
+import type { PlaceKeys } from './place-keys'
 
 /** A file of a place, as a listing tells it. */
 export interface BackupFile {
@@ -17,6 +18,8 @@ export interface BackupFile {
 export interface BackupFiles {
   /** For people: where it is, without keys. */
   readonly shown: string
+  /** Absent where nothing is encrypted or signed. */
+  readonly keys?: PlaceKeys | undefined
   /** Writes a file in one step, over one of the same name; returns its size. */
   put(name: string, source: Uint8Array | AsyncIterable<Uint8Array>, call?: CallOptions): Promise<number>
   /** Null when there is none. */

@@ -6,6 +6,7 @@ import type { IndexFormat } from '../../repositories/index-format'
 import type { DatabaseIdentity } from '../../repositories/registry'
 import { type BackupFiles, readWhole } from './files'
 import { damaged } from './refusals'
+import { isTrusted, signatureOf } from './signature'
 import type { BackupColumn, TableDefinition } from './tables'
 
 /** The format that this package writes; it reads those before. */
@@ -66,6 +67,8 @@ export interface BackupManifest {
   /** Migrations of the schema, the last of which is its level. */
   readonly migrations: readonly string[]
   readonly schema: string
+  /** Whether parts and blobs are encrypted, and to whom. */
+  readonly encryption?: { readonly format: 'age'; readonly recipients: readonly string[] } | undefined
   /** Name that the installation's indexes carry. */
   readonly installation: string
   readonly database: DatabaseIdentity & { readonly name: string; readonly serverVersion: string }
@@ -83,6 +86,8 @@ export interface BackupManifest {
   readonly blobs: {
     /** A line for each blob of each tenant: key (SHA-256 of its bytes), size, type and the file that has it. */
     readonly parts: readonly BackupPart[]
+    /** Of an encrypted backup: a line for each blob with its file alone, in the clear, for a prune. */
+    readonly files?: readonly BackupPart[] | undefined
     readonly count: number
     /** Bytes. */
     readonly bytes: number
@@ -111,7 +116,7 @@ export function manifestName(id: string): string {
 
 /** Its files, those that blobs are in left out. */
 export function partsOf({ tables, tenants, blobs }: BackupManifest): BackupPart[] {
-  return [...tables.flatMap(({ parts }) => parts), ...tenants, ...blobs.parts]
+  return [...tables.flatMap(({ parts }) => parts), ...tenants, ...blobs.parts, ...(blobs.files ?? [])]
 }
 
 /** Of a file of the place; undefined for what is no manifest. */
@@ -128,7 +133,9 @@ export function checkBackupId(id: string): string {
 export async function writeManifest(files: BackupFiles, manifest: BackupManifest, call?: CallOptions): Promise<void> {
   const text = JSON.stringify(manifest)
   // In front, so that a reader knows the format and the hash before anything else.
-  const whole = `{"format":${manifest.format},"sha256":"${hash('sha256', text, 'hex')}","manifest":\n${text}\n}\n`
+  const signature = signatureOf(text, files.keys ?? {})
+  const signed = signature === undefined ? '' : `,"signature":"${signature}"`
+  const whole = `{"format":${manifest.format},"sha256":"${hash('sha256', text, 'hex')}"${signed},"manifest":\n${text}\n}\n`
   await files.put(manifestName(manifest.id), Buffer.from(whole), call)
 }
 
@@ -148,6 +155,10 @@ export async function readManifest(files: BackupFiles, id: string, call?: CallOp
   const sha256 = /"sha256":"([0-9a-f]{64})"/.exec(head ?? '')?.[1]
   if (body === undefined || end !== '}' || hash('sha256', body, 'hex') !== sha256) {
     throw damaged(`${name} is not what was written`, { file: name, id })
+  }
+  const signature = /"signature":"([A-Za-z0-9+/=]+)"/.exec(head ?? '')?.[1]
+  if (!isTrusted(body, signature, files.keys ?? {})) {
+    throw damaged(`${name} is not signed by a key that is trusted`, { file: name, id })
   }
   const manifest: unknown = JSON.parse(body)
   if (isPlainObject(manifest) && manifest['id'] === id) return manifest as unknown as BackupManifest

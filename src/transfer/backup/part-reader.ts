@@ -5,6 +5,7 @@ import type { CallOptions } from '../../core/abort'
 import { isHeadwaterError } from '../../core/errors'
 import type { BackupFiles } from './files'
 import type { BackupPart } from './manifest'
+import { unsealedName } from './place-keys'
 import { damaged } from './refusals'
 
 /**
@@ -41,7 +42,7 @@ export async function* linesOf(files: BackupFiles, part: BackupPart, call: CallO
 
 async function* plainOf(files: BackupFiles, { file }: BackupPart, call: CallOptions): AsyncGenerator<Buffer> {
   const stored = files.read(file, call)
-  if (!file.endsWith('.gz')) {
+  if (!unsealedName(file).endsWith('.gz')) {
     for await (const piece of stored) yield Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
     return
   }

@@ -5,6 +5,7 @@ import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { drawOf } from './digest'
 import type { BackupFiles } from './files'
 import type { BackupPart } from './manifest'
+import type { Seal } from './place-keys'
 import type { RowLine } from './read-rows'
 
 const compressed = promisify(gzip)
@@ -15,6 +16,8 @@ export interface PartOptions {
   /** Of the names of parts: equal bytes have equal names for whoever has it, and names say nothing to others. */
   readonly key: Buffer
   readonly gzip: boolean
+  /** Who can read them; everybody in a place without recipients. */
+  readonly seal: Seal
   /** Plain bytes of a part on average; one that meets no cut ends at four times as many. */
   readonly bytes: number
   readonly call: CallOptions
@@ -69,9 +72,9 @@ export class PartWriter {
   }
 
   async #write(plain: Buffer, about: Pick<BackupPart, 'rows' | 'first' | 'last'>): Promise<void> {
-    const { files, key, call } = this.#options
-    const id = createHmac('sha256', key).update(plain).digest('hex')
-    const file = `parts/${id.slice(0, 2)}/${id}.jsonl${this.#options.gzip ? '.gz' : ''}`
+    const { files, key, call, seal } = this.#options
+    const id = createHmac('sha256', key).update(seal.of).update(plain).digest('hex')
+    const file = `parts/${id.slice(0, 2)}/${id}.jsonl${this.#options.gzip ? '.gz' : ''}${seal.suffix}`
     const sha256 = createHash('sha256').update(plain).digest('hex')
     let size = (await files.stat(file, call))?.size
     if (size === undefined) {
@@ -79,6 +82,8 @@ export class PartWriter {
       size = await files.put(file, stored, call)
       this.#options.written(size)
     }
-    this.#parts.push({ file, ...about, bytes: plain.byteLength, size, sha256 })
+    // Keys tell whose the rows are.
+    const shown = seal.suffix === '' ? about : { ...about, first: '', last: '' }
+    this.#parts.push({ file, ...shown, bytes: plain.byteLength, size, sha256 })
   }
 }

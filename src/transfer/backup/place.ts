@@ -7,6 +7,8 @@ import { type Random, systemRandom } from '../../core/random'
 import { BucketFiles } from './bucket-files'
 import type { BackupFiles } from './files'
 import { FolderFiles } from './folder-files'
+import type { PlaceKeys } from './place-keys'
+import { SealedFiles } from './sealed-files'
 
 /**
  * Where backups lie: a folder by its path, or a bucket. `prefix` lets a bucket hold others' objects too; one place may
@@ -14,11 +16,30 @@ import { FolderFiles } from './folder-files'
  */
 export type BackupPlace =
   | string
-  | { readonly path: string }
-  | { readonly s3: S3Options; readonly bucket: string; readonly prefix?: string | undefined }
+  | ({ readonly path: string } & PlaceKeys)
+  | ({ readonly s3: S3Options; readonly bucket: string; readonly prefix?: string | undefined } & PlaceKeys)
 
 /** Opens nothing yet. HW_INVALID_OPTIONS. */
 export function openPlace(place: BackupPlace, path: string, ports: CorePorts = {}): BackupFiles {
+  return new SealedFiles(openFiles(place, path, ports), keysOf(place, path), path)
+}
+
+const keyLists = ['recipients', 'identities', 'trustedKeys'] as const
+
+/** HW_INVALID_OPTIONS; no message has a key in it. */
+function keysOf(place: BackupPlace, path: string): PlaceKeys {
+  if (typeof place === 'string') return {}
+  const { recipients, identities, signingKey, trustedKeys } = place
+  for (const name of keyLists) {
+    const list: unknown = place[name]
+    if (list === undefined || (Array.isArray(list) && list.every((key) => typeof key === 'string'))) continue
+    throw invalid(`${path}.${name}`, 'must be a list of texts', {})
+  }
+  if (signingKey !== undefined && typeof signingKey !== 'string') throw invalid(`${path}.signingKey`, 'must be PEM', {})
+  return { recipients, identities, signingKey, trustedKeys }
+}
+
+function openFiles(place: BackupPlace, path: string, ports: CorePorts): BackupFiles {
   const random: Random = ports.random ?? systemRandom
   if (typeof place === 'string' && place !== '' && !/^[a-z0-9]+:\/\//i.test(place))
     return new FolderFiles(place, random)

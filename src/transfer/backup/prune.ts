@@ -100,7 +100,8 @@ async function removeAbandoned(files: BackupFiles, call: CallOptions): Promise<v
 
 async function* filesOf(files: BackupFiles, manifest: BackupManifest, call: CallOptions): AsyncGenerator<string> {
   for (const { file } of partsOf(manifest)) yield file
-  for await (const { file } of blobsOf(files, manifest.blobs.parts, call)) yield file
+  const { blobs } = manifest
+  for await (const { file } of blobsOf(files, blobs.files ?? blobs.parts, call)) yield file
 }
 
 interface Candidate {

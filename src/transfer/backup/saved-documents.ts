@@ -16,6 +16,7 @@ import { keyRecord } from './create'
 import type { BackupFiles } from './files'
 import { loadSome } from './load-rows'
 import type { BackupManifest } from './manifest'
+import { sealOf } from './place-keys'
 import { damaged } from './refusals'
 import { dropScratch, makeScratch, scratchOf } from './scratch-schema'
 import { partsFor, type Selection, takes } from './selection'
@@ -130,7 +131,7 @@ export class SavedDocuments {
       throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'blobs.path' })
     }
     this.#key ??= Buffer.from(String(await this.#session.registry.read(keyRecord)), 'hex')
-    const file = blobFile(blob.hash, this.#key)
+    const file = blobFile(blob.hash, this.#key, sealOf(this.#manifest.encryption?.recipients))
     const line = { tenant, key: blob.hash, size: blob.size, type: blob.contentType, file }
     const outcome = await restoreBlob(this.#files, blobs, line, call)
     if (outcome === 'missing') throw damaged(`${file} is not in ${this.#files.shown}`, { file })

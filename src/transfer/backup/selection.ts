@@ -15,7 +15,8 @@ export function takes(row: Readonly<Record<string, unknown>>, { tenant, collecti
 /** The parts that may have rows of it: keys begin with the tenant, and go by its bytes. */
 export function partsFor({ key, parts }: BackupTable, { tenant }: Selection): readonly BackupPart[] {
   if (tenant === undefined || key[0] !== 'tenant') return parts
-  return parts.filter(({ first, last }) => tenantIn(first) <= tenant && tenant <= tenantIn(last))
+  // Those of an encrypted backup do not tell.
+  return parts.filter(({ first, last }) => first === '' || (tenantIn(first) <= tenant && tenant <= tenantIn(last)))
 }
 
 function tenantIn(key: string): string {
