@@ -158,6 +158,17 @@ export class CliContext {
     return env
   }
 
+  /** The text of a small file that a flag names. */
+  readFile(flag: string, name: string): string {
+    const file = this.resolve(name)
+    try {
+      return readSmallFile(file)
+    } catch (cause) {
+      if (isHeadwaterError(cause)) throw cause
+      throw new HeadwaterError('HW_INVALID_ARGUMENT', `${flag}: ${file} could not be read`, { cause, path: flag })
+    }
+  }
+
   #file(name: string): Environment {
     const file = this.resolve(name)
     try {

@@ -4,7 +4,7 @@ import { createBackup, listBackups, pruneBackups, showBackup, verifyBackup } fro
 import { drillBackup } from '../../store/backup/drill'
 import { restoreBackup } from '../../store/backup/restore'
 import { runBackups } from '../../store/backup/run'
-import { placeFrom } from '../backup-place'
+import { type PlaceFlags, placeFrom, placeOptions } from '../backup-place'
 import { tellIndexes } from '../built-indexes'
 import type { Register, Run } from '../command'
 import { exitCodes } from '../exit-codes'
@@ -26,10 +26,12 @@ export const registerBackup: Register = (program, run) => {
   prune(backup, run)
   drill(backup, run)
   regularly(backup, run)
+  for (const command of backup.commands) {
+    placeOptions(command, ['create', 'run'].includes(command.name()) ? '--to' : '--from')
+  }
 }
 
-interface CreateFlags {
-  readonly to: string
+interface CreateFlags extends PlaceFlags {
   readonly gzip: boolean
   readonly rate?: string
   readonly dryRun?: boolean
@@ -39,7 +41,6 @@ function create(backup: Command, run: Run): void {
   backup
     .command('create')
     .description('rows of one snapshot and the blobs that they name; exit code 1 when blobs or vectors are missing')
-    .requiredOption('--to <place>', 'folder or s3://bucket/prefix')
     .option('--no-gzip', 'leave parts uncompressed')
     .option('--rate <number>', 'rows a second at most')
     .option('--dry-run', 'read everything and write nothing')
@@ -48,7 +49,7 @@ function create(backup: Command, run: Run): void {
         const { out, io, signal } = context
         const rate = numberFrom('--rate', flags.rate, { least: 0.001, unit: 'rows a second', fractions: true })
         const settings = await context.settings()
-        const to = placeFrom(context, settings, '--to', flags.to)
+        const to = placeFrom(context, settings, flags)
         const progress = await startProgress(io, 'Backing up', 'rows, then blobs', 0)
         const report = await createBackup(storedOptions(settings), {
           ...{ to, rate, signal, gzip: flags.gzip, dryRun: flags.dryRun },
@@ -76,11 +77,10 @@ function list(backup: Command, run: Run): void {
   backup
     .command('list')
     .description('the backups of a place; exit code 1 when a manifest cannot be read')
-    .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
     .action(
-      run(async (context, flags: { readonly from: string }) => {
+      run(async (context, flags: PlaceFlags) => {
         const { out, signal } = context
-        const from = placeFrom(context, await context.settings(), '--from', flags.from)
+        const from = placeFrom(context, await context.settings(), flags)
         const backups = await listBackups({ from, signal })
         out.document({ backups })
         if (backups.length === 0) out.line('There is none')
@@ -109,11 +109,10 @@ function show(backup: Command, run: Run): void {
   backup
     .command('show [id]')
     .description('what is in a backup, the newest when no id is given')
-    .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
     .action(
-      run(async (context, flags: { readonly from: string }, id?: string) => {
+      run(async (context, flags: PlaceFlags, id?: string) => {
         const { out, signal } = context
-        const from = placeFrom(context, await context.settings(), '--from', flags.from)
+        const from = placeFrom(context, await context.settings(), flags)
         const manifest = await showBackup({ from, id, signal })
         out.document(manifest)
         const { database, tables, blobs, vectors, generations, leftOut } = manifest
@@ -137,8 +136,7 @@ function show(backup: Command, run: Run): void {
     )
 }
 
-interface VerifyFlags {
-  readonly from: string
+interface VerifyFlags extends PlaceFlags {
   readonly level: string
   readonly share?: string
 }
@@ -147,14 +145,13 @@ function verify(backup: Command, run: Run): void {
   backup
     .command('verify [id]')
     .description('compare a backup with its manifest; exit code 1 when something is wrong')
-    .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
     .option('--level <level>', 'quick, sample or full', 'full')
     .option('--share <number>', 'of parts and blobs that a sample reads (0.1)')
     .action(
       run(async (context, flags: VerifyFlags, id?: string) => {
         const { out, io, signal } = context
         const share = numberFrom('--share', flags.share, { least: 0.000_001, fractions: true })
-        const from = placeFrom(context, await context.settings(), '--from', flags.from)
+        const from = placeFrom(context, await context.settings(), flags)
         const progress = await startProgress(io, 'Reading', 'parts and blobs', 0)
         const report = await verifyBackup({
           ...{ from, id, share, signal },
@@ -171,25 +168,19 @@ function verify(backup: Command, run: Run): void {
     )
 }
 
-interface PruneFlags extends KeepFlags {
-  readonly from: string
+interface PruneFlags extends KeepFlags, PlaceFlags {
   readonly yes?: boolean
   readonly dryRun?: boolean
 }
 
 function prune(backup: Command, run: Run): void {
-  keepOptions(
-    backup
-      .command('prune')
-      .description('remove backups that no rule keeps, and what only they name')
-      .requiredOption('--from <place>', 'folder or s3://bucket/prefix'),
-  )
+  keepOptions(backup.command('prune').description('remove backups that no rule keeps, and what only they name'))
     .option('--dry-run', 'only tell what would go')
     .option('--yes', 'really; a terminal is asked where it is left out')
     .action(
       run(async (context, flags: PruneFlags) => {
         const { out, signal } = context
-        const from = placeFrom(context, await context.settings(), '--from', flags.from)
+        const from = placeFrom(context, await context.settings(), flags)
         const rules = { from, signal, ...keepFrom(flags) }
         const plan = await pruneBackups({ ...rules, dryRun: true })
         for (const id of plan.removed) out.line(`${id} goes`)
@@ -215,8 +206,7 @@ function prune(backup: Command, run: Run): void {
     )
 }
 
-interface RestoreFlags {
-  readonly from: string
+interface RestoreFlags extends PlaceFlags {
   readonly confirm?: string
   readonly force?: boolean
   readonly rebuild: boolean
@@ -229,7 +219,6 @@ function restore(backup: Command, run: Run): void {
     .description(
       'rows and blobs into the store of the settings, then its indexes; with --tenant or --collection its documents alone, as ordinary writes',
     )
-    .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
     .option('--confirm <database>', 'name of the database, to lose what is in it')
     .option('--force', 'lose what is in an embedded store')
     .option('--no-rebuild', 'leave the indexes to workers')
@@ -239,7 +228,7 @@ function restore(backup: Command, run: Run): void {
         const { out, io, signal } = context
         const { confirm, force, rebuild, dryRun } = flags
         const settings = await context.settings()
-        const from = placeFrom(context, settings, '--from', flags.from)
+        const from = placeFrom(context, settings, flags)
         const { tenant, collection } = context.options
         if (tenant !== undefined || collection !== undefined) {
           if (confirm === undefined && !force)
@@ -275,8 +264,7 @@ function restore(backup: Command, run: Run): void {
     )
 }
 
-interface DrillFlags {
-  readonly from: string
+interface DrillFlags extends PlaceFlags {
   readonly onServer?: boolean
 }
 
@@ -286,13 +274,12 @@ function drill(backup: Command, run: Run): void {
     .description(
       'restore into a place that is thrown away and ask it; exit code 1 when it does not answer as it should',
     )
-    .requiredOption('--from <place>', 'folder or s3://bucket/prefix')
     .option('--on-server', 'in a schema of its own in the database of the settings, instead of this process')
     .action(
       run(async (context, flags: DrillFlags, id?: string) => {
         const { out, io, signal } = context
         const settings = await context.settings()
-        const from = placeFrom(context, settings, '--from', flags.from)
+        const from = placeFrom(context, settings, flags)
         const record = storedOptions(settings)
         if (flags.onServer && !record.postgres) {
           throw new HeadwaterError('HW_INVALID_ARGUMENT', '--on-server: the settings name no server', {
@@ -313,8 +300,7 @@ function drill(backup: Command, run: Run): void {
     )
 }
 
-interface RunFlags extends KeepFlags {
-  readonly to: string
+interface RunFlags extends KeepFlags, PlaceFlags {
   readonly schedule: string
   readonly timezone: string
   readonly verify: string
@@ -331,7 +317,6 @@ function regularly(backup: Command, run: Run): void {
       .description(
         'create, verify, prune and weekly drill by a schedule until SIGINT or SIGTERM; of many processes one does it',
       )
-      .requiredOption('--to <place>', 'folder or s3://bucket/prefix')
       .option('--schedule <cron>', 'minute, hour, day, month, weekday', '0 3 * * *')
       .option('--timezone <name>', 'of the schedule', 'UTC'),
   )
@@ -346,7 +331,7 @@ function regularly(backup: Command, run: Run): void {
         const days = numberFrom('--drill-days', flags.drillDays, { least: 0, unit: 'days', fractions: true })
         const rate = numberFrom('--rate', flags.rate, { least: 0.001, unit: 'rows a second', fractions: true })
         const settings = await context.settings()
-        const to = placeFrom(context, settings, '--to', flags.to)
+        const to = placeFrom(context, settings, flags)
         const { schedule, timezone, once, drillOnServer } = flags
         const report = await runBackups(storedOptions(settings), {
           ...{ to, schedule, timezone, once, drillOnServer, rate, signal, ...keepFrom(flags) },

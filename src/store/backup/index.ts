@@ -2,6 +2,7 @@ export type { BackupProgress, BackupReport, CreateBackupSettings } from '../../t
 export type { BackupSummary } from '../../transfer/backup/list'
 export type { BackupGeneration, BackupManifest, BackupPart, BackupTable } from '../../transfer/backup/manifest'
 export type { BackupPlace } from '../../transfer/backup/place'
+export type { PlaceKeys } from '../../transfer/backup/place-keys'
 export type { PruneReport, PruneSettings } from '../../transfer/backup/prune'
 export type { RestoredRows, RestoreProgress, RestoreSettings } from '../../transfer/backup/restore'
 export type { LeftDocument, RestoreDocumentsSettings, RestoredDocuments } from '../../transfer/backup/restore-documents'

@@ -65,7 +65,7 @@ export async function* blobsOf(
 export async function copyBlobs(
   files: BackupFiles,
   blobs: BlobRepository,
-  parts: readonly BackupPart[],
+  list: AsyncIterable<BackupBlob>,
   call: CallOptions,
   copied: (bytes: number) => void,
 ): Promise<Omit<BackupManifest['blobs'], 'parts' | 'files'>> {
@@ -81,7 +81,7 @@ export async function copyBlobs(
     found.missingCount++
     if (missing.length < 100 && !isSealed(file)) missing.push({ tenant, key, reason })
   }
-  await eachOf(blobsOf(files, parts, call), atOnce, one)
+  await eachOf(list, atOnce, one)
   return { ...found, missing }
 }
 

@@ -8,11 +8,12 @@ import { recordBackup } from '../../writer/backup-dates'
 import { withBlobsHeld } from '../../writer/blobs/blob-lease'
 import { Pace } from '../../writer/rebuild/pace'
 import type { BackupSource } from './backup-source'
-import { type BackupBlob, blobLine, copyBlobs } from './blob-files'
+import { type BackupBlob, blobLine, blobsOf, copyBlobs } from './blob-files'
 import { TableDigest } from './digest'
 import type { BackupFiles } from './files'
 import { summaryOf } from './list'
 import { type BackupManifest, type BackupPart, type BackupTable, backupFormat, writeManifest } from './manifest'
+import { PackedLines } from './packed-lines'
 import { PartWriter } from './part-writer'
 import { type Seal, sealOf } from './place-keys'
 import { withPlaceLock } from './place-lock'
@@ -91,6 +92,8 @@ class Creation {
   readonly #written = { parts: 0, blobs: 0, bytes: 0 }
   readonly #pace: Pace
   readonly #seal: Seal
+  /** Of an encrypted backup: its list of blobs. */
+  #blobLines: PackedLines | undefined
 
   constructor(source: BackupSource, files: BackupFiles, settings: CreateBackupSettings, signal: AbortSignal) {
     this.#source = source
@@ -198,16 +201,20 @@ class Creation {
   async #blobList(executor: Executor, key: Buffer): Promise<Snapshot['blobParts']> {
     const parts = this.#parts(key)
     const names = this.#isSealed ? this.#parts(key, sealOf(undefined)) : undefined
+    const lines = this.#isSealed ? new PackedLines() : undefined
     let last = ''
     for await (const rows of rowsOf(executor, blobSource(this.#source.schema))) {
       for (const row of rows) {
         const line = blobLine(row.line, key, this.#seal)
         await parts.add({ line, key: row.key })
+        lines?.add(line)
         const { file } = JSON.parse(line) as BackupBlob
         await names?.add({ line: JSON.stringify({ file }), key: file })
       }
       last = rows.at(-1)!.key
     }
+    // Whoever encrypts cannot read it back.
+    this.#blobLines = lines
     return { parts: await parts.end(last), ...(names && { files: await names.end('') }) }
   }
 
@@ -228,7 +235,8 @@ class Creation {
       throw new HeadwaterError('HW_INVALID_OPTIONS', message, { path: 'blobs.path' })
     }
     let done = 0
-    const copied = await copyBlobs(this.#files, blobs, parts, this.#call, (bytes) => {
+    const listed = this.#blobLines ? parsed(this.#blobLines) : blobsOf(this.#files, parts, this.#call)
+    const copied = await copyBlobs(this.#files, blobs, listed, this.#call, (bytes) => {
       this.#written.blobs++
       this.#written.bytes += bytes
       this.#settings.onProgress?.({ phase: 'blobs', done: ++done, total })
@@ -254,6 +262,10 @@ class Creation {
     const { id, complete, rows, bytes } = summaryOf(manifest)
     return { id, place: this.#files.shown, complete, rows, bytes, written: this.#written, manifest }
   }
+}
+
+async function* parsed(packed: PackedLines): AsyncGenerator<BackupBlob> {
+  for (const line of packed.lines()) yield JSON.parse(line) as BackupBlob
 }
 
 /** A place on which nothing is written: what would be is told. */

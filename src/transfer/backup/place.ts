@@ -9,6 +9,7 @@ import type { BackupFiles } from './files'
 import { FolderFiles } from './folder-files'
 import type { PlaceKeys } from './place-keys'
 import { SealedFiles } from './sealed-files'
+import { checkSigning } from './signature'
 
 /**
  * Where backups lie: a folder by its path, or a bucket. `prefix` lets a bucket hold others' objects too; one place may
@@ -36,7 +37,9 @@ function keysOf(place: BackupPlace, path: string): PlaceKeys {
     throw invalid(`${path}.${name}`, 'must be a list of texts', {})
   }
   if (signingKey !== undefined && typeof signingKey !== 'string') throw invalid(`${path}.signingKey`, 'must be PEM', {})
-  return { recipients, identities, signingKey, trustedKeys }
+  const keys = { recipients, identities, signingKey, trustedKeys }
+  checkSigning(keys)
+  return keys
 }
 
 function openFiles(place: BackupPlace, path: string, ports: CorePorts): BackupFiles {

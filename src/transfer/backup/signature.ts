@@ -20,6 +20,12 @@ export function isTrusted(text: string, signature: string | undefined, { trusted
   return keys.some((key) => verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64')))
 }
 
+/** Before anything is done: HW_INVALID_OPTIONS for a key that is none. */
+export function checkSigning(keys: PlaceKeys): void {
+  signatureOf('', keys)
+  isTrusted('', undefined, keys)
+}
+
 function keyOf(path: string, read: () => KeyObject): KeyObject {
   let key: KeyObject | undefined
   try {
