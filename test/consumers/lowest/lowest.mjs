@@ -9,7 +9,9 @@ import { createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import { metrics } from '@opentelemetry/api'
+import { generateIdentity, identityToRecipient } from 'age-encryption'
 import { openStore } from 'headwater'
+import { verifyBackup } from 'headwater/backup'
 import { openTelemetryMetrics } from 'headwater/opentelemetry'
 import { prometheusMetrics } from 'headwater/prometheus'
 import prom from 'prom-client'
@@ -79,6 +81,11 @@ try {
     await acme.cache.set('key', { some: 'value' })
     assert.deepEqual(await acme.cache.get('key'), { some: 'value' })
     if (minio) await withPatience(() => acme.blobs.put('some bytes'))
+    const identity = await generateIdentity()
+    const place = mkdtempSync(path.join(tmpdir(), 'headwater-lowest-backup-'))
+    closing.push(async () => rmSync(place, { recursive: true, force: true }))
+    await store.createBackup({ to: { path: place, recipients: [await identityToRecipient(identity)] } })
+    assert.equal((await verifyBackup({ from: { path: place, identities: [identity] } })).ok, true)
     const health = await store.health()
     assert.ok(Object.values(health.connections).every(({ status }) => status === 'up'))
     console.log('up:', Object.keys(health.connections).join(', '))
