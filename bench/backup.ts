@@ -7,9 +7,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
-import { type Embedder, openStore, type Store, type StoreOptions } from '../index'
-import { HashingEmbedder } from '../src/embeddings/hashing'
+import { openStore, type StoreOptions } from '../index'
 import { drillBackup, restoreBackup, verifyBackup } from '../src/store/backup/index'
+import { counting, fill, measured, text } from './backup-store'
 import { argument, finish, note } from './report'
 
 const chunks = Number(argument(0) ?? 10_000)
@@ -23,71 +23,16 @@ if (!embedded && !url)
 const folder = await mkdtemp(path.join(tmpdir(), 'hw-bench-backup-'))
 const schemas: string[] = []
 const to = path.join(folder, 'place')
-let calls = 0
-
-function counting(): Embedder {
-  const inner = new HashingEmbedder({ dimensions })
-  return {
-    fingerprint: inner.fingerprint,
-    dimensions,
-    maxTokens: Number.POSITIVE_INFINITY,
-    embed(texts, options) {
-      calls += texts.length
-      return inner.embed(texts, options)
-    },
-  }
-}
-
 function place(name: string): StoreOptions {
-  if (embedded) return { embedded: { path: path.join(folder, name) }, embedder: counting(), relay: 'external' }
+  if (embedded)
+    return { embedded: { path: path.join(folder, name) }, embedder: counting(dimensions), relay: 'external' }
   const schema = `hw_bench_${randomBytes(5).toString('hex')}`
   schemas.push(schema)
   return {
     postgres: { url: url!, schema },
     blobs: { path: path.join(folder, name) },
-    embedder: counting(),
+    embedder: counting(dimensions),
     relay: 'external',
-  }
-}
-
-const words = Array.from({ length: 4_000 }, (_, at) => `word${at.toString(36)}`)
-const text = (seed: number): string =>
-  Array.from({ length: 90 }, (_, at) => words[(seed * 7_919 + at * 104_729 + ((seed * at) % 613)) % words.length]).join(
-    ' ',
-  )
-
-async function fill(store: Store): Promise<void> {
-  for (let tenant = 0; tenant < 4; tenant++) {
-    const share = chunks / 4
-    await store.forTenant(`tenant-${tenant}`).documents.putMany(
-      (function* () {
-        for (let at = 0; at < share; at++) {
-          const owns = at < blobs / 4 && { blob: { data: `blob ${tenant} ${at} `.repeat(500) } }
-          yield { id: `document-${at}`, text: text(tenant * share + at), metadata: { year: 2000 + (at % 30) }, ...owns }
-        }
-      })(),
-    )
-  }
-  await store.relay.drain({ timeoutMs: 3_600_000 })
-}
-
-/** Time, and memory above what the process took before, MiB. */
-async function measured<T>(name: string, work: () => Promise<T>): Promise<T> {
-  globalThis.gc?.()
-  const idle = process.memoryUsage().rss
-  let peak = idle
-  const watch = setInterval(() => {
-    peak = Math.max(peak, process.memoryUsage().rss)
-  }, 50)
-  const startedAt = performance.now()
-  const embeddedBefore = calls
-  try {
-    return await work()
-  } finally {
-    clearInterval(watch)
-    const seconds = (performance.now() - startedAt) / 1_000
-    const memory = Math.round((peak - idle) / 2 ** 20)
-    note(name, `${seconds.toFixed(1)} s, ${memory} MiB above idle, ${calls - embeddedBefore} texts embedded`)
   }
 }
 
@@ -96,7 +41,7 @@ const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 try {
   const where = place('store')
   const store = await openStore(where)
-  await measured('put', () => fill(store))
+  await measured('put', () => fill(store, chunks, blobs))
   const created = await measured('create', () => store.createBackup({ to }))
   note('size', `${mib(created.bytes)} of ${created.rows} rows and ${created.manifest.blobs.count} blobs`)
   note('snapshot held', `${(created.manifest.ms.snapshot / 1_000).toFixed(1)} s`)

@@ -66,6 +66,11 @@ const benches: Record<string, { readonly about: string; readonly needs: string; 
     needs: 'DATABASE_URL of a Postgres with pgvector, unless --embedded',
     load: () => import('./backup'),
   },
+  move: {
+    about: 'a store from embedded to a server and back: [chunks] [blobs] [dimensions]',
+    needs: 'DATABASE_URL of a Postgres with pgvector',
+    load: () => import('./move'),
+  },
   'last-resort': {
     about: 'searches while both legs are down, at 60,000 chunks against 10,000: [chunks] [searches]',
     needs: 'DATABASE_URL',

@@ -1,18 +1,18 @@
 import { z } from 'zod'
 import { defineEntity, openStore, type StoreOptions } from '../../index'
 
-export const courses = defineEntity(
-  'courses',
-  z.object({
-    title: z.string(),
-    places: z.number().int().optional(),
-    price: z.number(),
-    at: z.iso.datetime().optional(),
-    tags: z.array(z.string()).optional(),
-    extra: z.unknown(),
-  }),
-  { indexes: [['places']], unique: [['title']] },
-)
+export const coursesShape = {
+  title: z.string(),
+  places: z.number().int().optional(),
+  price: z.number(),
+  at: z.iso.datetime().optional(),
+  tags: z.array(z.string()).optional(),
+  extra: z.unknown(),
+}
+export const courses = defineEntity('courses', z.object(coursesShape), {
+  indexes: [['places']],
+  unique: [['title']],
+})
 export const declared = { entities: { courses } } as const
 export const hashing = { embedder: { hashing: { dimensions: 32 } } } as const
 

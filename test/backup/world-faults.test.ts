@@ -16,7 +16,7 @@ import { describeWithS3 } from '../support/minio'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 import { describeWithSmallDisk } from '../support/small-disk'
 import { TcpProxy } from '../support/tcp-proxy'
-import { courses, type Filled, fill, open } from './filled'
+import { coursesShape, type Filled, fill, open } from './filled'
 
 const small = { partBytes: 1_024 }
 
@@ -98,11 +98,10 @@ describeWithS3('a bucket that goes away in the middle', (s3) => {
   const { store } = useFilled((folder) => ({ embedded: { path: path.join(folder, 'store') } }))
 
   it('ends a backup, and the next one goes on', { timeout: 120_000 }, async () => {
-    const { port } = new URL(s3().endpoint)
-    const proxy = await TcpProxy.start(Number(port))
+    const proxy = await TcpProxy.to(s3().endpoint)
     const bucket = `hw-gone-${process.pid}`
     const place = { s3: s3().options, bucket }
-    const through = { ...place, s3: { ...s3().options, endpoint: `http://127.0.0.1:${proxy.port}`, timeoutMs: 2_000 } }
+    const through = { ...place, s3: { ...s3().options, endpoint: new URL(proxy.url).origin } }
     try {
       let pages = 0
       const onProgress = (): void => {
@@ -150,11 +149,9 @@ describeWithPgvector('around a backup', () => {
   })
 
   it('an entity that gets a column meanwhile has it in the next one', async () => {
-    const wider = defineEntity('courses', z.object({ ...courses.schema.shape, room: z.string().optional() }), {
-      indexes: [['places']],
-      unique: [['title']],
-    })
-    let opening: Promise<Filled> | undefined
+    const shape = z.object({ ...coursesShape, room: z.string().optional() })
+    const wider = defineEntity('courses', shape, { indexes: [['places']], unique: [['title']] })
+    let opening: Promise<{ close(): Promise<void> }> | undefined
     const onProgress = (): void => {
       opening ??= open(where(), { entities: { courses: wider } })
     }
@@ -208,7 +205,8 @@ describeWithPgvector('around a backup', () => {
   it('an old worker that comes back after a restore completes no job of the new life', async () => {
     const acme = store().forTenant('acme')
     const word = 'zymurgy'
-    await acme.documents.put({ id: 'claimed', text: `Before the restore: ${word}.` }, { embed: 'deferred' })
+    await acme.documents.put({ id: 'claimed', text: `Before the restore: ${word}.` })
+    await store().relay.drain({ timeoutMs: 30_000 })
     await store().createBackup({ to: at('worker') })
     await withSource(where(), async ({ truth }) => {
       const { jobs } = truth.session({ worker: true })

@@ -56,14 +56,20 @@ export class SavedDocuments {
     const scratch = scratchOf(schema)
     const wanted = manifest.tables.filter(({ name }) => tables.some((one) => one === name))
     await makeScratch(connection, scratch, { migrations: manifest.migrations, tables: wanted })
-    for (const table of wanted) {
-      const parts = partsFor(table, selection)
-      const isWanted = (line: string): boolean =>
-        table.name === 'registry' || takes(JSON.parse(line) as Record<string, unknown>, selection)
-      await loadSome(connection, scratch, { table, parts, takes: isWanted }, files, call)
+    const saved = new SavedDocuments(source, files, manifest)
+    try {
+      for (const table of wanted) {
+        const parts = partsFor(table, selection)
+        const isWanted = (line: string): boolean =>
+          table.name === 'registry' || takes(JSON.parse(line) as Record<string, unknown>, selection)
+        await loadSome(connection, scratch, { table, parts, takes: isWanted }, files, call)
+      }
+      await migrate(connection, { schema: scratch })
+      return saved
+    } catch (error) {
+      await saved.drop().catch(() => undefined)
+      throw error
     }
-    await migrate(connection, { schema: scratch })
-    return new SavedDocuments(source, files, manifest)
   }
 
   async drop(): Promise<void> {
