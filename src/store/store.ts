@@ -297,7 +297,7 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
     return this.#enter(async () => {
       const { backup, ports } = this.#parts
       if (!backup) throw new HeadwaterError('HW_INVALID_OPTIONS', 'A store in memory has no backups')
-      const { restoreInto } = await import('./backup/restore-documents')
+      const { restoreInto } = await import('./backup/restore-into')
       const putMany: CoordinatedWriter['putMany'] = (...of) => this.#writer.putMany(...of)
       return restoreInto(backup, { collections: ports.collections, putMany }, options)
     })

@@ -170,15 +170,16 @@ describeWithPgvector('around a backup', () => {
   })
 
   it('clocks that are days apart: its date, its leases and locks are by the clocks of the database and the place', async () => {
+    const source = sourceOf(where())
+    const { registry } = source.truth.session({ worker: true })
     for (const days of [-3, 3]) {
       const clock = { ...systemClock, now: () => Date.now() + days * 86_400_000 }
       const to = at(`clock ${days}`)
       let held: Promise<boolean> | undefined
-      const { registry } = sourceRegistry()
-      const { manifest } = await createBackup(
-        { ...where(), clock },
-        { to, onProgress: () => void (held ??= blobsAreHeld(registry)) },
-      )
+      const onProgress = (): void => {
+        held ??= blobsAreHeld(registry)
+      }
+      const { manifest } = await createBackup({ ...where(), clock }, { to, onProgress })
       expect(await held).toBe(true)
       expect(Math.abs(Date.parse(manifest.createdAt) - Date.now())).toBeLessThan(60_000)
       const { backups } = await store().health()
@@ -193,14 +194,8 @@ describeWithPgvector('around a backup', () => {
         await expect(late).rejects.toMatchObject({ code: 'HW_BACKUP_BUSY' })
       })
     }
-    await source?.close()
+    await source.close()
   })
-
-  let source: ReturnType<typeof sourceOf> | undefined
-  function sourceRegistry() {
-    source ??= sourceOf(where())
-    return source.truth.session({ worker: true })
-  }
 
   it('an old worker that comes back after a restore completes no job of the new life', async () => {
     const acme = store().forTenant('acme')

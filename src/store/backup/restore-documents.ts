@@ -1,12 +1,7 @@
 import { checkOptions } from '../../core/option-kinds'
-import type { BackupSource } from '../../transfer/backup/backup-source'
-import {
-  type DocumentsTarget,
-  type RestoredDocuments,
-  restoreDocuments as restore,
-} from '../../transfer/backup/restore-documents'
+import type { RestoredDocuments } from '../../transfer/backup/restore-documents'
 import type { StoreOptions } from '../store-options'
-import { inPlace, showBackup } from './backups'
+import { showBackup } from './backups'
 import { openStored } from './open-stored'
 import { documentsKinds, type RestoreDocumentsOptions } from './options'
 import { withSource } from './source'
@@ -30,14 +25,4 @@ export async function restoreDocuments(
   } finally {
     await opened.close()
   }
-}
-
-/** Into what is open already. */
-export function restoreInto(
-  source: BackupSource,
-  target: DocumentsTarget,
-  given: RestoreDocumentsOptions,
-): Promise<RestoredDocuments> {
-  const { from, ...settings } = checkOptions(given, documentsKinds, '')
-  return inPlace(from, 'from', (files) => restore(source, files, target, settings))
 }
