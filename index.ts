@@ -416,6 +416,11 @@ export type {
   BackupTable,
   CreateBackupOptions,
   CreateBackupSettings,
+  LeftDocument,
+  PlaceKeys,
+  RestoreDocumentsOptions,
+  RestoreDocumentsSettings,
+  RestoredDocuments,
   TableDefinition,
 } from './src/store/backup/index'
 export { openStore } from './src/store/open-store'

@@ -16,7 +16,9 @@ import { assertKnownSchema } from './scratch-schema'
 import { partsFor, type Selection, takes } from './selection'
 
 /** What is restored alone. At least one of `tenant` and `collection`. No time limit but `timeoutMs`. */
-export interface RestoreDocumentsSettings extends CallOptions, Selection {
+export interface RestoreDocumentsSettings extends CallOptions {
+  readonly tenant?: string | undefined
+  readonly collection?: string | undefined
   /** The newest when left out. */
   readonly id?: string | undefined
   /** Counts, and changes nothing. */
