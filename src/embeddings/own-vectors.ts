@@ -1,5 +1,7 @@
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
+import { isName } from '../core/ids'
+import { checkOptions, flag, type Kind, type OptionKinds, whole } from '../core/option-kinds'
 import type { Embedder } from './embedder'
 import { checkVector } from './vector-codec'
 
@@ -15,6 +17,18 @@ export interface OwnVectorsOptions {
 
 const tolerance = 1e-3
 
+const spaceName: Kind = (value, path, code) => {
+  if (isName(value)) return value
+  const problem = `${describeValue(value)} is not 1 to 128 characters of [A-Za-z0-9._-]`
+  throw new HeadwaterError(code, `${path}: ${problem}`, { path })
+}
+
+const kinds = {
+  name: spaceName,
+  dimensions: whole(1, 65_536),
+  normalized: flag,
+} satisfies OptionKinds<OwnVectorsOptions>
+
 /** Stands where an embedder is asked for: it knows the space, and makes no vector. */
 export class OwnVectors implements Embedder {
   readonly fingerprint: string
@@ -22,11 +36,11 @@ export class OwnVectors implements Embedder {
   readonly maxTokens = Number.POSITIVE_INFINITY
   readonly #normalized: boolean
 
-  constructor({ name, dimensions, normalized = false }: OwnVectorsOptions, path: string) {
-    if (typeof normalized !== 'boolean') {
-      const problem = `must be true or false, got ${describeValue(normalized)}`
-      throw new HeadwaterError('HW_INVALID_OPTIONS', `${path}.normalized: ${problem}`, { path: `${path}.normalized` })
-    }
+  constructor(options: OwnVectorsOptions, path: string) {
+    const { name, dimensions, normalized = false } = checkOptions(options, kinds, path)
+    // Neither has a default.
+    kinds.name(name, `${path}.name`, 'HW_INVALID_OPTIONS')
+    kinds.dimensions(dimensions, `${path}.dimensions`, 'HW_INVALID_OPTIONS')
     this.fingerprint = name
     this.dimensions = dimensions
     this.#normalized = normalized

@@ -48,7 +48,7 @@ export function embedderOf(option: EmbedderOption, path = 'embedder', ports: Cor
     if ('hashing' in option) return new HashingEmbedder(option.hashing, `${path}.hashing`)
     if ('http' in option) return new HttpEmbedder(option.http, `${path}.http`, ports)
     if ('openai' in option) return openAi(option.openai, `${path}.openai`, ports)
-    if ('own' in option) return ownVectors(option.own, `${path}.own`)
+    if ('own' in option) return new OwnVectors(option.own, `${path}.own`)
     if ('fallback' in option) {
       const chain = option.fallback.map((one, at) => embedderOf(one, `${path}.fallback[${at}]`, ports))
       return fallbackOf(option, chain, path, ports)
@@ -75,16 +75,6 @@ export function checkKind(option: EmbedderOption, path: string): void {
   if ('fallback' in option && !Array.isArray(option.fallback)) {
     throw invalid(`${path}.fallback`, 'must be a list of embedders')
   }
-}
-
-function ownVectors(options: OwnVectorsOptions, path: string): Embedder {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid(path, `must be { name, dimensions }, got ${describeValue(options)}`)
-  }
-  refuseUnknown(options, { name: true, dimensions: true, normalized: true }, path)
-  const { name } = options
-  if (!isName(name)) throw invalid(`${path}.name`, `${describeValue(name)} is not ${fingerprints}`)
-  return checked(new OwnVectors(options, path), path)
 }
 
 /** The chain that `option` stands for, of embedders that are open. */

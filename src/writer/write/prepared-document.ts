@@ -54,6 +54,8 @@ export class PreparedDocument {
   readonly chunking: string
   readonly #plan: CollectionPlan
   #vectors: MadeVectors
+  /** Of the vectors that came with its chunks, in their order. */
+  readonly #ownHashes: readonly (string | undefined)[]
   #truncated: Promise<number> | undefined
   /** By splitter: what is made of it, or is being made. */
   readonly #cuts = new Map<string, readonly PreparedChunk[] | Promise<readonly PreparedChunk[]>>()
@@ -73,7 +75,8 @@ export class PreparedDocument {
     this.#vectors = new MadeVectors(plan.embedder.fingerprint)
     const payload = payloadParts(document)
     this.payloadHash = sha256(...payload, document.status, document.contentType)
-    const cut = own ? canonicalJson(own.map(chunkJson)) : firstCut(plan)
+    this.#ownHashes = own?.map(({ vector }) => vector && vectorHash(vector)) ?? []
+    const cut = own ? canonicalJson(own.map((chunk, at) => chunkJson(chunk, this.#ownHashes[at]))) : firstCut(plan)
     this.contentHash = contentHashOf(document, cut, payload)
   }
 
@@ -158,7 +161,7 @@ export class PreparedDocument {
     return chunks.map((chunk, at) => {
       const { vector } = own[at]!
       if (!vector) return chunk
-      const inputHash = ownInputHashOf(title, chunk, fingerprint, vectorHash(vector))
+      const inputHash = ownInputHashOf(title, chunk, fingerprint, this.#ownHashes[at]!)
       this.keep(fingerprint, inputHash, vector, false)
       return { ...chunk, inputHash }
     })
@@ -172,8 +175,8 @@ export class PreparedDocument {
 }
 
 /** A chunk of the caller's own as the document's hash covers it. */
-function chunkJson({ vector, ...chunk }: CheckedChunk): JsonObject {
-  return { ...chunk, ...(vector && { vector: vectorHash(vector) }) } as JsonObject
+function chunkJson({ vector: _, ...chunk }: CheckedChunk, vector: string | undefined): JsonObject {
+  return { ...chunk, ...(vector && { vector }) } as JsonObject
 }
 
 function isMade(chunks: object): chunks is readonly PreparedChunk[] {
