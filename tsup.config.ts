@@ -21,6 +21,7 @@ const library = {
   testing: 'src/testing/index.ts',
   migrations: 'src/migrations/index.ts',
   backup: 'src/store/backup/index.ts',
+  transfer: 'src/store/transfer/index.ts',
   prometheus: 'src/observability/prometheus.ts',
   opentelemetry: 'src/observability/opentelemetry.ts',
 }

@@ -61,7 +61,7 @@ export default defineConfig({
     alias: [
       { find: /^headwater$/, replacement: here('./index.ts') },
       { find: /^headwater\/(testing|migrations)$/, replacement: here('./src/$1/index.ts') },
-      { find: /^headwater\/backup$/, replacement: here('./src/store/backup/index.ts') },
+      { find: /^headwater\/(backup|transfer)$/, replacement: here('./src/store/$1/index.ts') },
     ],
   },
   test: {

@@ -74,7 +74,10 @@ function newest(entry) {
 }
 
 function isBuilt() {
-  const outputs = ['index', 'testing', 'migrations', 'backup', 'cli'].flatMap((name) => [`${name}.js`, `${name}.cjs`])
+  const outputs = ['index', 'testing', 'migrations', 'backup', 'transfer', 'cli'].flatMap((name) => [
+    `${name}.js`,
+    `${name}.cjs`,
+  ])
   if (!outputs.every((name) => fs.existsSync(at('dist', name)))) return false
   const built = Math.min(...outputs.map((name) => fs.statSync(at('dist', name)).mtimeMs))
   return ['index.ts', 'src', 'tsup.config.ts', 'package.json'].every((name) => newest(at(name)) <= built)

@@ -11,6 +11,7 @@ import type { JsonObject } from '../core/json'
 import type { Truth } from '../repositories/truth'
 import { openChecked } from '../store/open-store'
 import type { Store } from '../store/store'
+import type { CollectionOptions } from '../store/store-options'
 import { storeOptionsFrom } from '../store/store-settings'
 import type { CollectionHandle } from '../tenant/collection-handle'
 import type { CliIo } from './io'
@@ -37,6 +38,8 @@ export interface OpenOptions {
   readonly mode: 'read' | 'write'
   /** A collection that is not there is made, instead of being taken for a mistyped one. */
   readonly creates?: boolean | undefined
+  /** Instead of the one that `--collection` names. */
+  readonly collections?: Record<string, CollectionOptions<JsonObject>> | undefined
 }
 
 /** One run of a command. */
@@ -94,7 +97,7 @@ export class CliContext {
     const mistyped = options.creates ? undefined : this.options.collection
     const store = await openChecked(
       storeOptionsFrom<Record<string, JsonObject>>(settings, {
-        collections: { [this.collection]: {} },
+        collections: options.collections ?? { [this.collection]: {} },
         relay: reads ? 'external' : 'background',
         writer: { batchDocuments },
         logger: loggerAt(settings.worker.logLevel, (...line) => this.out.log(...line)),

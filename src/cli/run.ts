@@ -7,6 +7,7 @@ import { registerBlobs } from './commands/blobs'
 import { registerDemo } from './commands/demo'
 import { registerDlq } from './commands/dlq'
 import { registerDoctor } from './commands/doctor'
+import { registerImport } from './commands/import'
 import { registerIngest } from './commands/ingest'
 import { registerInit } from './commands/init'
 import { registerMigrate } from './commands/migrate'
@@ -27,6 +28,7 @@ const registrations: readonly Register[] = [
   registerInit,
   registerMigrate,
   registerIngest,
+  registerImport,
   registerSearch,
   registerStatus,
   registerDoctor,

@@ -20,6 +20,7 @@ import type { BackupReport } from '../transfer/backup/create'
 import type { RestoredDocuments } from '../transfer/backup/restore-documents'
 import { type CollectBlobsOptions, type CollectBlobsReport, collectBlobs } from '../writer/blobs/collect-blobs'
 import type { Errand, ErrandHandler, ErrandOptions } from '../writer/errands/errand'
+import type { WriterPorts } from '../writer/ports'
 import type { RebuildResult, RecutResult } from '../writer/rebuild/rebuild'
 import { dropStandby } from '../writer/rebuild/retention'
 import type { RollbackResult } from '../writer/rebuild/rollback'
@@ -171,6 +172,11 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
       store.#background = store.#writer.relay.run({ signal: store.#stop.signal })
     }
     return store
+  }
+
+  /** What imports are made over. @internal */
+  get ports(): WriterPorts {
+    return this.#parts.ports
   }
 
   /** The handle of a tenant; HW_INVALID_ARGUMENT for a name that is none. */

@@ -1,0 +1,34 @@
+export type {
+  AppliedPart,
+  ApplyReport,
+  ApplySettings,
+  ImportProgress,
+  RefusedRow,
+} from '../../transfer/import/apply'
+export type {
+  ImportLoss,
+  InspectedField,
+  InspectedPart,
+  InspectedVectors,
+  InspectReport,
+  InspectSettings,
+} from '../../transfer/import/inspect'
+export type { ImportChange } from '../../transfer/import/mapping'
+export type { ImportPlan, PlannedPart, PlannedSpace } from '../../transfer/import/plan'
+export type { FieldProfile } from '../../transfer/import/profile'
+export type { PruneReport, PruneSettings } from '../../transfer/import/prune'
+export type { CosineCheck } from '../../transfer/import/sample'
+export type {
+  FieldMapping,
+  ImportSource,
+  RowOptions,
+  SourceDistance,
+  SourcePart,
+  SourceRow,
+} from '../../transfer/import/source'
+export type { ImportSourceOptions } from '../../transfer/import/sources/open'
+export type { PostgresSourceOptions } from '../../transfer/import/sources/postgres'
+export type { QdrantSourceOptions } from '../../transfer/import/sources/qdrant'
+export type { VerifiedPart, VerifyImportReport, VerifyImportSettings } from '../../transfer/import/verify'
+export { applyImport, inspectImport, verifyImport } from './import'
+export type { InspectImportOptions } from './options'
