@@ -1,5 +1,5 @@
 import { systemClock } from '../../core/clock'
-import { withinDeadline } from '../../core/deadline'
+import { withDeadline } from '../../core/deadline'
 import type { JsonObject } from '../../core/json'
 import { checkOptions } from '../../core/option-kinds'
 import { openEmbedder } from '../../embeddings/open-models'
@@ -83,7 +83,7 @@ async function withSource<T>(
 ): Promise<T> {
   const source = openSource(options)
   try {
-    return await withinDeadline(systemClock, call, undefined, ({ signal }) => work(source, { signal }))
+    return await withDeadline(systemClock, call, undefined, ({ signal }) => work(source, { signal }))
   } finally {
     if (source !== options) await source.close()
   }

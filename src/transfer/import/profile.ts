@@ -92,7 +92,10 @@ export function proposeMapping(profile: Profile): FieldMapping {
   const id = named(names.id, 'string') ?? named(names.id, 'number') ?? fields[0]?.path ?? 'id'
   const text = named(names.text, 'string') ?? strings.find(({ path }) => path !== id)?.path ?? 'text'
   const title = named(names.title, 'string') ?? null
+  const longest = (path: string): number => Math.max(...Object.keys(profile.dimensions(path)).map(Number))
   const vectors = fields.filter(({ types }) => types['vector']).map(({ path }) => path)
+  // A place on a map is a list of numbers, too.
+  vectors.sort((a, b) => longest(b) - longest(a))
   const taken = new Set([id, text, title, ...vectors])
   const metadata = fields.filter(({ path }) => !path.includes('.') && !taken.has(path) && path !== 'vectors')
   return { id, text, title, vector: vectors[0] ?? null, metadata: metadata.map(({ path }) => path) }
