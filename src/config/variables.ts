@@ -95,7 +95,7 @@ export const variableGroups = {
     EMBEDDING_MODEL: {
       fallback: 'all-MiniLM-L6-v2',
       about:
-        'Embedding model: "hashing", one in HEADWATER_MODEL_DIR or in the cache, or a "text-embedding-..." of OpenAI; unset, hashing stands in for it',
+        'Embedding model: "hashing", one in HEADWATER_MODEL_DIR or in the cache, a "text-embedding-..." of OpenAI, or "own:NAME/DIMENSIONS" for vectors of your own; unset, hashing stands in for it',
     },
     DEFAULT_EMBEDDING_MODEL: { fallback: '', about: 'Another name of EMBEDDING_MODEL' },
     HEADWATER_MODEL_DIR: { fallback: '', about: 'Folder of ONNX models, each in a folder by its name' },

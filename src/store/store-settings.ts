@@ -96,6 +96,8 @@ function enginesFrom({ qdrant, elasticsearch, redis, s3 }: Settings): StoreOptio
 function embedderFrom({ embeddings }: Settings): Pick<StoreOptions, 'embedder'> {
   const { model, modelFolder } = embeddings
   if (model === 'hashing') return { embedder: { hashing: {} } }
+  const [, name, dimensions] = /^own:([A-Za-z0-9._-]{1,128})\/(\d{1,5})$/.exec(model ?? '') ?? []
+  if (name !== undefined) return { embedder: { own: { name, dimensions: Number(dimensions) } } }
   const path = modelFolder === undefined ? undefined : modelIn(modelFolder, model ?? defaultModel)
   if (path !== undefined) return { embedder: { onnx: { path } } }
   if (model === undefined) return {}
@@ -104,7 +106,7 @@ function embedderFrom({ embeddings }: Settings): Pick<StoreOptions, 'embedder'> 
   const looked = [...(modelFolder === undefined ? [] : [modelFolder]), defaultCacheFolder()].join(' and ')
   throw new HeadwaterError(
     'HW_INVALID_SETTINGS',
-    `EMBEDDING_MODEL: there is no ${JSON.stringify(model)} in ${looked}; set HEADWATER_MODEL_DIR to the folder that has it, or EMBEDDING_MODEL to hashing or to a text-embedding-... of OpenAI`,
+    `EMBEDDING_MODEL: there is no ${JSON.stringify(model)} in ${looked}; set HEADWATER_MODEL_DIR to the folder that has it, or EMBEDDING_MODEL to hashing, to own:NAME/DIMENSIONS or to a text-embedding-... of OpenAI`,
     { path: 'EMBEDDING_MODEL' },
   )
 }

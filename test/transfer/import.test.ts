@@ -411,6 +411,7 @@ describe('a plan', () => {
     [{ ...plan, parts: [{ ...part, space: { ...space, dimensions: 0 } }] }, 'parts[0].space.dimensions'],
     [{ ...plan, parts: [{ ...part, space: { ...space, distance: 'l2' } }] }, 'parts[0].space.distance'],
     [{ ...plan, parts: [{ ...part, fields: { id: 'id', text: 'text' } }] }, 'parts[0].space'],
+    [{ ...plan, parts: [part, { ...part, part: 'b', space: { ...space, dimensions: 5 } }] }, 'parts[1].space'],
   ])('%j is refused at %s', async (given, at) => {
     await using store = await createTestStore(own)
     const work = async () => applyImport(store, listed([]), given as ImportPlan)

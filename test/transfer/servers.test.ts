@@ -1,7 +1,8 @@
 import { applyImport, inspectImport, verifyImport } from 'headwater/transfer'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStore, type Store } from '../../index'
+import type { Store } from '../../index'
 import type { JsonObject } from '../../src/core/json'
+import { createTestStore } from '../../src/testing/test-store'
 import { postgresSource } from '../../src/transfer/import/sources/postgres'
 import { qdrantSource } from '../../src/transfer/import/sources/qdrant'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
@@ -9,7 +10,6 @@ import { type QdrantDouble, startQdrantDouble } from '../support/qdrant-double'
 import { rowsOf } from './fixtures'
 
 type AnyStore = Store<Record<string, JsonObject>>
-const embedded = { embedded: { path: ':memory:' } }
 
 describeWithPgvector('Postgres as a source', () => {
   const database = useDatabase(() => pgvectorUrl()!)
@@ -64,7 +64,7 @@ describeWithPgvector('Postgres as a source', () => {
         { embedder: { own: { name: 'ada', dimensions: space!.dimensions } } },
       ]),
     )
-    await using store = (await openStore({ ...embedded, collections })) as AnyStore
+    await using store = (await createTestStore({ collections })) as AnyStore
     await applyImport(store, source, plan)
     expect(await verifyImport(store, source, plan)).toMatchObject({ ok: true })
     const laws = store.forTenant('default').collection('laws')
@@ -88,7 +88,7 @@ describeWithPgvector('Postgres as a source', () => {
       ...plan.parts[0]!,
       fields: { id: 'sku', text: 'body', title: 'name', metadata: ['price', 'sold', 'tags'] },
     }
-    await using store = (await openStore({ ...embedded, embedder: { hashing: { dimensions: 16 } } })) as AnyStore
+    await using store = (await createTestStore({ embedder: { hashing: { dimensions: 16 } } })) as unknown as AnyStore
     await applyImport(store, source, { ...plan, parts: [part] })
     const { documents } = store.forTenant('default').collection('documents')
     expect(await documents.get('9007199254740993')).toMatchObject({
@@ -179,7 +179,7 @@ describe('Qdrant as a source', () => {
     expect(parts[0]!.lost.join()).toContain('Of 2 named vectors one is kept')
     expect(parts[0]).toMatchObject({ rows: 1_200, documents: 1_200, vectors: { normalized: 1_200 } })
     const own = { documents: { embedder: { own: { name: 'ada', dimensions: 3 } } } }
-    await using store = await openStore({ ...embedded, collections: own })
+    await using store = await createTestStore({ collections: own })
     await applyImport(store, source, plan)
     expect(await verifyImport(store, source, plan)).toMatchObject({
       ok: true,

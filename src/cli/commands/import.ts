@@ -131,6 +131,11 @@ async function apply(context: CliContext, source: ImportSourceOptions, flags: Fl
     }).finally(() => progress.stop())
     out.document(report)
     for (const part of report.parts) showApplied(out, part)
+    for (const { collection, space } of plan.parts) {
+      if (space && collection === 'documents' && collections[collection]?.embedder) {
+        out.line(`Other commands open it with EMBEDDING_MODEL=own:${space.name}/${space.dimensions}`)
+      }
+    }
     out.line(`${(report.ms / 1_000).toFixed(1)} s`)
     return exitCodes.ok
   })

@@ -47,6 +47,11 @@ export function checkPlan(given: unknown): ImportPlan {
   const named = checked.map(({ part }) => part)
   const twice = named.find((one, at) => named.indexOf(one) !== at)
   if (twice !== undefined) throw invalid('parts', `${describeValue(twice)} is there twice`)
+  checked.forEach(({ collection, space }, at) => {
+    const first = checked.find((one) => one.collection === collection && one.space)?.space
+    if (!space || (space.name === first?.name && space.dimensions === first.dimensions)) return
+    throw invalid(`parts[${at}].space`, 'another part brings vectors of another space into this collection')
+  })
   return { format, name: checkedName(name, 'name'), parts: checked }
 }
 
