@@ -19,7 +19,7 @@ export function sourceFrom(context: CliContext, given: string, flags: SourceFlag
   }
   const [, where, collection] = /^qdrant:(https?:\/\/.+)\/([^/]+)$/.exec(given) ?? []
   if (where !== undefined && collection !== undefined) {
-    const apiKey = apiKeyFile === undefined ? undefined : secretIn(context.resolve(apiKeyFile))
+    const apiKey = apiKeyFile === undefined ? undefined : secretIn(context.resolve(apiKeyFile), '--api-key-file')
     return { qdrant: { url: where, collection: decodeURIComponent(collection), apiKey } }
   }
   if (apiKeyFile !== undefined) throw wrong('--api-key-file', 'goes with a source qdrant:http://...')
@@ -39,11 +39,12 @@ function fileFrom(file: string): ImportSourceOptions {
   throw wrong('source', `${file} is neither .jsonl, .ndjson nor .parquet, nor a folder or .sqlite3 of Chroma`)
 }
 
-function secretIn(file: string): string {
+/** A secret that is in a file. HW_STORAGE names the flag. */
+export function secretIn(file: string, flag: string): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (cause) {
-    throw new HeadwaterError('HW_STORAGE', `${file} could not be read`, { cause, path: '--api-key-file' })
+    throw new HeadwaterError('HW_STORAGE', `${file} could not be read`, { cause, path: flag })
   }
 }
 

@@ -7,6 +7,7 @@ import { registerBlobs } from './commands/blobs'
 import { registerDemo } from './commands/demo'
 import { registerDlq } from './commands/dlq'
 import { registerDoctor } from './commands/doctor'
+import { registerDrift } from './commands/drift'
 import { registerImport } from './commands/import'
 import { registerIngest } from './commands/ingest'
 import { registerInit } from './commands/init'
@@ -29,6 +30,7 @@ const registrations: readonly Register[] = [
   registerMigrate,
   registerIngest,
   registerImport,
+  registerDrift,
   registerSearch,
   registerStatus,
   registerDoctor,

@@ -1,3 +1,7 @@
+export type { DriftKind } from '../../transfer/drift/differences'
+export type { ErasedLeg, ErasedReport } from '../../transfer/drift/erased'
+export type { DriftFields } from '../../transfer/drift/legs'
+export type { DriftEstimate, DriftExample, DriftFinding, DriftReport, DriftSettings } from '../../transfer/drift/report'
 export type {
   AppliedPart,
   ApplyReport,
@@ -26,9 +30,17 @@ export type {
   SourcePart,
   SourceRow,
 } from '../../transfer/import/source'
+export type { ElasticsearchSourceOptions } from '../../transfer/import/sources/elasticsearch'
 export type { ImportSourceOptions } from '../../transfer/import/sources/open'
 export type { PostgresSourceOptions } from '../../transfer/import/sources/postgres'
 export type { QdrantSourceOptions } from '../../transfer/import/sources/qdrant'
 export type { VerifiedPart, VerifyImportReport, VerifyImportSettings } from '../../transfer/import/verify'
+export { reportDrift, reportErased } from './drift'
 export { applyImport, inspectImport, verifyImport } from './import'
-export type { InspectImportOptions } from './options'
+export type {
+  DriftLegOptions,
+  DriftReportOptions,
+  DriftSourceOptions,
+  ErasedReportOptions,
+  InspectImportOptions,
+} from './options'

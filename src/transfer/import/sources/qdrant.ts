@@ -10,6 +10,10 @@ const pageSize = 500
 
 export interface QdrantSourceOptions extends QdrantOptions {
   readonly collection: string
+  /** Of the payload, the paths that are read; all of it by default. */
+  readonly only?: readonly string[] | undefined
+  /** False leaves the vectors out. */
+  readonly vectors?: boolean | undefined
 }
 
 const distances: Readonly<Record<string, SourceDistance>> = {
@@ -20,7 +24,7 @@ const distances: Readonly<Record<string, SourceDistance>> = {
 }
 
 /** A collection of Qdrant's, by ascending ids of its points, of which the last one is the cursor. */
-export function qdrantSource({ collection, ...where }: QdrantSourceOptions): ImportSource {
+export function qdrantSource({ collection, only, vectors = true, ...where }: QdrantSourceOptions): ImportSource {
   const connection = new QdrantConnection(where)
   return {
     kind: 'qdrant',
@@ -41,7 +45,8 @@ export function qdrantSource({ collection, ...where }: QdrantSourceOptions): Imp
       let offset: unknown = after
       while (offset !== undefined) {
         throwIfAborted(signal)
-        const body = { limit: pageSize, with_payload: true, with_vector: true, ...(offset !== null && { offset }) }
+        const wanted = { with_payload: only ? { include: only } : true, with_vector: vectors }
+        const body = { limit: pageSize, ...wanted, ...(offset !== null && { offset }) }
         const page = await connection.call({ operation: 'scrollPoints', collection, body }, { signal })
         for (const point of listOf(field(page, 'points'))) {
           if (field(point, 'id') !== after) yield rowOf(point)
