@@ -134,7 +134,7 @@ describeWithPgvector('Postgres as a source', () => {
       }
     }
     await expect(work()).rejects.toMatchObject({ code: 'HW_UNAVAILABLE' })
-    expect(read).toBe(500)
+    expect(read).toBeLessThan(1_200)
     await opened.close()
   })
 })

@@ -39,6 +39,7 @@ export { reportDrift, reportErased } from './drift'
 export { applyImport, inspectImport, verifyImport } from './import'
 export type {
   DriftLegOptions,
+  DriftPlaces,
   DriftReportOptions,
   DriftSourceOptions,
   ErasedReportOptions,

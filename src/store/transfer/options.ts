@@ -64,7 +64,7 @@ export interface DriftLegOptions {
 }
 
 /** What is compared. */
-interface DriftPlaces {
+export interface DriftPlaces {
   readonly truth: DriftLegOptions
   readonly indexes?: readonly DriftLegOptions[] | undefined
   /** A folder or a bucket with the blobs that the truth names. */

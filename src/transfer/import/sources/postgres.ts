@@ -81,10 +81,13 @@ class PostgresSource {
       const ordered = key === undefined ? '' : `${above ? ` WHERE ${id} > $1` : ''} ORDER BY ${id}`
       const text = `SELECT source.*, ${id} AS ${cursorColumn} FROM (${query.text}) AS source${ordered}`
       await ask(`DECLARE import NO SCROLL CURSOR FOR ${text}`, above ? [after] : [])
-      for (let last = after ?? null; ; ) {
+      let last = after ?? null
+      // One page ahead: the server reads while we work.
+      for (let next = pageOf(ask); ; ) {
         throwIfAborted(signal)
-        const { rows } = await ask(`FETCH ${pageSize} FROM import`)
+        const { rows } = await next
         if (rows.length === 0) return
+        next = pageOf(ask)
         for (const { [cursorColumn]: cursor, ...values } of rows) {
           last = typeof cursor === 'string' ? cursor : last
           yield { values, cursor: last }
@@ -179,6 +182,13 @@ function asking(client: PostgresClient): Ask {
       throw classifyPostgres(error, 'postgres').error
     }
   }
+}
+
+/** The next page; whether it failed is told when it is waited for. */
+function pageOf(ask: Ask): Promise<PostgresResult> {
+  const page = ask(`FETCH ${pageSize} FROM import`)
+  page.catch(() => undefined)
+  return page
 }
 
 /** A lost connection is told by the next statement. */
