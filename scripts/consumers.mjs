@@ -9,8 +9,9 @@ import { root } from './setup.mjs'
 
 const pglite = ['@electric-sql/pglite@0.5.14', '@electric-sql/pglite-pgvector@0.0.15']
 const { peerDependencies } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
-/** Each optional peer at the lowest version that its range names. */
-const lowest = Object.entries(peerDependencies).map(([name, range]) => `${name}@${/\d+\.\d+\.\d+/.exec(range)[0]}`)
+/** Each optional peer at the lowest version that its range names; one is left out that may have to be compiled. */
+const peers = Object.entries(peerDependencies).filter(([name]) => name !== 'better-sqlite3')
+const lowest = peers.map(([name, range]) => `${name}@${/\d+\.\d+\.\d+/.exec(range)[0]}`)
 const platform = `${os.platform()}-${os.arch()}`
 const nodes = { 22: '22', 24: '24', newest: 'latest' }
 const model = path.resolve(root, '../shared/models/all-MiniLM-L6-v2')

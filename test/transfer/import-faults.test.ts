@@ -36,29 +36,33 @@ describeWithPgvector('an import that is hindered', () => {
   let schemas = 0
   const where = () => ({ ...own, postgres: { url: database().url, schema: `faults_${++schemas}` } })
 
-  it.each(['while reading', 'before the cursor', 'after the cursor', 'before the end'])(
-    'killed %s, goes on and misses nothing',
-    async (step) => {
-      const options = where()
-      await (await openStore(options)).close()
-      const file = await writeLines(path.join(folder(), `${step.replaceAll(' ', '-')}.jsonl`), rows(5_000))
-      const plan = planOf(path.parse(file).name)
-      const child = startChild('transfer/children/import.ts', JSON.stringify(options), JSON.stringify(plan), file, step)
-      await child.line(() => true)
-      child.process.kill('SIGKILL')
-      await child.ended
-      await using store = (await openStore(options)) as Store
-      const source = { jsonl: { path: file } }
-      const [part] = (await applyImport(store, source, plan)).parts
-      const expected = { 'while reading': 2_000, 'before the cursor': 2_000, 'after the cursor': 4_000 }
-      expect(part!.resumedAfter).toBeGreaterThanOrEqual(expected[step as keyof typeof expected] ?? 5_000)
-      expect(part!.resumedAfter + part!.read).toBe(5_000)
-      expect(await verifyImport(store, source, plan)).toMatchObject({
-        ok: true,
-        parts: [{ rows: 5_000, documents: 5_000 }],
-      })
-    },
-  )
+  const resumed = {
+    'at the beginning': 0,
+    'while reading': 2_000,
+    'before the cursor': 2_000,
+    'after the cursor': 4_000,
+    'before the end': 5_000,
+    'while pruning': 0,
+  }
+  it.each(Object.keys(resumed) as (keyof typeof resumed)[])('killed %s, goes on and misses nothing', async (step) => {
+    const options = where()
+    await (await openStore(options)).close()
+    const file = await writeLines(path.join(folder(), `${step.replaceAll(' ', '-')}.jsonl`), rows(5_000))
+    const plan = planOf(path.parse(file).name)
+    const child = startChild('transfer/children/import.ts', JSON.stringify(options), JSON.stringify(plan), file, step)
+    await child.line(() => true)
+    child.process.kill('SIGKILL')
+    await child.ended
+    await using store = (await openStore(options)) as Store
+    const source = { jsonl: { path: file } }
+    const [part] = (await applyImport(store, source, plan)).parts
+    expect(part!.resumedAfter).toBeGreaterThanOrEqual(resumed[step])
+    expect(part!.resumedAfter + part!.read).toBe(5_000)
+    expect(await verifyImport(store, source, plan)).toMatchObject({
+      ok: true,
+      parts: [{ rows: 5_000, documents: 5_000 }],
+    })
+  })
 
   it('of a file that grows meanwhile brings the rest the next time', async () => {
     await using store = (await openStore(where())) as Store

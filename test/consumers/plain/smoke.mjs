@@ -4,8 +4,10 @@ import { openStore } from 'headwater'
 import { createBackup, restoreBackup } from 'headwater/backup'
 import { migrate } from 'headwater/migrations'
 import { createTestStore } from 'headwater/testing'
+import { applyImport, inspectImport, reportDrift } from 'headwater/transfer'
 
-for (const entry of [migrate, createBackup, restoreBackup]) assert.equal(typeof entry, 'function')
+for (const entry of [migrate, createBackup, restoreBackup, inspectImport, applyImport, reportDrift])
+  assert.equal(typeof entry, 'function')
 for (const open of [() => openStore({ embedded: { path: ':memory:' }, embedder: { hashing: {} } }), createTestStore]) {
   const store = await open()
   try {

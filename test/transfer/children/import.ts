@@ -40,16 +40,20 @@ truth.session = (as) => {
 }
 const source = jsonlSource(file)
 let read = 0
+let passes = 0
 await applyImport(
   store,
   {
     ...source,
     async *rows(part, options) {
+      if (++passes === 2 && step === 'while pruning') stop()
       for await (const row of source.rows(part, options)) {
+        if (step === 'at the beginning' && ++read === 100) stop()
         if (step === 'while reading' && ++read === 4_500) stop()
         yield row
       }
     },
   },
   JSON.parse(plan),
+  { prune: step === 'while pruning' },
 )
