@@ -4,8 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type DriftReportOptions, reportDrift, reportErased } from 'headwater/transfer'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openPlace } from '../../src/transfer/backup/place'
 import { cli } from '../cli/harness'
-import { describeWithElasticsearch } from '../support/elasticsearch'
+import { describeWithElasticsearch, once } from '../support/elasticsearch'
+import { describeWithS3 } from '../support/minio'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 import { type QdrantDouble, startQdrantDouble } from '../support/qdrant-double'
 import { useTemporaryFolder } from './fixtures'
@@ -64,7 +66,7 @@ function useTruth(count: number) {
   return { database, folder, documents, truth, blobs: () => ({ path: path.join(folder(), 'blobs') }) }
 }
 
-describeWithPgvector('drift of a Qdrant collection and of blobs', () => {
+once(describeWithPgvector)('drift of a Qdrant collection and of blobs', () => {
   const { database, folder, documents, truth, blobs } = useTruth(1_000)
   let double: QdrantDouble
   const points = (list: readonly Document[], change: object = {}, vector = [0.6, 0.8, 0], from = 1) =>
@@ -234,7 +236,7 @@ describeWithPgvector('drift of a Qdrant collection and of blobs', () => {
   })
 })
 
-describeWithPgvector('drift while others write', () => {
+once(describeWithPgvector)('drift while others write', () => {
   const database = useDatabase(() => pgvectorUrl()!)
   const folder = useTemporaryFolder()
 
@@ -345,7 +347,30 @@ describeWithPgvector('drift of an index of Elasticsearch', () => {
   })
 })
 
-describe('times', () => {
+once(describeWithS3)('drift of blobs in a bucket', (s3) => {
+  const { truth, documents } = useTruth(50)
+
+  it('reads the names below a prefix, and makes no bucket', async () => {
+    const bucket = `hw-drift-${process.pid}`
+    const files = openPlace({ s3: s3().options, bucket, prefix: 'up' }, 'blobs')
+    for (const { blob } of documents.slice(5)) if (blob) await files.put(blob, Buffer.from('x'))
+    await files.put('files/orphan.pdf', Buffer.from('x'))
+    await files.close()
+    const blobs = { s3: s3().options, bucket, prefix: 'up' }
+    expect(kindsIn(await reportDrift({ truth: truth(), blobs, graceMs: 0 }))).toEqual({
+      'blobs: without a blob': 1,
+      'blobs: orphaned': 1,
+    })
+    const nowhere = { ...blobs, bucket: `hw-none-${process.pid}` }
+    for (let time = 0; time < 2; time++) {
+      await expect(reportDrift({ truth: truth(), blobs: nowhere, graceMs: 0 })).rejects.toMatchObject({
+        code: expect.stringMatching(/^HW_/),
+      })
+    }
+  })
+})
+
+once(describe)('times', () => {
   it('are the same however they are told', async () => {
     const { entryOf } = await import('../../src/transfer/drift/legs')
     const stampOf = (at: unknown) => entryOf(0, { values: { id: 1, at } }, { id: 'id', stamp: 'at' })[2]

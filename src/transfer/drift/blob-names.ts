@@ -19,7 +19,8 @@ export function blobNames(place: BackupPlace): { readonly names: BlobNames; clos
     }
   }
   const connection = new S3Connection(place.s3)
-  const prefix = place.prefix ?? ''
+  const given = place.prefix ?? ''
+  const prefix = given === '' || given.endsWith('/') ? given : `${given}/`
   return {
     async *names(signal) {
       for await (const page of objectsUnder(connection, place.bucket, prefix, '', pageSize, { signal })) {
