@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { cli, useFolder } from '../cli/harness'
-import { fixture, unpackChroma, writeLines } from './fixtures'
+import { fixture, lacksSqlite, unpackChroma, writeLines } from './fixtures'
 
 describe('headwater import', () => {
   const folder = useFolder()
@@ -58,7 +58,7 @@ describe('headwater import', () => {
     })
   })
 
-  it('brings Chroma and Parquet', async () => {
+  it.skipIf(lacksSqlite)('brings Chroma', async () => {
     await unpackChroma(path.join(folder(), 'chroma'))
     const looked = await run('./chroma', '--plan', 'chroma.json', '--space', 'ada', '--parts-as', 'tenants', '--json')
     expect(looked.json().plan.parts.map((part: { tenant: string }) => part.tenant)).toEqual([
@@ -69,6 +69,9 @@ describe('headwater import', () => {
     // Two spaces of one name cannot be in one collection.
     const refused = await run('./chroma', '--plan', 'chroma.json', '--apply', '--json')
     expect(refused.json().error.path).toBe('parts[2].space')
+  })
+
+  it('brings Parquet', async () => {
     const parquet = await run(fixture('snappy.parquet'), '--plan', 'p.json', '--space', 'ada', '--collection', 'rows')
     expect(parquet.stdout).toContain('snappy: 1200 of 1200 rows become documents of rows, tenant default')
     // What is there already is opened as it was made.

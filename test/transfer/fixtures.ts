@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,6 +28,22 @@ export interface ToldRow {
   readonly document: string | null
   readonly metadata: Record<string, unknown> | null
   readonly embedding: readonly number[]
+}
+
+/** Node reads SQLite itself from 22.13 on; before, it takes a package that may have to be compiled. */
+export const lacksSqlite = !canReadSqlite()
+if (lacksSqlite)
+  console.warn('NOT RUN: files of Chroma. `npm install --no-save better-sqlite3`, or Node 22.13, reads them')
+
+function canReadSqlite(): boolean {
+  const [major, minor] = process.versions.node.split('.').map(Number) as [number, number]
+  if (major > 22 || (major === 22 && minor >= 13)) return true
+  try {
+    createRequire(import.meta.url).resolve('better-sqlite3')
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** A folder that chromadb itself has written, and what chromadb says is in it. */

@@ -6,7 +6,7 @@ import type { Json, JsonObject } from '../../src/core/json'
 import { HashingEmbedder } from '../../src/embeddings/hashing'
 import { createTestStore } from '../../src/testing/test-store'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
-import { unpackChroma, useTemporaryFolder, writeLines } from './fixtures'
+import { lacksSqlite, unpackChroma, useTemporaryFolder, writeLines } from './fixtures'
 
 const space = { name: 'mine.v1', dimensions: 4 }
 const own = { collections: { documents: { embedder: { own: space } } } } as const
@@ -320,7 +320,7 @@ function suite(open: Open): void {
     expect(report.parts[0]!.searches!.overlap).toBeGreaterThan(0.7)
   })
 
-  it('brings Chroma’s collections to collections, or to tenants', async () => {
+  it.skipIf(lacksSqlite)('brings Chroma’s collections to collections, or to tenants', async () => {
     const told = await unpackChroma(folder())
     const chroma = { chroma: { path: folder() } }
     const inspected = await inspectImport(chroma, { space: 'all-minilm', name: 'from-chroma' })
