@@ -28,14 +28,17 @@ export function placeOptions(command: Command, flag: '--from' | '--to'): void {
     .option('--trusted-key <file...>', 'public keys of Ed25519 in PEM: refuses what none of them has signed')
 }
 
-/** A place as the command line names it: a folder, or `s3://bucket/prefix` with the keys of the settings. */
+/** A place of backups as the command line names it, with its keys. */
 export function placeFrom(context: CliContext, settings: Settings, flags: PlaceFlags): BackupPlace {
-  const flag = flags.to === undefined ? '--from' : '--to'
-  const given = flags.to ?? flags.from!
-  const keys = keysFrom(context, flags)
+  const [flag, given] = flags.to === undefined ? ['--from', flags.from!] : ['--to', flags.to]
+  return Object.assign(locationFrom(context, settings, flag, given), keysFrom(context, flags))
+}
+
+/** A folder, or `s3://bucket/prefix` with the keys of the settings. */
+export function locationFrom(context: CliContext, settings: Settings, flag: string, given: string): BackupPlace {
   const [, bucket, prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(given) ?? []
   if (bucket === undefined) {
-    if (!/^[a-z0-9]+:\/\//i.test(given)) return { path: context.resolve(given), ...keys }
+    if (!/^[a-z0-9]+:\/\//i.test(given)) return { path: context.resolve(given) }
     throw new HeadwaterError('HW_INVALID_ARGUMENT', `${flag}: give a folder or s3://bucket/prefix`, { path: flag })
   }
   const { s3 } = storeOptionsFrom(settings, { embedder: { hashing: {} } })
@@ -44,7 +47,7 @@ export function placeFrom(context: CliContext, settings: Settings, flags: PlaceF
     throw new HeadwaterError('HW_INVALID_SETTINGS', missing, { path: 'S3_ENDPOINT' })
   }
   const { blobs: _, ...where } = s3
-  return { s3: where, bucket, prefix, ...keys }
+  return { s3: where, bucket, prefix }
 }
 
 function keysFrom(context: CliContext, { recipient, identity, signingKey, trustedKey }: PlaceFlags): PlaceKeys {

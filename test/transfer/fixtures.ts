@@ -33,7 +33,7 @@ export interface ToldRow {
 /** Node reads SQLite itself from 22.13 on; before, it takes a package that may have to be compiled. */
 export const lacksSqlite = !canReadSqlite()
 if (lacksSqlite)
-  console.warn('NOT RUN: files of Chroma. `npm install --no-save better-sqlite3`, or Node 22.13, reads them')
+  console.warn('NOT RUN: files of Chroma. `npm install --no-save --save-dev better-sqlite3`, or Node 22.13, reads them')
 
 function canReadSqlite(): boolean {
   const [major, minor] = process.versions.node.split('.').map(Number) as [number, number]

@@ -5,7 +5,7 @@ import type { BackupPlace } from '../../transfer/backup/place'
 import type { ErasedReport } from '../../transfer/drift/erased'
 import type { DriftFields } from '../../transfer/drift/legs'
 import type { DriftReport } from '../../transfer/drift/report'
-import { placeFrom } from '../backup-place'
+import { locationFrom } from '../backup-place'
 import type { Register } from '../command'
 import type { CliContext } from '../context'
 import { exitCodes } from '../exit-codes'
@@ -110,7 +110,7 @@ async function placesFrom(context: CliContext, flags: Flags): Promise<Places> {
 /** Settings are needed for a bucket alone. */
 async function blobsFrom(context: CliContext, given: string): Promise<BackupPlace> {
   if (!given.startsWith('s3://')) return { path: context.resolve(given) }
-  return placeFrom(context, await context.settings(), '--blobs', given)
+  return locationFrom(context, await context.settings(), '--blobs', given)
 }
 
 const fieldNames: readonly string[] = [
