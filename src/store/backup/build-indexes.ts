@@ -40,6 +40,12 @@ export function engineAt(store: StoreOptions<object>): (generation: BackupGenera
   }
 }
 
+/** As `engineAt`, where there was no choice before: the one that new indexes are made in. */
+export function firstEngineAt(store: StoreOptions<object>): (generation: BackupGeneration) => string {
+  const engines = topologyOf(store)
+  return ({ target }) => engines[target][0]!
+}
+
 /** Builds each live index from stored vectors and compares it with Postgres. No embedder is called. */
 export async function buildIndexes(
   given: StoreOptions<object>,

@@ -3,7 +3,7 @@ import { HeadwaterError } from '../../core/errors'
 import { checkOptions } from '../../core/option-kinds'
 import { type MovedRows, moveRows } from '../../transfer/move/move'
 import type { StoreOptions } from '../store-options'
-import { type BuiltIndexes, buildIndexes, engineAt, noIndexes } from './build-indexes'
+import { type BuiltIndexes, buildIndexes, engineAt, firstEngineAt, noIndexes } from './build-indexes'
 import { type MoveStoreOptions, moveKinds } from './options'
 import { type BackupStoreOptions, sourceOf, withSource } from './source'
 
@@ -34,7 +34,8 @@ export async function moveStore(
       if (folder !== undefined && source.folder !== undefined && resolve(folder) === resolve(source.folder)) {
         throw new HeadwaterError('HW_INVALID_OPTIONS', `to: ${folder} is the store that is to be moved`, { path: 'to' })
       }
-      moved = await moveRows(source, target, settings, engineAt(to))
+      const engineOf = source.connection.embedded ? firstEngineAt(to) : engineAt(to)
+      moved = await moveRows(source, target, settings, engineOf)
     } finally {
       await target.close()
     }
