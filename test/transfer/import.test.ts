@@ -276,6 +276,10 @@ function suite(open: Open): void {
       const work = applyImport(store, source, other(change))
       await expect(work).rejects.toMatchObject({ code: 'HW_FINGERPRINT_MISMATCH', path: 'space.name' })
     }
+    const unknown = { ...plan, parts: [{ ...plan.parts[0]!, part: 'others' }] }
+    for (const work of [applyImport, verifyImport]) {
+      await expect(work(store, source, unknown)).rejects.toMatchObject({ code: 'HW_NOT_FOUND', path: 'parts[0].part' })
+    }
     const elsewhere = { ...plan, parts: [{ ...plan.parts[0]!, collection: 'nowhere' }] }
     await expect(applyImport(store, source, elsewhere)).rejects.toMatchObject({ code: 'HW_COLLECTION_UNKNOWN' })
     expect(source.read).toBe(0)

@@ -20,7 +20,7 @@ export type {
 export type { ImportChange } from '../../transfer/import/mapping'
 export type { ImportPlan, PlannedPart, PlannedSpace } from '../../transfer/import/plan'
 export type { FieldProfile } from '../../transfer/import/profile'
-export type { PruneReport, PruneSettings } from '../../transfer/import/prune'
+export type { PrunedDocuments } from '../../transfer/import/prune'
 export type { CosineCheck } from '../../transfer/import/sample'
 export type {
   FieldMapping,

@@ -4,8 +4,9 @@ import type { Json } from '../../core/json'
 import type { DocumentInput } from '../../writer/write/document-input'
 import { ImportCursor } from './cursors'
 import { type ImportChange, mapRow } from './mapping'
+import { partsOf } from './parts'
 import type { ImportPlan, PlannedPart } from './plan'
-import { type PruneReport, prunePart } from './prune'
+import { type PrunedDocuments, prunePart } from './prune'
 import type { ImportSource } from './source'
 import { assertSpace, type ImportTarget } from './target'
 
@@ -51,7 +52,7 @@ export interface AppliedPart {
   /** How many documents differ from their rows, and in what. */
   readonly changes: Partial<Record<ImportChange, number>>
   /** Null without `prune`. */
-  readonly pruned: PruneReport | null
+  readonly pruned: PrunedDocuments | null
 }
 
 export interface ApplyReport {
@@ -74,7 +75,7 @@ export async function applyImport(
 ): Promise<ApplyReport> {
   const startedAt = target.clock.monotonic()
   for (const part of plan.parts) assertSpace(target, part)
-  const totals = new Map((await source.parts(settings)).map(({ name, rows }) => [name, rows]))
+  const totals = await partsOf(source, plan, settings)
   const parts: AppliedPart[] = []
   for (const part of plan.parts) {
     const work = new PartImport(target, source, plan, part, totals.get(part.part) ?? null, settings)

@@ -100,11 +100,15 @@ export async function inspectImport(source: ImportSource, settings: InspectSetti
   return { plan: { format: 1, name, parts: planned }, parts: inspected }
 }
 
+type Proposed = Pick<InspectSettings, 'tenant' | 'collection' | 'partsAs'> & {
+  readonly space?: string | null | undefined
+}
+
 function proposePart(
   part: SourcePart,
   rows: readonly SourceRow[],
   several: boolean,
-  { tenant = 'default', collection = 'documents', partsAs = 'collections', space: name = undefined }: InspectSettings,
+  { tenant = 'default', collection = 'documents', partsAs = 'collections', space: name = null }: Proposed,
 ): PlannedPart {
   const profile = new Profile()
   for (const { values } of rows) profile.add(values)
@@ -114,7 +118,7 @@ function proposePart(
     part: part.name,
     tenant: several && partsAs === 'tenants' ? own : tenant,
     collection: several && partsAs === 'collections' ? own : collection,
-    ...spaceOf(fields, profile, part, name ?? null),
+    ...spaceOf(fields, profile, part, name),
   }
 }
 

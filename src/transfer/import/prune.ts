@@ -8,13 +8,13 @@ import type { ImportPlan, PlannedPart } from './plan'
 import type { ImportSource } from './source'
 import type { ImportTarget } from './target'
 
-export interface PruneReport {
+export interface PrunedDocuments {
   /** Documents that this import brought, before. */
   readonly documents: number
   readonly deleted: number
 }
 
-export interface PruneSettings extends CallOptions {
+interface PruneSettings extends CallOptions {
   readonly mostPruned?: number | undefined
   readonly temporary?: string | undefined
 }
@@ -34,7 +34,7 @@ export async function prunePart(
   plan: ImportPlan,
   part: PlannedPart,
   { mostPruned = defaultShare, temporary = tmpdir(), signal }: PruneSettings,
-): Promise<PruneReport> {
+): Promise<PrunedDocuments> {
   const { documents } = target.handle(part.tenant, part.collection)
   await using runs = new SortedRuns(temporary)
   for await (const row of source.rows(part.part, { key: part.fields.id, signal })) {

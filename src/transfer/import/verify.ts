@@ -7,6 +7,7 @@ import type { StoredDocument } from '../../tenant/document'
 import type { DocumentInput } from '../../writer/write/document-input'
 import { importSource, mapRow } from './mapping'
 import { type NearestRow, NearestRows } from './nearest'
+import { partsOf } from './parts'
 import type { ImportPlan, PlannedPart } from './plan'
 import { refusalOf } from './refusal'
 import type { ImportSource } from './source'
@@ -59,6 +60,7 @@ export async function verifyImport(
   settings: VerifyImportSettings,
 ): Promise<VerifyImportReport> {
   for (const part of plan.parts) assertSpace(target, part)
+  await partsOf(source, plan, settings)
   const parts: VerifiedPart[] = []
   for (const part of plan.parts) parts.push(await new PartCheck(target, source, plan, part, settings).run())
   return { name: plan.name, parts, ok: parts.every(({ ok }) => ok) }

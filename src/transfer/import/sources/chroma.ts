@@ -5,7 +5,7 @@ import { HeadwaterError } from '../../../core/errors'
 import { unreadable } from '../../unreadable'
 import type { ImportSource, SourceDistance, SourcePart } from '../source'
 import { type HnswFile, openHnsw } from './hnsw-file'
-import { hasTable, notChroma, openSqlite, type SqliteFile } from './sqlite'
+import { hasTable, openSqlite, type SqliteFile } from './sqlite'
 
 const pageSize = 500
 
@@ -83,7 +83,7 @@ async function openFolder(given: string): Promise<{ database: SqliteFile; folder
   const needed = ['collections', 'segments', 'embeddings', 'embedding_metadata', 'embeddings_queue']
   if (needed.every((name) => hasTable(database, name))) return { database, folder: path.dirname(file) }
   database.close()
-  throw notChroma(file)
+  throw new HeadwaterError('HW_STORAGE', `${file} is no database of Chroma's: it lacks the tables`, { path: file })
 }
 
 function collectionsOf(database: SqliteFile): Collection[] {

@@ -1,4 +1,3 @@
-import { HeadwaterError } from '../../../core/errors'
 import { driverMissing } from '../../../resilience/driver-missing'
 import { unreadable } from '../../unreadable'
 
@@ -57,8 +56,4 @@ export async function openSqlite(file: string): Promise<SqliteFile> {
 /** Whether there is a table of that name. */
 export function hasTable(database: SqliteFile, name: string): boolean {
   return database.all(`SELECT 1 FROM sqlite_master WHERE name = ?`, name).length > 0
-}
-
-export function notChroma(file: string): HeadwaterError {
-  return new HeadwaterError('HW_STORAGE', `${file} is no database of Chroma's: it lacks the tables`, { path: file })
 }
