@@ -22,6 +22,7 @@ const library = {
   migrations: 'src/migrations/index.ts',
   backup: 'src/store/backup/index.ts',
   transfer: 'src/store/transfer/index.ts',
+  entities: 'src/entities/included/index.ts',
   prometheus: 'src/observability/prometheus.ts',
   opentelemetry: 'src/observability/opentelemetry.ts',
 }

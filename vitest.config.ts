@@ -62,6 +62,7 @@ export default defineConfig({
       { find: /^headwater$/, replacement: here('./index.ts') },
       { find: /^headwater\/(testing|migrations)$/, replacement: here('./src/$1/index.ts') },
       { find: /^headwater\/(backup|transfer)$/, replacement: here('./src/store/$1/index.ts') },
+      { find: /^headwater\/entities$/, replacement: here('./src/entities/included/index.ts') },
     ],
   },
   test: {

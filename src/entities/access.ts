@@ -90,13 +90,17 @@ export function withinTransaction(
   begin: () => Promise<WriterTransaction>,
   planOf: (collection: string) => CollectionPlan,
 ): EntityAccess {
-  return async (options = {}, work) => {
-    const inner = await begin()
-    const { entities } = inner.session()
+  return async (options = {}, work) => withinOne(withinOf(await begin(), planOf, options))(options, work)
+}
+
+/** Within a transaction that is under way, under its own time unless a call brings another. */
+export function withinOne(within: EntityWithin): EntityAccess {
+  return (options, work) => {
+    const call = { ...within.call, ...options }
     return work({
-      read: (ask) => ask(entities, options),
-      write: (change) => change(entities, {}, options),
-      together: (several) => several(withinOf(inner, planOf, options)),
+      read: (ask) => ask(within.rows, call),
+      write: (change) => change(within.rows, {}, call),
+      together: (several) => several({ ...within, call }),
     })
   }
 }

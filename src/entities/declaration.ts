@@ -87,11 +87,13 @@ export interface SystemValues {
 }
 
 declare const shape: unique symbol
+declare const form: unique symbol
 
-/** Made by `defineEntity`. */
-export interface EntityDeclaration<E extends EntityShape = EntityShape> {
+/** Made by `defineEntity`. Where rows are reached by more or by less than their repository, `Form` is that. */
+export interface EntityDeclaration<E extends EntityShape = EntityShape, Form = unknown> {
   readonly name: string
   readonly [shape]?: E
+  readonly [form]?: Form
 }
 
 /** What is behind a declaration. */
@@ -101,10 +103,14 @@ export interface EntityDefinition {
   /** Those that the schema gives, the key among them unless rows get one of their own. */
   readonly own: readonly EntityColumn[]
   readonly generated: boolean
-  /** What is referred to; whose rows those are is known where all entities are. */
   readonly search: EntitySearch | undefined
+  /** Makes what rows are reached by; their repository where there is none. */
+  readonly form?: ((tools: never) => object) | undefined
+  /** Names of entities that the form works on, too. */
+  readonly needs?: readonly string[] | undefined
   /** All of the store's, where it is one of them. */
   readonly peers?: ReadonlyMap<string, EntityDefinition> | undefined
+  /** What is referred to; whose rows those are is known where all entities are. */
   readonly references: readonly { readonly column: string; readonly entity: string; readonly onDelete: OnDelete }[]
 }
 
@@ -148,8 +154,12 @@ export function defineEntity<
   const taken = checkOptions(options as EntityOptions<Record<string, unknown>> | undefined, kinds, at)
   if (!isStandard(schema))
     throw invalid(`${at}.schema`, 'must be a Standard Schema, as zod, valibot and arktype make them')
-  const hidden = { value: definitionOf(name, schema, taken, at) }
-  return Object.freeze(Object.defineProperty({ name }, definition, hidden))
+  return declarationOf(definitionOf(name, schema, taken, at))
+}
+
+/** What stands for a definition. @internal */
+export function declarationOf<E extends EntityShape, Form>(defined: EntityDefinition): EntityDeclaration<E, Form> {
+  return Object.freeze(Object.defineProperty({ name: defined.table.name }, definition, { value: defined }))
 }
 
 /** What `defineEntity` was told; HW_INVALID_OPTIONS for what it has not made. @internal */

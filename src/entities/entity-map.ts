@@ -2,16 +2,19 @@ import { HeadwaterError } from '../core/errors'
 import type { TenantId } from '../core/ids'
 import { isPlainObject } from '../core/json'
 import { columnOf, type EntityReference, type EntityTable } from '../repositories/entity-table'
-import type { EntityAccess, EntityContext } from './access'
+import type { EntityAccess } from './access'
 import { definitionOfEntity, type EntityDeclaration, type EntityDefinition } from './declaration'
-import { EntityRepository, RestorableRepository } from './repository'
+import { type EntityPorts, reachedBy } from './entity-form'
+import type { EntityRepository, RestorableRepository } from './repository'
 
-/** The repository of a declared entity. */
+/** What a declared entity is reached by: its repository, or the form that its declaration gives it. */
 export type RepositoryOf<D> =
-  D extends EntityDeclaration<infer E>
-    ? E['softDelete'] extends true
-      ? RestorableRepository<E>
-      : EntityRepository<E>
+  D extends EntityDeclaration<infer E, infer Form>
+    ? unknown extends Form
+      ? E['softDelete'] extends true
+        ? RestorableRepository<E>
+        : EntityRepository<E>
+      : Form
     : never
 
 /** Entities of a store, by their names. */
@@ -58,7 +61,11 @@ export function entityDefinitions(given: unknown): EntityDefinitions {
 /** Each with what refers to it, which nobody knows before all of them are there. */
 function linked(declared: EntityDefinitions): EntityDefinitions {
   const referrers = new Map<string, { table: EntityTable; reference: EntityReference }[]>()
-  for (const name of declared.keys()) referrers.set(name, [])
+  for (const [name, { needs = [] }] of declared) {
+    referrers.set(name, [])
+    const lacking = needs.find((other) => !declared.has(other))
+    if (lacking) throw invalid(`entities.${name}`, `it works on ${lacking} too: name that one beside it`)
+  }
   const found = new Map<string, EntityDefinition>()
   for (const [name, definition] of declared) {
     const references = definition.references.map((reference) => {
@@ -102,14 +109,13 @@ export function checkSearched(definitions: EntityDefinitions, collections: { has
 export function repositoriesOf<Map>(
   definitions: EntityDefinitions,
   of: { readonly tenant: TenantId; readonly shared: boolean },
-  context: Pick<EntityContext, 'clock' | 'random' | 'limits'>,
+  context: EntityPorts,
   access: EntityAccess,
 ): Map {
   const found: Record<string, unknown> = {}
   for (const [name, definition] of definitions) {
     if (definition.table.shared !== of.shared) continue
-    const Repository = definition.table.softDelete ? RestorableRepository : EntityRepository
-    found[name] = new Repository(definition, of.tenant, context, access)
+    found[name] = reachedBy(definition, of.tenant, context, access)
   }
   return Object.freeze(found) as Map
 }
