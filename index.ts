@@ -294,6 +294,7 @@ export type {
   ItemKind,
   OnDelete,
 } from './src/repositories/entity-table'
+export { documentKey } from './src/repositories/entity-table'
 export type {
   ClaimedErrand,
   ErrandBacklog,

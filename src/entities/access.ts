@@ -46,6 +46,8 @@ export interface EntityWithin {
 export interface EntityDocuments {
   put(collection: string, document: DocumentInput<JsonObject>): Promise<Receipt>
   delete(collection: string, id: string): Promise<Receipt>
+  /** Keeps documents as they are until the transaction ends; returns the ids of those that are not there. */
+  hold(collection: string, ids: readonly string[]): Promise<readonly string[]>
 }
 
 type EntityChange<T> = (rows: EntityRowRepository, write: EntityWrite, call: CallOptions) => Promise<T>
@@ -115,6 +117,7 @@ function withinOf(
     documents: {
       put: (collection, document) => inner.put(planOf(collection), document),
       delete: (collection, id) => inner.delete(planOf(collection), id),
+      hold: (collection, ids) => inner.hold(planOf(collection), ids),
     },
     call,
   }
@@ -122,6 +125,6 @@ function withinOf(
 
 /** Ports alone, without a writer, have no documents to follow. */
 const noDocuments = async (): Promise<never> => {
-  throw new HeadwaterError('HW_INTERNAL', 'Rows that are searched need a writer')
+  throw new HeadwaterError('HW_INTERNAL', 'Rows that are searched, or go with documents, need a writer')
 }
-const none: EntityDocuments = { put: noDocuments, delete: noDocuments }
+const none: EntityDocuments = { put: noDocuments, delete: noDocuments, hold: noDocuments }

@@ -25,6 +25,12 @@ export interface EntityOptions<Row = object> {
   readonly unique?: readonly (readonly IndexedColumn<Row>[])[] | undefined
   /** Columns that hold keys of rows of other entities: `{ course: courses }`. */
   readonly references?: { readonly [K in keyof Row]?: ReferenceOption | undefined } | undefined
+  /**
+   * Columns that hold documents, as `documentKey(collection, id)` gives them. The document has to be there, and a row goes
+   * with the first of them that is deleted, in the same transaction; every process that deletes documents has to be given
+   * the entity. Not with `softDelete`, `search` or `tenant: false`, and no other entity refers to such rows.
+   */
+  readonly documents?: readonly (keyof Row & string)[] | undefined
   /** Makes rows documents of a collection, in the same transaction; writes then answer with a `receipt` too. */
   readonly search?: EntitySearch<Row & SystemValues> | undefined
   /** `delete` hides a row, and `restore` gives it back. */
@@ -128,6 +134,7 @@ const kinds = {
   indexes: columnLists,
   unique: columnLists,
   references: anything,
+  documents: list(anything, mostIndexed),
   search: group({ text: method, title: method, metadata: method, collection: text(128) }),
   softDelete: flag,
   tenant: flag,
@@ -191,6 +198,7 @@ function definitionOf(
     indexes?: unknown
     unique?: unknown
     references?: unknown
+    documents?: unknown
     search?: unknown
     softDelete?: unknown
     tenant?: unknown
@@ -231,7 +239,8 @@ function definitionOf(
   const isList = ({ columns: [first] }: EntityIndex): boolean =>
     columns.some(({ name, items }) => name === first && items)
   const indexes = declared.filter((index) => !isList(index))
-  for (const { column } of references) {
+  const documents = documentsOf(options, own, at)
+  for (const column of [...references.map((reference) => reference.column), ...documents]) {
     // What is deleted looks for rows that refer to it.
     const served = column === keyColumn.name || indexes.some((index) => index.columns[0] === column)
     if (!served) indexes.push({ columns: [column], unique: false })
@@ -242,6 +251,7 @@ function definitionOf(
     columns,
     indexes,
     lists: declared.filter(isList).map((index) => index.columns[0]!),
+    ...(documents.length > 0 && { documents }),
     softDelete: options.softDelete === true,
     shared: options.tenant === false,
   }
@@ -281,6 +291,25 @@ function referencesOf(given: unknown, own: readonly EntityColumn[], at: string):
     }
     return [{ column: name, entity, onDelete: onDelete as OnDelete }]
   })
+}
+
+function documentsOf(
+  options: { documents?: unknown; search?: unknown; softDelete?: unknown; tenant?: unknown },
+  own: readonly EntityColumn[],
+  at: string,
+): string[] {
+  const names = (options.documents ?? []) as readonly unknown[]
+  const found = names.map((name, place) => {
+    const column = own.find((one) => one.name === name)
+    if (column?.kind === 'text') return column.name
+    const texts = own.filter(({ kind }) => kind === 'text').map((one) => one.name)
+    throw invalid(
+      `${at}.documents[${place}]`,
+      `no column of text ${describeValue(name)}; those are ${texts.join(', ')}`,
+    )
+  })
+  if (found.length === 0 || !(options.search || options.softDelete || options.tenant === false)) return found
+  throw invalid(`${at}.documents`, 'rows that go with documents have no search and no softDelete, and are of a tenant')
 }
 
 const referenceKinds = { to: anything, onDelete: anything } satisfies OptionKinds<{ to: unknown; onDelete?: unknown }>

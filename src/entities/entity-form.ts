@@ -2,7 +2,7 @@ import type { CallOptions } from '../core/abort'
 import type { Clock } from '../core/clock'
 import type { EntityScope } from '../repositories/entities'
 import type { Hints } from '../repositories/truth'
-import { type EntityAccess, type EntityContext, withinOne } from './access'
+import { type EntityAccess, type EntityContext, type EntityDocuments, withinOne } from './access'
 import {
   declarationOf,
   definitionOfEntity,
@@ -26,7 +26,10 @@ export interface EntityTools<E extends EntityShape> {
   /** Rows of an entity that this one needs. */
   of<Other extends EntityShape>(other: EntityDeclaration<Other>): EntityRepository<Other>
   /** Several calls in one transaction: that of the caller where there is one, else one of their own. */
-  together<T>(options: CallOptions, work: (within: EntityTools<E>) => Promise<T>): Promise<T>
+  together<T>(
+    options: CallOptions,
+    work: (within: EntityTools<E>, documents: Pick<EntityDocuments, 'hold'>) => Promise<T>,
+  ): Promise<T>
 }
 
 /** Repositories read their rows by these; an entity that is changed by methods of its own alone shows no others. */
@@ -75,7 +78,7 @@ function toolsOf<E extends EntityShape>(
     of: ({ name }) => repositoryOf(definition.peers!.get(name)!, tenant, ports, access),
     together: (options, work) =>
       access(options, ({ together }) =>
-        together((within) => work(toolsOf(definition, tenant, ports, withinOne(within)))),
+        together((within) => work(toolsOf(definition, tenant, ports, withinOne(within)), within.documents)),
       ),
   }
 }

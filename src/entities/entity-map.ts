@@ -87,6 +87,7 @@ function checkReference(
 ): asserts target {
   const path = `entities.${table.name}.references.${column}`
   if (!target) throw invalid(path, `${entity} is not among the entities`)
+  if (target.documents) throw invalid(path, `rows of ${entity} go with documents, so that nothing refers to them`)
   const [own, key] = [columnOf(table, column).kind, columnOf(target, target.key).kind]
   if (own !== key) throw invalid(path, `${column} is ${own}, and the key of ${entity} is ${key}`)
   if (table.shared && !target.shared)
@@ -94,6 +95,11 @@ function checkReference(
   if (target.shared && !table.shared && onDelete !== 'restrict') {
     throw invalid(`${path}.onDelete`, `a row of the installation that is deleted changes none of tenants: leave it out`)
   }
+}
+
+/** Tables whose rows go with documents. */
+export function attachedTables(definitions: EntityDefinitions): EntityTable[] {
+  return [...definitions.values()].flatMap(({ table }) => (table.documents ? [table] : []))
 }
 
 /** HW_COLLECTION_UNKNOWN where rows would be documents of a collection that is not declared. */

@@ -92,8 +92,9 @@ export class EntityRepository<E extends EntityShape> {
   /** Adds a row and returns it. HW_INVALID_ENTITY, HW_LIMIT_EXCEEDED; HW_CONFLICT for values that another row has. */
   async insert(values: E['input'], options?: CallOptions): Promise<Written<E, E['row']>> {
     const call = checkOptions(options, callKinds, '', 'HW_INVALID_ARGUMENT')
-    return this.#changing(call, async ({ write }) => {
+    return this.#changing(call, async ({ write, hold }) => {
       const record = await this.#newRecord(values, 'values')
+      await hold([record])
       await write((rows, marked, within) => rows.insert(this.#scope, [record], marked, within))
       return { value: this.#row(record), put: [record] }
     })
@@ -102,10 +103,11 @@ export class EntityRepository<E extends EntityShape> {
   /** Adds rows, all of them or none, and returns them in their order; up to 10,000 at once. Fails as `insert` does. */
   async insertMany(values: readonly E['input'][], options?: CallOptions): Promise<Written<E, E['row'][]>> {
     const call = checkOptions(options, callKinds, '', 'HW_INVALID_ARGUMENT')
-    return this.#changing(call, async ({ write }) => {
+    return this.#changing(call, async ({ write, hold }) => {
       const given = this.#list(values, 'values')
       const records: EntityRecord[] = []
       for (const [at, one] of given.entries()) records.push(await this.#newRecord(one, `values[${at}]`))
+      await hold(records)
       if (records.length > 0) await write((rows, marked, within) => rows.insert(this.#scope, records, marked, within))
       return { value: records.map((record) => this.#row(record)), put: records }
     })
@@ -118,8 +120,9 @@ export class EntityRepository<E extends EntityShape> {
   async upsert(values: E['input'], options?: EntityUpsertOptions): Promise<Written<E, E['row']>> {
     const { on: asked, ...call } = checkOptions(options, upsertKinds, '', 'HW_INVALID_ARGUMENT')
     const on = this.#sameBy(asked)
-    return this.#changing(call, async ({ write }) => {
+    return this.#changing(call, async ({ write, hold }) => {
       const record = await this.#newRecord(values, 'values')
+      await hold([record])
       const { key, version, createdAt } = await write((rows, marked, within) =>
         rows.upsert(this.#scope, record, on, marked, within),
       )
@@ -164,7 +167,7 @@ export class EntityRepository<E extends EntityShape> {
   ): Promise<Written<E, E['row']>> {
     const { ifVersion, ...call } = checkOptions(options, versionKinds, '', 'HW_INVALID_ARGUMENT')
     const key = this.#key(id)
-    return this.#changing(call, async ({ read, write }) => {
+    return this.#changing(call, async ({ read, write, hold }) => {
       for (let attempt = 1; ; attempt++) {
         const stored = await read((rows, within) => rows.get(this.#scope, key, within))
         if (!stored) throw notFound(this.#scope.table, key)
@@ -174,6 +177,7 @@ export class EntityRepository<E extends EntityShape> {
         const changed = { ...stored, ...values }
         if (canonicalJson(changed) === canonicalJson(stored)) return { value: this.#row(stored), put: [stored] }
         const record = { ...changed, version: was + 1, updatedAt: nowBy(this.#context.clock) }
+        await hold([record])
         const done = await write((rows, marked, within) => rows.replace(this.#scope, record, was, marked, within))
         if (done.replaced) return { value: this.#row(record), put: [record] }
         if (ifVersion !== undefined || attempt === attempts) throw moved(ifVersion ?? was, undefined)

@@ -7,6 +7,7 @@ import type { EntityRecord } from '../repositories/entity-table'
 import type { DocumentInput } from '../writer/write/document-input'
 import { epochOf, type Receipt } from '../writer/write/receipt'
 import type { EntityAccess, EntityCall, EntityDocuments } from './access'
+import { holdDocuments } from './attached'
 import type { EntityDefinition } from './declaration'
 import type { EntitySearch } from './entity-search'
 import { toRow } from './values'
@@ -17,6 +18,11 @@ type Key = string | number
 export interface Follow {
   readonly put?: readonly EntityRecord[] | undefined
   readonly gone?: readonly Key[] | undefined
+}
+
+/** Statements of a change; before records are written, the documents that they go with are held. */
+export interface Changing extends Pick<EntityCall, 'read' | 'write'> {
+  hold(records: readonly EntityRecord[]): Promise<void>
 }
 
 /** The id of a row's document. */
@@ -33,15 +39,20 @@ export function changing<T extends object>(
   tenant: TenantId,
   access: EntityAccess,
   call: CallOptions,
-  work: (statements: Pick<EntityCall, 'read' | 'write'>) => Promise<Follow & { readonly value: T }>,
+  work: (statements: Changing) => Promise<Follow & { readonly value: T }>,
 ): Promise<T> {
-  if (!definition.search) return access(call, async (statements) => (await work(statements)).value)
+  const { search, table } = definition
+  if (!search && !table.documents) {
+    return access(call, async ({ read, write }) => (await work({ read, write, hold: async () => undefined })).value)
+  }
   return access(call, ({ together }) =>
     together(async ({ rows, documents, call: within }) => {
       const { value, ...changes } = await work({
         read: (ask) => ask(rows, within),
         write: (change) => change(rows, {}, within),
+        hold: (records) => holdDocuments(table, documents, records),
       })
+      if (!search) return value
       const receipt = joined(tenant, await follow(definition, documents, changes))
       // Not one of the row's values: it is in no comparison and no JSON.
       return Object.defineProperty(value, 'receipt', { value: receipt, enumerable: false })

@@ -60,6 +60,8 @@ export interface EntityTable {
   /** Lists whose elements have an index, by the names of their columns. */
   readonly lists?: readonly string[] | undefined
   readonly references?: readonly EntityReference[] | undefined
+  /** Names of columns that hold documents, by their `documentKey`: rows go with them. */
+  readonly documents?: readonly string[] | undefined
   /** Entities whose rows refer to rows of this one. */
   readonly referrers?: readonly { readonly table: EntityTable; readonly reference: EntityReference }[] | undefined
   /** Of the whole installation, under a name that no tenant can have. */
@@ -77,6 +79,11 @@ export const systemColumns: readonly EntityColumn[] = [
 
 /** Whose the rows of the installation are: no tenant can have this name, so that the same walls keep all of them off. */
 export const installation = '*' as TenantId
+
+/** How a column holds a document. */
+export function documentKey(collection: string, id: string): string {
+  return `${collection}/${id}`
+}
 
 export function columnOf({ columns }: EntityTable, name: string): EntityColumn {
   return columns.find((column) => column.name === name)!

@@ -8,7 +8,7 @@ import { type Random, systemRandom } from '../core/random'
 import { loadStemmers } from '../core/words/languages'
 import { VectorLru } from '../embeddings/lru'
 import { checkModels, openModels } from '../embeddings/open-models'
-import { checkSearched, type EntityDeclarations, entityDefinitions } from '../entities/entity-map'
+import { attachedTables, checkSearched, type EntityDeclarations, entityDefinitions } from '../entities/entity-map'
 import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
@@ -94,6 +94,7 @@ export async function openParts(
       entries: new DocumentEntries(beside.cache, { shared: Boolean(options.redis), epoch }),
       searches: beside.searches,
       troubles: new Troubles(given),
+      attached: attachedTables(entities),
       options: { ...options.writer, relay: options.relay ?? 'background' },
       limits: { ...limitDefaults, ...options.limits },
     }

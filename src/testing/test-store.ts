@@ -7,7 +7,13 @@ import { seededRandom } from '../core/random'
 import { loadStemmers } from '../core/words/languages'
 import type { Embedder } from '../embeddings/embedder'
 import { VectorLru } from '../embeddings/lru'
-import { checkSearched, type EntityDeclarations, entityDefinitions, type NoEntities } from '../entities/entity-map'
+import {
+  attachedTables,
+  checkSearched,
+  type EntityDeclarations,
+  entityDefinitions,
+  type NoEntities,
+} from '../entities/entity-map'
 import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
@@ -123,6 +129,7 @@ export async function createTestStore<
     entries: new DocumentEntries(cache, { shared: false }),
     searches,
     troubles: new Troubles(rest),
+    attached: attachedTables(entities),
     options: { ...rest.writer, relay: rest.relay ?? 'background' },
     limits: { ...limitDefaults, ...rest.limits },
   }

@@ -7,6 +7,7 @@ import type { MetadataDeclaration } from '../filter/metadata'
 import type { Troubles } from '../observability/troubles'
 import type { BlobRepository } from '../repositories/blobs'
 import type { DocumentEntries } from '../repositories/document-entries'
+import type { EntityTable } from '../repositories/entity-table'
 import type { IndexPorts } from '../repositories/index-engines'
 import type { Truth } from '../repositories/truth'
 import type { Splitter } from '../splitter/splitter'
@@ -58,6 +59,8 @@ export interface WriterPorts extends IndexPorts {
   readonly searches?: { changed(scopes: Iterable<Scope>): Promise<void> } | undefined
   /** Told what work in the background meets. @internal */
   readonly troubles?: Troubles | undefined
+  /** Entities whose rows go with documents. */
+  readonly attached?: readonly EntityTable[] | undefined
 }
 
 /** Times in ms, sizes in bytes. */

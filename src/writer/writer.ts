@@ -224,7 +224,9 @@ export class CoordinatedWriter {
     return withDeadline(this.#ports.clock, options, undefined, (deadline) =>
       this.#path.one(scope, options, deadline, request, undefined, {
         locked: (context) => buryDocuments(context, [id]),
-        grouped: () => this.#grouped.erase(scope, { id, ifVersion: options.ifVersion }, deadline),
+        grouped: this.#ports.attached?.length
+          ? undefined
+          : () => this.#grouped.erase(scope, { id, ifVersion: options.ifVersion }, deadline),
       }),
     )
   }

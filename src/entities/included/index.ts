@@ -12,3 +12,24 @@ export {
   type HeartbeatShape,
   type HeartbeatValues,
 } from './agents'
+export {
+  type DocumentProcessing,
+  type Processing,
+  type ProcessingOptions,
+  type ProcessingShape,
+  type ProcessingState,
+  type ProcessingValues,
+  processing,
+  type SetProcessingOptions,
+} from './processing'
+export {
+  type RelatedDocument,
+  type RelatedOptions,
+  type RelateOptions,
+  type Relation,
+  type RelationKind,
+  type RelationShape,
+  type Relations,
+  type RelationValues,
+  relations,
+} from './relations'

@@ -147,6 +147,14 @@ export class WriterTransaction {
     })
   }
 
+  /** Keeps documents as they are until the transaction ends; the ids of those that are not there. @internal */
+  async hold(plan: CollectionPlan, ids: readonly string[]): Promise<string[]> {
+    this.#check()
+    const heads = await this.#session.documents.lock(this.#scope(plan), ids, { create: false })
+    const live = new Set(heads.filter(({ deleted }) => !deleted).map(({ id }) => id))
+    return ids.filter((id) => !live.has(id))
+  }
+
   /**
    * Undoes what `work` wrote by the handle that it is given, and nothing else, when it rejects; then the transaction may go
    * on. One at a time of a handle.
@@ -283,6 +291,7 @@ export class WriterTransaction {
       now: this.#ports.clock.now(),
       ifVersion,
       cached: this.#ports.entries?.wanted ?? false,
+      attached: this.#ports.attached,
     }
   }
 

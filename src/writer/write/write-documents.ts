@@ -4,10 +4,12 @@ import type { Scope, TenantId } from '../../core/ids'
 import type { BlobRepository } from '../../repositories/blobs'
 import type { ChunkHead, ChunkRow, DocumentState, StateChunk } from '../../repositories/chunks'
 import type { DocumentHead, DocumentRow, NewDocument, SpaceVectors, WithContent } from '../../repositories/documents'
+import type { EntityTable } from '../../repositories/entity-table'
 import type { ClaimedJob, JobTarget, NewJob } from '../../repositories/jobs'
 import type { TruthSession } from '../../repositories/truth'
 import type { Splitter } from '../../splitter/splitter'
 import type { Change } from '../relay/projection'
+import { dropAttached } from './attached-rows'
 import { holdBlobs } from './document-blobs'
 import { isUnchanged, type PreparedChunk, type PreparedDocument } from './prepared-document'
 
@@ -57,6 +59,8 @@ export interface WriteContext {
   readonly ifFence?: number | undefined
   /** Something may have been cached that was made of documents. */
   readonly cached: boolean
+  /** Entities whose rows go with documents. */
+  readonly attached?: readonly EntityTable[] | undefined
   /** Key by which it is found out whether a write of one statement has committed. */
   readonly marker?: string | undefined
 }
@@ -299,6 +303,11 @@ export async function buryDocuments(context: WriteContext, ids: readonly string[
     fence: fences[at]!,
     at: context.now,
   }))
+  const { attached = [], now, call } = context
+  if (attached.length > 0) {
+    const ids = live.map(({ id }) => id)
+    await dropAttached(session, scope, attached, ids, now, call)
+  }
   const [, , claimed] = await Promise.all([
     session.documents.bury(scope, tombs),
     session.chunks.buryDocuments(

@@ -194,12 +194,23 @@ export class WritePath {
     deadline: Deadline,
     ifVersion?: number,
   ): WriteContext {
-    const { blobs, clock, collections } = this.#ports
+    const { blobs, clock, collections, attached } = this.#ports
     const chunking = collections.get(scope.collection)!.splitter.id
     const splitterOf = (id: string) => knownSplitter(this.#ports, scope.collection, id)
     const cached = this.#ports.entries?.wanted ?? false
     const cutting = { chunking, splitterOf }
-    return { session, blobs, call: deadline.options(), scope, ...cutting, now: clock.now(), claim, ifVersion, cached }
+    return {
+      session,
+      blobs,
+      call: deadline.options(),
+      scope,
+      ...cutting,
+      now: clock.now(),
+      claim,
+      ifVersion,
+      cached,
+      attached,
+    }
   }
 
   #claim(): Claim | undefined {

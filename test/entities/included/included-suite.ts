@@ -1,10 +1,20 @@
 import { afterAll, beforeAll, describe, expect } from 'vitest'
-import { type JsonObject, openStore, type Store, type TenantHandle } from '../../../index'
-import { agent_heartbeats, agents } from '../../../src/entities/included'
+import { z } from 'zod'
+import { defineEntity, type JsonObject, openStore, type Store, type TenantHandle } from '../../../index'
+import { agent_heartbeats, agents, processing, relations } from '../../../src/entities/included'
 import { createTestStore } from '../../../src/testing/test-store'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../../support/postgres'
 
-export const entities = { agents, agent_heartbeats }
+/** A user's own, whose rows go with documents. */
+const remarks = defineEntity(
+  'remarks',
+  z.object({ about: z.string(), beside: z.string().optional(), words: z.string() }),
+  {
+    documents: ['about', 'beside'],
+  },
+)
+
+export const entities = { agents, agent_heartbeats, processing, relations, remarks }
 type Collections = { documents: JsonObject; notes: JsonObject }
 export type IncludedStore = Store<Collections, typeof entities>
 type Tenant = TenantHandle<Collections, typeof entities>
