@@ -16,6 +16,8 @@ import { EntityRepository, RestorableRepository } from './repository'
 export type EntityPorts = Pick<EntityContext, 'clock' | 'random' | 'limits'> & {
   /** Of the truth, where processes can wake each other. */
   readonly truth?: { readonly hints?: Hints | undefined } | undefined
+  /** Aborts when the store has closed. */
+  readonly stop?: AbortSignal | undefined
 }
 
 /** What a form is made of. */
@@ -23,6 +25,7 @@ export interface EntityTools<E extends EntityShape> {
   readonly rows: EntityRepository<E>
   readonly clock: Clock
   readonly hints: Hints | undefined
+  readonly stop: AbortSignal | undefined
   /** Rows of an entity that this one needs. */
   of<Other extends EntityShape>(other: EntityDeclaration<Other>): EntityRepository<Other>
   /** Several calls in one transaction: that of the caller where there is one, else one of their own. */
@@ -75,6 +78,7 @@ function toolsOf<E extends EntityShape>(
     rows: repositoryOf(definition, tenant, ports, access),
     clock: ports.clock,
     hints: ports.truth?.hints,
+    stop: ports.stop,
     of: ({ name }) => repositoryOf(definition.peers!.get(name)!, tenant, ports, access),
     together: (options, work) =>
       access(options, ({ together }) =>

@@ -130,6 +130,7 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
       random: ports.random,
       limits: { ...limitDefaults, ...ports.limits },
       adopt,
+      stop: this.#stop.signal,
       enter: (work) => this.#enter(work),
     }
     this.entities = repositoriesOf(

@@ -46,6 +46,8 @@ export interface TenantContext {
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
+  /** Aborts when the store has closed. */
+  readonly stop?: AbortSignal | undefined
   /** The repositories over a transaction of the caller's; undefined where the truth is no Postgres. */
   readonly adopt: Adopt | undefined
   /** Runs a call of the store: refused when it is closed or when it comes from inside a transaction. */

@@ -13,6 +13,20 @@ export {
   type HeartbeatValues,
 } from './agents'
 export {
+  type Configuration,
+  configuration,
+  configuration_history,
+  type HistoryOptions,
+  type RevisionShape,
+  type RevisionValues,
+  type Setting,
+  type SettingOptions,
+  type SettingSchemas,
+  type SettingShape,
+  type SettingValues,
+  type WatchOptions,
+} from './configuration'
+export {
   type DocumentProcessing,
   type Processing,
   type ProcessingOptions,
@@ -33,3 +47,12 @@ export {
   type RelationValues,
   relations,
 } from './relations'
+export {
+  type User,
+  type UserInput,
+  type UserMethods,
+  type UserShape,
+  type Users,
+  type UserValues,
+  users,
+} from './users'

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { z } from 'zod'
 import { defineEntity, type JsonObject, openStore, type Store, type TenantHandle } from '../../../index'
-import { agent_heartbeats, agents, processing, relations } from '../../../src/entities/included'
+import {
+  agent_heartbeats,
+  agents,
+  configuration,
+  configuration_history,
+  processing,
+  relations,
+  users,
+} from '../../../src/entities/included'
 import { createTestStore } from '../../../src/testing/test-store'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../../support/postgres'
 
@@ -14,7 +22,21 @@ const remarks = defineEntity(
   },
 )
 
-export const entities = { agents, agent_heartbeats, processing, relations, remarks }
+const settings = configuration({
+  theme: z.enum(['light', 'dark']),
+  search: z.object({ limit: z.int().min(1), fuzzy: z.boolean().default(true) }),
+})
+
+export const entities = {
+  agents,
+  agent_heartbeats,
+  processing,
+  relations,
+  remarks,
+  users,
+  configuration: settings,
+  configuration_history,
+}
 type Collections = { documents: JsonObject; notes: JsonObject }
 export type IncludedStore = Store<Collections, typeof entities>
 type Tenant = TenantHandle<Collections, typeof entities>
