@@ -5,6 +5,7 @@ export type {
   Environment,
   PostgresSettings,
   QdrantSettings,
+  RateLimitSettings,
   RedisSettings,
   S3Settings,
   Settings,
@@ -427,6 +428,7 @@ export type {
 export { openStore } from './src/store/open-store'
 export { type OpenTruthOptions, openTruth } from './src/store/open-truth'
 export type { Store, StoreErrand } from './src/store/store'
+export type { LimitsHealth } from './src/store/rate-limiter'
 export type { Degradation, ErrandsHealth, GenerationsHealth, StoreHealth } from './src/store/store-health'
 export type { CollectionOptions, StoreOptions } from './src/store/store-options'
 export type { ConnectionHealth } from './src/store/store-parts'
@@ -445,7 +447,8 @@ export type { CacheDocument, CacheLoadOptions, TenantCache } from './src/tenant/
 export type { CollectionHandle } from './src/tenant/collection-handle'
 export type { StoredChunk, StoredDocument } from './src/tenant/document'
 export type { Documents, ListPage, ListQuery } from './src/tenant/documents'
-export type { ReadOptions } from './src/tenant/tenant-context'
+export type { TakeOptions, TakeResult, TenantLimits } from './src/tenant/limits-handle'
+export type { CountedBy, ReadOptions } from './src/tenant/tenant-context'
 export type { DefaultMetadata, TenantHandle } from './src/tenant/tenant-handle'
 export type { TransactionDocuments, TransactionHandle } from './src/tenant/transaction-handle'
 export type { BackupDates } from './src/writer/backup-dates'

@@ -196,6 +196,7 @@ function settingsOf(env: CheckedEnvironment, ignored: readonly string[]): Settin
       cacheSize: env.EMBEDDING_CACHE_SIZE,
       cacheTtlMs: env.EMBEDDING_CACHE_TTL,
     },
+    rateLimit: { requests: env.RATE_LIMIT_REQUESTS, windowMs: env.RATE_LIMIT_WINDOW },
     worker: {
       maxWorkers: env.MAX_WORKERS,
       logLevel: env.LOG_LEVEL,

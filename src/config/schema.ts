@@ -106,6 +106,9 @@ export function environmentSchema(z: typeof Zod) {
     EMBEDDING_CACHE_SIZE: whole(1).default(10_000),
     EMBEDDING_CACHE_TTL: seconds.default(7_200_000),
 
+    RATE_LIMIT_REQUESTS: whole(1).default(1_000),
+    RATE_LIMIT_WINDOW: seconds.default(3_600_000),
+
     MAX_WORKERS: whole(1, 1_000).default(4),
     LOG_LEVEL: z
       .enum(

@@ -14,6 +14,7 @@ export interface Settings {
   readonly redis: RedisSettings | undefined
   readonly s3: S3Settings | undefined
   readonly embeddings: EmbeddingSettings
+  readonly rateLimit: RateLimitSettings
   readonly worker: WorkerSettings
   /** Variables under a name shared with others whose value is none of ours, with what was used instead. */
   readonly ignored: readonly string[]
@@ -70,6 +71,11 @@ export interface EmbeddingSettings {
   readonly batchSize: number
   readonly cacheSize: number
   readonly cacheTtlMs: number
+}
+
+export interface RateLimitSettings {
+  readonly requests: number
+  readonly windowMs: number
 }
 
 export interface WorkerSettings {

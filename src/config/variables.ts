@@ -105,6 +105,10 @@ export const variableGroups = {
     EMBEDDING_CACHE_SIZE: { fallback: '10000', about: 'Vectors of queries kept in process' },
     EMBEDDING_CACHE_TTL: { fallback: '7200', about: 'How long they are kept, seconds' },
   },
+  'Rate limits': {
+    RATE_LIMIT_REQUESTS: { fallback: '1000', about: 'What a caller may take in a window (`acme.limits.take`)' },
+    RATE_LIMIT_WINDOW: { fallback: '3600', about: 'How long a window is, seconds' },
+  },
   Worker: {
     MAX_WORKERS: { fallback: '4', about: 'Batches that a worker has under way at once for each target, at most' },
     LOG_LEVEL: {

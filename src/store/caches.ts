@@ -7,7 +7,9 @@ import type { VectorCache } from '../embeddings/vector-cache'
 import type { CacheRepository } from '../repositories/cache'
 import type { EpochWatch } from '../repositories/epoch-watch'
 import { MemoryCacheRepository } from '../repositories/memory/cache'
+import type { RateLimitRepository } from '../repositories/rate-limits'
 import { type RedisCacheOptions, RedisCacheRepository } from '../repositories/redis/cache'
+import { RedisRateLimits } from '../repositories/redis/rate-limits'
 import { RedisVectorCache, type RedisVectorCacheOptions } from '../repositories/redis/vectors'
 import { cacheTimeoutMs, SearchCache } from '../search/search-cache'
 import type { StoreOptions } from './store-options'
@@ -19,6 +21,8 @@ export interface Caches {
   readonly searches: SearchCache | undefined
   /** Query vectors that processes share. */
   readonly sharedQueries?: ((tenant: TenantId, fingerprint: string) => VectorCache) | undefined
+  /** What callers take, counted for all processes. */
+  readonly rateLimits?: RateLimitRepository | undefined
 }
 
 /** What caches are put together from. */
@@ -62,6 +66,7 @@ export function sharedCaches(
     cache: make(ttlMs === undefined ? {} : { ttlMs }),
     searches:
       life && new SearchCache({ cache: make({ namespace: 'searches' }), epoch, clock, random }, { ...life, timeoutMs }),
+    rateLimits: new RedisRateLimits(connection, { prefix }),
     // Vectors of the same words are the same in every epoch.
     sharedQueries: (tenant, fingerprint) =>
       new RedisVectorCache(connection, {

@@ -8,10 +8,17 @@ import { type Random, systemRandom } from '../core/random'
 import { loadStemmers } from '../core/words/languages'
 import { VectorLru } from '../embeddings/lru'
 import { checkModels, openModels } from '../embeddings/open-models'
-import { attachedTables, checkSearched, type EntityDeclarations, entityDefinitions } from '../entities/entity-map'
+import {
+  attachedTables,
+  checkSearched,
+  type EntityDeclarations,
+  type EntityDefinitions,
+  entityDefinitions,
+} from '../entities/entity-map'
 import { Troubles } from '../observability/troubles'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
+import { PostgresRateLimits } from '../repositories/postgres/rate-limits'
 import { PostgresTruth } from '../repositories/postgres/truth'
 import type { Truth } from '../repositories/truth'
 import type { WriterPorts } from '../writer/ports'
@@ -21,9 +28,10 @@ import { TruncatedChunks } from '../writer/truncated'
 import { recordCache } from './cache-record'
 import { clearPasswords } from './clear-passwords'
 import { keepRevisions } from './embedder-revisions'
-import { checkEngines, engines, topologyOf } from './engines'
+import { checkEngines, type Engines, engines, topologyOf } from './engines'
 import { prepareDatabase } from './prepare-database'
 import { nobody } from './probes'
+import { type Limiters, RateLimiter } from './rate-limiter'
 import { resolveCollections, type StoreOptions } from './store-options'
 import type { StoreParts } from './store-parts'
 import { checkTopology } from './topology'
@@ -125,6 +133,7 @@ export async function openParts(
       epoch,
       blobs: beside.blobs,
       entities,
+      limiter: new RateLimiter(options.rateLimit, limitersOf(beside, connection, schema, entities), clock),
       // The caller's role stays; the policies, where he is under them, then let this tenant through.
       adopt: (transaction, tenant) => {
         const executor = executorOfTenant(transaction, tenant, { token: uuidV7(clock, random), schema })
@@ -142,6 +151,20 @@ export async function openParts(
     if (isHeadwaterError(error, 'HW_COMMIT_UNKNOWN'))
       throw new HeadwaterError('HW_UNAVAILABLE', error.message, { cause: error })
     throw error
+  }
+}
+
+/** Redis first; what nobody else counts is in rows. */
+function limitersOf(
+  { rateLimits }: Engines,
+  connection: PostgresConnection,
+  schema: string,
+  entities: EntityDefinitions,
+): Limiters {
+  const table = entities.get('rate_limits')?.table
+  return {
+    ...(rateLimits && { redis: rateLimits }),
+    ...(table && { postgres: new PostgresRateLimits(connection, table, { schema }) }),
   }
 }
 

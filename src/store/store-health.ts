@@ -11,6 +11,7 @@ import type { WriterPorts } from '../writer/ports'
 import { physicalExists } from '../writer/rebuild/generations'
 import { sweepsUnderWay } from '../writer/reconcile/index-state'
 import { type Failing, failingCalls } from './probes'
+import type { LimitsHealth } from './rate-limiter'
 import type { ConnectionHealth, StoreParts } from './store-parts'
 
 /** What `store.health()` found: made to be logged as JSON, and without secrets. */
@@ -36,6 +37,8 @@ export interface StoreHealth {
    * Only words find their ends. Empty where all are read.
    */
   readonly truncated: Readonly<Record<string, number>>
+  /** Who counts what callers take (`acme.limits`), in this process; null where nothing is configured that counts. */
+  readonly limits: LimitsHealth | null
   /** What somebody should know, e.g. that row level security does not hold for this login. */
   readonly notices: readonly string[]
 }
@@ -45,7 +48,7 @@ export interface ErrandsHealth extends Omit<ErrandBacklog, 'name'> {
 }
 
 export interface Degradation {
-  /** A connection, `jobs`, `errands`, `workers`, or the name of an index. */
+  /** A connection, `jobs`, `errands`, `workers`, `limits`, or the name of an index. */
   readonly what: string
   /** What users notice, in a sentence. */
   readonly meaning: string
@@ -122,6 +125,7 @@ export function storeHealth(parts: StoreParts, options: CallOptions): Promise<St
       backups,
       workers: workers?.length ?? 0,
       generations: indexes && summaryOf(parts, indexes, gone ?? []),
+      limits: parts.limiter.health(),
       ...truncation(parts),
     }
     const idle = ports.options?.relay === 'external' && workers?.length === 0
@@ -309,7 +313,8 @@ function degradationsOf(
     backlog,
     errands,
     generations,
-  }: Pick<StoreHealth, 'connections' | 'backlog' | 'errands' | 'generations'>,
+    limits,
+  }: Pick<StoreHealth, 'connections' | 'backlog' | 'errands' | 'generations' | 'limits'>,
   idle: boolean,
 ): Degradation[] {
   const found: Degradation[] = []
@@ -330,6 +335,10 @@ function degradationsOf(
     } else if (facts['readOnly'] === true) {
       found.push({ what, meaning: readOnly, remedy: 'Point the store at the primary, or let the server take writes.' })
     }
+  }
+  if (limits?.errorCode && (limits.by === 'process' || limits.by === 'nobody')) {
+    const meaning = limits.by === 'process' ? 'Each process counts what callers take by itself.' : 'Takes are refused.'
+    found.push({ what: 'limits', meaning, remedy: errorCatalogue[limits.errorCode].remedy })
   }
   if (backlog && backlog.parked > 0) {
     const meaning = `${backlog.parked} jobs were given up: what is new in their documents is not found.`

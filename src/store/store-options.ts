@@ -36,6 +36,7 @@ import type { ErrorListener, Logger } from '../observability/troubles'
 import type { BlobRepository } from '../repositories/blobs'
 import type { ElasticsearchTextOptions } from '../repositories/elasticsearch/options'
 import type { QdrantVectorOptions } from '../repositories/qdrant/options'
+import { rateLimitKinds } from '../repositories/rate-limits'
 import type { RedisCacheOptions } from '../repositories/redis/cache'
 import type { RedisVectorCacheOptions } from '../repositories/redis/vectors'
 import type { S3BlobOptions } from '../repositories/s3/blobs'
@@ -134,6 +135,18 @@ export interface StoreOptions<C extends object = { documents: JsonObject }, X ex
   blobs?: { path: string } | undefined
   /** Of the cache in this process: 10,000 entries of all tenants, kept for 3,600,000 ms, by default. */
   cache?: { maxEntries?: number | undefined; ttlMs?: number | undefined } | undefined
+  /**
+   * What `acme.limits.take` lets a caller have: 1,000 requests in a window of 3,600,000 ms, unless a take says otherwise.
+   * `unavailable` says what becomes of takes while neither Redis nor Postgres counts: 'open', the default, counts in this
+   * process alone; 'closed' refuses them.
+   */
+  rateLimit?:
+    | {
+        requests?: number | undefined
+        windowMs?: number | undefined
+        unavailable?: 'open' | 'closed' | undefined
+      }
+    | undefined
   /** What searches keep for the next ones. */
   search?:
     | {
@@ -256,6 +269,10 @@ const kinds = {
   relay: oneOf('background', 'external'),
   blobs: folder,
   cache: group(sizes),
+  rateLimit: group({
+    ...rateLimitKinds,
+    unavailable: oneOf('open', 'closed'),
+  } satisfies OptionKinds<Of<'rateLimit'>>),
   search: group({
     cache: flagOr(group(sizes)),
     vectors: group(sizes),

@@ -14,6 +14,7 @@ import type { Splitter } from '../splitter/splitter'
 import type { Adopt } from '../tenant/tenant-context'
 import type { BackupSource } from '../transfer/backup/backup-source'
 import type { WriterPorts } from '../writer/ports'
+import type { RateLimiter } from './rate-limiter'
 
 /** What a store is put together from: `openStore` brings Postgres, `createTestStore` memory. */
 export interface StoreParts {
@@ -30,6 +31,7 @@ export interface StoreParts {
   readonly epoch: EpochWatch
   readonly blobs: BlobRepository | undefined
   readonly entities: EntityDefinitions
+  readonly limiter: RateLimiter
   readonly adopt?: Adopt | undefined
   /** What is backed up; undefined in memory. */
   readonly backup?: BackupSource | undefined

@@ -50,6 +50,7 @@ function optionsFrom(settings: Settings): StoreOptions {
     ...place,
     ...enginesFrom(settings),
     ...(migrationUrl && { migrate: 'check' as const }),
+    rateLimit: settings.rateLimit,
     writer: { maxWorkers: settings.worker.maxWorkers },
     search: { vectors: { maxEntries: settings.embeddings.cacheSize, ttlMs: settings.embeddings.cacheTtlMs } },
   }

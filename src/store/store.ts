@@ -126,6 +126,7 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
       entries: ports.entries,
       blobs,
       entities: parts.entities,
+      limiter: parts.limiter,
       clock: ports.clock,
       random: ports.random,
       limits: { ...limitDefaults, ...ports.limits },

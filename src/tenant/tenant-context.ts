@@ -13,6 +13,7 @@ import type { BlobRepository } from '../repositories/blobs'
 import type { CacheRepository } from '../repositories/cache'
 import type { DocumentEntries } from '../repositories/document-entries'
 import type { EpochWatch } from '../repositories/epoch-watch'
+import type { RateLimit, Take, Taken } from '../repositories/rate-limits'
 import type { Truth, TruthSession } from '../repositories/truth'
 import type { FairGate } from '../resilience/fair-gate'
 import type { Searcher } from '../search/search'
@@ -43,6 +44,7 @@ export interface TenantContext {
   /** Undefined where no place for blobs is configured. */
   readonly blobs: BlobRepository | undefined
   readonly entities: EntityDefinitions
+  readonly limiter: Limiter
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
@@ -53,6 +55,15 @@ export interface TenantContext {
   /** Runs a call of the store: refused when it is closed or when it comes from inside a transaction. */
   enter<T>(work: () => Promise<T>): Promise<T>
 }
+
+/** Counts what callers take, wherever that is counted just now. */
+export interface Limiter {
+  readonly limit: RateLimit
+  take(take: Take, call: CallOptions): Promise<Taken & { readonly by: CountedBy }>
+}
+
+/** Who counted; `nobody` where nothing could, and takes are refused then. */
+export type CountedBy = 'redis' | 'postgres' | 'process' | 'nobody'
 
 export interface ReadOptions extends CallOptions {
   /** Waits until what this receipt stands for can be read. */

@@ -18,6 +18,7 @@ import { TenantBlobs } from './blobs-handle'
 import { TenantCache } from './cache-handle'
 import { CollectionHandle } from './collection-handle'
 import type { Documents } from './documents'
+import { TenantLimits } from './limits-handle'
 import type { Adopt, TenantContext } from './tenant-context'
 import { TransactionHandle } from './transaction-handle'
 
@@ -33,6 +34,8 @@ export class TenantHandle<C extends object = { documents: JsonObject }, X extend
   readonly cache: TenantCache
   /** Bytes by their hash; HW_INVALID_OPTIONS where no place for them is configured. */
   readonly blobs: TenantBlobs
+  /** How much a caller may do in a time; needs Redis or the entity `rate_limits`. */
+  readonly limits: TenantLimits
   /** Rows of the declared entities, by their names; those with `tenant: false` are the store's. */
   readonly entities: TenantEntities<X>
   readonly #context: TenantContext
@@ -46,6 +49,7 @@ export class TenantHandle<C extends object = { documents: JsonObject }, X extend
     this.documents = this.#default.documents
     this.cache = new TenantCache(context, tenant)
     this.blobs = new TenantBlobs(context, tenant)
+    this.limits = new TenantLimits(context, tenant)
     this.entities = this.#entities(ownStatements(context, tenant))
   }
 

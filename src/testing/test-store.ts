@@ -24,6 +24,7 @@ import { MemoryTextRepository } from '../repositories/memory/texts'
 import { MemoryTruth } from '../repositories/memory/truth'
 import { MemoryVectorRepository } from '../repositories/memory/vectors'
 import { ownCaches } from '../store/caches'
+import { RateLimiter } from '../store/rate-limiter'
 import { Store } from '../store/store'
 import { checkStoreOptions, resolveCollections, type StoreOptions } from '../store/store-options'
 import type { ConnectionHealth } from '../store/store-parts'
@@ -44,7 +45,7 @@ export interface Faults {
 /** Options of `createTestStore`: those of `openStore` that mean something in memory, a seed and a clock. */
 export interface TestStoreOptions<C extends object, X extends EntityDeclarations = NoEntities>
   extends Omit<WriterPortsOptions<C>, 'clock' | 'random'>,
-    Pick<StoreOptions<C, X>, 'cache' | 'search' | 'entities'> {
+    Pick<StoreOptions<C, X>, 'cache' | 'search' | 'entities' | 'rateLimit'> {
   /** Equal seeds give equal ids and jitter; 1 by default. */
   seed?: number | undefined
   /** The system's by default. With a clock that stands still, nothing polls: writes still apply their own jobs. */
@@ -151,6 +152,7 @@ export async function createTestStore<
     epoch,
     blobs,
     entities,
+    limiter: new RateLimiter(rest.rateLimit, {}, clock, true),
     checks: Object.fromEntries(checked.map((name) => [name, check(name)])),
     notices: [],
     close: async () => undefined,

@@ -174,6 +174,10 @@ const entityCalls: Readonly<Record<string, Call>> = {
 /** By class and name, as reflection finds them. */
 export const calls: Readonly<Record<string, Call>> = {
   ...entityCalls,
+  'TenantLimits.take': {
+    args: () => ['caller', { ...call, cost: 1, requests: 10, windowMs: 1_000 }],
+    on: ({ acme }, args) => acme.limits.take(args[0], args[1]),
+  },
   'Store.forTenant': { args: () => ['acme'], on: ({ store }, args) => store.forTenant(args[0]) },
   'Store.health': { args: () => [call], on: ({ store }, args) => store.health(args[0]) },
   'Store.rebuild': {

@@ -377,6 +377,15 @@ export const cases: Readonly<Record<string, Case>> = {
     return refusal(me.handle.documents.countChunks({ after: them.receipt }), foreign)
   },
 
+  // Each has all of his own; where nothing counts, that is said.
+  'TenantLimits.take': async ({ me, them }) => {
+    const take = ({ handle }: Side) =>
+      handle.limits
+        .take('same', { requests: 2 })
+        .catch((error: unknown) => expect(error).toMatchObject({ code: 'HW_INVALID_OPTIONS' }))
+    return [await take(them), await take(them), await take(me)].at(-1) ?? null
+  },
+
   'TransactionHandle.afterCommit': (stage) =>
     inTransaction(stage, (tx) => tx.afterCommit('leak', { of: stage.me.marker })),
   'TransactionHandle.savepoint': (stage) =>

@@ -36,6 +36,7 @@ export {
   processing,
   type SetProcessingOptions,
 } from './processing'
+export { type RateLimitShape, type RateLimitValues, rate_limits } from './rate-limits'
 export {
   type RelatedDocument,
   type RelatedOptions,

@@ -10,6 +10,7 @@ import { RedisCacheRepository } from '../../repositories/redis/cache'
 import type { Truth } from '../../repositories/truth'
 import { FairGate } from '../../resilience/fair-gate'
 import { Searcher } from '../../search/search'
+import { RateLimiter } from '../../store/rate-limiter'
 import { TenantCache } from '../../tenant/cache-handle'
 import { type CollectionPlan, type WriterPorts, writerDefaults } from '../../writer/ports'
 import { type CoordinatedWriter, createWriter } from '../../writer/writer'
@@ -129,7 +130,8 @@ export class Cluster {
       const enter = <T>(work: () => Promise<T>): Promise<T> => work()
       const { clock } = process
       const gate = new FairGate('searches', { concurrency: 1, queue: 0 })
-      const none = { blobs: undefined, adopt: undefined, entities: new Map() }
+      const limiter = new RateLimiter(undefined, {}, clock)
+      const none = { blobs: undefined, adopt: undefined, entities: new Map(), limiter }
       const beside = { ...none, clock, random, limits: limitDefaults, gate, enter }
       return new TenantCache({ truth, writer, searcher, cache, epoch, entries, ...beside }, tenant)
     }
