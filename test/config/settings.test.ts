@@ -245,6 +245,7 @@ describe('names that others read too', () => {
 describe('options of a store from settings', () => {
   const search = { vectors: { maxEntries: 10_000, ttlMs: 7_200_000 } }
   const writer = { maxWorkers: 4 }
+  const rateLimit = { requests: 1_000, windowMs: 3_600_000 }
 
   it('takes the server, the pool and the schema', async () => {
     const env = { ...server, DATABASE_SCHEMA: 'mine', DATABASE_POOL_TIMEOUT: '5' }
@@ -256,6 +257,7 @@ describe('options of a store from settings', () => {
         connectionTimeoutMs: 5_000,
         maxLifetimeSeconds: 3_600,
       },
+      rateLimit,
       search,
       writer,
     })
@@ -266,6 +268,7 @@ describe('options of a store from settings', () => {
     expect(storeOptionsFrom(await settingsFromEnv(env))).toEqual({
       embedded: { path: '/data' },
       embedder: { hashing: {} },
+      rateLimit,
       search,
       writer,
     })

@@ -27,6 +27,21 @@ export {
   type WatchOptions,
 } from './configuration'
 export {
+  type LevelOptions,
+  type Mastery,
+  type MasteryLevel,
+  type MasteryPageOptions,
+  type MasteryShape,
+  type MasteryValues,
+  mastery,
+  mastery_reviews,
+  type Review,
+  type ReviewOptions,
+  type ReviewShape,
+  type ReviewValues,
+} from './mastery'
+export type { Memory, MemoryOptions, ReviewRating } from './memory-model'
+export {
   type DocumentProcessing,
   type Processing,
   type ProcessingOptions,

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { openStore } from 'headwater'
 import { createBackup, restoreBackup } from 'headwater/backup'
+import { mastery } from 'headwater/entities'
 import { migrate } from 'headwater/migrations'
 import { createTestStore } from 'headwater/testing'
 import { applyImport, inspectImport, reportDrift } from 'headwater/transfer'
 
-for (const entry of [migrate, createBackup, restoreBackup, inspectImport, applyImport, reportDrift])
+for (const entry of [migrate, createBackup, restoreBackup, mastery, inspectImport, applyImport, reportDrift])
   assert.equal(typeof entry, 'function')
 for (const open of [() => openStore({ embedded: { path: ':memory:' }, embedder: { hashing: {} } }), createTestStore]) {
   const store = await open()

@@ -6,6 +6,8 @@ import {
   agents,
   configuration,
   configuration_history,
+  mastery,
+  mastery_reviews,
   processing,
   relations,
   users,
@@ -36,6 +38,8 @@ export const entities = {
   users,
   configuration: settings,
   configuration_history,
+  mastery: mastery(),
+  mastery_reviews,
 }
 type Collections = { documents: JsonObject; notes: JsonObject }
 export type IncludedStore = Store<Collections, typeof entities>
