@@ -36,10 +36,13 @@ export interface EntityTools<E extends EntityShape> {
 }
 
 /** Repositories read their rows by these; an entity that is changed by methods of its own alone shows no others. */
-const reads = ['get', 'getMany', 'list', 'first', 'count', 'aggregate'] as const
+const reads: readonly (keyof EntityReads<EntityShape>)[] = ['get', 'getMany', 'list', 'first', 'count', 'aggregate']
 
 /** What reads the rows of an entity. */
-export type EntityReads<E extends EntityShape> = Pick<EntityRepository<E>, (typeof reads)[number]>
+export type EntityReads<E extends EntityShape> = Pick<
+  EntityRepository<E>,
+  'get' | 'getMany' | 'list' | 'first' | 'count' | 'aggregate'
+>
 
 export function readsOf<E extends EntityShape>(rows: EntityRepository<E>): EntityReads<E> {
   const bound = reads.map((name) => [name, (rows[name] as (...args: unknown[]) => unknown).bind(rows)])

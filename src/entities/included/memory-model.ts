@@ -6,10 +6,10 @@ import { checkOptions, flag, list, number, type OptionKinds, text, whole } from 
 import { parseInstant } from '../../filter/instant'
 import { driverMissing } from '../../resilience/driver-missing'
 
-export const ratings = ['again', 'hard', 'good', 'easy'] as const
-
 /** How an answer was: forgotten, hardly known, known, known with ease. */
-export type ReviewRating = (typeof ratings)[number]
+export type ReviewRating = 'again' | 'hard' | 'good' | 'easy'
+
+export const ratings: readonly ReviewRating[] = ['again', 'hard', 'good', 'easy']
 
 /** Parameters of FSRS; those of `ts-fsrs` where they are left out. */
 export interface MemoryOptions {

@@ -17,9 +17,9 @@ const steps = {
   archived: ['pending'],
 } as const satisfies Record<string, readonly string[]>
 
-const states = ['pending', 'processing', 'processed', 'failed', 'archived'] as const
+export type ProcessingState = 'pending' | 'processing' | 'processed' | 'failed' | 'archived'
 
-export type ProcessingState = (typeof states)[number]
+const states: readonly ProcessingState[] = ['pending', 'processing', 'processed', 'failed', 'archived']
 
 export interface ProcessingValues {
   /** As `documentKey` gives it: `documents/handbook`. */

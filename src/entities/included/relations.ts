@@ -8,10 +8,10 @@ import type { EntityPage } from '../query'
 import type { StandardSchema } from '../standard-schema'
 import { collectionKind, type DocumentPlace, hold, placeIn, placeOf } from './document-place'
 
-const kinds = ['parent', 'derived-from', 'duplicate-of', 'references'] as const
-
 /** `relate('page', 'parent', 'book')`: the parent of the page is the book. */
-export type RelationKind = (typeof kinds)[number]
+export type RelationKind = 'parent' | 'derived-from' | 'duplicate-of' | 'references'
+
+const kinds: readonly RelationKind[] = ['parent', 'derived-from', 'duplicate-of', 'references']
 
 export interface RelationValues {
   /** Both as `documentKey` gives them. */
