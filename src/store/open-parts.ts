@@ -162,9 +162,11 @@ function limitersOf(
   entities: EntityDefinitions,
 ): Limiters {
   const table = entities.get('rate_limits')?.table
+  // One of the user's own may have this name.
+  const counts = ['key', 'used', 'endsAt'].every((name) => table?.columns.some((column) => column.name === name))
   return {
     ...(rateLimits && { redis: rateLimits }),
-    ...(table && { postgres: new PostgresRateLimits(connection, table, { schema }) }),
+    ...(table && counts && { postgres: new PostgresRateLimits(connection, table, { schema }) }),
   }
 }
 

@@ -142,7 +142,7 @@ function methodsOf(
       return together(call, async (within) => {
         const review = { ...who, rating, at: new Date(time).toISOString() }
         await within.of(mastery_reviews).insert(review)
-        const row = await derived(within, who, fsrs)
+        const row = (await derived(within, who, fsrs))!
         return levelOf(row, fsrs.level(row, Math.max(time, clock.now())))
       })
     },
@@ -189,16 +189,23 @@ function methodsOf(
 
 type Model = Awaited<ReturnType<ReturnType<typeof memoryModel>>>
 
-/** Writes what the log comes to; anew, where others have written meanwhile what they knew of it. */
+/**
+ * Writes what the log comes to; anew, where others have written meanwhile what they knew of it. Null where there is no
+ * log, and so no row any more.
+ */
 async function derived(
   { rows, of }: Pick<EntityTools<MasteryShape>, 'rows' | 'of'>,
   who: { readonly user: string; readonly item: string },
   fsrs: Model,
-): Promise<MasteryShape['row']> {
+): Promise<MasteryShape['row'] | null> {
   for (let attempt = 1; ; attempt++) {
     const was = await rows.first({ filter: who })
-    const memory = fsrs.replay(await logOf(of(mastery_reviews), who))
-    const values = { ...who, ...memory, parameters: fsrs.parameters }
+    const log = await logOf(of(mastery_reviews), who)
+    if (log.length === 0) {
+      if (was) await rows.delete(was.id)
+      return null
+    }
+    const values = { ...who, ...fsrs.replay(log), parameters: fsrs.parameters }
     try {
       if (was) return await rows.update(was.id, values, { ifVersion: was.version })
       const row = await rows.upsert(values)
