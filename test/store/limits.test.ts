@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { openStore, type StoreOptions, settingsFromEnv } from '../../index'
+import { z } from 'zod'
+import { defineEntity, openStore, type StoreOptions, settingsFromEnv } from '../../index'
 import { rate_limits } from '../../src/entities/included'
 import { storeOptionsFrom } from '../../src/store/store-settings'
 import { FakeClock } from '../../src/testing/fake-clock'
@@ -69,7 +70,9 @@ it('counts in an embedded store, and says where nothing counts', async () => {
   })
   await store.close()
   await expect(limits.take('u')).rejects.toMatchObject({ code: 'HW_CLOSED' })
-  const without = await openStore(open)
+  // One of the user's own that has this name is not for counting.
+  const own = defineEntity('rate_limits', z.object({ requests: z.int() }))
+  const without = await openStore({ ...open, entities: { rate_limits: own } })
   expect((await without.health()).limits).toBe(null)
   await expect(without.forTenant('acme').limits.take('u')).rejects.toMatchObject({
     code: 'HW_INVALID_OPTIONS',

@@ -131,7 +131,16 @@ it('derives anew by other parameters, from the log alone', async () => {
   expect(Date.parse(later)).toBeGreaterThan(Date.parse(due))
   const card = fsrs({ enable_fuzz: false, request_retention: 0.8 }).next(createEmptyCard(day(1)), day(1), Rating.Easy)
   expect(later).toBe(card.card.due.toISOString())
+  // Whose log is gone, has no level.
+  await after
+    .forTenant('acme')
+    .transaction((tx) => tx.query(`DELETE FROM headwater.e_mastery_reviews WHERE tenant = 'acme' AND item = 'b'`))
   await after.close()
+  const last = await open({ retention: 0.85 })
+  const { mastery: third } = last.forTenant('acme').entities
+  await third.recompute()
+  expect([await third.count(), await third.levelOf('ada', 'b')]).toEqual([2, null])
+  await last.close()
   await rm(path, { recursive: true })
 })
 
