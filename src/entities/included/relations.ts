@@ -107,15 +107,8 @@ function methodsOf({ rows, together }: EntityTools<RelationShape>): Relations {
       })
     },
     async related(id, options) {
-      const {
-        collection,
-        kind,
-        end = 'target',
-        limit,
-        cursor,
-        signal,
-        timeoutMs,
-      } = checkOptions(options, relatedKinds, '', 'HW_INVALID_ARGUMENT') //
+      const taken = checkOptions(options, relatedKinds, '', 'HW_INVALID_ARGUMENT')
+      const { collection, kind, end = 'target', limit, cursor, ...call } = taken
       const own = end === 'target' ? 'document' : 'target'
       const page = await rows.list(
         {
@@ -124,7 +117,7 @@ function methodsOf({ rows, together }: EntityTools<RelationShape>): Relations {
           limit,
           cursor,
         },
-        { signal, timeoutMs },
+        call,
       )
       const items = page.items.map((row) => ({
         kind: row.kind,
