@@ -256,6 +256,7 @@ export type {
   KnownContent,
   NewDocument,
   SpaceVectors,
+  Stamps,
   UncutDocument,
   WantedContent,
   WithContent,
