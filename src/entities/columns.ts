@@ -84,6 +84,7 @@ function ofProperties(root: Table, properties: Table): Map<string, Derived> {
           ...(items && { items }),
           required: required.includes(name) && !nullable,
           missing: nullable ? 'null' : 'absent',
+          ...(kind === 'text' && isListed(root, property) && { listed: true }),
           ...(filled && { default: fill as string | number | boolean }),
         } satisfies Derived,
       ]
@@ -98,6 +99,13 @@ interface Kind {
   readonly kind: ColumnKind
   readonly items?: ItemKind | undefined
   readonly nullable: boolean
+}
+
+/** Whether the schema names every value there can be, beside null. */
+function isListed(root: Table, schema: Table): boolean {
+  const any = schema['anyOf'] ?? schema['oneOf']
+  if (Array.isArray(any)) return any.every((one: unknown) => isListed(root, resolved(root, one)))
+  return Array.isArray(schema['enum']) || 'const' in schema || schema['type'] === 'null'
 }
 
 function listOf(items: ItemKind | undefined): { kind: 'json'; items?: ItemKind } {

@@ -1,7 +1,7 @@
 import { describeValue } from '../core/describe-value'
 import { HeadwaterError } from '../core/errors'
 import { isPlainObject } from '../core/json'
-import { anything, checkOptions, flag, group, list, method, type OptionKinds, text } from '../core/option-kinds'
+import { anything, checkOptions, flag, flagOr, group, list, method, type OptionKinds, text } from '../core/option-kinds'
 import {
   type EntityColumn,
   type EntityIndex,
@@ -35,6 +35,11 @@ export interface EntityOptions<Row = object> {
   readonly search?: EntitySearch<Row & SystemValues> | undefined
   /** `delete` hides a row, and `restore` gives it back. */
   readonly softDelete?: boolean | undefined
+  /**
+   * Writes down who changed which row, before and after, in the same transaction. Shown are the columns that are named, or
+   * all but texts whose values the schema does not list, and json. Secrets stay out of what is named.
+   */
+  readonly audit?: boolean | { readonly fields: readonly (keyof Row & string)[] } | undefined
   /** false: rows of the whole installation, reached as `store.entities.NAME`. */
   readonly tenant?: boolean | undefined
 }
@@ -137,6 +142,7 @@ const kinds = {
   documents: list(anything, mostIndexed),
   search: group({ text: method, title: method, metadata: method, collection: text(128) }),
   softDelete: flag,
+  audit: flagOr(group({ fields: list(text(128), mostColumns) })),
   tenant: flag,
 } satisfies OptionKinds<EntityOptions>
 
@@ -201,6 +207,7 @@ function definitionOf(
     documents?: unknown
     search?: unknown
     softDelete?: unknown
+    audit?: unknown
     tenant?: unknown
   },
   at: string,
@@ -253,6 +260,7 @@ function definitionOf(
     lists: declared.filter(isList).map((index) => index.columns[0]!),
     ...(documents.length > 0 && { documents }),
     softDelete: options.softDelete === true,
+    audit: auditOf(options.audit, own, `${at}.audit`),
     shared: options.tenant === false,
   }
   const search = options.search as EntitySearch | undefined
@@ -264,6 +272,19 @@ function definitionOf(
     throw invalid(`${at}.columns.receipt`, 'with search, this name is kept for what writes answer')
   }
   return { table, schema, own, generated, references, search }
+}
+
+/** Names of the columns that an audit shows. */
+function auditOf(given: unknown, own: readonly EntityColumn[], at: string): string[] | undefined {
+  if (given === undefined || given === false) return undefined
+  const shown = own.filter(({ kind, listed }) => listed || (kind !== 'text' && kind !== 'json'))
+  const { fields = shown.map(({ name }) => name) } = given === true ? {} : (given as { fields?: string[] })
+  for (const [place, name] of fields.entries()) {
+    if (own.some((column) => column.name === name)) continue
+    const problem = `no column ${describeValue(name)}; those are ${own.map((one) => one.name).join(', ')}`
+    throw invalid(`${at}.fields[${place}]`, problem)
+  }
+  return fields
 }
 
 const onDeletes: readonly unknown[] = ['restrict', 'cascade', 'set null'] satisfies OnDelete[]

@@ -22,6 +22,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     load: async () => (await import('./versions/0010-generation-engines')).migration,
   },
   { name: '0011_errands', load: async () => (await import('./versions/0011-errands')).migration },
+  { name: '0012_audit', load: async () => (await import('./versions/0012-audit')).migration },
 ]
 
 /** The level of a migration: the number that its name begins with. */

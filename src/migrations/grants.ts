@@ -20,6 +20,16 @@ const ofTenants: Readonly<Record<string, readonly Right[]>> = {
   embeddings: ['SELECT', 'INSERT'],
   commits: ['SELECT', 'INSERT', 'UPDATE'],
   errands: ['INSERT'],
+  // Written by triggers, with the rights of the owner.
+  audit: reading,
+  audit_batches: reading,
+  audit_leaves: reading,
+}
+/** As `ofTenants`, of workers: what is sealed stays. */
+const ofWorkers: Readonly<Record<string, readonly Right[]>> = {
+  audit: ['SELECT', 'INSERT', 'UPDATE'],
+  audit_batches: ['SELECT', 'INSERT', 'UPDATE'],
+  audit_leaves: ['SELECT', 'INSERT'],
 }
 const ofNobody = new Set([migrationTable, migrationLockTable, levelTable, userMigrationTable])
 
@@ -30,7 +40,7 @@ function needs({ name, kind }: OwnRelation, role: 'app' | 'worker'): readonly Ri
   // Statements of tenants search the indexes, and the relay writes them.
   if (kind === 'index') return role === 'worker' ? all : reading
   if (ofNobody.has(name)) return reading
-  if (role === 'worker') return all
+  if (role === 'worker') return ofWorkers[name] ?? all
   const guarded = Object.keys(schemaManifest.tables[name]?.policies ?? {}).length > 0
   return guarded ? (ofTenants[name] ?? all) : reading
 }

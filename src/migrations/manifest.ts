@@ -12,9 +12,86 @@ export const schemaManifest: SchemaManifest = {
     '0009_claims',
     '0010_generation_engines',
     '0011_errands',
+    '0012_audit',
   ],
   sequences: ['fences'],
   tables: {
+    audit: {
+      columns: {
+        tenant: 'text COLLATE "C" NOT NULL',
+        id: "bigint NOT NULL DEFAULT nextval('headwater.fences'::regclass)",
+        xid: 'xid8 NOT NULL DEFAULT pg_current_xact_id()',
+        at: 'bigint NOT NULL DEFAULT ((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))::bigint',
+        actor: "text COLLATE \"C\" DEFAULT NULLIF(current_setting('headwater.actor'::text, true), ''::text)",
+        action: 'text COLLATE "C" NOT NULL',
+        kind: 'text COLLATE "C" NOT NULL',
+        name: 'text COLLATE "C" NOT NULL',
+        key: 'text COLLATE "C" NOT NULL',
+        version: 'bigint NOT NULL',
+        content: 'text',
+        content_hash: 'text COLLATE "C"',
+      },
+      constraints: {
+        audit_content: 'CHECK (((content IS NULL) = (content_hash IS NOT NULL)))',
+        audit_pkey: 'PRIMARY KEY (tenant, id)',
+      },
+      indexes: {
+        audit_pkey: 'CREATE UNIQUE INDEX audit_pkey ON audit USING btree (tenant, id)',
+        audit_subject: 'CREATE INDEX audit_subject ON audit USING btree (tenant, kind, name, key, id)',
+        audit_xid: 'CREATE INDEX audit_xid ON audit USING btree (xid, id)',
+      },
+      policies: {
+        headwater_owner:
+          "FOR ALL TO OWNER USING (COALESCE(( SELECT current_setting('headwater.tenant'::text, true) AS current_setting), ''::text) = ''::text) WITH CHECK (COALESCE(( SELECT current_setting('headwater.tenant'::text, true) AS current_setting), ''::text) = ''::text)",
+        headwater_tenant:
+          "FOR ALL TO PUBLIC USING (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting)) WITH CHECK (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting))",
+      },
+    },
+    audit_batches: {
+      columns: {
+        tenant: 'text COLLATE "C" NOT NULL',
+        number: 'bigint NOT NULL',
+        size: 'integer NOT NULL',
+        root: 'text COLLATE "C" NOT NULL',
+        previous: 'text COLLATE "C" NOT NULL',
+        seal: 'text COLLATE "C" NOT NULL',
+        sealed_at: 'bigint NOT NULL',
+        export: 'text COLLATE "C"',
+      },
+      constraints: { audit_batches_pkey: 'PRIMARY KEY (tenant, number)' },
+      indexes: {
+        audit_batches_pkey: 'CREATE UNIQUE INDEX audit_batches_pkey ON audit_batches USING btree (tenant, number)',
+        audit_batches_unexported:
+          'CREATE INDEX audit_batches_unexported ON audit_batches USING btree (sealed_at) WHERE (export IS NULL)',
+      },
+      policies: {
+        headwater_owner:
+          "FOR ALL TO OWNER USING (COALESCE(( SELECT current_setting('headwater.tenant'::text, true) AS current_setting), ''::text) = ''::text) WITH CHECK (COALESCE(( SELECT current_setting('headwater.tenant'::text, true) AS current_setting), ''::text) = ''::text)",
+        headwater_tenant:
+          "FOR ALL TO PUBLIC USING (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting)) WITH CHECK (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting))",
+      },
+    },
+    audit_leaves: {
+      columns: {
+        tenant: 'text COLLATE "C" NOT NULL',
+        id: 'bigint NOT NULL',
+        batch: 'bigint NOT NULL',
+        position: 'integer NOT NULL',
+        hash: 'bytea NOT NULL',
+      },
+      constraints: { audit_leaves_pkey: 'PRIMARY KEY (tenant, id)' },
+      indexes: {
+        audit_leaves_pkey: 'CREATE UNIQUE INDEX audit_leaves_pkey ON audit_leaves USING btree (tenant, id)',
+        audit_leaves_place:
+          'CREATE UNIQUE INDEX audit_leaves_place ON audit_leaves USING btree (tenant, batch, "position")',
+      },
+      policies: {
+        headwater_owner:
+          "FOR ALL TO OWNER USING (COALESCE(( SELECT current_setting('headwater.tenant'::text, true) AS current_setting), ''::text) = ''::text) WITH CHECK (COALESCE(( SELECT current_setting('headwater.tenant'::text, true) AS current_setting), ''::text) = ''::text)",
+        headwater_tenant:
+          "FOR ALL TO PUBLIC USING (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting)) WITH CHECK (tenant = ( SELECT current_setting('headwater.tenant'::text, true) AS current_setting))",
+      },
+    },
     blob_removals: {
       columns: { tenant: 'text COLLATE "C" NOT NULL', key: 'text COLLATE "C" NOT NULL', begun_at: 'bigint NOT NULL' },
       constraints: { blob_removals_pkey: 'PRIMARY KEY (tenant, key)' },

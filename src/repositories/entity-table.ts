@@ -24,6 +24,8 @@ export interface EntityColumn {
   readonly missing: 'absent' | 'null'
   /** What rows get that are there before a required column is. */
   readonly default?: string | number | boolean | undefined
+  /** Text of which the schema lists every value. */
+  readonly listed?: boolean | undefined
 }
 
 export interface EntityIndex {
@@ -57,6 +59,8 @@ export interface EntityTable {
   /** Beside the key. */
   readonly indexes: readonly EntityIndex[]
   readonly softDelete: boolean
+  /** Names of the columns that are shown where changes are written down; undefined where they are not. */
+  readonly audit?: readonly string[] | undefined
   /** Lists whose elements have an index, by the names of their columns. */
   readonly lists?: readonly string[] | undefined
   readonly references?: readonly EntityReference[] | undefined

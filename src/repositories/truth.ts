@@ -1,6 +1,7 @@
 import type { Isolation } from '../connections/postgres/statement'
 import type { CallOptions } from '../core/abort'
 import type { TenantId } from '../core/ids'
+import type { AuditRepository } from './audit'
 import type { BlobReferenceRepository } from './blob-references'
 import type { ChunkRepository } from './chunks'
 import type { CommitRepository } from './commits'
@@ -12,8 +13,11 @@ import type { GenerationRepository } from './generations'
 import type { JobRepository } from './jobs'
 import type { RegistryRepository } from './registry'
 
-/** Whose rows are in sight: one tenant's, or everybody's for the relay, rebuild and reconcile. */
-export type TruthView = { readonly tenant: TenantId } | { readonly worker: true }
+/**
+ * Whose rows are in sight: one tenant's, or everybody's for the relay, rebuild and reconcile. The actor is whom an audit
+ * tells of the changes.
+ */
+export type TruthView = { readonly tenant: TenantId; readonly actor?: string | undefined } | { readonly worker: true }
 
 /** The repositories over one session: statements of their own, or all within one transaction. */
 export interface TruthSession {
@@ -27,6 +31,7 @@ export interface TruthSession {
   readonly commits: CommitRepository
   readonly registry: RegistryRepository
   readonly blobReferences: BlobReferenceRepository
+  readonly audit: AuditRepository
   /**
    * Within a transaction: what `work` wrote is undone when it rejects, and the transaction goes on. The session that it is
    * given refuses what comes later (HW_CLOSED).
@@ -76,6 +81,17 @@ export interface Truth {
     work: (session: TruthSession) => Promise<T>,
     options?: CallOptions & TransactionModes,
   ): Promise<T>
+}
+
+/** The same truth; what tenants' sessions of it change is told to be this actor's. */
+export function actingTruth(truth: Truth, actor: string): Truth {
+  const acting = (view: TruthView): TruthView => ('tenant' in view ? { ...view, actor } : view)
+  return {
+    hints: truth.hints,
+    session: (view) => truth.session(acting(view)),
+    transaction: (view, work, options) => truth.transaction(acting(view), work, options),
+    together: (view, reads, options) => readTogether(truth, acting(view), reads, options),
+  }
 }
 
 /** What each answers. */

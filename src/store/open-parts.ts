@@ -16,6 +16,7 @@ import {
   entityDefinitions,
 } from '../entities/entity-map'
 import { Troubles } from '../observability/troubles'
+import { auditedOf } from '../repositories/audited'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
 import { PostgresRateLimits } from '../repositories/postgres/rate-limits'
@@ -68,12 +69,9 @@ export async function openParts(
     closing.push(async () => void (await Promise.all(opened.map((embedder) => embedder.close?.()))))
     const { plans, embedders, splitters, named, fallback } = resolveCollections(options)
     checkSearched(entities, plans)
-    const notices = await prepareDatabase(
-      connection,
-      schema,
-      options.migrate,
-      [...entities.values()].map(({ table }) => table),
-    )
+    const tables = [...entities.values()].map(({ table }) => table)
+    const audited = auditedOf(tables, plans.values())
+    const notices = await prepareDatabase(connection, schema, options.migrate, tables, audited)
     if (fallback) notices.push(noEmbedder)
     notices.push(...clearPasswords(options))
     const { system } = await truth.session({ worker: true }).registry.database()
@@ -135,8 +133,8 @@ export async function openParts(
       entities,
       limiter: new RateLimiter(options.rateLimit, limitersOf(beside, connection, schema, entities), clock),
       // The caller's role stays; the policies, where he is under them, then let this tenant through.
-      adopt: (transaction, tenant) => {
-        const executor = executorOfTenant(transaction, tenant, { token: uuidV7(clock, random), schema })
+      adopt: (transaction, tenant, actor) => {
+        const executor = executorOfTenant(transaction, tenant, { token: uuidV7(clock, random), schema, actor })
         return { session: truth.over(executor), assertOpen: () => executor.assertOpen() }
       },
       backup: { connection, truth, schema, blobs: beside.blobs, clock, random },

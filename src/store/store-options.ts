@@ -18,6 +18,7 @@ import {
   having,
   identifier,
   type Kind,
+  list,
   method,
   milliseconds,
   type OptionKinds,
@@ -68,6 +69,11 @@ export interface CollectionOptions<M = JsonObject> {
    * the text index: a change needs `rebuild({ target: 'text', folding })`.
    */
   folding?: boolean | undefined
+  /**
+   * Writes down who changed which document, before and after, in the same transaction: its declared metadata, or the paths
+   * of it that are named, and never texts. False by default.
+   */
+  audit?: boolean | { fields: readonly string[] } | undefined
 }
 
 /** Options of `openStore`. `C` maps each collection to its metadata type, `X` each entity to its declaration. */
@@ -262,6 +268,7 @@ const kinds = {
       splitter: anything,
       language: text(63),
       folding: flag,
+      audit: flagOr(group({ fields: list(text(1_024), 1_000) })),
     } satisfies OptionKinds<CollectionOptions>),
   ),
   entities: anything,
@@ -373,6 +380,7 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
       metadata: collection?.metadata as MetadataDeclaration | undefined,
       language: collection?.language ?? 'english',
       folding: collection?.folding ?? true,
+      audit: auditOf(collection, `${path}.audit`),
     })
   }
   const all = [
@@ -390,6 +398,19 @@ export function resolveCollections(options: StoreOptions<object>): ResolvedColle
     named,
     fallback: options.embedder === undefined,
   }
+}
+
+/** Paths of metadata that an audit shows; texts are none of them. */
+function auditOf({ audit, metadata }: CollectionOptions = {}, path: string): string[] | undefined {
+  if (audit === undefined || audit === false) return undefined
+  const shown = Object.entries(metadata?.fields ?? {}).flatMap(([name, kind]) => (/^text\b/.test(kind) ? [] : [name]))
+  if (audit === true) return shown
+  for (const [at, field] of audit.fields.entries()) {
+    if (shown.includes(field)) continue
+    const known = shown.join(', ') || 'none'
+    throw invalid(`${path}.fields[${at}]`, `${describeValue(field)} is not among the declared metadata (${known})`)
+  }
+  return [...audit.fields]
 }
 
 function originOf(option: SplitterOptions | Splitter | undefined): CollectionPlan['splitterFrom'] {

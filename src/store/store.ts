@@ -27,6 +27,7 @@ import type { RollbackResult } from '../writer/rebuild/rollback'
 import { bumpEpoch } from '../writer/reconcile/epoch'
 import { type ReconcileOptions, type ReconcileReport, reconcile } from '../writer/reconcile/reconcile'
 import type { DrainResult } from '../writer/relay/relay'
+import { type ActorOptions, actorKinds } from '../writer/write/write-options'
 import { type CoordinatedWriter, createWriter } from '../writer/writer'
 import { AvailableModels, type ModelInfo } from './available-models'
 import type { CreateBackupOptions, RestoreDocumentsOptions } from './backup/options'
@@ -181,9 +182,12 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
     return this.#parts.ports
   }
 
-  /** The handle of a tenant; HW_INVALID_ARGUMENT for a name that is none. */
-  forTenant(tenant: string): TenantHandle<C, X> {
-    return new TenantHandle<C, X>(this.#context, tenantId(tenant))
+  /**
+   * The handle of a tenant; what it changes is told to be the actor's where an [audit](docs/audit.md) is declared.
+   * HW_INVALID_ARGUMENT for a name that is none.
+   */
+  forTenant(tenant: string, options?: ActorOptions): TenantHandle<C, X> {
+    return new TenantHandle<C, X>(this.#context, tenantId(tenant), checkCall(options, actorKinds).actor)
   }
 
   /**
@@ -195,7 +199,7 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
     if (this.#closed) throw closed()
     const context: TenantContext = { ...this.#context, enter: (work) => this.#enter(work, this.#ended) }
     const given = (errand: Errand): unknown =>
-      handler({ ...(errand as Errand<P>), handle: new TenantHandle<C, X>(context, errand.tenant) })
+      handler({ ...(errand as Errand<P>), handle: new TenantHandle<C, X>(context, errand.tenant, `errand:${name}`) })
     this.#writer.errands.on(name, typeof handler === 'function' ? given : handler, options)
   }
 

@@ -14,7 +14,7 @@ import type { CacheRepository } from '../repositories/cache'
 import type { DocumentEntries } from '../repositories/document-entries'
 import type { EpochWatch } from '../repositories/epoch-watch'
 import type { RateLimit, Take, Taken } from '../repositories/rate-limits'
-import type { Truth, TruthSession } from '../repositories/truth'
+import { actingTruth, type Truth, type TruthSession } from '../repositories/truth'
 import type { FairGate } from '../resilience/fair-gate'
 import type { Searcher } from '../search/search'
 import { checkReceipt, type Receipt } from '../writer/write/receipt'
@@ -24,6 +24,7 @@ import type { CoordinatedWriter } from '../writer/writer'
 export type Adopt = (
   transaction: CallerTransaction,
   tenant: TenantId,
+  actor?: string,
 ) => {
   readonly session: TruthSession
   /** Rejects with HW_INVALID_ARGUMENT unless the transaction is open, and still the same. */
@@ -64,6 +65,11 @@ export interface Limiter {
 
 /** Who counted; `nobody` where nothing could, and takes are refused then. */
 export type CountedBy = 'redis' | 'postgres' | 'process' | 'nobody'
+
+/** The same, whose changes are told to be an actor's. */
+export function acting(context: TenantContext, actor: string): TenantContext {
+  return { ...context, truth: actingTruth(context.truth, actor), writer: context.writer.as(actor) }
+}
 
 export interface ReadOptions extends CallOptions {
   /** Waits until what this receipt stands for can be read. */

@@ -19,7 +19,7 @@ import { TenantCache } from './cache-handle'
 import { CollectionHandle } from './collection-handle'
 import type { Documents } from './documents'
 import { TenantLimits } from './limits-handle'
-import type { Adopt, TenantContext } from './tenant-context'
+import { type Adopt, acting, type TenantContext } from './tenant-context'
 import { TransactionHandle } from './transaction-handle'
 
 /** Metadata of the default collection. */
@@ -41,10 +41,14 @@ export class TenantHandle<C extends object = { documents: JsonObject }, X extend
   readonly #context: TenantContext
   readonly #default: CollectionHandle<DefaultMetadata<C>>
 
+  readonly #actor: string | undefined
+
   /** @internal */
-  constructor(context: TenantContext, tenant: TenantId) {
+  constructor(shared: TenantContext, tenant: TenantId, actor?: string) {
+    const context = actor === undefined ? shared : acting(shared, actor)
     this.tenant = tenant
     this.#context = context
+    this.#actor = actor
     this.#default = new CollectionHandle(context, { tenant, collection: collectionName('documents') })
     this.documents = this.#default.documents
     this.cache = new TenantCache(context, tenant)
@@ -141,7 +145,7 @@ export class TenantHandle<C extends object = { documents: JsonObject }, X extend
     let adopted: ReturnType<Adopt> | undefined
     let begun: WriterTransaction | undefined
     const begin = async (): Promise<WriterTransaction> => {
-      adopted ??= reading('transaction', 'HW_INVALID_ARGUMENT', () => adopt(transaction, this.tenant))
+      adopted ??= reading('transaction', 'HW_INVALID_ARGUMENT', () => adopt(transaction, this.tenant, this.#actor))
       await adopted.assertOpen()
       begun ??= writer.within(this.tenant, adopted.session)
       return begun

@@ -15,6 +15,7 @@ import {
   type NoEntities,
 } from '../entities/entity-map'
 import { Troubles } from '../observability/troubles'
+import { auditedOf, auditedRecord, isNothing } from '../repositories/audited'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
 import type { Target } from '../repositories/generations'
@@ -135,6 +136,13 @@ export async function createTestStore<
     limits: { ...limitDefaults, ...rest.limits },
   }
   await ensureGenerations(ports)
+  const audited = auditedOf(
+    [...entities.values()].map(({ table }) => table),
+    plans.values(),
+  )
+  if (!isNothing(audited)) {
+    await truth.session({ worker: true }).registry.write(auditedRecord, audited as unknown as JsonObject)
+  }
   const check = (name: FaultTarget) => async (): Promise<ConnectionHealth> => ({
     status: down.has(name) ? 'down' : 'up',
     latencyMs: 0,

@@ -34,6 +34,8 @@ export interface CollectionPlan {
   readonly language: string
   /** Whether words are found without regard to case and accents; recorded with each text index. */
   readonly folding?: boolean | undefined
+  /** Paths of metadata that are shown where changes of documents are written down; undefined where they are not. */
+  readonly audit?: readonly string[] | undefined
 }
 
 /** Everything that the writer, the relay, rebuild and reconcile touch: ports only, so that a simulator can stand in. */

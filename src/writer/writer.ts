@@ -10,7 +10,7 @@ import type { ParsedFilter } from '../filter/parsed'
 import { told } from '../observability/told'
 import type { ChunkHead } from '../repositories/chunks'
 import type { DocumentHead, DocumentRow } from '../repositories/documents'
-import type { TruthSession } from '../repositories/truth'
+import { actingTruth, type TruthSession } from '../repositories/truth'
 import { ErrandWorker } from './errands/errand-worker'
 import { type CollectionPlan, type WriterOptions, type WriterPorts, writerDefaults } from './ports'
 import { JobRunner } from './relay/job-runner'
@@ -66,26 +66,35 @@ export class CoordinatedWriter {
   /** What transactions leave to be done after their commit: `errands.on(name, handler)`. */
   readonly errands: ErrandWorker
   /** @internal */
-  readonly nesting = new Nesting()
+  readonly nesting: Nesting
   readonly #ports: WriterPorts
   readonly #options: WriterOptions
+  readonly #runner: JobRunner
   readonly #path: WritePath
   readonly #known: KnownDocuments
   readonly #grouped: GroupedWrites
   /** What documents were cut for by the last write, of each collection. */
-  readonly #chunkings = new Map<CollectionName, readonly string[]>()
+  readonly #chunkings: Map<CollectionName, readonly string[]>
 
-  constructor(ports: WriterPorts) {
+  /** With `of`, its relay and what it knows are shared. @internal */
+  constructor(ports: WriterPorts, of?: CoordinatedWriter) {
     this.#ports = ports
-    this.#options = Object.freeze({ ...writerDefaults, ...ports.options })
-    const runner = new JobRunner(ports, this.#options)
-    this.errands = new ErrandWorker(ports, this.#options)
-    this.relay = new Relay(ports, this.#options, runner, this.errands)
-    this.#path = new WritePath(ports, this.#options, runner, () => this.relay.nudge())
+    this.#options = of ? of.#options : Object.freeze({ ...writerDefaults, ...ports.options })
+    this.nesting = of?.nesting ?? new Nesting()
+    this.#chunkings = of ? of.#chunkings : new Map()
+    this.#runner = of ? of.#runner : new JobRunner(ports, this.#options)
+    this.errands = of?.errands ?? new ErrandWorker(ports, this.#options)
+    this.relay = of?.relay ?? new Relay(ports, this.#options, this.#runner, this.errands)
+    this.#path = new WritePath(ports, this.#options, this.#runner, () => this.relay.nudge())
     this.#known = new KnownDocuments(ports)
     this.#grouped = new GroupedWrites(ports, this.#options, this.#path, (context, documents) =>
       this.#inserted(context, documents),
     )
+  }
+
+  /** The same writer, whose changes an audit tells to be this actor's. @internal */
+  as(actor: string): CoordinatedWriter {
+    return new CoordinatedWriter({ ...this.#ports, truth: actingTruth(this.#ports.truth, actor) }, this)
   }
 
   /** The collection's plan, or HW_COLLECTION_UNKNOWN. */
@@ -350,18 +359,19 @@ export class CoordinatedWriter {
   ): Promise<{ value: T; receipt: Receipt }> {
     this.nesting.check()
     const options = checkOptions(given, transactionKinds, '', 'HW_INVALID_ARGUMENT')
-    const { isolation, readOnly } = options
+    const { isolation, readOnly, actor } = options
     if (readOnly && options.idempotencyKey !== undefined) {
       const problem = 'idempotencyKey: a transaction that is read only applies nothing, so it takes none'
       throw new HeadwaterError('HW_INVALID_ARGUMENT', problem, { path: 'idempotencyKey' })
     }
     const strict = isolation !== undefined && isolation !== 'read committed'
     const modes = { isolation, readOnly, retries: options.retries ?? (strict ? strictRetries : undefined) }
-    const { clock } = this.#ports
+    const { clock, truth } = this.#ports
+    const ports = actor === undefined ? this.#ports : { ...this.#ports, truth: actingTruth(truth, actor) }
     const startedAt = clock.monotonic()
     const begun: WriterTransaction[] = []
     const result = await withDeadline(clock, options, undefined, (deadline) =>
-      committed(this.#ports, tenant, { ...deadline.options(), ...modes }, (session) =>
+      committed(ports, tenant, { ...deadline.options(), ...modes }, (session) =>
         once(session, tenant, options.idempotencyKey, 'transaction', async () => {
           const transaction = new WriterTransaction(this.#ports, this.#options, tenant, session)
           begun.push(transaction)

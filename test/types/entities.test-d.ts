@@ -100,8 +100,8 @@ it('a declaration knows its columns', () => {
   defineEntity('x', schema, { columns: { title: 'string' } })
   // @ts-expect-error a schema of no object
   defineEntity('x', z.string())
-  // @ts-expect-error not an option yet
-  defineEntity('x', schema, { audit: true })
+  // @ts-expect-error no such column
+  defineEntity('x', schema, { audit: { fields: ['credit'] } })
   defineEntity('x', schema, {
     columns: { tags: 'text[]?' },
     indexes: [['tags']],

@@ -37,17 +37,21 @@ const closing = `SELECT
   pg_catalog.set_config('search_path', pg_catalog.current_setting('headwater.caller_path'), true),
   pg_catalog.set_config('headwater.tenant', pg_catalog.current_setting('headwater.caller_tenant'), true)`
 
+/** Where an actor is named, he is named to our statements alone. */
+const openingAs = `${opening}, pg_catalog.set_config('headwater.actor', $2, true)`
+const closingAs = `${closing}, pg_catalog.set_config('headwater.actor', '', true)`
+
 /**
  * Each statement finds its tenant named and the path of names pinned, and gives both back: another tenant's handle may
  * come in between, a rollback to a savepoint may take settings back, and the caller's own statements have a path of
  * their own. A statement that fails has ended the transaction, whose end gives them back.
  *
- * `token` is one that no other handle has, `schema` where the tables are.
+ * `token` is one that no other handle has, `schema` where the tables are, `actor` whom changes are told to be.
  */
 export function executorOfTenant(
   transaction: CallerTransaction,
   tenant: TenantId,
-  { token, schema }: { readonly token: string; readonly schema: string },
+  { token, schema, actor }: { readonly token: string; readonly schema: string; readonly actor?: string | undefined },
 ): CallerExecutor {
   const { queues, ...executor } = executorFrom(transaction)
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -91,9 +95,10 @@ export function executorOfTenant(
       )
     },
     query<R>(text: string, values?: readonly unknown[], options?: Parameters<Executor['query']>[2]) {
-      const open = () => executor.query(opening, [tenant])
+      const open = () =>
+        actor === undefined ? executor.query(opening, [tenant]) : executor.query(openingAs, [tenant, actor])
       const ask = () => executor.query<R>(text, values)
-      const close = () => executor.query(closing)
+      const close = () => executor.query(actor === undefined ? closing : closingAs)
       if (ofSavepoints.test(text)) return inTurn(ask)
       // A caller who waits no more leaves the statement running, and what belongs to it.
       const answer = inTurn(queues ? () => together(open, ask, close) : () => oneByOne(open, ask, close))

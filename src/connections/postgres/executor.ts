@@ -2,8 +2,11 @@ import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import type { Setting } from './client'
 
-/** On whose behalf statements run: one tenant's, or a worker's (relay, rebuild, reconcile), which sees all. */
-export type Identity = { readonly tenant: TenantId } | { readonly worker: true }
+/**
+ * On whose behalf statements run: one tenant's, or a worker's (relay, rebuild, reconcile), which sees all. The actor is
+ * whom changes are written down to.
+ */
+export type Identity = { readonly tenant: TenantId; readonly actor?: string | undefined } | { readonly worker: true }
 
 export interface StatementOptions extends CallOptions {
   /** Makes it a prepared statement; the same name always goes with the same text. */

@@ -211,7 +211,7 @@ export class SessionExecutor implements Session, Together {
       !this.#core.pinned ||
       (own && target.kind !== 'embedded') ||
       options.settings !== undefined ||
-      needsOpening(this.#as, this.#core.security)
+      needsOpening(this.#as, this.#core.security, read)
     )
   }
 }

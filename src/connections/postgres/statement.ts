@@ -53,6 +53,7 @@ export function openingStatement(opening: Opening): string {
 export function settingsOf({ as, security, limits, settings: own = [], pinned }: Opening): Setting[] {
   const settings: Setting[] = pinned ? [...own] : [['search_path', pinnedPath], ...own]
   if ('tenant' in as) settings.push(['headwater.tenant', as.tenant])
+  if ('tenant' in as && as.actor !== undefined) settings.push(['headwater.actor', as.actor])
   if (limits) for (const [name, ms] of Object.entries(limits)) settings.push([name, String(Math.ceil(ms))])
   const role = roleOf(as, security)
   if (role !== undefined) settings.push(['role', role])
@@ -64,8 +65,9 @@ export function roleOf(as: Identity, security: RowSecurity): string | undefined 
   return 'tenant' in as ? security.appRole : security.workerRole
 }
 
-/** Whether a single statement needs a transaction around it to carry its tenant or role. */
-export function needsOpening(as: Identity, security: RowSecurity): boolean {
+/** Whether a single statement needs a transaction around it to carry its tenant, role or actor. */
+export function needsOpening(as: Identity, security: RowSecurity, read: boolean): boolean {
+  if (!read && 'tenant' in as && as.actor !== undefined) return true
   return security.active && ('tenant' in as || security.workerRole !== undefined)
 }
 

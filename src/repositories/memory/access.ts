@@ -4,6 +4,7 @@ import { withDeadline } from '../../core/deadline'
 import { HeadwaterError, isHeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { TruthView } from '../truth'
+import { audited } from './audit-changes'
 import type { Guard, TruthFaults } from './faults'
 import type { Mutex } from './mutex'
 import type { Process } from './process'
@@ -88,7 +89,7 @@ export class StatementAccess implements Access {
       try {
         this.#check(signal)
         const changes = new Changes(tables)
-        const result = work(changes)
+        const result = audited(this.engine, this.view, changes, work)
         const outcome = faults ? await wait(faults.commit(), this.#process, signal) : 'ok'
         this.#process.check()
         if (outcome !== 'fail') {
@@ -152,7 +153,7 @@ export class TransactionAccess implements Access {
   write<T>(op: string, call: CallOptions | undefined, work: (changes: Changes) => T): Promise<T> {
     return this.read(op, call, (changes) => {
       if (this.#readOnly) throw new HeadwaterError('HW_READ_ONLY', `${op} in a transaction that is read only`)
-      return work(changes)
+      return audited(this.engine, this.view, changes, work)
     })
   }
 

@@ -13,3 +13,8 @@ export function chunkKey({ tenant, collection }: Scope, chunking: string, id: st
 export function embeddingKey(tenant: TenantId, fingerprint: string, inputHash: string): string {
   return `${tenant}/${fingerprint.length}:${fingerprint}/${inputHash}`
 }
+
+/** Of a row by its id, and of a batch by its number. */
+export function auditKey(tenant: TenantId, number: number): string {
+  return `${tenant}/${number}`
+}

@@ -39,6 +39,8 @@ export class Overlay<R> {
   readonly #changed = new Map<string, R | undefined>()
   /** Keys that were put, by group. */
   readonly #groups = new Map<string, Set<string>>()
+  /** Rows as they were before they were changed, while that is asked for. */
+  #before: Map<string, R | undefined> | undefined
 
   constructor(table: Table<R>) {
     this.#table = table
@@ -49,12 +51,28 @@ export class Overlay<R> {
   }
 
   put(key: string, row: R): void {
+    this.#note(key)
     this.#changed.set(key, row)
     if (this.#table.groupOf) addTo(this.#groups, this.#table.groupOf(row), key)
   }
 
   delete(key: string): void {
+    this.#note(key)
     this.#changed.set(key, undefined)
+  }
+
+  /** From now on until what this returns is called, which tells the rows that were changed as they were before. */
+  watch(): () => ReadonlyMap<string, R | undefined> {
+    const before = new Map<string, R | undefined>()
+    this.#before = before
+    return () => {
+      this.#before = undefined
+      return before
+    }
+  }
+
+  #note(key: string): void {
+    if (this.#before && !this.#before.has(key)) this.#before.set(key, this.get(key))
   }
 
   /** All rows with their keys; the caller must not change the table meanwhile. */

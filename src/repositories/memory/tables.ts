@@ -1,5 +1,6 @@
 import type { CollectionName, TenantId } from '../../core/ids'
 import type { Json } from '../../core/json'
+import type { AuditBatch, AuditLeaf, AuditRow } from '../audit'
 import type { ChunkRow } from '../chunks'
 import type { DocumentRow } from '../documents'
 import type { EntityRecord } from '../entity-table'
@@ -75,6 +76,11 @@ export interface StoredEntity {
   readonly deleted: boolean
 }
 
+export interface StoredLeaf extends AuditLeaf {
+  readonly tenant: TenantId
+  readonly batch: number
+}
+
 interface StoredReservation {
   readonly token: string
   readonly until: number
@@ -101,6 +107,9 @@ export class Tables {
   readonly commits = new Table<StoredCommit>()
   readonly removals = new Table<StoredRemoval>()
   readonly entities = new Table<StoredEntity>((row) => `${row.entity}/${row.tenant}`)
+  readonly audit = new Table<AuditRow>((row) => row.tenant)
+  readonly auditBatches = new Table<AuditBatch>((row) => row.tenant)
+  readonly auditLeaves = new Table<StoredLeaf>((row) => row.tenant)
   readonly records = new Table<Json>()
   readonly workers = new Table<StoredWorker>()
   /** Like a sequence, these never go back, not even when a transaction does. */
@@ -134,6 +143,9 @@ export class Changes {
   #commits: Overlay<StoredCommit> | undefined
   #removals: Overlay<StoredRemoval> | undefined
   #entities: Overlay<StoredEntity> | undefined
+  #audit: Overlay<AuditRow> | undefined
+  #auditBatches: Overlay<AuditBatch> | undefined
+  #auditLeaves: Overlay<StoredLeaf> | undefined
   #records: Overlay<Json> | undefined
   #workers: Overlay<StoredWorker> | undefined
 
@@ -194,6 +206,21 @@ export class Changes {
   get entities(): Overlay<StoredEntity> {
     this.#entities ??= this.#over(this.tables.entities)
     return this.#entities
+  }
+
+  get audit(): Overlay<AuditRow> {
+    this.#audit ??= this.#over(this.tables.audit)
+    return this.#audit
+  }
+
+  get auditBatches(): Overlay<AuditBatch> {
+    this.#auditBatches ??= this.#over(this.tables.auditBatches)
+    return this.#auditBatches
+  }
+
+  get auditLeaves(): Overlay<StoredLeaf> {
+    this.#auditLeaves ??= this.#over(this.tables.auditLeaves)
+    return this.#auditLeaves
   }
 
   get records(): Overlay<Json> {

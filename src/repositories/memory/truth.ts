@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../core/clock'
 import { HeadwaterError } from '../../core/errors'
 import type { TransactionModes, Truth, TruthSession, TruthView } from '../truth'
 import { type Access, type Engine, StatementAccess, TransactionAccess, wait, withSignal } from './access'
+import { MemoryAudit } from './audit'
 import { MemoryBlobReferences } from './blob-references'
 import { MemoryChunks } from './chunks'
 import { MemoryCommits } from './commits'
@@ -194,6 +195,10 @@ class MemorySession implements TruthSession {
 
   get generations(): MemoryGenerations {
     return new MemoryGenerations(this.#access)
+  }
+
+  get audit(): MemoryAudit {
+    return new MemoryAudit(this.#access)
   }
 
   get commits(): MemoryCommits {

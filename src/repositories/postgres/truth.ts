@@ -10,6 +10,7 @@ import {
   type TruthSession,
   type TruthView,
 } from '../truth'
+import { PostgresAuditRepository } from './audit'
 import { PostgresBlobReferenceRepository } from './blob-references'
 import { PostgresChunkRepository } from './chunks'
 import { ClaimFloor } from './claim-floor'
@@ -129,6 +130,10 @@ class PostgresSession implements TruthSession {
 
   get generations(): PostgresGenerationRepository {
     return new PostgresGenerationRepository(this.#executor, this.#options)
+  }
+
+  get audit(): PostgresAuditRepository {
+    return new PostgresAuditRepository(this.#executor, this.#options)
   }
 
   get commits(): PostgresCommitRepository {

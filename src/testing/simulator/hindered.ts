@@ -36,8 +36,8 @@ export function hindered(truth: Truth, tables: Tables, guard: SplitGuard): Truth
 
 function all(session: TruthSession, over: (session: TruthSession) => TruthSession): TruthSession {
   const { documents, chunks, embeddings, entities, jobs, errands, generations } = session
-  const { commits, registry, blobReferences } = session
+  const { commits, registry, blobReferences, audit } = session
   const savepoint: TruthSession['savepoint'] = (work) => session.savepoint((within) => work(over(within)))
-  const rest = { generations, commits, registry, blobReferences, savepoint }
+  const rest = { generations, commits, registry, blobReferences, audit, savepoint }
   return { documents, chunks, embeddings, entities, jobs, errands, ...rest }
 }

@@ -156,6 +156,9 @@ export class ModelTruth {
       get errands() {
         return reach('errands', session.errands)
       },
+      get audit() {
+        return reach('audit', session.audit)
+      },
       get blobReferences() {
         return reach('blobReferences', session.blobReferences)
       },

@@ -1,7 +1,7 @@
 import { type CallOptions, callKinds } from '../../core/abort'
 import { checkText } from '../../core/checked-text'
 import { HeadwaterError } from '../../core/errors'
-import { flag, type Kind, method, type OptionKinds, oneOf, whole } from '../../core/option-kinds'
+import { flag, type Kind, method, type OptionKinds, oneOf, text, whole } from '../../core/option-kinds'
 import type { TransactionModes } from '../../repositories/truth'
 
 /** What every write takes. */
@@ -12,8 +12,14 @@ export interface WriteOptions extends CallOptions {
   embed?: 'inline' | 'deferred' | undefined
 }
 
-/** What a transaction takes. */
-export interface TransactionCallOptions extends WriteOptions {
+/** Who makes changes, for what is declared with `audit`. */
+export interface ActorOptions {
+  /** 1 to 256 characters: a user's id, the name of a job. */
+  actor?: string | undefined
+}
+
+/** What a transaction takes; its actor is the handle's unless it names one. */
+export interface TransactionCallOptions extends WriteOptions, ActorOptions {
   /**
    * 'read committed' by default. Above it, a transaction that another one got in the way of is rolled back and the
    * callback runs again.
@@ -67,8 +73,11 @@ export const writeKinds = {
   embed: oneOf('inline', 'deferred'),
 } satisfies OptionKinds<WriteOptions>
 
+export const actorKinds = { actor: text(256) } satisfies OptionKinds<ActorOptions>
+
 export const transactionKinds = {
   ...writeKinds,
+  ...actorKinds,
   isolation: oneOf('read committed', 'repeatable read', 'serializable'),
   readOnly: flag,
   retries: whole(0, 1_000),
