@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { asHeadwaterError, HeadwaterError } from '../core/errors'
 import { version } from '../core/version'
 import type { Register } from './command'
+import { registerAudit } from './commands/audit'
 import { registerBackup } from './commands/backup'
 import { registerBlobs } from './commands/blobs'
 import { registerDemo } from './commands/demo'
@@ -41,6 +42,7 @@ const registrations: readonly Register[] = [
   registerRestored,
   registerDlq,
   registerBlobs,
+  registerAudit,
   registerBackup,
   registerMove,
   registerDemo,

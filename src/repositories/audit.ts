@@ -72,6 +72,11 @@ export interface AuditBatch {
   readonly export: string | null
 }
 
+export interface SealedBatch {
+  readonly batch: AuditBatch
+  readonly leaves: readonly AuditLeaf[]
+}
+
 export interface AuditQuery {
   readonly kind?: AuditKind | undefined
   /** With a kind. */
@@ -105,8 +110,8 @@ export interface AuditRepository {
   unsealed(options: { readonly after: string | null; readonly limit: number }, call?: CallOptions): Promise<Unsealed>
   /** The newest batch of each of these tenants. */
   newest(tenants: readonly TenantId[], call?: CallOptions): Promise<AuditBatch[]>
-  /** Writes a batch with its leaves; HW_CONFLICT where its number, or one of the rows, was sealed meanwhile. */
-  seal(batch: AuditBatch, leaves: readonly AuditLeaf[], call?: CallOptions): Promise<void>
+  /** Writes batches with their leaves; HW_CONFLICT where a number, or one of the rows, was sealed meanwhile. */
+  seal(sealed: readonly SealedBatch[], call?: CallOptions): Promise<void>
   /** Batches of a tenant from a number on, ascending. */
   batches(
     tenant: TenantId,

@@ -5,6 +5,7 @@ import { tenantId } from '../core/ids'
 import { readingFailed } from '../core/items'
 import { reading } from '../core/known-options'
 import type { BlobSource } from './blobs'
+import { installation } from './entity-table'
 
 /** What a header carries. */
 export const contentTypePattern = /^[\x20-\x7e]{1,255}$/
@@ -55,7 +56,7 @@ const keyPattern = /^[0-9a-f]{64}$/
 
 /** Refuses what could name anything but a blob of this tenant. */
 export function checkBlobName(tenant: string, key?: string): void {
-  tenantId(tenant)
+  if (tenant !== installation) tenantId(tenant)
   if (key === undefined || (typeof key === 'string' && keyPattern.test(key))) return
   throw new HeadwaterError('HW_INVALID_ARGUMENT', `key: ${describeValue(key)} is not 64 lower-case hex digits`, {
     path: 'key',

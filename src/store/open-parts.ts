@@ -16,7 +16,7 @@ import {
   entityDefinitions,
 } from '../entities/entity-map'
 import { Troubles } from '../observability/troubles'
-import { auditedOf } from '../repositories/audited'
+import { auditedOf, isNothing } from '../repositories/audited'
 import { DocumentEntries } from '../repositories/document-entries'
 import { EpochWatch } from '../repositories/epoch-watch'
 import { PostgresRateLimits } from '../repositories/postgres/rate-limits'
@@ -132,6 +132,7 @@ export async function openParts(
       blobs: beside.blobs,
       entities,
       limiter: new RateLimiter(options.rateLimit, limitersOf(beside, connection, schema, entities), clock),
+      audited: !isNothing(audited),
       // The caller's role stays; the policies, where he is under them, then let this tenant through.
       adopt: (transaction, tenant, actor) => {
         const executor = executorOfTenant(transaction, tenant, { token: uuidV7(clock, random), schema, actor })

@@ -32,6 +32,8 @@ export interface StoreParts {
   readonly blobs: BlobRepository | undefined
   readonly entities: EntityDefinitions
   readonly limiter: RateLimiter
+  /** Whether something is declared with `audit`. */
+  readonly audited: boolean
   readonly adopt?: Adopt | undefined
   /** What is backed up; undefined in memory. */
   readonly backup?: BackupSource | undefined

@@ -14,10 +14,13 @@ import type { Backlog, JobRow } from '../repositories/jobs'
 import type { TruthSession } from '../repositories/truth'
 import { FairGate } from '../resilience/fair-gate'
 import { Searcher } from '../search/search'
+import { TenantAudit } from '../tenant/audit-handle'
 import type { TenantContext } from '../tenant/tenant-context'
 import { TenantHandle } from '../tenant/tenant-handle'
 import type { BackupReport } from '../transfer/backup/create'
 import type { RestoredDocuments } from '../transfer/backup/restore-documents'
+import { type SealReport, sealAudit } from '../writer/audit/seal'
+import { type AuditVerification, verifyAudit } from '../writer/audit/verify'
 import { type CollectBlobsOptions, type CollectBlobsReport, collectBlobs } from '../writer/blobs/collect-blobs'
 import type { Errand, ErrandHandler, ErrandOptions } from '../writer/errands/errand'
 import type { WriterPorts } from '../writer/ports'
@@ -35,6 +38,11 @@ import { IndexMoves } from './index-moves'
 import { type StoreHealth, storeHealth } from './store-health'
 import type { StoreParts } from './store-parts'
 import {
+  type AuditEraseOptions,
+  type AuditVerifyOptions,
+  auditEraseKinds,
+  auditSubject,
+  auditVerifyKinds,
   checkCall,
   checkWork,
   collectKinds,
@@ -87,6 +95,21 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
     redrive(options?: ErrandFilterOptions): Promise<number>
     /** By name: how many wait, are being done and are parked, of all tenants, and the age of the oldest (ms). */
     backlog(): Promise<ErrandBacklog[]>
+  }
+  /** What was done to rows that are declared with `audit`, of every tenant; `handle.audit` has that of one. */
+  readonly audit: {
+    /** Seals what was committed until now, which workers do every minute. */
+    seal(options?: CallOptions): Promise<SealReport>
+    /** Compares rows with their seals, and seals with their copies: of one tenant, or of all and what became of lost ones. */
+    verify(options?: AuditVerifyOptions): Promise<AuditVerification>
+    /**
+     * Takes away what changes of one row have shown, as a person may ask for, and writes that down; proofs stay. Resolves
+     * to how many had something to show. HW_INVALID_ARGUMENT.
+     */
+    erase(options: AuditEraseOptions): Promise<number>
+    /** As that of a tenant, of entities with `tenant: false`. */
+    list: TenantAudit['list']
+    prove: TenantAudit['prove']
   }
   /** Rows that belong to no tenant: entities that are declared with `tenant: false`, by their names. */
   readonly entities: SharedEntities<X>
@@ -151,6 +174,7 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
       },
       drain: (options) => this.#enter(async () => this.#writer.relay.drain(checkCall(options, callKinds))),
     }
+    this.audit = this.#audit()
     this.errands = {
       parked: (given) =>
         this.#enter(async () => {
@@ -165,6 +189,34 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
           return count
         }),
       backlog: () => this.#enter(() => this.#worker().errands.backlog()),
+    }
+  }
+
+  #audit(): Store['audit'] {
+    const { clock } = this.#parts.ports
+    const shared = new TenantAudit(this.#context, installation)
+    const within = <O extends CallOptions, T>(
+      { signal, timeoutMs }: O,
+      work: (call: CallOptions) => Promise<T>,
+    ): Promise<T> => withinDeadline(clock, { signal, timeoutMs }, undefined, (deadline) => work(deadline.options()))
+    return {
+      seal: (options) =>
+        this.#enter(() => within(checkCall(options, callKinds), (call) => sealAudit(this.#parts.ports, call))),
+      verify: (given) =>
+        this.#enter(() => {
+          const options = checkCall(given, auditVerifyKinds)
+          const tenant = options.tenant === undefined ? undefined : tenantId(options.tenant)
+          return within(options, (call) => verifyAudit(this.#parts.ports, { ...call, tenant }))
+        }),
+      erase: (given) =>
+        this.#enter(() => {
+          const { tenant: asked, actor = null, ...options } = checkCall(given, auditEraseKinds)
+          const subject = auditSubject(options)
+          const tenant = asked === undefined ? installation : tenantId(asked)
+          return within(options, (call) => this.#worker().audit.erase(tenant, subject, actor, call))
+        }),
+      list: (query, options) => shared.list(query, options),
+      prove: (entry, options) => shared.prove(entry, options),
     }
   }
 
@@ -198,8 +250,9 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
   on<P extends Json = Json>(name: string, handler: ErrandHandler<StoreErrand<C, X, P>>, options?: ErrandOptions): void {
     if (this.#closed) throw closed()
     const context: TenantContext = { ...this.#context, enter: (work) => this.#enter(work, this.#ended) }
+    const actor = this.#parts.audited ? `errand:${name}` : undefined
     const given = (errand: Errand): unknown =>
-      handler({ ...(errand as Errand<P>), handle: new TenantHandle<C, X>(context, errand.tenant, `errand:${name}`) })
+      handler({ ...(errand as Errand<P>), handle: new TenantHandle<C, X>(context, errand.tenant, actor) })
     this.#writer.errands.on(name, typeof handler === 'function' ? given : handler, options)
   }
 

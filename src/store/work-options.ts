@@ -14,13 +14,16 @@ import {
   whole,
 } from '../core/option-kinds'
 import type { EmbedderOption } from '../embeddings/select'
+import type { AuditSubject } from '../repositories/audit'
 import type { Target } from '../repositories/generations'
 import type { JobTarget } from '../repositories/jobs'
 import type { SplitterOptions } from '../splitter/select'
 import type { Splitter } from '../splitter/splitter'
+import { type AuditSubjectOptions, partOf, subjectKinds } from '../tenant/audit-handle'
 import type { CollectBlobsOptions } from '../writer/blobs/collect-blobs'
 import type { RebuildProgress } from '../writer/rebuild/rebuild'
 import type { ReconcileOptions } from '../writer/reconcile/reconcile'
+import { type ActorOptions, actorKinds } from '../writer/write/write-options'
 
 export interface CommonRebuildOptions extends CallOptions {
   /** `documents` by default. */
@@ -86,6 +89,18 @@ export interface ErrandFilterOptions {
   name?: string | undefined
 }
 
+/** Whose audit to verify. */
+export interface AuditVerifyOptions extends CallOptions {
+  /** Every tenant's when left out. */
+  tenant?: string | undefined
+}
+
+/** Of which row to erase what its changes have shown. */
+export interface AuditEraseOptions extends AuditVerifyOptions, AuditSubjectOptions, ActorOptions {
+  /** Left out for a row of an entity with `tenant: false`. */
+  tenant?: string | undefined
+}
+
 const target = oneOf('vector', 'text')
 const name = text(128)
 export const indexKinds = { ...callKinds, target, collection: name } satisfies OptionKinds<RollbackOptions>
@@ -117,6 +132,23 @@ export const collectKinds = {
   deep: flag,
   onProgress: method,
 } satisfies OptionKinds<CollectBlobsOptions>
+export const auditVerifyKinds = { ...callKinds, tenant: name } satisfies OptionKinds<AuditVerifyOptions>
+export const auditEraseKinds = {
+  ...auditVerifyKinds,
+  ...subjectKinds,
+  ...actorKinds,
+} satisfies OptionKinds<AuditEraseOptions>
+
+/** One row, or HW_INVALID_ARGUMENT. */
+export function auditSubject(options: AuditSubjectOptions): AuditSubject {
+  const { kind, name: named, key } = partOf(options)
+  if (kind !== undefined && named !== undefined && key !== undefined) return { kind, name: named, key }
+  const path = named === undefined ? 'entity' : 'key'
+  throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: name the row: { entity, key } or { collection, key }`, {
+    path,
+  })
+}
+
 export const jobKinds = {
   tenant: name,
   target: oneOf('vector', 'text', 'cache'),

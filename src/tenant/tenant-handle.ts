@@ -14,6 +14,7 @@ import type { SimilarQuery, SimilarTo } from '../search/similar'
 import type { BatchResult, Receipt } from '../writer/write/receipt'
 import type { WriterTransaction } from '../writer/write/transaction'
 import type { TransactionCallOptions } from '../writer/write/write-options'
+import { TenantAudit } from './audit-handle'
 import { TenantBlobs } from './blobs-handle'
 import { TenantCache } from './cache-handle'
 import { CollectionHandle } from './collection-handle'
@@ -36,6 +37,8 @@ export class TenantHandle<C extends object = { documents: JsonObject }, X extend
   readonly blobs: TenantBlobs
   /** How much a caller may do in a time; needs Redis or the entity `rate_limits`. */
   readonly limits: TenantLimits
+  /** What was done to rows and documents that are declared with `audit`. */
+  readonly audit: TenantAudit
   /** Rows of the declared entities, by their names; those with `tenant: false` are the store's. */
   readonly entities: TenantEntities<X>
   readonly #context: TenantContext
@@ -54,6 +57,7 @@ export class TenantHandle<C extends object = { documents: JsonObject }, X extend
     this.cache = new TenantCache(context, tenant)
     this.blobs = new TenantBlobs(context, tenant)
     this.limits = new TenantLimits(context, tenant)
+    this.audit = new TenantAudit(context, tenant)
     this.entities = this.#entities(ownStatements(context, tenant))
   }
 

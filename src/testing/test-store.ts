@@ -161,6 +161,7 @@ export async function createTestStore<
     blobs,
     entities,
     limiter: new RateLimiter(rest.rateLimit, {}, clock, true),
+    audited: !isNothing(audited),
     checks: Object.fromEntries(checked.map((name) => [name, check(name)])),
     notices: [],
     close: async () => undefined,

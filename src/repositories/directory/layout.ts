@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import type { TenantId } from '../../core/ids'
+import { installation } from '../entity-table'
 
 /**
  * Where things lie under the root:
  *
  *     tenants/<length>-<tenant>[~<mask>]/<first two digits>/<key>        the bytes, and nothing but them
  *     tenants/<length>-<tenant>[~<mask>]/<first two digits>/<key>.type   the content type, unless it is the default
+ *     installation/<first two digits>/<key>                              those of the installation, likewise
  *     partial/<random>                                                   what is being written
  */
 export class BlobLayout {
@@ -24,7 +26,7 @@ export class BlobLayout {
   }
 
   tenant(tenant: TenantId): string {
-    return join(this.tenants, folderName(tenant))
+    return tenant === installation ? join(this.root, 'installation') : join(this.tenants, folderName(tenant))
   }
 
   shard(tenant: TenantId, key: string): string {

@@ -3,13 +3,13 @@ import { HeadwaterError } from '../../core/errors'
 import { compareBytes, type TenantId } from '../../core/ids'
 import {
   type AuditBatch,
-  type AuditLeaf,
   type AuditQuery,
   type AuditRepository,
   type AuditRow,
   type AuditSubject,
   contentHashOf,
   type PlacedAuditRow,
+  type SealedBatch,
   type SealedLeaf,
   type Unsealed,
 } from '../audit'
@@ -59,16 +59,19 @@ export class MemoryAudit implements AuditRepository {
     )
   }
 
-  seal(batch: AuditBatch, leaves: readonly AuditLeaf[], call?: CallOptions): Promise<void> {
-    const { tenant, number } = batch
+  seal(sealed: readonly SealedBatch[], call?: CallOptions): Promise<void> {
     return this.#access.write('audit.seal', call, (changes) => {
-      const key = auditKey(tenant, number)
-      const keys = leaves.map(({ id }) => auditKey(tenant, id))
-      if (changes.auditBatches.get(key) || keys.some((one) => changes.auditLeaves.get(one))) {
-        throw new HeadwaterError('HW_CONFLICT', `Batch ${number} of ${tenant} was sealed meanwhile`)
+      for (const { batch, leaves } of sealed) {
+        const { tenant, number } = batch
+        const key = auditKey(tenant, number)
+        const keys = leaves.map(({ id }) => auditKey(tenant, id))
+        if (changes.auditBatches.get(key) || keys.some((one) => changes.auditLeaves.get(one))) {
+          throw new HeadwaterError('HW_CONFLICT', `Batch ${number} of ${tenant} was sealed meanwhile`)
+        }
+        changes.auditBatches.put(key, { ...batch })
+        for (const [at, leaf] of leaves.entries())
+          changes.auditLeaves.put(keys[at]!, { ...leaf, tenant, batch: number })
       }
-      changes.auditBatches.put(key, { ...batch })
-      for (const [at, leaf] of leaves.entries()) changes.auditLeaves.put(keys[at]!, { ...leaf, tenant, batch: number })
     })
   }
 

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../core/clock'
 import type { TenantId } from '../../core/ids'
 import { bytesOf, checkBlobName, checkExpectedKey, resolveRange } from '../blob-bytes'
 import type { BlobDeleteOptions, BlobInfo, BlobPutOptions, BlobRepository, BlobSource, ScannedBlob } from '../blobs'
+import { installation } from '../entity-table'
 
 interface Blob {
   readonly info: BlobInfo
@@ -84,7 +85,7 @@ export class MemoryBlobRepository implements BlobRepository {
   async *tenants(call?: CallOptions): AsyncGenerator<TenantId> {
     for (const [tenant, blobs] of [...this.#tenants]) {
       throwIfAborted(call?.signal)
-      if (blobs.size > 0) yield tenant
+      if (blobs.size > 0 && tenant !== installation) yield tenant
     }
   }
 

@@ -48,10 +48,10 @@ export const auditStatements = statements(({ table }) => {
     seal: byKey(
       `WITH sealed AS (
          INSERT INTO ${batches} (tenant, number, size, root, previous, seal, sealed_at)
-         VALUES ($1, $2::bigint, $3::int, $4, $5, $6, $7::bigint))
-       INSERT INTO ${leaves} (tenant, id, batch, position, hash)
-       SELECT $1, i.id, $2::bigint, i.position, decode(i.hash, 'hex')
-       FROM unnest($8::bigint[], $9::int[], $10::text[]) AS i (id, position, hash)`,
+         SELECT * FROM unnest($1::text[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[], $7::bigint[]))
+       INSERT INTO ${leaves} (tenant, batch, id, position, hash)
+       SELECT i.tenant, i.batch, i.id, i.position, decode(i.hash, 'hex')
+       FROM unnest($8::text[], $9::bigint[], $10::bigint[], $11::int[], $12::text[]) AS i (tenant, batch, id, position, hash)`,
     ),
     batches: byKey(
       `SELECT ${batch} FROM ${batches} b WHERE b.tenant = $1 AND b.number >= $2::bigint ORDER BY b.number LIMIT $3::bigint`,

@@ -3,12 +3,12 @@ import type { CallOptions } from '../../core/abort'
 import type { TenantId } from '../../core/ids'
 import type {
   AuditBatch,
-  AuditLeaf,
   AuditQuery,
   AuditRepository,
   AuditRow,
   AuditSubject,
   PlacedAuditRow,
+  SealedBatch,
   SealedLeaf,
   Unsealed,
 } from '../audit'
@@ -76,10 +76,18 @@ export class PostgresAuditRepository implements AuditRepository {
     return (await run<StoredBatch>(this.#executor, this.#sql.newest, [tenants], call)).rows.map(batchOf)
   }
 
-  async seal(batch: AuditBatch, leaves: readonly AuditLeaf[], call?: CallOptions): Promise<void> {
-    const { tenant, number, size, root, previous, seal, sealedAt } = batch
-    const lists = [leaves.map(({ id }) => id), leaves.map(({ position }) => position), leaves.map(({ hash }) => hash)]
-    await run(this.#executor, this.#sql.seal, [tenant, number, size, root, previous, seal, sealedAt, ...lists], call)
+  async seal(sealed: readonly SealedBatch[], call?: CallOptions): Promise<void> {
+    const batches = sealed.map(({ batch }) => batch)
+    const leaves = sealed.flatMap((one) => one.leaves.map((leaf) => ({ ...leaf, of: one.batch })))
+    const values = [
+      ...(['tenant', 'number', 'size', 'root', 'previous', 'seal', 'sealedAt'] as const).map((name) =>
+        batches.map((batch) => batch[name]),
+      ),
+      leaves.map(({ of }) => of.tenant),
+      leaves.map(({ of }) => of.number),
+      ...(['id', 'position', 'hash'] as const).map((name) => leaves.map((leaf) => leaf[name])),
+    ]
+    await run(this.#executor, this.#sql.seal, values, call)
   }
 
   async batches(

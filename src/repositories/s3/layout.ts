@@ -1,9 +1,11 @@
 import type { TenantId } from '../../core/ids'
+import { installation } from '../entity-table'
 
 /**
  * Names in the bucket; the tenant stands behind its length, so that no two tenants' names run together:
  *
  *     tenants/<length>-<tenant>/<key>     a blob
+ *     installation/<key>                  one of the installation
  *     incoming/<length>-<tenant>/<key>    sent by a presigned PUT, and not yet accepted
  *     partial/<random>                    a large put under way
  */
@@ -13,6 +15,7 @@ export const incomingPrefix = 'incoming/'
 export const tenantsPrefix = 'tenants/'
 
 export function tenantPrefix(tenant: TenantId): string {
+  if (tenant === installation) return 'installation/'
   return `${tenantsPrefix}${tenant.length}-${tenant}/`
 }
 

@@ -3,6 +3,8 @@ import type { Executor } from '../../connections/postgres/executor'
 import { quoteName } from '../../connections/postgres/row-security'
 import { ownRelations } from '../../migrations/own-tables'
 import { ensureRoles } from '../../migrations/roles'
+import { type Audited, auditedRecord } from '../../repositories/audited'
+import { auditTriggerStatements } from '../../repositories/postgres/audit-triggers'
 import { PostgresRegistryRepository } from '../../repositories/postgres/registry'
 import type { RestoreTarget } from './restore-target'
 
@@ -34,6 +36,8 @@ export async function switchSchema(
       await moveAll(executor, scratch, schema)
       await executor.query(`DROP SCHEMA ${quoteName(scratch)}`)
       const registry = new PostgresRegistryRepository(executor, { schema })
+      const audited = (await registry.read(auditedRecord)) as unknown as Audited | null
+      if (audited) for (const text of auditTriggerStatements(schema, audited)) await executor.query(text)
       await registry.write('database', { ...(await registry.database()) })
       // Others that have the store open go on as the roles that they took on.
       if (!connection.embedded) await ensureRoles(executor, { schema, ...connection.options.roles })

@@ -47,7 +47,7 @@ export const leftOut: Readonly<Record<string, string>> = {
 }
 
 /** Records of this very database, of its indexes and of what is at work: not of its data. */
-const volatileRecords = `name <> ALL (ARRAY['database', 'retired', 'index-watch']) AND name !~ '^(index|backup):'`
+const volatileRecords = `name <> ALL (ARRAY['database', 'retired', 'index-watch', 'audit-horizon']) AND name !~ '^(index|backup):'`
 
 /** Blobs that the documents of the snapshot own, one row each. */
 export function blobSource(schema: string): TableSource {
@@ -77,7 +77,9 @@ export async function tableSources(executor: Executor, schema: string): Promise<
   const own = await ownRelations(executor, schema)
   const names = own.filter(({ name, kind }) => (kind === 'truth' && !leftOut[name]) || kind === 'entity').map(nameOf)
   const { rows } = await executor.query<FoundTable>(tablesSql, [schema, names])
-  return rows.map(({ name, columns, key }) => {
+  return rows.map(({ name, columns: found, key }) => {
+    // Numbers of this server's transactions mean nothing to another.
+    const columns = name === 'audit' ? found.filter((column) => column.name !== 'xid') : found
     if (key.length === 0) throw new HeadwaterError('HW_INTERNAL', `${name} has no primary key to be read by`)
     const source = `${quoteName(schema)}.${quoteName(name)}`
     return { name, columns, key, source, ...(name === 'registry' && { where: volatileRecords }) }

@@ -2,6 +2,7 @@ import { sleep } from '../../core/clock'
 import { asHeadwaterError, type HeadwaterError } from '../../core/errors'
 import type { Json } from '../../core/json'
 import { hasEngine } from '../../repositories/index-engines'
+import { sealAudit } from '../audit/seal'
 import type { WriterOptions, WriterPorts } from '../ports'
 import { followAlias } from '../rebuild/generations'
 import { dropExpired } from '../rebuild/retention'
@@ -19,7 +20,7 @@ interface WatchLease {
 }
 
 /**
- * Looks after the indexes: rounds of checks and of due sweeps. One worker at a time, by a lease that it renews between
+ * Looks after the indexes: rounds of checks and of due sweeps; and seals the audit. One worker at a time, by a lease that it renews between
  * ranges; two at once would do each other no harm, only the work twice.
  */
 export class IndexWatch {
@@ -73,7 +74,7 @@ export class IndexWatch {
     if (!lease) return
     let failure: unknown
     let leavesSome = false
-    const attempt = async (work: Promise<void>): Promise<void> => {
+    const attempt = async (work: Promise<unknown>): Promise<void> => {
       await work.catch((error: unknown) => {
         failure ??= error
       })
@@ -96,6 +97,7 @@ export class IndexWatch {
         if (gone.has(generation.id)) await attempt(followAlias(this.#ports, generation, call))
       }
       await attempt(dropExpired(this.#ports, this.#options.retentionMs, call))
+      await attempt(sealAudit(this.#ports, call, goesOn))
     } finally {
       // A worker that has the engines of what was left here does not wait for its turn.
       if (lease) await this.#giveBack(lease, leavesSome ? 0 : lease.checkedAt)
