@@ -88,6 +88,7 @@ export { asHeadwaterError, type ErrorCode, errorCatalogue, HeadwaterError, isHea
 export { type CollectionName, collectionName, type Scope, type TenantId, tenantId } from './src/core/ids'
 export type { Json, JsonObject } from './src/core/json'
 export type { Limits } from './src/core/limits'
+export type { MerkleStep } from './src/core/merkle'
 export { type Random, systemRandom } from './src/core/random'
 export type { Secret } from './src/core/secret'
 export type { BatchOptions, Embedder, EmbedOptions } from './src/embeddings/embedder'
@@ -205,6 +206,20 @@ export type {
 export type { Ended } from './src/observability/channels'
 export { type ChannelEvents, type ChannelName, channelNames } from './src/observability/channels'
 export type { ErrorListener, Logger } from './src/observability/troubles'
+export type {
+  AuditAction,
+  AuditBatch,
+  AuditKind,
+  AuditLeaf,
+  AuditQuery,
+  AuditRepository,
+  AuditRow,
+  AuditSubject,
+  PlacedAuditRow,
+  SealedBatch,
+  SealedLeaf,
+  Unsealed,
+} from './src/repositories/audit'
 export type { BlobReference, BlobReferenceRepository } from './src/repositories/blob-references'
 export type {
   BlobDeleteOptions,
@@ -435,6 +450,8 @@ export type { CollectionOptions, StoreOptions } from './src/store/store-options'
 export type { ConnectionHealth } from './src/store/store-parts'
 export { storeOptionsFrom } from './src/store/store-settings'
 export type {
+  AuditEraseOptions,
+  AuditVerifyOptions,
   CommonRebuildOptions,
   ErrandFilterOptions,
   JobFilterOptions,
@@ -443,6 +460,7 @@ export type {
   StoreRecutOptions,
 } from './src/store/work-options'
 export { type WriterPortsOptions, type WrittenPorts, writerPorts } from './src/store/writer-ports'
+export type { AuditEntry, AuditListQuery, AuditPage, AuditSubjectOptions, TenantAudit } from './src/tenant/audit-handle'
 export type { TenantBlobs } from './src/tenant/blobs-handle'
 export type { CacheDocument, CacheLoadOptions, TenantCache } from './src/tenant/cache-handle'
 export type { CollectionHandle } from './src/tenant/collection-handle'
@@ -452,6 +470,9 @@ export type { TakeOptions, TakeResult, TenantLimits } from './src/tenant/limits-
 export type { CountedBy, ReadOptions } from './src/tenant/tenant-context'
 export type { DefaultMetadata, TenantHandle } from './src/tenant/tenant-handle'
 export type { TransactionDocuments, TransactionHandle } from './src/tenant/transaction-handle'
+export { type AuditProof, type AuditProofCheck, checkAuditProof } from './src/writer/audit/proof'
+export type { SealReport } from './src/writer/audit/seal'
+export type { AuditProblem, AuditVerification } from './src/writer/audit/verify'
 export type { BackupDates } from './src/writer/backup-dates'
 export type { CollectBlobsOptions, CollectBlobsReport, MissingBlob } from './src/writer/blobs/collect-blobs'
 export type { Errand, ErrandHandler, ErrandOptions } from './src/writer/errands/errand'
@@ -468,6 +489,7 @@ export type { PreparedDocument } from './src/writer/write/prepared-document'
 export type { BatchResult, Delivery, DocumentReceipt, FailedDocument, Receipt } from './src/writer/write/receipt'
 export type { WriterTransaction } from './src/writer/write/transaction'
 export type {
+  ActorOptions,
   BatchProgress,
   BatchWriteOptions,
   DocumentWriteOptions,

@@ -83,9 +83,9 @@ export interface Truth {
   ): Promise<T>
 }
 
-/** The same truth; what tenants' sessions of it change is told to be this actor's. */
+/** The same truth; what tenants' sessions of it change is told to be this actor's, unless they name another. */
 export function actingTruth(truth: Truth, actor: string): Truth {
-  const acting = (view: TruthView): TruthView => ('tenant' in view ? { ...view, actor } : view)
+  const acting = (view: TruthView): TruthView => ('tenant' in view ? { actor, ...view } : view)
   return {
     hints: truth.hints,
     session: (view) => truth.session(acting(view)),
