@@ -6,7 +6,7 @@ import { createTestStore } from '../../src/testing/test-store'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
 import { type AuditStore, auditSuite, collections, entities } from './audit-suite'
 
-const options = { entities, collections, embedder: { hashing: { dimensions: 16 } }, writer: { pollMs: 50 } }
+const options = { entities, collections, embedder: { hashing: { dimensions: 16 } }, relay: 'external' } as const
 
 auditSuite('memory', async () => {
   const store = await createTestStore(options)

@@ -25,8 +25,8 @@ const refused = (work: Promise<unknown>) =>
 describeWithPgvector('an audit on a server', () => {
   let database: TestDatabase
   let folder = ''
-  // biome-ignore lint/suspicious/noExplicitAny: what is written down does not depend on the type of the metadata
-  const open = (more: Partial<StoreOptions> = {}) =>
+  const open = (more: Pick<StoreOptions, 'relay' | 'writer'> = {}) =>
+    // biome-ignore lint/suspicious/noExplicitAny: what is written down does not depend on the type of the metadata
     openStore<any, typeof entities>({
       postgres: { url: database.url, rowLevelSecurity: 'require' },
       blobs: { path: join(folder, 'blobs') },

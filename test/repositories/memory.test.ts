@@ -4,6 +4,7 @@ import { MemoryCacheRepository } from '../../src/repositories/memory/cache'
 import { MemoryTextRepository } from '../../src/repositories/memory/texts'
 import { MemoryTruth } from '../../src/repositories/memory/truth'
 import { MemoryVectorRepository } from '../../src/repositories/memory/vectors'
+import { auditRepositoryContract } from '../../src/testing/contracts/audit'
 import { blobReferenceRepositoryContract } from '../../src/testing/contracts/blob-references'
 import { blobRepositoryContract } from '../../src/testing/contracts/blobs'
 import { cacheRepositoryContract } from '../../src/testing/contracts/cache'
@@ -36,6 +37,7 @@ describe('in memory', () => {
     entityReferenceContract,
     jobRepositoryContract,
     errandRepositoryContract,
+    auditRepositoryContract,
     generationRepositoryContract,
     commitRepositoryContract,
     registryRepositoryContract,

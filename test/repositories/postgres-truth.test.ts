@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PostgresConnection } from '../../src/connections/postgres/connection'
+import { migrateAuditTriggers } from '../../src/migrations/audit-triggers'
 import { migrateEntityTables } from '../../src/migrations/entity-tables'
 import { migrate } from '../../src/migrations/migrate'
 import { ensureRoles } from '../../src/migrations/roles'
+import { auditTriggersOf } from '../../src/repositories/postgres/audit-triggers'
 import { tableDeclaration } from '../../src/repositories/postgres/entity-tables'
 import { PostgresTruth } from '../../src/repositories/postgres/truth'
+import { auditedEntity, auditRepositoryContract, contractAudited } from '../../src/testing/contracts/audit'
 import { blobReferenceRepositoryContract } from '../../src/testing/contracts/blob-references'
 import { chunkRepositoryContract } from '../../src/testing/contracts/chunks'
 import { commitRepositoryContract } from '../../src/testing/contracts/commits'
@@ -34,6 +37,7 @@ const contracts = [
   entityReferenceContract,
   jobRepositoryContract,
   errandRepositoryContract,
+  auditRepositoryContract,
   generationRepositoryContract,
   commitRepositoryContract,
   registryRepositoryContract,
@@ -56,7 +60,9 @@ function contractsOver(open: () => PostgresConnection, secured = false): void {
   beforeAll(async () => {
     connection = open()
     await migrate(connection, { schema })
-    await migrateEntityTables(connection, { schema, tables: contractEntities.map(tableDeclaration) })
+    const tables = [...contractEntities, auditedEntity].map(tableDeclaration)
+    await migrateEntityTables(connection, { schema, tables })
+    await migrateAuditTriggers(connection, auditTriggersOf(schema, contractAudited))
     if (!secured) return
     const roles = await ensureRoles(connection.session({ worker: true }), { schema })
     connection.security = { active: roles.enforced, appRole: roles.app, workerRole: roles.worker }

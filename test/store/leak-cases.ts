@@ -21,6 +21,8 @@ export interface Side {
   readonly courseCursor: string
   /** Softly deleted. */
   readonly hiddenId: string
+  /** Of a change, which has a seal. */
+  readonly auditId: number
 }
 
 export interface Stage {
@@ -487,6 +489,21 @@ export const cases: Readonly<Record<string, Case>> = {
     await them.handle.cache.get('k')
     expect(await me.handle.cache.stats()).toEqual(before)
     return before
+  },
+
+  'TenantAudit.list': async ({ me }) => [
+    await me.handle.audit.list({ limit: 1_000 }),
+    await me.handle.audit.list({ entity: 'rooms', key: 'theirs-room' }),
+    await me.handle.audit.list({ collection: 'documents', key: theirsOnly }),
+  ],
+  'TenantAudit.prove': async ({ me, them }) => [
+    await refusal(me.handle.audit.prove(them.auditId), 'HW_NOT_FOUND'),
+    await me.handle.audit.prove(me.auditId),
+  ],
+  'TenantAudit.verify': async ({ me }) => {
+    const found = await me.handle.audit.verify()
+    expect(found).toMatchObject({ ok: true, tenants: 1 })
+    return found
   },
 
   'TenantBlobs.put': async ({ me }) => me.handle.blobs.put(`${me.marker} more bytes`),

@@ -16,16 +16,18 @@ import { everythingIn } from './reveal'
 const courses = defineEntity('courses', z.object({ title: z.string(), note: z.string() }), {
   unique: [['title']],
   softDelete: true,
+  audit: { fields: ['title', 'note'] },
 })
 const rooms = defineEntity('rooms', z.object({ code: z.string(), note: z.string() }), {
   key: 'code',
   indexes: [['note']],
+  audit: { fields: ['note'] },
 })
 
 const options = {
   entities: { courses, rooms },
   embedder: { hashing: { dimensions: 48 } },
-  collections: { documents: {}, questions: {} },
+  collections: { documents: { audit: true }, questions: {} },
   relay: 'external',
 } as const
 
@@ -81,7 +83,10 @@ async function sideOf(store: AnyStore, name: string, marker: string, own: readon
     await rows.insert({ title: titleOf('theirs'), note: marker })
     await handle.entities['rooms'].insert({ code: 'theirs-room', note: marker })
   }
+  await store.audit.seal()
+  const [change] = (await handle.audit.list({ limit: 1 })).items
   return {
+    auditId: change!.id,
     courseId: course!.id,
     courseCursor: cursor!,
     hiddenId: hidden.id,
@@ -107,6 +112,7 @@ async function belongings({ handle }: Side): Promise<unknown> {
     (await handle.blobs.list()).map(({ key }) => key),
     (await handle.entities['courses'].list()).items,
     (await handle.entities['rooms'].list()).items,
+    (await handle.audit.list({ limit: 1_000 })).items,
   ]
 }
 

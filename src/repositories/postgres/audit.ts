@@ -1,5 +1,6 @@
 import type { Executor } from '../../connections/postgres/executor'
 import type { CallOptions } from '../../core/abort'
+import { asHeadwaterError, HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type {
   AuditBatch,
@@ -14,6 +15,8 @@ import type {
 } from '../audit'
 import { auditStatements } from './audit-sql'
 import { type PostgresRepositoryOptions, run } from './statements'
+
+const uniqueViolation = '23505'
 
 interface StoredRow extends Omit<AuditRow, 'id' | 'at' | 'version' | 'contentHash'> {
   readonly id: unknown
@@ -87,7 +90,12 @@ export class PostgresAuditRepository implements AuditRepository {
       leaves.map(({ of }) => of.number),
       ...(['id', 'position', 'hash'] as const).map((name) => leaves.map((leaf) => leaf[name])),
     ]
-    await run(this.#executor, this.#sql.seal, values, call)
+    try {
+      await run(this.#executor, this.#sql.seal, values, call)
+    } catch (cause) {
+      if (asHeadwaterError(cause).details?.['sqlState'] !== uniqueViolation) throw cause
+      throw new HeadwaterError('HW_CONFLICT', 'These rows were sealed meanwhile', { cause })
+    }
   }
 
   async batches(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { HeadwaterError } from '../../core/errors'
 import type { TenantId } from '../../core/ids'
 import type { BlobRepository, ScannedBlob } from '../../repositories/blobs'
+import { installation } from '../../repositories/entity-table'
 import { codeOf, type Fixture, fixtureTest, type TestRunner } from '../runner'
 import { acme, globex, hostileStrings } from './rows'
 
@@ -30,6 +31,19 @@ export function blobRepositoryContract(runner: TestRunner, make: () => Promise<B
       expect(createdAt).toBeGreaterThan(0)
       expect(await blobs.head(acme, info.key)).toEqual(info)
       expect(Buffer.compare((await read(blobs, info.key))!, bytes)).toBe(0)
+    })
+
+    test("keeps the installation's apart, and tells it among no tenants", async ({ blobs }) => {
+      const { key } = await blobs.put(installation, 'of nobody', { contentType: 'application/json' })
+      expect((await read(blobs, key, undefined, installation))?.toString()).toBe('of nobody')
+      expect(await blobs.head(acme, key)).toBe(null)
+      await blobs.put(acme, 'of somebody')
+      const scanned: ScannedBlob[] = []
+      for await (const page of blobs.scan(installation)) scanned.push(...page)
+      expect(scanned.some((one) => one.key === key)).toBe(true)
+      const tenants: TenantId[] = []
+      for await (const tenant of blobs.tenants()) tenants.push(tenant)
+      expect([tenants.includes(acme), tenants.includes(installation)]).toEqual([true, false])
     })
 
     test('takes text as UTF-8, lists and streams of pieces, and nothing', async ({ blobs }) => {

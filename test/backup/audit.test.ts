@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { restoreBackup } from 'headwater/backup'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { checkAuditProof, defineEntity, openStore, type StoreOptions } from '../../index'
+import { createDatabase, describeWithPgvector, pgvectorUrl, type TestDatabase } from '../support/postgres'
+
+const rows = defineEntity('rows', z.object({ n: z.int() }), { audit: true })
+const embedder = { hashing: { dimensions: 16 } }
+
+function suite(name: string, where: (which: 'from' | 'to') => Promise<StoreOptions<object>>): void {
+  describe(`an audit ${name}`, () => {
+    let folder = ''
+    beforeAll(async () => {
+      folder = await mkdtemp(path.join(tmpdir(), 'hw-audit-'))
+    })
+    afterAll(() => rm(folder, { recursive: true, force: true }))
+    const open = async (which: 'from' | 'to') =>
+      openStore({
+        ...((await where(which)) as StoreOptions),
+        blobs: { path: path.join(folder, 'blobs') },
+        embedder,
+        entities: { rows },
+        collections: { documents: { audit: true } },
+        relay: 'external',
+      })
+
+    it('comes back with its seals and proofs, and goes on', async () => {
+      const store = await open('from')
+      const acme = store.forTenant('acme', { actor: 'ann' })
+      await acme.entities.rows.insertMany([{ n: 1 }, { n: 2 }])
+      await acme.documents.put({ id: 'x', text: 'words' })
+      await store.audit.seal()
+      await acme.entities.rows.insert({ n: 3 })
+      const before = (await acme.audit.list()).items
+      const proof = await acme.audit.prove(before.at(-1)!.id)
+      await store.createBackup({ to: path.join(folder, 'place') })
+      await store.close()
+      const options = { ...(await where('to')), blobs: { path: path.join(folder, 'blobs') } }
+      await restoreBackup({ ...options, embedder } as never, { from: path.join(folder, 'place') })
+
+      // What writes changes down is there at once, whoever opens the store next.
+      const plain = await openStore({ ...options, embedder, relay: 'external', migrate: 'check' } as StoreOptions)
+      await plain.forTenant('acme', { actor: 'bob' }).documents.put({ id: 'y', text: 'words' })
+      expect((await plain.forTenant('acme').audit.list({ limit: 1 })).items).toMatchObject([{ actor: 'bob', key: 'y' }])
+      await plain.close()
+
+      const restored = await open('to')
+      try {
+        const again = restored.forTenant('acme', { actor: 'ann' })
+        await again.entities.rows.insert({ n: 4 })
+        const after = (await again.audit.list()).items
+        expect(after.slice(2)).toEqual(before)
+        expect(after[0]!.id).toBeGreaterThan(after[1]!.id)
+        expect(await again.audit.prove(before.at(-1)!.id)).toEqual(proof)
+        expect(await restored.audit.seal()).toMatchObject({ rows: 3, batches: 1 })
+        expect((await again.audit.list()).items.map(({ batch }) => batch)).toEqual([2, 2, 2, 1, 1, 1])
+        expect(await restored.audit.verify()).toMatchObject({ ok: true, rows: 6, compared: 2, problems: [] })
+        expect(checkAuditProof(await again.audit.prove(after[0]!.id))).toMatchObject({ valid: true })
+      } finally {
+        await restored.close()
+      }
+    })
+  })
+}
+
+const folders: string[] = []
+suite('of an embedded store', async (which) => {
+  folders[0] ??= await mkdtemp(path.join(tmpdir(), 'hw-audit-store-'))
+  return { embedded: { path: path.join(folders[0], which) } }
+})
+afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))))
+
+describeWithPgvector('on a server', () => {
+  const databases = new Map<string, TestDatabase>()
+  afterAll(() => Promise.all([...databases.values()].map((database) => database.drop())))
+  suite('of a server', async (which) => {
+    const database = databases.get(which) ?? (await createDatabase(pgvectorUrl()!))
+    databases.set(which, database)
+    return { postgres: { url: database.url, schema: which === 'from' ? 'headwater' : 'other' } }
+  })
+})
