@@ -19,7 +19,7 @@ export const schemaManifest: SchemaManifest = {
     audit: {
       columns: {
         tenant: 'text COLLATE "C" NOT NULL',
-        id: "bigint NOT NULL DEFAULT nextval('headwater.fences'::regclass)",
+        id: 'bigint NOT NULL',
         xid: 'xid8 NOT NULL DEFAULT pg_current_xact_id()',
         at: 'bigint NOT NULL DEFAULT ((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))::bigint',
         actor: "text COLLATE \"C\" DEFAULT NULLIF(current_setting('headwater.actor'::text, true), ''::text)",

@@ -252,7 +252,7 @@ describeWithPgvector('an audit on a server', () => {
     await sealed('kept')
     const acme = store.forTenant('kept')
     for (const text of [
-      `INSERT INTO headwater.audit (tenant, action, kind, name, key, version, content) VALUES ('kept', 'insert', 'entity', 'rows', 'x', 1, '{}')`,
+      `INSERT INTO headwater.audit (id, tenant, action, kind, name, key, version, content) VALUES (1, 'kept', 'insert', 'entity', 'rows', 'x', 1, '{}')`,
       `UPDATE headwater.audit SET actor = 'eve'`,
       `DELETE FROM headwater.audit`,
     ]) {

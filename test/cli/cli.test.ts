@@ -4,7 +4,8 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { openStore } from '../../index'
+import { z } from 'zod'
+import { defineEntity, openStore } from '../../index'
 import { deleteVectors } from '../../src/cli/demo/sabotage'
 import { version } from '../../src/core/version'
 import { type CliResult, cli, useFolder } from './harness'
@@ -280,6 +281,48 @@ describe('the command line, from init to rebuild', () => {
     await writeFile(at('mended.mjs'), `const hook = () => undefined; export { hook as 'web-hook' }`)
     const mended = await run('relay', '--once', '--json', '--handlers', 'mended.mjs')
     expect(mended.json()).toMatchObject({ applied: 1, parked: 0, remaining: 0 })
+  })
+
+  it('tells who changed what, and proves it without the store', async () => {
+    const rows = defineEntity('rows', z.object({ n: z.int() }), { audit: true })
+    const options = { embedded: { path: at('audited') }, relay: 'external', entities: { rows } } as const
+    const store = await openStore({ ...options, collections: { documents: { audit: true } } })
+    const handle = store.forTenant('default', { actor: 'ann' })
+    const row = await handle.entities.rows.insert({ n: 1 })
+    await handle.entities.rows.update(row.id, { n: 2 })
+    await handle.documents.put({ id: 'd', text: 'words' })
+    await store.audit.seal()
+    await store.close()
+    const audit = (...args: string[]) => run('audit', ...args, '--path', 'audited')
+    const table = await audit('log')
+    expect(table.stdout).toMatch(/ann[\s\S]*update[\s\S]*\{"n":1\}[\s\S]*\{"n":2\}/)
+    const { items } = (await audit('log', '--json', '--entity', 'rows', '--key', row.id, '--limit', '1')).json()
+    expect(items).toMatchObject([{ actor: 'ann', action: 'update', before: { n: 1 }, after: { n: 2 }, batch: 1 }])
+    expect((await audit('log', '--json', '--document', 'd')).json().items).toMatchObject([{ kind: 'document' }])
+    expect((await audit('log', '--json', '--actor', 'bob')).json()).toEqual({ items: [] })
+    expect((await audit('log', '--actor', 'bob')).stdout).toBe('None.\n')
+    const verified = await audit('verify')
+    expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('3 rows in 1 batches')])
+    const proof = await audit('prove', String(items[0].id), '--json')
+    expect([proof.code, proof.json().valid]).toEqual([0, true])
+    await writeFile(at('proof.json'), proof.stdout)
+    const checked = await run('audit', 'verify', '--proof', 'proof.json', '--json')
+    expect([checked.code, checked.json().valid]).toEqual([0, true])
+    await writeFile(at('forged.json'), proof.stdout.replaceAll('ann', 'eve'))
+    const forged = await run('audit', 'verify', '--proof', 'forged.json')
+    expect([forged.code, forged.stdout]).toEqual([1, expect.stringContaining('does not hold')])
+    for (const args of [
+      ['log', '--document', 'd', '--entity', 'rows'],
+      ['log', '--key', 'x'],
+      ['log', '--limit', '0'],
+      ['log', '--action', 'read'],
+      ['log', '--cursor', 'none'],
+      ['prove', 'one'],
+      ['verify', '--proof', 'none.json'],
+    ]) {
+      expect((await audit(...args)).code).toBe(2)
+    }
+    expect((await audit('prove', '999')).code).toBe(1)
   })
 
   it('cuts anew, says so in status and doctor, and goes back with both', async () => {

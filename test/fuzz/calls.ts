@@ -179,6 +179,28 @@ export const calls: Readonly<Record<string, Call>> = {
     on: ({ acme }, args) => acme.limits.take(args[0], args[1]),
   },
   'Store.forTenant': { args: () => ['acme'], on: ({ store }, args) => store.forTenant(args[0]) },
+  'Store.forTenant': {
+    args: () => ['acme', { actor: 'ann' }],
+    on: ({ store }, args) => store.forTenant(args[0], args[1]),
+  },
+  'Store.audit.seal': { args: () => [call], on: ({ store }, args) => store.audit.seal(args[0]) },
+  'Store.audit.verify': {
+    args: () => [{ ...call, tenant: 'acme' }],
+    on: ({ store }, args) => store.audit.verify(args[0]),
+  },
+  'Store.audit.erase': {
+    args: () => [{ ...call, tenant: 'acme', collection: undefined, entity: 'none', key: 'none', actor: 'ann' }],
+    on: ({ store }, args) => store.audit.erase(args[0]),
+  },
+  'TenantAudit.list': {
+    args: () => [
+      { entity: 'courses', collection: undefined, key: 'x', actor: 'ann', action: 'insert', limit: 5 },
+      call,
+    ],
+    on: ({ acme }, args) => acme.audit.list(args[0], args[1]),
+  },
+  'TenantAudit.prove': { args: () => [1, call], on: ({ acme }, args) => acme.audit.prove(args[0], args[1]) },
+  'TenantAudit.verify': { args: () => [call], on: ({ acme }, args) => acme.audit.verify(args[0]) },
   'Store.health': { args: () => [call], on: ({ store }, args) => store.health(args[0]) },
   'Store.rebuild': {
     args: () => [

@@ -13,7 +13,7 @@ export const migration: SchemaMigration = {
       // The transaction says what is older than everything that is still under way.
       `CREATE TABLE ${schema}.audit (
         tenant text COLLATE "C" NOT NULL,
-        id bigint NOT NULL DEFAULT nextval('${schema.replaceAll("'", "''")}.fences'::regclass),
+        id bigint NOT NULL,
         xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
         at bigint NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
         actor text COLLATE "C" DEFAULT nullif(current_setting('headwater.actor', true), ''),

@@ -10,6 +10,7 @@ export const auditStatements = statements(({ table }) => {
   const audit = table('audit')
   const batches = table('audit_batches')
   const leaves = table('audit_leaves')
+  const nextId = `nextval('${table('fences').replaceAll("'", "''")}'::regclass)`
   const leafOf = (alias: string): string =>
     `SELECT FROM ${leaves} l WHERE l.tenant = ${alias}.tenant AND l.id = ${alias}.id`
   return {
@@ -86,9 +87,9 @@ export const auditStatements = statements(({ table }) => {
           WHERE a.tenant = $1 AND a.kind = $2 AND a.name = $3 AND a.key = $4 AND a.content IS NOT NULL AND a.action <> 'erase'
           RETURNING a.version),
         told AS (
-          INSERT INTO ${audit} (tenant, actor, action, kind, name, key, version, content)
-          SELECT $1, $5::text, 'erase', $2, $3, $4, max(version), json_build_object('rows', count(*))::text FROM gone
-          HAVING count(*) > 0)
+          INSERT INTO ${audit} (id, tenant, actor, action, kind, name, key, version, content)
+          SELECT ${nextId}, $1, $5::text, 'erase', $2, $3, $4, max(version),
+            json_build_object('rows', count(*))::text FROM gone HAVING count(*) > 0)
         SELECT count(*) AS count FROM gone`,
     },
   }

@@ -44,8 +44,11 @@ const sees: Readonly<Record<Event, string>> = {
 
 function made(schema: string, table: string, written: Partial<Record<Event, string>>): string[] {
   const name = `${schema}.${quoteName(`audit_${table}`)}`
-  const into = `INSERT INTO ${schema}.audit (tenant, action, kind, name, key, version, content)`
-  const branches = Object.entries(written).map(([event, rows]) => `IF TG_OP = '${event}' THEN ${into} ${rows};`)
+  const into = `INSERT INTO ${schema}.audit (id, tenant, action, kind, name, key, version, content)`
+  const drawn = `SELECT nextval(${literal(`${schema}.fences`)}::regclass), r.*`
+  const branches = Object.entries(written).map(
+    ([event, rows]) => `IF TG_OP = '${event}' THEN ${into} ${drawn} FROM (${rows}) AS r;`,
+  )
   return [
     `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
        SET search_path = pg_catalog, pg_temp AS $headwater$ BEGIN
