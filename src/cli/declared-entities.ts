@@ -1,6 +1,7 @@
 import { HeadwaterError } from '../core/errors'
 import { entityDefinitions } from '../entities/entity-map'
 import type { DeclaredTable } from '../migrations/entity-tables'
+import type { EntityTable } from '../repositories/entity-table'
 import { tableDeclaration } from '../repositories/postgres/entity-tables'
 import type { CliContext } from './context'
 import { loadUserModule } from './user-module'
@@ -12,6 +13,11 @@ export const entitiesFlag = [
 
 /** Tables of the entities that a module of the user's declares; none without one. */
 export async function declaredTables(context: CliContext, file: string | undefined): Promise<DeclaredTable[]> {
+  return (await declaredEntities(context, file)).map(tableDeclaration)
+}
+
+/** As `declaredTables`, as backends know them. */
+export async function declaredEntities(context: CliContext, file: string | undefined): Promise<EntityTable[]> {
   if (file === undefined) return []
   const path = '--entities'
   const found = await loadUserModule(path, context.resolve(file))
@@ -21,5 +27,5 @@ export async function declaredTables(context: CliContext, file: string | undefin
   if (entities === undefined) {
     throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: ${file} exports neither entities nor a default`, { path })
   }
-  return Array.from(entityDefinitions(entities).values(), ({ table }) => tableDeclaration(table))
+  return Array.from(entityDefinitions(entities).values(), ({ table }) => table)
 }

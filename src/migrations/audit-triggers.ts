@@ -1,27 +1,29 @@
 import type { PostgresPool } from '../connections/postgres/client'
 import { quoteName } from '../connections/postgres/row-security'
 import { HeadwaterError } from '../core/errors'
+import type { Json } from '../core/json'
 import { classifyPostgres } from '../resilience/classify-postgres'
 import { type HeldClient, holdClient, pinnedBegin } from './held-client'
 import { ask } from './status'
 import { type MigrationTarget, type SchemaOptions, schemaOf, withPool } from './target'
 
-/** What is to be written down of changes; `R` is how it is recorded. */
-export interface AuditTriggerOptions<R> extends SchemaOptions {
-  /** What is recorded, with what is declared here; null where nothing is to be changed. */
-  readonly joined: (recorded: R | null) => R | null
-  /** Statements that make the triggers of it. */
-  readonly statements: (schema: string, record: R) => string[]
+/** What it takes that changes are written down as declared. */
+export interface AuditTriggerPlan {
+  /** What is recorded of it afterwards. */
+  readonly record: Json
+  readonly statements: readonly string[]
+}
+
+export interface AuditTriggerOptions extends SchemaOptions {
+  /** Of what is recorded and what is declared; null where nothing is to be changed. */
+  readonly plan: (recorded: Json) => AuditTriggerPlan | null
 }
 
 const what = 'Making the triggers of the audit'
 const name = 'audit'
 
 /** Makes the triggers that are declared and not there yet. Resolves to the statements that were run. */
-export async function migrateAuditTriggers<R>(
-  target: MigrationTarget,
-  options: AuditTriggerOptions<R>,
-): Promise<string[]> {
+export async function migrateAuditTriggers(target: MigrationTarget, options: AuditTriggerOptions): Promise<string[]> {
   const schema = schemaOf(options)
   return withPool(target, async (pool) => {
     if (!(await pending(pool, schema, options))) return []
@@ -40,37 +42,36 @@ export async function migrateAuditTriggers<R>(
   })
 }
 
-/** What `migrateAuditTriggers` would run; nothing where the tables are not there yet. */
-export async function planAuditTriggers<R>(
-  target: MigrationTarget,
-  options: AuditTriggerOptions<R>,
-): Promise<string[]> {
+/** What `migrateAuditTriggers` would run. */
+export async function planAuditTriggers(target: MigrationTarget, options: AuditTriggerOptions): Promise<string[]> {
   const schema = schemaOf(options)
   return withPool(target, async (pool) => {
-    const record = await pending(pool, schema, options)
-    return record ? options.statements(schema, record) : []
+    return [...((await pending(pool, schema, options))?.statements ?? [])]
   })
 }
 
 /** Resolves when every change that is declared so is written down; HW_MIGRATION_NEEDED. */
-export async function assertAuditTriggers<R>(target: MigrationTarget, options: AuditTriggerOptions<R>): Promise<void> {
+export async function assertAuditTriggers(target: MigrationTarget, options: AuditTriggerOptions): Promise<void> {
   const statements = await planAuditTriggers(target, options)
   if (statements.length === 0) return
   const problem = "audit: its triggers are not as declared: open once with migrate: 'auto', as the owner of the tables"
   throw new HeadwaterError('HW_MIGRATION_NEEDED', problem, { path: 'audit', details: { statements } })
 }
 
-async function pending<R>(pool: PostgresPool, schema: string, { joined }: AuditTriggerOptions<R>): Promise<R | null> {
-  if (joined(null) === null) return null
-  const [found] = await ask(pool, recordSql(schema), [name], 'Reading what is audited')
-  return joined((found?.['value'] ?? null) as R | null)
+async function pending(
+  pool: PostgresPool,
+  schema: string,
+  { plan }: AuditTriggerOptions,
+): Promise<AuditTriggerPlan | null> {
+  if (plan(null) === null) return null
+  const reading = 'Reading what is audited'
+  const registry = `${quoteName(schema)}.registry`
+  const [made] = await ask(pool, 'SELECT to_regclass($1::text) IS NOT NULL AS made', [registry], reading)
+  const [found] = made!['made'] ? await ask(pool, recordSql(schema), [name], reading) : []
+  return plan((found?.['value'] ?? null) as Json)
 }
 
-async function make<R>(
-  client: HeldClient,
-  schema: string,
-  { joined, statements }: AuditTriggerOptions<R>,
-): Promise<string[]> {
+async function make(client: HeldClient, schema: string, { plan }: AuditTriggerOptions): Promise<string[]> {
   await client.query({ text: pinnedBegin })
   try {
     await client.query({
@@ -80,13 +81,13 @@ async function make<R>(
     await client.query({ text: lock, values: [`headwater:migrate:${schema}`] })
     // Another process may have made them meanwhile.
     const { rows } = await client.query({ text: recordSql(schema), values: [name] })
-    const record = joined((rows[0]?.['value'] ?? null) as R | null)
-    const done = record === null ? [] : statements(schema, record)
+    const due = plan((rows[0]?.['value'] ?? null) as Json)
+    const done = [...(due?.statements ?? [])]
     for (const text of done) await client.query({ text })
-    if (record !== null) {
+    if (due) {
       const text = `INSERT INTO ${quoteName(schema)}.registry (name, value) VALUES ($1, $2::jsonb)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value`
-      await client.query({ text, values: [name, JSON.stringify(record)] })
+      await client.query({ text, values: [name, JSON.stringify(due.record)] })
     }
     await client.query({ text: 'COMMIT' })
     return done

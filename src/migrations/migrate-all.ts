@@ -1,4 +1,5 @@
 import { HeadwaterError } from '../core/errors'
+import { type AuditTriggerOptions, migrateAuditTriggers, planAuditTriggers } from './audit-triggers'
 import { catalogue } from './catalogue'
 import {
   type DeclaredTable,
@@ -22,11 +23,15 @@ import {
 export interface AllOptions extends SchemaOptions {
   readonly files: readonly UserFile[]
   readonly tables: readonly DeclaredTable[]
+  /** What writes down changes of rows of these tables. */
+  readonly audit?: AuditTriggerOptions | undefined
 }
 
 export interface AllStatus extends MigrationStatus {
   readonly own: UserMigrationStatus
   readonly entities: readonly EntityTablePlan[]
+  /** Statements that make the triggers of the audit as they are declared. */
+  readonly audit: readonly string[]
   readonly ready: boolean
 }
 
@@ -37,6 +42,10 @@ export async function statusOfAll(target: MigrationTarget, options: AllOptions):
   const open = [status.pending, status.incompatible, status.missing, status.unrecorded, own.pending]
   const fits = pendingOf(entities).length === 0 && entities.every(({ misfits }) => misfits.length === 0)
   return { ...status, own, entities, ready: fits && open.every((list) => list.length === 0) }
+  const audit = options.audit ? await planAuditTriggers(target, options.audit) : []
+  const open = [status.pending, status.incompatible, status.missing, status.unrecorded, own.pending, audit]
+  const fits = entities.every((plan) => [plan.additions, plan.indexes, plan.misfits].every((list) => list.length === 0))
+  return { ...status, own, entities, audit, ready: fits && open.every((list) => list.length === 0) }
 }
 
 /**
@@ -47,12 +56,13 @@ export async function migrateAllUp(
   target: MigrationTarget,
   { to, ...options }: AllOptions & { readonly to?: string | undefined },
 ): Promise<{ readonly changed: readonly string[]; readonly statements: readonly string[] }> {
-  const { schema, files, tables } = options
+  const { schema, files, tables, audit } = options
   const ours = to === undefined || catalogue.some(({ name }) => name === to) || files.every(({ name }) => name !== to)
   const { changed } = await migrate(target, { schema, to: ours ? to : undefined })
   if (to !== undefined && ours) return { changed, statements: [] }
   const own = await applyUserMigrations(target, { schema, files, to })
   const statements = to === undefined ? await migrateEntityTables(target, { schema, tables }) : []
+  if (to === undefined && audit) statements.push(...(await migrateAuditTriggers(target, audit)))
   return { changed: [...changed, ...own], statements }
 }
 
@@ -66,7 +76,7 @@ export async function migrateAllDown(
   }: AllOptions & { readonly to?: string | undefined; readonly withData?: boolean | undefined },
 ): Promise<readonly string[]> {
   const { schema } = options
-  const { applied, own } = await statusOfAll(target, { ...options, tables: [] })
+  const { applied, own } = await statusOfAll(target, { ...options, tables: [], audit: undefined })
   const ordered = merged(applied, own.applied)
   const stays =
     to === undefined ? ordered.length - 2 : to === 'none' ? -1 : ordered.findIndex(({ name }) => name === to)

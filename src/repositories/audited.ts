@@ -44,12 +44,22 @@ export function auditedOf(
 
 const systemNames = new Set(['version', 'createdAt', 'updatedAt'])
 
-/** Both; what is declared says how, where both say something. */
+/** Both; what is declared says how, where both say something and it is not an older process that knows fewer columns. */
 export function joinedAudited(recorded: Audited, declared: Audited): Audited {
+  const entities = Object.entries(declared.entities).map(([name, entity]): [string, AuditedEntity] => {
+    const held = recorded.entities[name]
+    return [name, held && covers(held, entity) ? held : entity]
+  })
   return {
-    entities: { ...recorded.entities, ...declared.entities },
+    entities: { ...recorded.entities, ...Object.fromEntries(entities) },
     collections: { ...recorded.collections, ...declared.collections },
   }
+}
+
+function covers(held: AuditedEntity, asked: AuditedEntity): boolean {
+  const isHeld = (one: AuditedEntity['columns'][number]): boolean =>
+    held.columns.some(({ name, kind, shown }) => name === one.name && kind === one.kind && shown === one.shown)
+  return held.key === asked.key && asked.columns.every(isHeld)
 }
 
 export function isNothing({ entities, collections }: Audited): boolean {

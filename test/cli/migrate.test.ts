@@ -96,6 +96,22 @@ function suite(place: (folder: string) => string[], folder: () => string): void 
   })
 }
 
+describe('migrate with an audit', () => {
+  const folder = useFolder()
+  it('makes its triggers with the tables, and says so', async () => {
+    const run = (...args: string[]) => cli([...args, ...declared('audited'), '--path', 'store'], { cwd: folder() })
+    const before = await run('migrate', 'status', '--json')
+    expect([before.code, before.json().audit.length > 0]).toEqual([1, true])
+    const made = (await run('migrate', 'up', '--json')).json()
+    expect(made.statements).toContainEqual(expect.stringContaining('CREATE OR REPLACE TRIGGER "audit_insert"'))
+    expect(made.status).toMatchObject({ ready: true, audit: [] })
+    expect((await run('migrate', 'up')).stdout).toBe('Nothing was pending.\n')
+    expect((await run('migrate', 'status')).code).toBe(0)
+    const wider = cli(['migrate', 'status', ...declared('audited-wider'), '--path', 'store'], { cwd: folder() })
+    expect((await wider).stdout).toMatch(/audit.*triggers pending/)
+  })
+})
+
 describe('migrate with entities, embedded', () => {
   const folder = useFolder()
   suite((at) => ['--path', path.join(at, '.store')], folder)

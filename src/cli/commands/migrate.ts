@@ -14,9 +14,12 @@ import {
 import { readManifest } from '../../migrations/read-manifest'
 import type { MigrationTarget } from '../../migrations/target'
 import { readUserFiles, writeUserFiles } from '../../migrations/user-files'
+import { auditedOf } from '../../repositories/audited'
+import { auditTriggersOf } from '../../repositories/postgres/audit-triggers'
+import { tableDeclaration } from '../../repositories/postgres/entity-tables'
 import type { Register } from '../command'
 import type { CliContext } from '../context'
-import { declaredTables, entitiesFlag } from '../declared-entities'
+import { declaredEntities, declaredTables, entitiesFlag } from '../declared-entities'
 import { exitCodes } from '../exit-codes'
 import type { Output } from '../output'
 
@@ -126,10 +129,12 @@ async function atPlace<T>(
 ): Promise<T> {
   const settings = await context.settings()
   const files = await readUserFiles(context.resolve(migrations))
-  const tables = await declaredTables(context, entities)
+  const declared = await declaredEntities(context, entities)
+  const { schema } = settings.postgres
+  const audit = auditTriggersOf(schema, auditedOf(declared))
   const connection = new PostgresConnection(migrationTargetOf(settings))
   try {
-    return await work(connection, { schema: settings.postgres.schema, files, tables })
+    return await work(connection, { schema, files, tables: declared.map(tableDeclaration), audit })
   } finally {
     await connection.close()
   }
@@ -163,6 +168,7 @@ async function printStatus(out: Output, status: AllStatus): Promise<void> {
         if (misfits.length > 0) return [table, `another: ${misfits.map(({ what }) => what).join('; ')}`, '']
         return [table, pendingOf([plan]).length === 0 ? 'as declared' : 'pending', '']
       }),
+      ...(status.audit.length > 0 ? [['audit', 'triggers pending', '']] : []),
     ],
   )
   if (status.missing.length > 0) out.line(`Missing tables: ${status.missing.join(', ')}`)

@@ -1,11 +1,12 @@
 import { quoteName } from '../../connections/postgres/row-security'
 import { literal } from '../../connections/postgres/statement'
 import { sha256 } from '../../core/ids'
+import type { Json } from '../../core/json'
 import { type Audited, type AuditedEntity, isNothing, joinedAudited, nothingAudited } from '../audited'
 import { tableNameOf } from './entity-tables'
 
 /** What is recorded of the triggers that there are. */
-export interface MadeAudited extends Audited {
+interface MadeAudited extends Audited {
   /** Hash of the statements that made them. */
   readonly made: string
 }
@@ -14,12 +15,14 @@ export interface MadeAudited extends Audited {
 export function auditTriggersOf(schema: string, declared: Audited) {
   return {
     schema,
-    statements: auditTriggerStatements,
-    joined: (recorded: MadeAudited | null): MadeAudited | null => {
+    plan: (found: Json): { readonly record: Json; readonly statements: string[] } | null => {
       if (isNothing(declared)) return null
+      const recorded = found as unknown as MadeAudited | null
       const { entities, collections } = joinedAudited(recorded ?? nothingAudited, declared)
-      const made = sha256(...auditTriggerStatements(schema, { entities, collections }))
-      return made === recorded?.made ? null : { entities, collections, made }
+      const statements = auditTriggerStatements(schema, { entities, collections })
+      const made = sha256(...statements)
+      if (made === recorded?.made) return null
+      return { record: { entities, collections, made } as unknown as Json, statements }
     },
   }
 }

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest'
+import { merkleClimb, merkleLeaf, merklePath, merkleRoot } from '../../src/core/merkle'
+
+/** Inputs and roots that RFC 6962's reference implementation is tested with. */
+const inputs = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
+const roots = [
+  '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
+  'fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125',
+  'aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77',
+  'd37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7',
+  '4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4',
+  '76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef',
+  'ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c',
+  '5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328',
+]
+const leaves = inputs.map((hex) => merkleLeaf(Buffer.from(hex, 'hex').toString('latin1')))
+
+it('comes to the roots that others come to', () => {
+  expect(merkleRoot([])).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
+  // All bytes of these are ASCII, or there is none.
+  expect(roots.map((_, at) => merkleRoot(leaves.slice(0, at + 1)))).toEqual(roots)
+})
+
+it('each leaf leads to the root by its own steps, and no other leaf does', () => {
+  for (let count = 1; count <= 33; count++) {
+    const list = Array.from({ length: count }, (_, at) => merkleLeaf(`leaf ${at}`))
+    const root = merkleRoot(list)
+    for (const [place, leaf] of list.entries()) {
+      const steps = merklePath(list, place)
+      expect(merkleClimb(leaf, steps)).toBe(root)
+      expect(merkleClimb(merkleLeaf('another'), steps)).not.toBe(root)
+      if (steps.length > 0) expect(merkleClimb(leaf, steps.slice(1))).not.toBe(root)
+    }
+  }
+})
