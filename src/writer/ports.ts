@@ -65,6 +65,9 @@ export interface WriterPorts extends IndexPorts {
   readonly attached?: readonly EntityTable[] | undefined
 }
 
+/** What sealing an audit and looking at its seals need. */
+export type AuditPorts = Pick<WriterPorts, 'truth' | 'blobs'>
+
 /** Times in ms, sizes in bytes. */
 export interface WriterOptions {
   /** 'background': writes apply their own jobs at once and this process relays; 'external': only workers relay. */

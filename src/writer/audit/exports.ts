@@ -2,7 +2,7 @@ import type { CallOptions } from '../../core/abort'
 import { isPlainObject } from '../../core/json'
 import type { AuditBatch, AuditLeaf } from '../../repositories/audit'
 import { installation } from '../../repositories/entity-table'
-import type { AuditPorts } from './seal'
+import type { AuditPorts } from '../ports'
 
 /** A batch as it was copied to the place for blobs: where Postgres is changed, this says what was there. */
 export interface ExportedBatch extends Omit<AuditBatch, 'export'> {

@@ -4,11 +4,8 @@ import type { Json } from '../../core/json'
 import { merkleRoot } from '../../core/merkle'
 import { type AuditBatch, type AuditRow, leafOf, type SealedBatch, sealOf } from '../../repositories/audit'
 import { auditedRecord } from '../../repositories/audited'
-import type { WriterPorts } from '../ports'
+import type { AuditPorts } from '../ports'
 import { exportBatches } from './exports'
-
-/** What sealing and looking at seals need. */
-export type AuditPorts = Pick<WriterPorts, 'truth' | 'blobs'>
 
 /** What one run came to. */
 export interface SealReport {

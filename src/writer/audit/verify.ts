@@ -3,8 +3,9 @@ import type { TenantId } from '../../core/ids'
 import { merkleRoot } from '../../core/merkle'
 import { type AuditBatch, type AuditRepository, leafOf, type SealedLeaf, sealOf } from '../../repositories/audit'
 import { installation } from '../../repositories/entity-table'
+import type { AuditPorts } from '../ports'
 import { type ExportedBatch, readExport } from './exports'
-import { type AuditPorts, sealedHorizon } from './seal'
+import { sealedHorizon } from './seal'
 
 /** Something that is not as it was sealed. */
 export interface AuditProblem {
