@@ -10,6 +10,7 @@ import { type Child, startChild } from '../support/child'
 import { pgTransaction } from '../support/pg-transaction'
 import { createDatabase, describeWithPgvector, pgvectorUrl, type TestDatabase } from '../support/postgres'
 import type { Line } from './children/sealing'
+import { sealAll } from './seal-all'
 
 const rows = defineEntity('rows', z.object({ n: z.int(), note: z.string().default('a note') }), { audit: true })
 const silent = defineEntity('silent', z.object({ n: z.int() }))
@@ -60,8 +61,9 @@ describeWithPgvector('an audit on a server', () => {
   const sealed = async (tenant: string): Promise<number[]> => {
     for (let batch = 0; batch < 3; batch++) {
       const list = Array.from({ length: 4 }, (_, n) => ({ n }))
-      await store.forTenant(tenant, { actor: 'ann' }).entities.rows.insertMany(list)
-      await store.audit.seal()
+      const handle = store.forTenant(tenant, { actor: 'ann' })
+      await handle.entities.rows.insertMany(list)
+      await sealAll(store, handle.audit)
     }
     return ids(tenant)
   }
@@ -109,8 +111,8 @@ describeWithPgvector('an audit on a server', () => {
     await Promise.all(Array.from({ length: 50 }, (_, number) => writer(number)))
     over = true
     await Promise.all([killing, sealing])
-    await store.audit.seal()
     for (const [tenant, count] of written) {
+      await sealAll(store, store.forTenant(tenant).audit)
       const report = await store.audit.verify({ tenant })
       expect(report).toMatchObject({ ok: true, problems: [], rows: count, compared: report.batches })
       expect(report.batches).toBeGreaterThan(3)
@@ -144,7 +146,7 @@ describeWithPgvector('an audit on a server', () => {
     expect((await handle.audit.list()).items.map(({ batch }) => batch)).toEqual([null])
     commit()
     await late
-    await store.audit.seal()
+    await sealAll(store, handle.audit)
     expect((await handle.audit.list()).items.map(({ batch }) => batch)).toEqual([1, 1])
     expect(await found('late')).toEqual([])
   })

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type CallerTransaction, defineEntity, openStore, type Store } from '../../index'
 import { createTestStore } from '../../src/testing/test-store'
+import { sealAll } from '../audit/seal-all'
 import { once } from '../support/elasticsearch'
 import { describeFullProfile } from '../support/full-profile'
 import { describeWithPgvector, pgvectorUrl, useDatabase } from '../support/postgres'
@@ -83,7 +84,7 @@ async function sideOf(store: AnyStore, name: string, marker: string, own: readon
     await rows.insert({ title: titleOf('theirs'), note: marker })
     await handle.entities['rooms'].insert({ code: 'theirs-room', note: marker })
   }
-  await store.audit.seal()
+  await sealAll(store, handle.audit)
   const [change] = (await handle.audit.list({ limit: 1 })).items
   return {
     auditId: change!.id,
