@@ -28,7 +28,7 @@ function suite(name: string, where: (which: 'from' | 'to') => Promise<StoreOptio
         relay: 'external',
       })
 
-    it('comes back with its seals and proofs, and goes on', async () => {
+    it('comes back with its seals and proofs, and goes on', { timeout: 240_000 }, async () => {
       const store = await open('from')
       const acme = store.forTenant('acme', { actor: 'ann' })
       await acme.entities.rows.insertMany([{ n: 1 }, { n: 2 }])
