@@ -235,7 +235,7 @@ export class Store<C extends object = { documents: JsonObject }, X extends Entit
   }
 
   /**
-   * The handle of a tenant; what it changes is told to be the actor's where an [audit](docs/audit.md) is declared.
+   * The handle of a tenant; what it changes is told to be the actor's where an `audit` is declared.
    * HW_INVALID_ARGUMENT for a name that is none.
    */
   forTenant(tenant: string, options?: ActorOptions): TenantHandle<C, X> {

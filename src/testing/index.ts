@@ -1,7 +1,7 @@
 // What `headwater` exports is not exported again; these two were from the beginning.
 export type { Clock } from '../core/clock'
 export { type Random, seededRandom } from '../core/random'
-export { auditRepositoryContract } from './contracts/audit'
+export { auditedEntity, auditRepositoryContract, contractAudited } from './contracts/audit'
 export { blobReferenceRepositoryContract } from './contracts/blob-references'
 export { type BlobFixture, blobRepositoryContract } from './contracts/blobs'
 export { type CacheFixture, cacheRepositoryContract } from './contracts/cache'
