@@ -39,12 +39,9 @@ export async function statusOfAll(target: MigrationTarget, options: AllOptions):
   const status = await migrationStatus(target, options)
   const own = await userMigrationStatus(target, options)
   const entities = await planEntityTables(target, options)
-  const open = [status.pending, status.incompatible, status.missing, status.unrecorded, own.pending]
-  const fits = pendingOf(entities).length === 0 && entities.every(({ misfits }) => misfits.length === 0)
-  return { ...status, own, entities, ready: fits && open.every((list) => list.length === 0) }
   const audit = options.audit ? await planAuditTriggers(target, options.audit) : []
   const open = [status.pending, status.incompatible, status.missing, status.unrecorded, own.pending, audit]
-  const fits = entities.every((plan) => [plan.additions, plan.indexes, plan.misfits].every((list) => list.length === 0))
+  const fits = pendingOf(entities).length === 0 && entities.every(({ misfits }) => misfits.length === 0)
   return { ...status, own, entities, audit, ready: fits && open.every((list) => list.length === 0) }
 }
 

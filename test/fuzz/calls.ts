@@ -178,7 +178,6 @@ export const calls: Readonly<Record<string, Call>> = {
     args: () => ['caller', { ...call, cost: 1, requests: 10, windowMs: 1_000 }],
     on: ({ acme }, args) => acme.limits.take(args[0], args[1]),
   },
-  'Store.forTenant': { args: () => ['acme'], on: ({ store }, args) => store.forTenant(args[0]) },
   'Store.forTenant': {
     args: () => ['acme', { actor: 'ann' }],
     on: ({ store }, args) => store.forTenant(args[0], args[1]),
