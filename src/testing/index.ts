@@ -1,6 +1,7 @@
 // What `headwater` exports is not exported again; these two were from the beginning.
 export type { Clock } from '../core/clock'
 export { type Random, seededRandom } from '../core/random'
+export type { Audited, AuditedEntity } from '../repositories/audited'
 export { auditedEntity, auditRepositoryContract, contractAudited } from './contracts/audit'
 export { blobReferenceRepositoryContract } from './contracts/blob-references'
 export { type BlobFixture, blobRepositoryContract } from './contracts/blobs'
