@@ -65,6 +65,7 @@ interface FoundTable {
   readonly indexes: Readonly<Record<string, { unique: boolean; valid: boolean; building: boolean; sql: string }>>
   /** Foreign keys, and whether all rows were looked at. */
   readonly references: Readonly<Record<string, boolean>>
+  readonly triggers: readonly string[]
 }
 
 /** What it takes that a table is as declared. */
@@ -197,7 +198,9 @@ async function plansOf(source: Source, schema: string, tables: readonly Declared
       (rows as unknown as FoundTable[]).find((one) => one.name === name)
     const found = foundOf(table.name)
     const plan = found ? planOf(schema, table, found) : newTable(schema, table)
-    const lists = (table.lists ?? []).map((list) => planOfList(schema, table, list, foundOf(list.name)))
+    const lists = (table.lists ?? []).map((list) =>
+      planOfList(schema, table, list, foundOf(list.name), found?.triggers ?? []),
+    )
     return {
       entity: table.entity,
       table: table.name,
@@ -324,10 +327,19 @@ function referencesOf(schema: string, table: DeclaredTable, found: FoundTable['r
 /** What is written while the list is made, is in it by the triggers. */
 const incomplete = ' (not complete)'
 
-function planOfList(schema: string, table: DeclaredTable, list: DeclaredList, found: FoundTable | undefined): Plan {
+/** A list that no trigger keeps, as a restore leaves it, is made anew: nobody knows what it lacks. */
+function planOfList(
+  schema: string,
+  table: DeclaredTable,
+  list: DeclaredList,
+  found: FoundTable | undefined,
+  triggers: readonly string[],
+): Plan {
   const nothing: Plan = { additions: [], indexes: [], references: [], misfits: [] }
-  if (found?.comment === list.comment) return nothing
-  if (found && found.comment !== `${list.comment}${incomplete}`) {
+  const triggerOf = (when: string): string => `${list.name.slice(0, 54)}_${when.toLowerCase()}`
+  const isKept = ['INSERT', 'UPDATE', 'DELETE'].every((when) => triggers.includes(triggerOf(when)))
+  if (found?.comment === list.comment && isKept) return nothing
+  if (found && found.comment !== list.comment && found.comment !== `${list.comment}${incomplete}`) {
     return { ...nothing, misfits: [{ what: `the table ${list.name} was not made by headwater` }] }
   }
   const [name, of] = [list.name, table.name].map((one) => `${quoteName(schema)}.${quoteName(one)}`)
@@ -337,7 +349,7 @@ function planOfList(schema: string, table: DeclaredTable, list: DeclaredList, fo
   const into = `INSERT INTO ${name} (tenant, value, key)`
   const column = quoteName(list.column)
   const trigger = (when: string, sees: string): string =>
-    `CREATE TRIGGER ${quoteName(`${list.name.slice(0, 54)}_${when.toLowerCase()}`)} AFTER ${when} ON ${of}
+    `CREATE TRIGGER ${quoteName(triggerOf(when))} AFTER ${when} ON ${of}
       REFERENCING ${sees} FOR EACH STATEMENT EXECUTE FUNCTION ${name}()`
   const additions = [
     `CREATE TABLE ${name} (tenant text COLLATE "C" NOT NULL, value ${list.type} NOT NULL, key ${list.key} NOT NULL,
@@ -380,7 +392,8 @@ function planOfList(schema: string, table: DeclaredTable, list: DeclaredList, fo
     END LOOP;
     COMMENT ON TABLE ${name} IS ${literal(list.comment)};
   END $headwater$`
-  return { ...nothing, additions: found ? [] : additions, indexes: [filling] }
+  const away = found ? [`DROP TABLE ${name}`, `DROP FUNCTION IF EXISTS ${name}() CASCADE`] : []
+  return { ...nothing, additions: found && isKept ? [] : [...away, ...additions], indexes: [filling] }
 }
 
 function definitionOf({ name, type, required, fill, generated }: DeclaredTable['columns'][number]): string {
@@ -470,6 +483,7 @@ const readSql = `SELECT c.relname::text AS name, obj_description(c.oid, 'pg_clas
       FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
       WHERE x.indrelid = c.oid AND NOT x.indisprimary), '{}') AS indexes,
     coalesce((SELECT jsonb_object_agg(o.conname, o.convalidated)
-      FROM pg_constraint o WHERE o.conrelid = c.oid AND o.contype = 'f'), '{}') AS "references"
+      FROM pg_constraint o WHERE o.conrelid = c.oid AND o.contype = 'f'), '{}') AS "references",
+    coalesce((SELECT jsonb_agg(t.tgname) FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal), '[]') AS triggers
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`

@@ -339,6 +339,31 @@ describeWithPgvector('tables of entities', () => {
     await connection.close()
   })
 
+  it('makes a list anew that no trigger keeps any more', async () => {
+    const schema = 'unkept'
+    const books = defineEntity('books', z.object({ title, tags: z.array(z.string()) }), { indexes: [['tags']] })
+    const one = await open(books, { schema })
+    const old = one.forTenant('acme').entities['books'] as unknown as { insert(row: object): Promise<unknown> }
+    await old.insert({ title: 'a', tags: ['x'] })
+    const { rows: triggers } = await database().admin(
+      `SELECT tgname AS name FROM pg_trigger WHERE tgrelid = '${schema}.e_books'::regclass AND NOT tgisinternal`,
+    )
+    expect(triggers).toHaveLength(3)
+    for (const { name } of triggers) await ask(`DROP TRIGGER "${name}" ON ${schema}.e_books`)
+    await old.insert({ title: 'b', tags: ['x'] })
+    await one.close()
+    expect(await refused(open(books, { schema, migrate: 'check' }))).toMatchObject({ code: 'HW_MIGRATION_NEEDED' })
+    const two = await open(books, { schema })
+    const found = two.forTenant('acme').entities['books'] as unknown as typeof old & {
+      count(filter: object): Promise<number>
+    }
+    expect(await found.count({ tags: 'x' })).toBe(2)
+    await found.insert({ title: 'c', tags: ['x'] })
+    expect(await found.count({ tags: 'x' })).toBe(3)
+    await two.close()
+    await (await open(books, { schema, migrate: 'check' })).close()
+  })
+
   it('makes a unique index where values differ, and says so where they do not', async () => {
     const schema = 'uniques'
     const one = await open(defineEntity('books', z.object({ title })), { schema })
