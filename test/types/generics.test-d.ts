@@ -40,6 +40,7 @@ import type {
   SearchQuery,
   SimilarQuery,
   StatementResult,
+  Store,
   StoreErrand,
   StoreOptions,
   TargetEngines,
@@ -53,6 +54,13 @@ import type {
   WriterPortsOptions,
 } from '../../index'
 import { createWriter, defineMetadata, writerPorts } from '../../index'
+import {
+  type ApplyReport,
+  applyImport,
+  type ImportPlan,
+  type VerifyImportReport,
+  verifyImport,
+} from '../../src/store/transfer'
 import { memoryPorts, type TestStoreOptions } from '../../src/testing'
 
 // Each public generic that no other file here has; checked by tsc alone, nothing runs.
@@ -183,3 +191,11 @@ expectTypeOf(reads[1]).returns.resolves.toEqualTypeOf<number>()
 expectTypeOf<Errand<{ to: string }>['payload']>().toEqualTypeOf<{ to: string }>()
 expectTypeOf<Parameters<ErrandHandler<Errand<number>>>>().toEqualTypeOf<[errand: Errand<number>]>()
 expectTypeOf<StoreErrand<{ documents: Article }>['handle']>().toEqualTypeOf<TenantHandle<{ documents: Article }>>()
+
+// Imports into a store of any collections and entities
+declare const imported: Store<{ documents: Article }>
+declare const plan: ImportPlan
+expectTypeOf(applyImport(imported, { jsonl: { path: 'rows.jsonl' } }, plan)).resolves.toEqualTypeOf<ApplyReport>()
+expectTypeOf(verifyImport(imported, { chroma: { path: 'chroma' } }, plan)).resolves.toEqualTypeOf<VerifyImportReport>()
+// @ts-expect-error a plan is needed
+applyImport(imported, { jsonl: { path: 'rows.jsonl' } })
