@@ -69,6 +69,8 @@ function parameter(value: unknown, path: string, bytes: number, depth: number): 
   if (value instanceof Date) return new Date(Date.prototype.getTime.call(value))
   if (value instanceof Uint8Array && value.byteLength <= bytes) return Buffer.from(value)
   if (Array.isArray(value)) return listOf(value, path, mostElements, bytes, depth + 1)
+  if (typeof value === 'string' && value.includes('\0'))
+    throw new HeadwaterError('HW_INVALID_ARGUMENT', `${path}: holds a NUL character`, { path })
   return jsonCopy(value, path, bytes)
 }
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineEntity, systemClock } from '../../index'
 import { systemRandom } from '../../src/core/random'
+import { catalogue } from '../../src/migrations/catalogue'
 import { migrate } from '../../src/migrations/migrate'
 import { sourceOf, withSource } from '../../src/store/backup/source'
 import { createBackup as createIn } from '../../src/transfer/backup/create'
@@ -139,13 +140,14 @@ describeWithPgvector('around a backup', () => {
     }
     const files = new FolderFiles(at('migrated'), systemRandom)
     const { manifest } = await createIn(source, files, { onProgress, rate: 5 })
-    expect(await migrating).toMatchObject({ changed: ['0011_errands'] })
+    const later = catalogue.map(({ name }) => name).filter((name) => name > '0010_generation_engines')
+    expect(await migrating).toMatchObject({ changed: later })
     await source.close()
     expect(manifest.migrations.at(-1)).toBe('0010_generation_engines')
     expect(manifest.tables.map(({ name }) => name)).not.toContain('errands')
     expect(await verifyBackup({ from: at('migrated') })).toMatchObject({ ok: true })
     const to = { postgres: { url: database().url, schema: 'restored' } }
-    expect(await restoreBackup(to, { from: at('migrated') })).toMatchObject({ migrated: ['0011_errands'] })
+    expect(await restoreBackup(to, { from: at('migrated') })).toMatchObject({ migrated: later })
   })
 
   it('an entity that gets a column meanwhile has it in the next one', async () => {

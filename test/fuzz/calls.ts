@@ -438,6 +438,7 @@ export const calls: Readonly<Record<string, Call>> = {
 
 /** Without arguments; and one that would make a folder of any text, whose bad input test/backup has. */
 export const without = [
+  'Store.ports',
   'Store.restored',
   'Store.backlog',
   'Store.generations',

@@ -29,8 +29,15 @@ describeWithPgvector('row level security, asked in SQL', () => {
     await store.relay.drain()
     // Rows of every kind: these leave their jobs.
     for (const name of tenants) await store.forTenant(name).documents.put({ id: 'waiting', text: `Words of ${name}` })
-    // What only stands there while a blob is deleted, a text embedded or a job applied.
+    // What only stands there while a blob is deleted, a text embedded or a job applied; and a log that nothing declares.
     for (const name of tenants) {
+      await database().admin(
+        `INSERT INTO headwater.audit (tenant, id, action, kind, name, key, version, content)
+         VALUES ($1, 1, 'insert', 'document', 'documents', 'd', 1, '{}')`,
+        [name],
+      )
+      await database().admin(`INSERT INTO headwater.audit_batches VALUES ($1, 1, 1, 'root', '', 'seal', 1)`, [name])
+      await database().admin(`INSERT INTO headwater.audit_leaves VALUES ($1, 1, 1, 0, 'hash')`, [name])
       await database().admin(
         `INSERT INTO headwater.claims (token, tenant, collection, targets, epoch, created_at, lease_until, documents, marks,
            since, fence, first)
