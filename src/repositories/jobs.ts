@@ -114,11 +114,14 @@ export interface JobRepository {
   settle(tokens: readonly string[], collection: CollectionName, outcomes?: readonly SettledJob[]): Promise<number>
   /** Jobs that a receipt still waits for, parked ones first; at most `limit` (1,000) rows. */
   pending(query: PendingQuery, call?: CallOptions): Promise<JobRow[]>
-  /** True for each document that has a job (claimed or parked too) for the target: what reconcile leaves alone. */
+  /**
+   * True for each document that has a job (claimed or parked too) for the target: what reconcile leaves alone. With a fence,
+   * one that brings what was changed at it: a job knows nothing of what was before its `since`.
+   */
   covered(
     target: JobTarget,
     collection: CollectionName,
-    documents: readonly { readonly tenant: TenantId; readonly document: string }[],
+    documents: readonly { readonly tenant: TenantId; readonly document: string; readonly fence?: number | undefined }[],
   ): Promise<boolean[]>
   backlog(tenant?: TenantId, call?: CallOptions): Promise<Backlog>
   parked(options: {

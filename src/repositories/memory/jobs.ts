@@ -12,7 +12,7 @@ import type {
   SettledJob,
 } from '../jobs'
 import { type Access, checkSight, type Engine, sees } from './access'
-import { claimedJobs, everyJob, jobKey } from './claimed-jobs'
+import { everyJob, jobKey } from './claimed-jobs'
 import type { Changes, StoredClaim, StoredJob } from './tables'
 
 const maxPending = 1000
@@ -133,14 +133,18 @@ export class MemoryJobs implements JobRepository {
   covered(
     target: JobTarget,
     collection: CollectionName,
-    documents: readonly { readonly tenant: TenantId; readonly document: string }[],
+    documents: readonly { readonly tenant: TenantId; readonly document: string; readonly fence?: number | undefined }[],
   ): Promise<boolean[]> {
     return this.#access.read('jobs.covered', undefined, (changes) => {
-      const claimed = claimedJobs(changes.claims)
-      return documents.map(({ tenant, document }) => {
+      const since = new Map<string, number>()
+      for (const job of everyJob(changes)) {
+        const key = jobKey(job)
+        since.set(key, Math.min(job.since, since.get(key) ?? Number.POSITIVE_INFINITY))
+      }
+      return documents.map(({ tenant, document, fence = Number.POSITIVE_INFINITY }) => {
         checkSight(this.#access.view, tenant)
-        const key = jobKey({ target, tenant, collection, document })
-        return changes.jobs.get(key) !== undefined || claimed.has(key)
+        const from = since.get(jobKey({ target, tenant, collection, document }))
+        return from !== undefined && from < fence
       })
     })
   }

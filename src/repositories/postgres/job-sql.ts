@@ -56,10 +56,12 @@ export const jobStatements = statements((dialect) => {
     covered: byKey(
       `SELECT (
           SELECT true FROM ${queue} j
-          WHERE j.target = $1 AND j.collection = $2 AND j.tenant = i.tenant AND j.document = i.document) IS NOT NULL
+          WHERE j.target = $1 AND j.collection = $2 AND j.tenant = i.tenant AND j.document = i.document
+            AND (i.fence IS NULL OR j.since < i.fence)) IS NOT NULL
         OR EXISTS (
-          SELECT ${heldBy(dialect, 'i.tenant', '$2', 'i.document')} AND $1 = ANY(held.targets)) AS covered
-       FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS i (tenant, document, at) ORDER BY i.at`,
+          SELECT ${heldBy(dialect, 'i.tenant', '$2', 'i.document')} AND $1 = ANY(held.targets)
+            AND (i.fence IS NULL OR held.since[array_position(held.documents, i.document)] < i.fence)) AS covered
+       FROM unnest($3::text[], $4::text[], $5::bigint[]) WITH ORDINALITY AS i (tenant, document, fence, at) ORDER BY i.at`,
     ),
     backlog: {
       text: `WITH q AS (

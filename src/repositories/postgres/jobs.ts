@@ -155,12 +155,13 @@ export class PostgresJobRepository implements JobRepository {
   async covered(
     target: JobTarget,
     collection: CollectionName,
-    documents: readonly { readonly tenant: TenantId; readonly document: string }[],
+    documents: readonly { readonly tenant: TenantId; readonly document: string; readonly fence?: number | undefined }[],
   ): Promise<boolean[]> {
     if (documents.length === 0) return []
     const tenants = documents.map(({ tenant }) => tenant)
     const names = documents.map(({ document }) => document)
-    const values = [target, collection, tenants, names]
+    const fences = documents.map(({ fence }) => fence ?? null)
+    const values = [target, collection, tenants, names, fences]
     const { rows } = await run<{ covered: boolean }>(this.#executor, this.#sql.covered, values)
     return rows.map(({ covered }) => covered)
   }

@@ -411,6 +411,17 @@ export function jobRepositoryContract(runner: TestRunner, make: () => Promise<Tr
       expect(await jobs.covered('vector', documents, [])).toEqual([])
     })
 
+    test('covered at a fence: by a job that knows of what was changed then', async ({ jobs }) => {
+      await jobs.enqueue([job('waits', 9, { since: 5 }), job('held', 9, { since: 5 })])
+      const asked = ['waits', 'held', 'none'].flatMap((document) =>
+        [5, 6, undefined].map((fence) => ({ tenant: acme, document, fence })),
+      )
+      const expected = [false, true, true, false, true, true, false, false, false]
+      expect(await jobs.covered('vector', documents, asked)).toEqual(expected)
+      await jobs.claim({ targets: ['vector'], limit: 2, token: 'one', leaseMs: 60_000 })
+      expect(await jobs.covered('vector', documents, asked)).toEqual(expected)
+    })
+
     test('backlog counts waiting, claimed and parked', async ({ jobs }) => {
       expect(await jobs.backlog()).toEqual({ waiting: 0, claimed: 0, parked: 0, oldestMs: null })
       await jobs.enqueue([job('parked', 1)])

@@ -108,7 +108,7 @@ function difference(generation: Generation, entry: ChunkEntry, seen: IndexEntry 
   return seen.fence === entry.fence && seen.stamp === stamp ? null : { kind: 'stale', entry, seen }
 }
 
-/** Keeps what no job covers and what stands in the index just as it was seen before. */
+/** Keeps what no job brings and what stands in the index just as it was seen before. */
 async function confirm(
   ports: WriterPorts,
   session: TruthSession,
@@ -116,14 +116,15 @@ async function confirm(
   suspects: readonly Drift[],
 ): Promise<Drift[]> {
   if (suspects.length === 0) return []
+  const orphans = suspects.filter(({ kind }) => kind === 'orphaned')
+  const buried = await tombstones(session, generation, orphans)
   const documents = suspects.map(({ entry, seen }) => ({
     tenant: entry?.tenant ?? (seen!.tenant as TenantId),
     document: entry?.document ?? seen!.document,
+    fence: entry ? entry.fence : (buried.get(seen!.id) ?? 0),
   }))
   const covered = await session.jobs.covered(generation.target, generation.collection, documents)
-  const orphans = suspects.filter(({ kind }, at) => covered[at] && kind === 'orphaned')
-  const buried = await tombstones(session, generation, orphans)
-  const open = suspects.filter((one, at) => !covered[at] || (one.kind === 'orphaned' && !buried.has(one.seen!.id)))
+  const open = suspects.filter((_, at) => !covered[at])
   if (open.length === 0) return []
   const ids = open.map(({ entry, seen }) => entry?.id ?? seen!.id)
   const now = new Map((await readIndex(ports, generation, ids)).map((entry) => [entry.id, entry]))
@@ -135,13 +136,13 @@ async function confirm(
   })
 }
 
-/** Of entries that the truth lacks, those that a job removes: it knows them by their tombstones, and no others. */
+/** Fences of the tombstones of entries that the truth lacks: a job removes what it knows by them, and no others. */
 async function tombstones(
   session: TruthSession,
   { collection, chunking }: Generation,
   orphans: readonly Drift[],
-): Promise<ReadonlySet<string>> {
-  if (orphans.length === 0) return new Set()
+): Promise<ReadonlyMap<string, number>> {
+  if (orphans.length === 0) return new Map()
   const documents = new Map<string, { tenant: TenantId; document: string; since: number }>()
   for (const { seen } of orphans) {
     const { tenant, document, fence } = seen!
@@ -152,7 +153,7 @@ async function tombstones(
   }
   const asked = [...documents.values()].map((one) => ({ ...one, collection }))
   const states = await session.chunks.states(asked, chunking)
-  return new Set(states.flatMap(({ removed }) => removed.map(({ id }) => id)))
+  return new Map(states.flatMap(({ removed }) => removed.map(({ id, fence }) => [id, fence] as const)))
 }
 
 export function scanIndex(
