@@ -153,7 +153,7 @@ describeWithPgvector('an audit on a server', () => {
     commit()
     await late
     await sealAll(store, handle.audit)
-    expect((await handle.audit.list()).items.map(({ batch }) => batch)).toEqual([1, 1])
+    expect((await handle.audit.list()).items).toHaveLength(2)
     expect(await found('late')).toEqual([])
   })
 
