@@ -2,8 +2,7 @@ import type { PostgresPool } from '../connections/postgres/client'
 import { quoteName } from '../connections/postgres/row-security'
 import { HeadwaterError } from '../core/errors'
 import type { Json } from '../core/json'
-import { classifyPostgres } from '../resilience/classify-postgres'
-import { type HeldClient, holdClient, pinnedBegin } from './held-client'
+import { type HeldClient, underMigrationLock, withClient } from './held-client'
 import { ask } from './status'
 import { type MigrationTarget, type SchemaOptions, schemaOf, withPool } from './target'
 
@@ -19,7 +18,6 @@ export interface AuditTriggerOptions extends SchemaOptions {
   readonly plan: (recorded: Json) => AuditTriggerPlan | null
 }
 
-const what = 'Making the triggers of the audit'
 const name = 'audit'
 
 /** Makes the triggers that are declared and not there yet. Resolves to the statements that were run. */
@@ -27,18 +25,7 @@ export async function migrateAuditTriggers(target: MigrationTarget, options: Aud
   const schema = schemaOf(options)
   return withPool(target, async (pool) => {
     if (!(await pending(pool, schema, options))) return []
-    const client = await holdClient(pool).catch((cause: unknown) => {
-      throw classifyPostgres(cause, what).error
-    })
-    try {
-      const done = await make(client, schema, options)
-      client.release()
-      return done
-    } catch (cause) {
-      const { error, evict } = classifyPostgres(cause, what)
-      client.release(evict === 'none' ? undefined : error)
-      throw error
-    }
+    return withClient(pool, 'Making the triggers of the audit', (client) => make(client, schema, options))
   })
 }
 
@@ -71,14 +58,8 @@ async function pending(
   return plan((found?.['value'] ?? null) as Json)
 }
 
-async function make(client: HeldClient, schema: string, { plan }: AuditTriggerOptions): Promise<string[]> {
-  await client.query({ text: pinnedBegin })
-  try {
-    await client.query({
-      text: `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)`,
-    })
-    const lock = 'SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0::bigint))'
-    await client.query({ text: lock, values: [`headwater:migrate:${schema}`] })
+function make(client: HeldClient, schema: string, { plan }: AuditTriggerOptions): Promise<string[]> {
+  return underMigrationLock(client, schema, async () => {
     // Another process may have made them meanwhile.
     const { rows } = await client.query({ text: recordSql(schema), values: [name] })
     const due = plan((rows[0]?.['value'] ?? null) as Json)
@@ -89,12 +70,8 @@ async function make(client: HeldClient, schema: string, { plan }: AuditTriggerOp
         ON CONFLICT (name) DO UPDATE SET value = excluded.value`
       await client.query({ text, values: [name, JSON.stringify(due.record)] })
     }
-    await client.query({ text: 'COMMIT' })
     return done
-  } catch (error) {
-    await client.query({ text: 'ROLLBACK' })
-    throw error
-  }
+  })
 }
 
 function recordSql(schema: string): string {

@@ -1,7 +1,7 @@
 import type { DatabaseConnection, Dialect, Kysely, PostgresPool as KyselyPool, TransactionSettings } from 'kysely'
 import type { PostgresPool } from '../connections/postgres/client'
 import { pinnedPath } from '../connections/postgres/statement'
-import { askPinned, holdClient } from './held-client'
+import { askPinned, holdClient, migrationLock } from './held-client'
 
 /**
  * What to say to a transaction before all else: where names are looked for, and that a statement of a migration may take
@@ -27,8 +27,8 @@ export async function kyselyOver(pool: PostgresPool, schema: string): Promise<Ky
     override async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
       await super.beginTransaction(connection, settings)
       await connection.executeQuery(CompiledQuery.raw(opening))
-      const lock = 'SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0::bigint))'
-      await connection.executeQuery(CompiledQuery.raw(lock, [`headwater:migrate:${schema}`]))
+      const { text, values } = migrationLock(schema)
+      await connection.executeQuery(CompiledQuery.raw(text, values))
     }
   }
 

@@ -3,9 +3,9 @@ import { PostgresConnection } from '../connections/postgres/connection'
 import type { PostgresOptions } from '../connections/postgres/options'
 import { quoteName, rowSecurityStatements } from '../connections/postgres/row-security'
 import { literal } from '../connections/postgres/statement'
-import { HeadwaterError } from '../core/errors'
+import { asHeadwaterError, HeadwaterError } from '../core/errors'
 import { classifyPostgres } from '../resilience/classify-postgres'
-import { askPinned, type HeldClient, holdClient, pinnedBegin } from './held-client'
+import { askPinned, type HeldClient, underMigrationLock, withClient } from './held-client'
 import { ask } from './status'
 import { type MigrationTarget, type SchemaOptions, schemaOf, withPool } from './target'
 
@@ -102,30 +102,20 @@ export async function migrateEntityTables(target: MigrationTarget, options: Enti
   const indexes = await withPool(target, async (pool) => {
     const plans = await fittingPlans(pool, schema, options.tables)
     if (plans.every(isEmpty)) return false
-    await withClient(pool, async (client) => {
-      await client.query({ text: pinnedBegin })
-      try {
-        await client.query({
-          text: `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)`,
-        })
-        const lock = 'SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0::bigint))'
-        await client.query({ text: lock, values: [`headwater:migrate:${schema}`] })
+    await makingTables(pool, (client) =>
+      underMigrationLock(client, schema, async () => {
         // Another process may have made them meanwhile.
         for (const { additions } of await fittingPlans(client, schema, options.tables)) {
           for (const text of additions) await client.query({ text })
           done.push(...additions)
         }
-        await client.query({ text: 'COMMIT' })
-      } catch (error) {
-        await client.query({ text: 'ROLLBACK' })
-        throw error
-      }
-    })
+      }),
+    )
     return (await plansOf(pool, schema, options.tables)).some((plan) => !isEmpty(plan))
   })
   if (!indexes) return done
   await withPool(unhurried(target), (pool) =>
-    withClient(pool, async (client) => {
+    makingTables(pool, async (client) => {
       done.push(...(await buildIndexes(client, schema, options.tables)))
     }),
   )
@@ -436,17 +426,11 @@ async function buildIndexes(client: HeldClient, schema: string, tables: readonly
   return done
 }
 
-async function withClient(pool: PostgresPool, work: (client: HeldClient) => Promise<void>): Promise<void> {
-  const what = 'Making the tables of entities'
-  const client = await holdClient(pool).catch((cause: unknown) => {
-    throw classifyPostgres(cause, what).error
-  })
+async function makingTables(pool: PostgresPool, work: (client: HeldClient) => Promise<void>): Promise<void> {
   try {
-    await work(client)
-    client.release()
+    await withClient(pool, 'Making the tables of entities', work)
   } catch (cause) {
-    const { error, evict } = classifyPostgres(cause, what)
-    client.release(evict === 'none' ? undefined : error)
+    const error = asHeadwaterError(cause)
     const state = String(error.details?.['sqlState'])
     if (state !== '23505' && state !== '23503') throw error
     const text =

@@ -4,7 +4,7 @@ import { systemClock } from '../core/clock'
 import { HeadwaterError } from '../core/errors'
 import { classifyPostgres } from '../resilience/classify-postgres'
 import { userMigrationTable } from './catalogue'
-import { holdClient } from './held-client'
+import { holdClient, migrationLock } from './held-client'
 import { ask } from './status'
 import { type MigrationTarget, type SchemaOptions, schemaOf, withPool } from './target'
 import { tablesNeeded, type UserFile } from './user-files'
@@ -112,7 +112,7 @@ async function runFile(pool: PostgresPool, schema: string, file: UserFile, way: 
   try {
     await client.query({ text: 'BEGIN' })
     await ask(opening, [`${quoteName(schema)}, public`])
-    await ask('SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0::bigint))', [`headwater:migrate:${schema}`])
+    await client.query(migrationLock(schema))
     await ask(`CREATE TABLE IF NOT EXISTS ${recordOf(schema)} (
       name text COLLATE "C" PRIMARY KEY, timestamp text NOT NULL, checksum text COLLATE "C" NOT NULL)`)
     const [found] = await ask(`SELECT EXISTS (SELECT FROM ${recordOf(schema)} WHERE name = $1) AS there`, [file.name])
