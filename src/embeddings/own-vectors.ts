@@ -15,7 +15,10 @@ export interface OwnVectorsOptions {
   normalized?: boolean | undefined
 }
 
-const tolerance = 1e-3
+/** Within a thousandth of 1: what passes for the length of a vector of a normalized space. */
+export function isUnitLength(length: number): boolean {
+  return Math.abs(length - 1) <= 1e-3
+}
 
 const spaceName: Kind = (value, path, code) => {
   if (isName(value)) return value
@@ -50,7 +53,7 @@ export class OwnVectors implements Embedder {
   check(vector: Float32Array, path: string): void {
     if (!this.#normalized) return
     const length = Math.hypot(...vector)
-    if (Math.abs(length - 1) <= tolerance) return
+    if (isUnitLength(length)) return
     throw new HeadwaterError('HW_INVALID_VECTOR', `${path} has the length ${length.toFixed(4)}, not 1`, { path })
   }
 

@@ -1,6 +1,6 @@
 import { HeadwaterError } from '../core/errors'
 import { collectionName } from '../core/ids'
-import type { EntityRecord, EntityTable } from '../repositories/entity-table'
+import { documentOfKey, type EntityRecord, type EntityTable } from '../repositories/entity-table'
 import { checkId } from '../writer/write/document-input'
 import type { EntityDocuments } from './access'
 
@@ -24,15 +24,20 @@ export async function holdDocuments(
     const [absent] = await documents.hold(collection, [...ids.keys()])
     if (absent === undefined) continue
     const path = ids.get(absent)!
-    const problem = `${path}: no document ${JSON.stringify(absent)} in ${collection}`
-    throw new HeadwaterError('HW_NOT_FOUND', problem, { path, details: { collection, id: absent } })
+    throw noDocument(path, collection, absent)
   }
 }
 
+/** A document that a row would go with. */
+export function noDocument(path: string, collection: string, id: string): HeadwaterError {
+  const problem = `${path}: no document ${JSON.stringify(id)} in ${collection}`
+  return new HeadwaterError('HW_NOT_FOUND', problem, { path, details: { collection, id } })
+}
+
 function placeOf(held: string, path: string): { readonly collection: string; readonly id: string } {
-  const at = held.indexOf('/')
+  const { collection, id } = documentOfKey(held)
   try {
-    return { collection: collectionName(held.slice(0, Math.max(0, at))), id: checkId(held.slice(at + 1)) }
+    return { collection: collectionName(collection), id: checkId(id) }
   } catch (cause) {
     const problem = `${path}: must be what documentKey(collection, id) gives`
     throw new HeadwaterError('HW_INVALID_ENTITY', problem, { path, cause })

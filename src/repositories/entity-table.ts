@@ -89,6 +89,12 @@ export function documentKey(collection: string, id: string): string {
   return `${collection}/${id}`
 }
 
+/** What a column says of a document; the collection is empty where it is no key of one. */
+export function documentOfKey(key: string): { readonly collection: string; readonly id: string } {
+  const at = key.indexOf('/')
+  return { collection: key.slice(0, Math.max(0, at)), id: key.slice(at + 1) }
+}
+
 export function columnOf({ columns }: EntityTable, name: string): EntityColumn {
   return columns.find((column) => column.name === name)!
 }

@@ -1,9 +1,9 @@
-import { HeadwaterError } from '../../core/errors'
 import { collectionName } from '../../core/ids'
 import type { Kind } from '../../core/option-kinds'
 import { documentKey } from '../../repositories/entity-table'
 import { checkId } from '../../writer/write/document-input'
 import type { EntityDocuments } from '../access'
+import { noDocument } from '../attached'
 
 /** A document, as methods are told of it and as rows hold it. */
 export interface DocumentPlace {
@@ -21,12 +21,6 @@ export function placeOf(id: unknown, path: string, collection = 'documents'): Do
   return { collection, id: checked, key: documentKey(collection, checked) }
 }
 
-/** What a row says of a document. */
-export function placeIn(key: string): { readonly collection: string; readonly id: string } {
-  const at = key.indexOf('/')
-  return { collection: key.slice(0, at), id: key.slice(at + 1) }
-}
-
 /** Keeps a document as it is until the transaction ends, and others out who would do the same; HW_NOT_FOUND. */
 export async function hold(
   documents: Pick<EntityDocuments, 'hold'>,
@@ -34,7 +28,5 @@ export async function hold(
   path: string,
 ): Promise<void> {
   const absent = await documents.hold(collection, [id])
-  if (absent.length === 0) return
-  const problem = `${path}: no document ${JSON.stringify(id)} in ${collection}`
-  throw new HeadwaterError('HW_NOT_FOUND', problem, { path, details: { collection, id } })
+  if (absent.length > 0) throw noDocument(path, collection, id)
 }

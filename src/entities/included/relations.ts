@@ -2,11 +2,12 @@ import { z } from 'zod'
 import { type CallOptions, callKinds } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { anything, checkOptions, type OptionKinds, oneOf } from '../../core/option-kinds'
+import { documentOfKey } from '../../repositories/entity-table'
 import { defineEntity, type EntityDeclaration, type ShapeOf } from '../declaration'
 import { type EntityReads, type EntityTools, readsOf, withForm } from '../entity-form'
 import type { EntityPage } from '../query'
 import type { StandardSchema } from '../standard-schema'
-import { collectionKind, type DocumentPlace, hold, placeIn, placeOf } from './document-place'
+import { collectionKind, type DocumentPlace, hold, placeOf } from './document-place'
 
 /** `relate('page', 'parent', 'book')`: the parent of the page is the book. */
 export type RelationKind = 'parent' | 'derived-from' | 'duplicate-of' | 'references'
@@ -121,7 +122,7 @@ function methodsOf({ rows, together }: EntityTools<RelationShape>): Relations {
       )
       const items = page.items.map((row) => ({
         kind: row.kind,
-        ...placeIn(end === 'target' ? row.target : row.document),
+        ...documentOfKey(end === 'target' ? row.target : row.document),
       }))
       return { items, ...(page.cursor !== undefined && { cursor: page.cursor }) }
     },

@@ -59,7 +59,6 @@ export interface BackupReport {
 
 /** Registry entry: the secret behind the names of parts. */
 export const keyRecord = 'backup-key'
-const countingMs = 10 * 60_000
 
 /**
  * Backs a store up: the rows of one snapshot, then the blobs that it names, then the manifest. HW_UNAUTHORIZED where
@@ -166,7 +165,7 @@ class Creation {
       leftOut,
       blobParts: blobs,
       tenants,
-      vectors: await vectorCounts(executor, schema, countingMs),
+      vectors: await vectorCounts(executor, schema),
     }
   }
 

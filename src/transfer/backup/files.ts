@@ -33,9 +33,3 @@ export interface BackupFiles {
   /** Lets go of connections that were opened for it. */
   close(): Promise<void>
 }
-
-export async function readWhole(files: BackupFiles, name: string, call?: CallOptions): Promise<Buffer> {
-  const pieces: Uint8Array[] = []
-  for await (const piece of files.read(name, call)) pieces.push(piece)
-  return Buffer.concat(pieces)
-}

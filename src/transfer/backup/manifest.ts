@@ -2,9 +2,10 @@ import { hash } from 'node:crypto'
 import type { CallOptions } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import { isPlainObject } from '../../core/json'
+import { wholeBytes } from '../../core/whole-bytes'
 import type { IndexFormat } from '../../repositories/index-format'
 import type { DatabaseIdentity } from '../../repositories/registry'
-import { type BackupFiles, readWhole } from './files'
+import type { BackupFiles } from './files'
 import { damaged } from './refusals'
 import { isTrusted, signatureOf } from './signature'
 import type { BackupColumn, TableDefinition } from './tables'
@@ -145,7 +146,7 @@ export async function readManifest(files: BackupFiles, id: string, call?: CallOp
   if ((await files.stat(name, call)) === null) {
     throw new HeadwaterError('HW_NOT_FOUND', `There is no backup ${id} in ${files.shown}`, { details: { id } })
   }
-  const text = (await readWhole(files, name, call)).toString('utf8')
+  const text = (await wholeBytes(files.read(name, call))).toString('utf8')
   const [head, body, end] = text.split('\n')
   const format = Number(/^\{"format":(\d+),/.exec(head ?? '')?.[1])
   if (format > backupFormat) {

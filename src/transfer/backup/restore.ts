@@ -126,7 +126,7 @@ class Restoration {
 
   async run(): Promise<Pick<RestoredRows, 'blobs' | 'epoch' | 'migrated'>> {
     const { connection, schema } = this.#source
-    const scratch = scratchOf(schema)
+    const scratch = scratchOf(schema, 'restore')
     await makeScratch(connection, scratch, this.#manifest)
     try {
       await this.#load(scratch)

@@ -41,7 +41,7 @@ export class SavedDocuments {
     this.#source = source
     this.#files = files
     this.#manifest = manifest
-    const truth = new PostgresTruth(source.connection, { schema: scratchOf(source.schema) })
+    const truth = new PostgresTruth(source.connection, { schema: scratchOf(source.schema, 'restore') })
     this.#session = truth.session({ worker: true })
   }
 
@@ -53,7 +53,7 @@ export class SavedDocuments {
     call: CallOptions,
   ): Promise<SavedDocuments> {
     const { connection, schema } = source
-    const scratch = scratchOf(schema)
+    const scratch = scratchOf(schema, 'restore')
     const wanted = manifest.tables.filter(({ name }) => tables.some((one) => one === name))
     await makeScratch(connection, scratch, { migrations: manifest.migrations, tables: wanted })
     const saved = new SavedDocuments(source, files, manifest)
@@ -73,7 +73,7 @@ export class SavedDocuments {
   }
 
   async drop(): Promise<void> {
-    await dropScratch(this.#source.connection, scratchOf(this.#source.schema))
+    await dropScratch(this.#source.connection, scratchOf(this.#source.schema, 'restore'))
   }
 
   async *rows(scope: Scope, call: CallOptions): AsyncGenerator<DocumentRow> {

@@ -10,8 +10,8 @@ import type { BackupManifest, BackupTable } from './manifest'
 const worker = { worker: true } as const
 
 /** Where rows are loaded beside what is there: a schema that nobody else uses. */
-export function scratchOf(schema: string): string {
-  return `headwater_restore_${sha256(schema).slice(0, 12)}`
+export function scratchOf(schema: string, work: 'restore' | 'move'): string {
+  return `headwater_${work}_${sha256(schema).slice(0, 12)}`
 }
 
 /** HW_BACKUP_AHEAD for a backup with a migration that this package does not know. */

@@ -86,14 +86,15 @@ export async function snapshotFacts(executor: Executor, schema: string): Promise
   return { ...found, fences: found.fences === null ? null : Number(found.fences) }
 }
 
+const countingMs = 10 * 60_000
+
 /** Chunks that vector indexes should have, and those that have no vector. */
 export async function vectorCounts(
   executor: Executor,
   schema: string,
-  timeoutMs: number,
 ): Promise<{ chunks: number; waiting: number; lacking: number }> {
   const table = (name: string): string => `${quoteName(schema)}.${quoteName(name)}`
-  await executor.query(`SELECT set_config('statement_timeout', $1::text, true)`, [String(timeoutMs)])
+  await executor.query(`SELECT set_config('statement_timeout', $1::text, true)`, [String(countingMs)])
   try {
     const { rows } = await executor.query<Record<'chunks' | 'waiting' | 'lacking', number | string>>(
       `SELECT count(*) AS chunks, count(*) FILTER (WHERE e.input_hash IS NULL AND d.waits) AS waiting,
@@ -108,13 +109,13 @@ export async function vectorCounts(
        ) d ON d.tenant = c.tenant AND d.collection = c.collection AND d.document = c.document
        WHERE g.target = 'vector' AND g.state = 'live'`,
       [],
-      { timeoutMs: timeoutMs + 5_000 },
+      { timeoutMs: countingMs + 5_000 },
     )
     const { chunks, waiting, lacking } = rows[0]!
     return { chunks: Number(chunks), waiting: Number(waiting), lacking: Number(lacking) }
   } catch (error) {
     if (isHeadwaterError(error, 'HW_TIMEOUT')) {
-      throw new HeadwaterError('HW_TIMEOUT', `Counting vectors took more than ${timeoutMs} ms`, { cause: error })
+      throw new HeadwaterError('HW_TIMEOUT', `Counting vectors took more than ${countingMs} ms`, { cause: error })
     }
     throw error
   }

@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../../core/abort'
 import { valueAt } from '../import/values'
-import { type DriftLeg, textOf } from './legs'
+import { type DriftLeg, ownIdOf, textOf } from './legs'
 import type { BlobNames } from './scan'
 
 /** Where something of an id is still there. */
@@ -53,7 +53,7 @@ async function lookIn(
     for await (const { values } of source.rows(part.name, { signal })) {
       throwIfAborted(signal)
       counts.read++
-      const own = textOf(values['_id'] ?? values['id'])
+      const own = ownIdOf(values)
       if (own === id || textOf(valueAt(values, fields.id)) === id) note(counts, own ?? id)
     }
   }

@@ -1,4 +1,5 @@
 import type { Json } from '../../core/json'
+import { isUnitLength } from '../../embeddings/own-vectors'
 import type { ImportSource, SourceRow } from '../import/source'
 import { plainValue, valueAt, vectorOf } from '../import/values'
 
@@ -38,16 +39,18 @@ export type LegEntry = readonly [
 /** Of a blob: by whom it is named, or that it is there. */
 export const blobLegs = { named: -1, there: -2 } as const
 
-/** Within a thousandth of length 1. */
-const tolerance = 1e-3
-
 /** The entry of a row. An id that an index lacks is told by the row's own, which no document has. */
 export function entryOf(leg: number, { values }: Pick<SourceRow, 'values'>, fields: DriftFields): LegEntry {
-  const own = textOf(values['_id'] ?? values['id'])
+  const own = ownIdOf(values)
   const id = textOf(valueAt(values, fields.id)) ?? `(without ${fields.id}) ${own ?? ''}`
   const told = (path: string | undefined): string | null => (path === undefined ? null : textOf(valueAt(values, path)))
   const shape = fields.vector === undefined ? null : shapeOf(valueAt(values, fields.vector))
   return [leg, id, stampOf(told(fields.stamp)), told(fields.tenant), told(fields.chunk), shape]
+}
+
+/** The id that a row has in its own store. */
+export function ownIdOf(values: SourceRow['values']): string | null {
+  return textOf(values['_id'] ?? values['id'])
 }
 
 /** As text, whatever its type: stores tell one value in several. Null for none. */
@@ -69,6 +72,6 @@ function shapeOf(value: unknown): string {
   if (vector === undefined || typeof vector.length !== 'number') return 'none'
   let square = 0
   for (let at = 0; at < vector.length; at++) square += vector[at]! ** 2
-  const length = square === 0 ? 'zero' : Math.abs(Math.sqrt(square) - 1) <= tolerance ? 'unit' : 'free'
+  const length = square === 0 ? 'zero' : isUnitLength(Math.sqrt(square)) ? 'unit' : 'free'
   return `${vector.length} ${length}`
 }

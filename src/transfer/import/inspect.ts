@@ -1,6 +1,7 @@
 import { type CallOptions, throwIfAborted } from '../../core/abort'
 import { HeadwaterError } from '../../core/errors'
 import type { Embedder } from '../../embeddings/embedder'
+import { isUnitLength } from '../../embeddings/own-vectors'
 import { type ImportChange, mapRow } from './mapping'
 import type { ImportPlan, PlannedPart, PlannedSpace } from './plan'
 import { type FieldProfile, Profile, proposeMapping } from './profile'
@@ -196,7 +197,7 @@ class PartInspection {
     if (!document?.vector) return
     const vector = Float32Array.from(document.vector)
     this.#kept++
-    if (Math.abs(Math.hypot(...vector) - 1) < 1e-3) this.#normalized++
+    if (isUnitLength(Math.hypot(...vector))) this.#normalized++
     this.#sample.add(document, vector)
   }
 

@@ -14,7 +14,7 @@ import { digestOf } from '../backup/load-rows'
 import type { BackupGeneration, BackupManifest } from '../backup/manifest'
 import { withRestoreLock } from '../backup/restore-lock'
 import { assertMayReplace, assertNothingRefers, lookAtTarget, type RestoreTarget } from '../backup/restore-target'
-import { assertKnownSchema, dropScratch, makeScratch, settleScratch } from '../backup/scratch-schema'
+import { assertKnownSchema, dropScratch, makeScratch, scratchOf, settleScratch } from '../backup/scratch-schema'
 import { estimatedRows, vectorCounts } from '../backup/snapshot'
 import { blobLeaseOf, readHead, type SnapshotHead } from '../backup/snapshot-head'
 import { switchSchema } from '../backup/switch-schema'
@@ -66,7 +66,6 @@ export interface MovedRows {
 export type MovedIndexes = Pick<BackupManifest, 'generations' | 'vectors'>
 
 const worker = { worker: true } as const
-const countingMs = 10 * 60_000
 
 /**
  * Moves rows and blobs: those of one snapshot into a schema beside what the target has, compared there by digests, then
@@ -136,7 +135,7 @@ class Move {
     this.#settings = settings
     this.#before = before
     this.#call = { signal }
-    this.#scratch = `headwater_move_${sha256(target.schema).slice(0, 12)}`
+    this.#scratch = scratchOf(target.schema, 'move')
     this.#pace = new Pace(source, settings.rate, signal)
   }
 
@@ -185,7 +184,7 @@ class Move {
           })
           tables.push(table)
         }
-        return { head, tables, blobs, vectors: await vectorCounts(executor, schema, countingMs) }
+        return { head, tables, blobs, vectors: await vectorCounts(executor, schema) }
       },
       { isolation: 'repeatable read', readOnly: true, ...this.#call },
     )

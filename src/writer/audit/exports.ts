@@ -1,5 +1,6 @@
 import type { CallOptions } from '../../core/abort'
 import { isPlainObject } from '../../core/json'
+import { wholeBytes } from '../../core/whole-bytes'
 import type { AuditBatch, AuditLeaf } from '../../repositories/audit'
 import { installation } from '../../repositories/entity-table'
 import type { AuditPorts } from '../ports'
@@ -35,10 +36,9 @@ export async function exportBatches({ truth, blobs }: AuditPorts, call: CallOpti
 export async function readExport({ blobs }: AuditPorts, key: string, call: CallOptions): Promise<ExportedBatch | null> {
   const bytes = await blobs?.get(installation, key, call)
   if (!bytes) return null
-  const pieces: Uint8Array[] = []
-  for await (const piece of bytes) pieces.push(piece)
+  const whole = await wholeBytes(bytes)
   try {
-    const found: unknown = JSON.parse(Buffer.concat(pieces).toString())
+    const found: unknown = JSON.parse(whole.toString())
     return isPlainObject(found) && Array.isArray(found['leaves']) ? (found as unknown as ExportedBatch) : null
   } catch {
     return null
