@@ -1,5 +1,5 @@
-import { sha256 } from '../../core/ids'
 import type { Setting } from './client'
+import { statementName } from './statement'
 
 /**
  * A plan for the very values would be made anew at each call, which costs more than most statements by key themselves;
@@ -35,5 +35,5 @@ export const planning = {
 }
 
 function prepared(text: string): { readonly text: string; readonly name: string } {
-  return { text, name: `hw_${sha256(text).slice(0, 24)}` }
+  return { text, name: statementName(text) }
 }

@@ -1,6 +1,6 @@
 import { HeadwaterError } from '../../core/errors'
-import { sha256 } from '../../core/ids'
 import type { PostgresClient, PostgresQuery, PostgresResult, ScopedQuery, Setting } from './client'
+import { statementName } from './statement'
 
 type Callback = (error: Error | null, result: PostgresResult) => void
 
@@ -96,9 +96,8 @@ interface Statement {
   readonly text: string
 }
 
-/** The names are our own; Postgres tells statements apart by 63 bytes of theirs. */
 function settingStatement(settings: readonly Setting[]): Statement {
   const calls = settings.map(([name], at) => `pg_catalog.set_config('${name}', $${at + 1}, true)`)
   const text = `SELECT ${calls.join(', ')}`
-  return { name: `hw_${sha256(text).slice(0, 24)}`, text }
+  return { name: statementName(text), text }
 }

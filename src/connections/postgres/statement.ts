@@ -1,6 +1,12 @@
+import { sha256 } from '../../core/ids'
 import type { Setting } from './client'
 import type { Identity } from './executor'
 import type { ResolvedPostgresOptions } from './options'
+
+/** What a prepared statement is called: it follows the text, and Postgres tells names apart by 63 bytes. */
+export function statementName(text: string): string {
+  return `hw_${sha256(text).slice(0, 24)}`
+}
 
 export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
 

@@ -1,7 +1,7 @@
 import type { Executor, StatementResult } from '../../connections/postgres/executor'
 import { quoteName } from '../../connections/postgres/row-security'
+import { statementName } from '../../connections/postgres/statement'
 import type { CallOptions } from '../../core/abort'
-import { sha256 } from '../../core/ids'
 import type { SqlGuard } from './guards'
 
 export interface PostgresRepositoryOptions {
@@ -26,7 +26,7 @@ const named = new Map<string, Statement>()
 export function prepared(text: string): Statement {
   const known = named.get(text)
   if (known) return known
-  const made = { text, name: `hw_${sha256(text).slice(0, 24)}` }
+  const made = { text, name: statementName(text) }
   if (named.size >= mostNamed) named.clear()
   named.set(text, made)
   return made
